@@ -1,0 +1,192 @@
+//! What an envelope says about a login attempt.
+
+use alloc::{boxed::Box, string::String};
+use core::fmt;
+
+use super::{Binding, CodeFormat};
+use crate::{
+    crypto::{Mac, base64url},
+    recipient::{Channel, Recipient},
+    time::UnixTime,
+};
+
+/// The audience of every envelope; no access token may carry it.
+pub const CHALLENGE_AUDIENCE: &str = "countersign-challenge";
+
+/// `jti`: 128 random bits, the name of one challenge.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ChallengeId([u8; 16]);
+
+/// `guard`: `<node>.<epoch>`, the memory in which this challenge is spent. Split at the last dot.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct GuardId(Box<str>);
+
+/// `use`: who makes and checks the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// The engine.
+    Code,
+    /// A verify provider.
+    External,
+}
+
+/// One login attempt as its envelope states it. The recipient, the code and the epoch stand in none of the claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Challenge {
+    /// `jti`.
+    pub id: ChallengeId,
+    /// `iat`.
+    pub issued_at: UnixTime,
+    /// `exp`: the first second at which it is refused.
+    pub expires_at: UnixTime,
+    /// `use`.
+    pub usage: Use,
+    /// `channel`.
+    pub channel: Channel,
+    /// `fmt`: what its code looks like.
+    pub format: CodeFormat,
+    /// `guard`.
+    pub guard: GuardId,
+    /// `bind`, empty in the claim if there is none.
+    pub binding: Option<Binding>,
+}
+
+/// A challenge that this fleet made for this recipient: its `mac` was right.
+///
+/// Only [`Challenges`](super::Challenges) makes one.
+#[derive(Clone, Debug)]
+pub struct VerifiedChallenge {
+    pub(super) challenge: Challenge,
+    pub(super) mac: Mac,
+    pub(super) recipient: Recipient,
+    /// Which root's keys it was made with.
+    pub(super) root: usize,
+}
+
+impl ChallengeId {
+    /// Takes 16 random bytes.
+    #[must_use]
+    pub const fn from_random(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 16 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// As the claim spells it: base64url, 22 characters.
+    #[must_use]
+    pub fn to_text(self) -> String {
+        base64url::encode(&self.0)
+    }
+
+    /// The inverse of [`ChallengeId::to_text`].
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        base64url::decode_array(text).map(Self)
+    }
+}
+
+impl fmt::Debug for ChallengeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_text())
+    }
+}
+
+impl GuardId {
+    /// The longest accepted: a node's 63 characters, the dot, and an epoch of up to 64.
+    pub const MAX_LENGTH: usize = 128;
+
+    /// `None` unless `text` is `<node>.<epoch>` of letters, digits, `.`, `-` and `_`, so that it fits a header and a cookie as it is.
+    #[must_use]
+    pub fn new(text: impl Into<Box<str>>) -> Option<Self> {
+        let text = text.into();
+        let (node, epoch) = text.rsplit_once('.')?;
+        let fits = !node.is_empty() && !epoch.is_empty() && text.len() <= Self::MAX_LENGTH;
+        (fits && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))).then_some(Self(text))
+    }
+
+    /// The whole id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name of the node.
+    #[must_use]
+    pub fn node(&self) -> &str {
+        self.0.rsplit_once('.').map_or("", |(node, _)| node)
+    }
+
+    /// The epoch: random, at least 64 bits, new whenever the guard may have forgotten something.
+    #[must_use]
+    pub fn epoch(&self) -> &str {
+        self.0.rsplit_once('.').map_or("", |(_, epoch)| epoch)
+    }
+}
+
+impl fmt::Debug for GuardId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for GuardId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Use {
+    /// The claim's text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Code => "code",
+            Self::External => "external",
+        }
+    }
+
+    /// The inverse of [`Use::as_str`].
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Code, Self::External].into_iter().find(|usage| usage.as_str() == name)
+    }
+}
+
+impl VerifiedChallenge {
+    /// What it states.
+    #[must_use]
+    pub const fn challenge(&self) -> &Challenge {
+        &self.challenge
+    }
+
+    /// Whom it was made for.
+    #[must_use]
+    pub const fn recipient(&self) -> &Recipient {
+        &self.recipient
+    }
+
+    /// Whether it is past its end at `now`.
+    #[must_use]
+    pub fn is_expired(&self, now: UnixTime) -> bool {
+        now >= self.challenge.expires_at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guard_ids_split_at_the_last_dot() {
+        let id = GuardId::new("node.eu.west.0123").unwrap();
+        assert_eq!((id.node(), id.epoch()), ("node.eu.west", "0123"));
+        for bad in ["", "node", "node.", ".epoch", "no de.1", "nöde.1", "a;b.1", "a\n.1"] {
+            assert!(GuardId::new(bad).is_none(), "{bad:?}");
+        }
+        assert!(GuardId::new(alloc::format!("{}.1", "n".repeat(127))).is_none());
+    }
+}

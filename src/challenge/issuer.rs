@@ -1,0 +1,158 @@
+//! Makes challenges and authenticates envelopes.
+//!
+//! mac = HMAC-SHA-256(envelope MAC key, (label, iss, aud, jti, iat, exp, use, channel, fmt, guard, bind, recipient))
+//!
+//! The recipient stands in no claim but is under the `mac`: an envelope made for another address is a forged one.
+
+use alloc::{boxed::Box, string::String, vec::Vec};
+use core::fmt;
+
+use super::{
+    Challenge, Code, CodeFormat, UntrustedEnvelope, VerifiedChallenge, claims::CHALLENGE_AUDIENCE, envelope::write_claims,
+};
+use crate::{
+    crypto::{Mac, MacKey, base64url, jws, labels, paseto},
+    keyring::{EnvelopeFormat, Keyring, signing::SigningKey},
+    recipient::Recipient,
+    time::Spelling,
+};
+
+/// An envelope that isn't ours, or not this recipient's. One kind on purpose: the answer never says which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forged;
+
+/// Makes and checks the challenges of one fleet.
+#[derive(Debug)]
+pub struct Challenges {
+    /// `iss` as a JSON string, quotes included.
+    issuer_json: Box<str>,
+    issuer: Box<str>,
+    format: EnvelopeFormat,
+    roots: Vec<RootKeys>,
+}
+
+#[derive(Debug)]
+struct RootKeys {
+    /// What stands before or behind the payload and names the key: a JWS header or a PASETO footer, as base64url.
+    protected: Box<str>,
+    /// The same, decoded.
+    footer: Box<str>,
+    signing: SigningKey,
+    mac: MacKey,
+    code: MacKey,
+}
+
+impl Challenges {
+    /// For one issuer and envelope format, with the keys of every root.
+    #[must_use]
+    pub fn new(keyring: &Keyring, issuer: &str, format: EnvelopeFormat) -> Self {
+        let roots = keyring.roots().iter().map(|root| {
+            let signing = root.envelope_key(format);
+            let footer = format.protected(&signing);
+            let mac = MacKey::new(&root.derive(labels::ENVELOPE_MAC_KEY));
+            RootKeys {
+                protected: base64url::encode(footer.as_bytes()).into(),
+                footer: footer.into(),
+                signing,
+                mac: MacKey::with_prefix(mac.begin(labels::CHALLENGE).text(issuer).text(CHALLENGE_AUDIENCE)),
+                code: MacKey::new(&root.derive(labels::CODE_KEY)),
+            }
+        });
+        let issuer_json = serde_json::to_string(issuer).expect("a string is always JSON");
+        Self { issuer_json: issuer_json.into(), issuer: issuer.into(), format, roots: roots.collect() }
+    }
+
+    /// A new challenge for `recipient`, made with the first root.
+    #[must_use]
+    pub fn seal(&self, challenge: Challenge, recipient: Recipient) -> VerifiedChallenge {
+        self.seal_with(0, challenge, recipient)
+    }
+
+    /// The same with the root at that place, for what was sealed with its keys.
+    pub(super) fn seal_with(&self, root: usize, challenge: Challenge, recipient: Recipient) -> VerifiedChallenge {
+        let mac = self.roots[root].authenticate(&challenge, &recipient);
+        VerifiedChallenge { challenge, mac, recipient, root }
+    }
+
+    /// The signed envelope of `verified`: one signature.
+    #[must_use]
+    pub fn sign(&self, verified: &VerifiedChallenge) -> String {
+        let keys = &self.roots[verified.root];
+        let spelling = if self.format == EnvelopeFormat::V4Public { Spelling::Iso8601 } else { Spelling::Number };
+        let claims = write_claims(&self.issuer_json, &verified.challenge, &verified.mac, spelling);
+        match self.format {
+            EnvelopeFormat::V4Public => paseto::assemble(claims.into_bytes(), &keys.footer, |m| keys.signing.sign(m)),
+            _ => jws::assemble(&keys.protected, claims.as_bytes(), |message| keys.signing.sign(message)),
+        }
+    }
+
+    /// Believes an envelope, for this recipient, by one HMAC. `alg`, `typ`, `kid`, `iss` and `aud` are pinned.
+    ///
+    /// # Errors
+    /// [`Forged`], whatever is wrong.
+    pub fn authenticate(&self, envelope: UntrustedEnvelope<'_>, recipient: &Recipient) -> Result<VerifiedChallenge, Forged> {
+        let root = self.root_of(&envelope).ok_or(Forged)?;
+        let mac = self.roots[root].authenticate(&envelope.challenge, recipient);
+        if mac != envelope.mac || envelope.challenge.channel != recipient.channel() {
+            return Err(Forged);
+        }
+        Ok(VerifiedChallenge { challenge: envelope.challenge, mac, recipient: recipient.clone(), root })
+    }
+
+    /// Checks the signature alone, for whoever has no recipient at hand: the edge and `inspect`. Says nothing about whose it is.
+    ///
+    /// # Errors
+    /// [`Forged`], whatever is wrong.
+    pub fn verify_signature(&self, envelope: UntrustedEnvelope<'_>) -> Result<Challenge, Forged> {
+        let keys = &self.roots[self.root_of(&envelope).ok_or(Forged)?];
+        let signature = base64url::decode(&envelope.signature).ok_or(Forged)?;
+        keys.signing.verify(&envelope.signed, &signature).then_some(envelope.challenge).ok_or(Forged)
+    }
+
+    /// The short code of a challenge, for the user whose epoch this is.
+    #[must_use]
+    pub fn code(&self, verified: &VerifiedChallenge, epoch: &str) -> Code {
+        Code::short(&self.roots[verified.root].code, &verified.mac, epoch, &verified.challenge.format)
+    }
+
+    /// The long code of a challenge, for a link that is good only in the requesting browser.
+    #[must_use]
+    pub fn long_code(&self, verified: &VerifiedChallenge, epoch: &str, format: &CodeFormat) -> Code {
+        Code::long(&self.roots[verified.root].code, &verified.mac, epoch, format)
+    }
+
+    /// The root whose header this envelope carries, byte for byte, if issuer and audience are ours.
+    fn root_of(&self, envelope: &UntrustedEnvelope<'_>) -> Option<usize> {
+        if envelope.issuer != *self.issuer || envelope.audience != CHALLENGE_AUDIENCE {
+            return None;
+        }
+        self.roots.iter().position(|keys| *keys.protected == *envelope.protected)
+    }
+}
+
+impl RootKeys {
+    fn authenticate(&self, challenge: &Challenge, recipient: &Recipient) -> Mac {
+        let binding = challenge.binding.as_ref().map_or(&[][..], |binding| binding.as_bytes());
+        self.mac
+            .resume()
+            .bytes(challenge.id.as_bytes())
+            .number(challenge.issued_at.as_seconds())
+            .number(challenge.expires_at.as_seconds())
+            .text(challenge.usage.as_str())
+            .text(challenge.channel.as_str())
+            .text(challenge.format.alphabet().characters())
+            .number(u64::from(challenge.format.length()))
+            .text(challenge.guard.as_str())
+            .bytes(binding)
+            .text(recipient.as_str())
+            .mac()
+    }
+}
+
+impl fmt::Display for Forged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not an envelope of this fleet for this recipient")
+    }
+}
+
+impl core::error::Error for Forged {}

@@ -1,0 +1,57 @@
+//! Every derivation label and every first field under a MAC. Frozen: changing one breaks running fleets.
+
+/// Key of the codes.
+pub const CODE_KEY: &str = "countersign/v1/key/code";
+/// Key of the envelope's `mac`.
+pub const ENVELOPE_MAC_KEY: &str = "countersign/v1/key/envelope-mac";
+/// Ed25519 seed for envelopes that are JWS.
+pub const ENVELOPE_EDDSA_KEY: &str = "countersign/v1/key/envelope-eddsa";
+/// P-256 scalar material for envelopes that are JWS.
+pub const ENVELOPE_ES256_KEY: &str = "countersign/v1/key/envelope-es256";
+/// Ed25519 seed for envelopes that are PASETO v4.public.
+pub const ENVELOPE_PASETO_KEY: &str = "countersign/v1/key/envelope-v4-public";
+/// Ed25519 seed for access tokens that are JWT.
+pub const ACCESS_EDDSA_KEY: &str = "countersign/v1/key/access-eddsa";
+/// P-256 scalar material for access tokens that are JWT.
+pub const ACCESS_ES256_KEY: &str = "countersign/v1/key/access-es256";
+/// Key for access tokens that are JWT with HS256, where no `hs256_secret` is configured.
+pub const ACCESS_HS256_KEY: &str = "countersign/v1/key/access-hs256";
+/// Ed25519 seed for access tokens that are PASETO v4.public.
+pub const ACCESS_V4_PUBLIC_KEY: &str = "countersign/v1/key/access-v4-public";
+/// Key for access tokens that are PASETO v4.local.
+pub const ACCESS_V4_LOCAL_KEY: &str = "countersign/v1/key/access-v4-local";
+/// Key of the refresh tokens.
+pub const REFRESH_KEY: &str = "countersign/v1/key/refresh";
+/// Key of the link tokens.
+pub const LINK_KEY: &str = "countersign/v1/key/link";
+/// Key of what nodes relay to each other.
+pub const RELAY_KEY: &str = "countersign/v1/key/relay";
+/// Key of the device cookie.
+pub const DEVICE_KEY: &str = "countersign/v1/key/device";
+/// Key of the puzzles.
+pub const PUZZLE_KEY: &str = "countersign/v1/key/puzzle";
+/// Short id that names a root without revealing it.
+pub const ROOT_ID: &str = "countersign/v1/root-id";
+
+/// First field under an envelope's `mac`.
+pub const CHALLENGE: &str = "countersign/v1/challenge";
+/// First field under a short code.
+pub const SHORT_CODE: &str = "countersign/v1/code";
+/// First field under the long code that a browser-bound link carries.
+pub const LONG_CODE: &str = "countersign/v1/long-code";
+/// First field under an entry of the device cookie.
+pub const DEVICE: &str = "countersign/v1/device";
+/// First field under the recipient's hash inside the device cookie.
+pub const DEVICE_RECIPIENT: &str = "countersign/v1/device-recipient";
+/// First field under the recipient's hash inside a puzzle.
+pub const PUZZLE_RECIPIENT: &str = "countersign/v1/puzzle-recipient";
+/// Implicit assertion of link tokens.
+pub const LINK: &str = "countersign/v1/link";
+/// Associated data of refresh tokens.
+pub const REFRESH: &str = "countersign/v1/refresh";
+/// Associated data of relayed requests.
+pub const RELAY_REQUEST: &str = "countersign/v1/relay-request";
+/// Associated data of relayed answers.
+pub const RELAY_ANSWER: &str = "countersign/v1/relay-answer";
+/// First field under the choice of a recipient's home.
+pub const HOME: &str = "countersign/v1/home";

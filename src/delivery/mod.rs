@@ -1,0 +1,58 @@
+//! How a message goes out: a port of the engine, and its adapters.
+//!
+//! The request only hands over a [`Dispatch`]; deriving the code, sealing the link and rendering the text are the
+//! delivery's work, outside the request.
+
+use alloc::boxed::Box;
+
+use crate::{challenge::VerifiedChallenge, guard::Unavailable, recipient::Channel};
+
+/// Where messages are handed over.
+#[allow(async_fn_in_trait, reason = "embedders name a concrete outbox, so the futures' Send-ness shows")]
+pub trait Outbox {
+    /// Room for one message; given back when dropped.
+    type Slot;
+
+    /// Takes room for a message before anything else is asked, the same for everyone.
+    fn reserve(&self, channel: Channel) -> Result<Self::Slot, Unavailable>;
+
+    /// Hands a message over. In inline mode this waits until it has left.
+    async fn post(&self, slot: Self::Slot, dispatch: Dispatch) -> Result<(), DeliveryFailed>;
+}
+
+/// All that is needed to write one message and send it.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    /// The challenge that its code and link redeem.
+    pub challenge: VerifiedChallenge,
+    /// The directory's word for the user; empty for unknown ones.
+    pub epoch: Box<str>,
+    /// Whether it leaves at all: one to somebody who can't log in is rendered and dropped, like any other.
+    pub fate: Fate,
+    /// In which language it is wanted.
+    pub languages: Languages,
+}
+
+/// What happens to a rendered message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It goes to this address: the directory's stored one, or the canonical recipient.
+    Send(Box<str>),
+    /// It is dropped.
+    Drop,
+}
+
+/// Languages in the order in which they are looked for; each is what somebody sent, not yet judged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Languages {
+    /// The request's `locale`.
+    pub requested: Option<Box<str>>,
+    /// The user's, from the directory.
+    pub stored: Option<Box<str>>,
+    /// The header `Accept-Language`, whole.
+    pub accepted: Option<Box<str>>,
+}
+
+/// A message that could not be sent, in inline mode. No upstream text: that goes to the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeliveryFailed;

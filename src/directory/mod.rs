@@ -1,0 +1,110 @@
+//! Where users are looked up: a port of the engine, and its adapters.
+
+use alloc::{boxed::Box, string::String};
+use core::fmt;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::{
+    guard::Unavailable,
+    recipient::{Channel, Recipient},
+};
+
+/// A source of users.
+#[allow(async_fn_in_trait, reason = "embedders name a concrete directory, so the futures' Send-ness shows")]
+pub trait Directory {
+    /// The user of this recipient. One whose stored address isn't the recipient is treated as unknown by the engine.
+    async fn lookup(&self, recipient: &Recipient) -> Result<Option<User>, Unavailable>;
+
+    /// Makes a user for a recipient that was just proved.
+    async fn register(&self, recipient: &Recipient, set_unusable_password: bool) -> Result<User, Unavailable>;
+}
+
+/// A user, as the directory tells.
+#[derive(Clone, PartialEq, Deserialize)]
+pub struct User {
+    /// The subject of the tokens.
+    pub id: Box<str>,
+    /// The stored e-mail address, as stored.
+    #[serde(default)]
+    pub email: Option<Box<str>>,
+    /// The stored phone number, as stored.
+    #[serde(default)]
+    pub phone_number: Option<Box<str>>,
+    /// Whether the user may log in at all.
+    pub is_active: bool,
+    /// Whether the user is staff: an admin, to the login rules.
+    #[serde(default)]
+    pub is_staff: bool,
+    /// Whether the user is a superuser: an admin, to the login rules.
+    #[serde(default)]
+    pub is_superuser: bool,
+    /// Changes when earlier challenges, sessions and refresh tokens must die.
+    #[serde(default)]
+    pub epoch: Box<str>,
+    /// Claims for the access token; they replace none of ours.
+    #[serde(default)]
+    pub claims: Map<String, Value>,
+    /// The language that messages are written in, a BCP 47 tag.
+    #[serde(default)]
+    pub locale: Option<Box<str>>,
+}
+
+impl User {
+    /// The stored address of one channel.
+    #[must_use]
+    pub fn address(&self, channel: Channel) -> Option<&str> {
+        match channel {
+            Channel::Email => self.email.as_deref(),
+            Channel::Mobile => self.phone_number.as_deref(),
+        }
+    }
+
+    /// Whether the login rules count this user as an admin.
+    #[must_use]
+    pub const fn is_admin(&self) -> bool {
+        self.is_staff || self.is_superuser
+    }
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User").field("is_active", &self.is_active).field("is_admin", &self.is_admin()).finish_non_exhaustive()
+    }
+}
+
+/// No directory: everybody who proves a recipient is its user, and the canonical recipient is the subject.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoDirectory;
+
+impl NoDirectory {
+    fn user(recipient: &Recipient) -> User {
+        let address = Some(Box::from(recipient.as_str()));
+        let (email, phone_number) = match recipient.channel() {
+            Channel::Email => (address, None),
+            Channel::Mobile => (None, address),
+        };
+        User {
+            id: recipient.as_str().into(),
+            email,
+            phone_number,
+            is_active: true,
+            is_staff: false,
+            is_superuser: false,
+            epoch: Box::default(),
+            claims: Map::new(),
+            locale: None,
+        }
+    }
+}
+
+impl Directory for NoDirectory {
+    async fn lookup(&self, recipient: &Recipient) -> Result<Option<User>, Unavailable> {
+        Ok(Some(Self::user(recipient)))
+    }
+
+    async fn register(&self, recipient: &Recipient, _: bool) -> Result<User, Unavailable> {
+        Ok(Self::user(recipient))
+    }
+}

@@ -1,0 +1,205 @@
+//! The guard: the bounded memory of what was spent and how often somebody guessed.
+//!
+//! An envelope can be redeemed only where its spend record lives. Every decision is one atomic step: the attempt is
+//! counted and the sealed [`Verdict`] opened together, so nobody learns the result of a comparison that wasn't counted.
+
+use core::{fmt, net::IpAddr, num::NonZeroU32};
+
+use crate::{
+    challenge::{GuardId, VerifiedChallenge, code::Strength},
+    device::DeviceId,
+    puzzle::Proof,
+    recipient::Recipient,
+    time::UnixTime,
+};
+
+/// Where attempts, uses and requests are counted. Implementations fail closed: whatever can't be decided is refused.
+#[allow(async_fn_in_trait, reason = "embedders name a concrete guard, so the futures' Send-ness shows")]
+pub trait Guard {
+    /// Admits or refuses a request for a message, and counts it if it is admitted.
+    async fn admit(&self, request: &Request<'_>) -> Result<Admitted, RequestRefused>;
+
+    /// Gives back what [`Guard::admit`] counted, because no message left.
+    async fn withdraw(&self, request: &Request<'_>);
+
+    /// Looks whether an attempt would be refused already, and counts nothing.
+    async fn peek(&self, attempt: &Attempt<'_>) -> Result<(), AttemptRefused>;
+
+    /// Counts the attempt (and the comparison, for a code), then opens the verdict: all in one atomic step.
+    async fn count(&self, attempt: &Attempt<'_>, verdict: Verdict) -> Result<Counted, AttemptRefused>;
+
+    /// Gives back the use of an accepted attempt, because the person could not be registered.
+    async fn give_back(&self, attempt: &Attempt<'_>);
+}
+
+/// A request for a message, as the guard sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// Whom the message is for.
+    pub recipient: &'a Recipient,
+    /// Where the request came from.
+    pub network: ClientNetwork,
+    /// The browser that proved this recipient before, if it did.
+    pub device: Option<DeviceId>,
+    /// A solved puzzle, if one came with the request.
+    pub proof: Option<Proof>,
+    /// When it came.
+    pub now: UnixTime,
+}
+
+/// An attempt to redeem a challenge, as the guard sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    /// The challenge, authentic and unexpired.
+    pub challenge: &'a VerifiedChallenge,
+    /// What was presented.
+    pub by: By,
+    /// Whose failures it counts among.
+    pub bucket: Bucket,
+    /// When it came.
+    pub now: UnixTime,
+}
+
+/// What an attempt presents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// A code: attempts and comparisons are counted.
+    Code,
+    /// A link, or the long code of a browser-bound one: only uses are counted.
+    Link,
+    /// A code that a verify provider checks.
+    External,
+}
+
+/// Whose failures an attempt counts among.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bucket {
+    /// Those of everybody who isn't a known device.
+    Strangers,
+    /// It says that it is a known device; that can be judged only when the directory has answered, so the budget isn't yet.
+    Claimed,
+    /// Those of one browser that proved the recipient before.
+    Device(DeviceId),
+}
+
+/// The network that a client's requests are counted under: an IPv4 address, or an IPv6 /64. Mapped addresses are IPv4.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClientNetwork(u64, bool);
+
+impl ClientNetwork {
+    /// The network of `address`.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => Self(u64::from(v4.to_bits()), false),
+            #[allow(clippy::cast_possible_truncation, reason = "the upper half of 128 bits has 64")]
+            IpAddr::V6(v6) => Self((v6.to_bits() >> 64) as u64, true),
+        }
+    }
+
+    /// 9 bytes that no other network has.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 9] {
+        let mut bytes = [u8::from(self.1); 9];
+        bytes[1..].copy_from_slice(&self.0.to_be_bytes());
+        bytes
+    }
+}
+
+impl fmt::Debug for ClientNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientNetwork(…)")
+    }
+}
+
+/// The result of a comparison, sealed: only a guard opens it, and only after it has counted.
+#[derive(Clone, Copy)]
+pub struct Verdict(bool);
+
+impl Verdict {
+    /// Seals whether what was presented is right.
+    #[must_use]
+    pub const fn sealed(right: bool) -> Self {
+        Self(right)
+    }
+
+    /// Opens it. For guards, after counting.
+    #[must_use]
+    pub(crate) const fn open(self) -> bool {
+        self.0
+    }
+}
+
+impl fmt::Debug for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Verdict(…)")
+    }
+}
+
+/// A request that may be answered with a message.
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    /// The guard that will remember how the challenge is spent.
+    pub guard: GuardId,
+    /// What its code must at least have.
+    pub strength: Strength,
+}
+
+/// Why a request gets no message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestRefused {
+    /// Too many, too soon.
+    Throttled {
+        /// Whole seconds until it makes sense to ask again.
+        retry_after: NonZeroU32,
+        /// The largest number that a puzzle must hide, where solving one lifts the refusal.
+        puzzle: Option<NonZeroU32>,
+    },
+    /// The guard is full or out of reach.
+    Unavailable(Unavailable),
+}
+
+/// Why an attempt is refused before its verdict is opened. Nothing is counted for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptRefused {
+    /// The challenge belongs to another guard, or to an earlier epoch of this one.
+    Misdirected,
+    /// It ended, by the guard's own memory of time.
+    Expired,
+    /// All its uses are gone.
+    Spent,
+    /// No attempt is left, or its code is too short for what the recipient's failures allow.
+    Exhausted,
+    /// The guard is full or out of reach.
+    Unavailable(Unavailable),
+}
+
+/// Something that is needed can't be had now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unavailable {
+    /// Whole seconds until it makes sense to ask again.
+    pub retry_after: NonZeroU32,
+}
+
+/// What became of an attempt that was counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// It was right, and one use is taken.
+    Accepted,
+    /// It was wrong.
+    Rejected {
+        /// How many more there are.
+        attempts_left: u32,
+    },
+}
+
+impl Unavailable {
+    /// Asks to come back in `seconds`; 0 counts as 1.
+    #[must_use]
+    pub const fn for_seconds(seconds: u32) -> Self {
+        match NonZeroU32::new(seconds) {
+            Some(retry_after) => Self { retry_after },
+            None => Self { retry_after: NonZeroU32::MIN },
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! A passwordless login engine that keeps no token table.
+#![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+pub mod challenge;
+pub mod crypto;
+pub mod delivery;
+pub mod device;
+pub mod directory;
+#[cfg(feature = "std")]
+pub mod engine;
+pub mod guard;
+pub mod keyring;
+pub mod policy;
+pub mod puzzle;
+pub mod recipient;
+pub mod time;
+pub mod token;

@@ -1,0 +1,90 @@
+//! Who a code is sent to: an e-mail address or a phone number, parsed once into its canonical form.
+
+use alloc::{boxed::Box, string::String};
+use core::fmt;
+
+/// How a code reaches a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Channel {
+    /// E-mail.
+    Email,
+    /// SMS, and what a verify provider offers for phone numbers.
+    Mobile,
+}
+
+impl Channel {
+    /// Both, in the order in which they are shown.
+    pub const ALL: [Self; 2] = [Self::Email, Self::Mobile];
+
+    /// The name in claims and on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Mobile => "mobile",
+        }
+    }
+
+    /// The channel of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|channel| channel.as_str() == name)
+    }
+}
+
+/// A canonical address: what the code, every counter and the subject use.
+///
+/// `Debug` and [`Recipient::masked`] hide most of it; only [`Recipient::as_str`] shows it whole.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Recipient {
+    channel: Channel,
+    canonical: Box<str>,
+}
+
+impl Recipient {
+    /// For the parsers below, which make the text canonical first.
+    pub(crate) fn from_canonical(channel: Channel, canonical: impl Into<Box<str>>) -> Self {
+        Self { channel, canonical: canonical.into() }
+    }
+
+    /// The channel it belongs to.
+    #[must_use]
+    pub const fn channel(&self) -> Channel {
+        self.channel
+    }
+
+    /// The canonical text: `ann@example.com` or `+15551234567`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.canonical
+    }
+
+    /// What may be shown in a log: `a…@example.com`, `+1…67`.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        let text = self.as_str();
+        let (keep, from) = match self.channel {
+            Channel::Email => (1, text.rfind('@').unwrap_or(text.len())),
+            Channel::Mobile => (2, text.len().saturating_sub(2)),
+        };
+        let mut shown: String = text.chars().take(keep).collect();
+        shown.push('…');
+        shown.push_str(&text[from..]);
+        shown
+    }
+}
+
+impl fmt::Debug for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+impl Recipient {
+    /// The canonical form of an address that a directory stores, without the rules for what people may type.
+    #[must_use]
+    pub fn of_stored(channel: Channel, stored: &str) -> Option<Self> {
+        let _ = (channel, stored);
+        todo!()
+    }
+}

@@ -1,0 +1,126 @@
+//! Time as an argument: seconds since 1970, handed in by the caller, never read here.
+
+use alloc::{borrow::Cow, format, string::String};
+use core::fmt;
+
+use serde::Deserialize;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+/// A moment in whole seconds since 1970-01-01T00:00:00Z (RFC 7519 `NumericDate` without fractions).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixTime(u64);
+
+impl UnixTime {
+    /// The moment `seconds` after 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn from_seconds(seconds: u64) -> Self {
+        Self(seconds)
+    }
+
+    /// Seconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn as_seconds(self) -> u64 {
+        self.0
+    }
+
+    /// The moment `seconds` later; stays at the end of time instead of wrapping.
+    #[must_use]
+    pub const fn plus(self, seconds: u64) -> Self {
+        Self(self.0.saturating_add(seconds))
+    }
+
+    /// The moment `seconds` earlier; stays at 1970 instead of wrapping.
+    #[must_use]
+    pub const fn minus(self, seconds: u64) -> Self {
+        Self(self.0.saturating_sub(seconds))
+    }
+
+    /// Seconds from `earlier` to `self`; 0 when `earlier` isn't earlier.
+    #[must_use]
+    pub const fn seconds_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl fmt::Debug for UnixTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}s", self.0)
+    }
+}
+
+impl UnixTime {
+    /// As PASETO claims have it: `2026-01-02T03:04:05+00:00`. Moments after the year 9999 stay at its end.
+    #[must_use]
+    pub fn to_iso8601(self) -> String {
+        const END: i64 = 253_402_300_799;
+        let seconds = i64::try_from(self.0).unwrap_or(END).min(END);
+        let moment = OffsetDateTime::from_unix_timestamp(seconds).expect("the range is limited above");
+        let (date, time) = (moment.date(), moment.time());
+        format!(
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}+00:00",
+            date.year(),
+            u8::from(date.month()),
+            date.day(),
+            time.hour(),
+            time.minute(),
+            time.second()
+        )
+    }
+
+    /// Reads RFC 3339, with any offset and without fractions; `None` before 1970.
+    #[must_use]
+    pub fn from_iso8601(text: &str) -> Option<Self> {
+        let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        if moment.nanosecond() != 0 {
+            return None;
+        }
+        u64::try_from(moment.unix_timestamp()).ok().map(Self)
+    }
+}
+
+/// A moment as JSON has it: a number in a JWT, a string in a PASETO token.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum WireTime<'a> {
+    /// Seconds since 1970.
+    Number(u64),
+    /// ISO 8601.
+    #[serde(borrow)]
+    Text(Cow<'a, str>),
+}
+
+/// How a format spells moments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spelling {
+    /// JWT: a number.
+    Number,
+    /// PASETO: ISO 8601.
+    Iso8601,
+}
+
+impl WireTime<'_> {
+    /// The moment, if it is spelled that way.
+    pub(crate) fn read(&self, spelling: Spelling) -> Option<UnixTime> {
+        match (self, spelling) {
+            (Self::Number(seconds), Spelling::Number) => Some(UnixTime(*seconds)),
+            (Self::Text(text), Spelling::Iso8601) => UnixTime::from_iso8601(text),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn iso8601_there_and_back() {
+        let moment = UnixTime::from_seconds(1_700_000_000);
+        assert_eq!(moment.to_iso8601(), "2023-11-14T22:13:20+00:00");
+        assert_eq!(UnixTime::from_iso8601("2023-11-14T22:13:20+00:00"), Some(moment));
+        assert_eq!(UnixTime::from_iso8601("2023-11-14T23:13:20+01:00"), Some(moment));
+        assert_eq!(UnixTime::from_iso8601("2023-11-14T22:13:20Z"), Some(moment));
+        assert_eq!(UnixTime::from_iso8601("1969-12-31T23:59:59Z"), None);
+        assert_eq!(UnixTime::from_seconds(u64::MAX).to_iso8601(), "9999-12-31T23:59:59+00:00");
+    }
+}
