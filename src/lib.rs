@@ -5,6 +5,8 @@
 extern crate alloc;
 
 pub mod challenge;
+#[cfg(feature = "server")]
+pub mod config;
 pub mod crypto;
 pub mod delivery;
 pub mod device;

@@ -1,0 +1,1 @@
+//! `[events]`: where events are sent.
