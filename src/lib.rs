@@ -18,5 +18,7 @@ pub mod keyring;
 pub mod policy;
 pub mod puzzle;
 pub mod recipient;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod time;
 pub mod token;
