@@ -1,5 +1,9 @@
 //! Who a code is sent to: an e-mail address or a phone number, parsed once into its canonical form.
 
+pub mod email;
+#[cfg(feature = "mobile")]
+pub mod phone;
+
 use alloc::{boxed::Box, string::String};
 use core::fmt;
 
@@ -81,10 +85,29 @@ impl fmt::Debug for Recipient {
 }
 
 impl Recipient {
-    /// The canonical form of an address that a directory stores, without the rules for what people may type.
+    /// The canonical form of an address that a directory stores: the same rules, but white space around it isn't dropped
+    /// and a phone number has to be international. Without the feature `mobile` there are no phone numbers.
     #[must_use]
     pub fn of_stored(channel: Channel, stored: &str) -> Option<Self> {
-        let _ = (channel, stored);
-        todo!()
+        let canonical = match channel {
+            Channel::Email => email::canonical(stored)?,
+            #[cfg(feature = "mobile")]
+            Channel::Mobile => phone::canonical(stored)?,
+            #[cfg(not(feature = "mobile"))]
+            Channel::Mobile => return None,
+        };
+        Some(Self::from_canonical(channel, canonical))
     }
 }
+
+/// Text that is no address of its channel. It doesn't say why, and it doesn't hold the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidRecipient;
+
+impl fmt::Display for InvalidRecipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a valid address")
+    }
+}
+
+impl core::error::Error for InvalidRecipient {}
