@@ -46,7 +46,7 @@ export function explain(answer, thing) {
     case 'method_disabled':
       return 'Signing in this way is switched off here.';
     case 'throttled':
-      return `Too many requests. Try again ${later(retryAfter)}.`;
+      return `Too soon for another code. Try again ${later(retryAfter)}.`;
     case 'delivery_failed':
       return 'The message could not be sent. Try again in a moment.';
     case 'unavailable':
@@ -63,7 +63,7 @@ export function explain(answer, thing) {
 }
 
 /** "in 42 seconds", "in 3 minutes". */
-export function later(seconds) {
+function later(seconds) {
   if (seconds <= 0) return 'in a moment';
   const [count, unit] = seconds < 100 ? [seconds, 'second'] : [Math.ceil(seconds / 60), 'minute'];
   return `in ${count} ${unit}${count === 1 ? '' : 's'}`;

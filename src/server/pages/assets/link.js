@@ -68,6 +68,7 @@ function arrive() {
     element('ask-recipient').hidden = kept !== null;
   }
   form.hidden = !linkToken();
+  element('explanation').hidden = form.hidden;
   if (form.hidden) complain('This page opens from the link in a sign-in message. Its last part is missing.');
 }
 

@@ -1,6 +1,6 @@
 // The login page: an address, a code, signed in.
 
-import { explain, fieldError, isOver, later, post } from './api.js';
+import { explain, fieldError, isOver, post } from './api.js';
 import { solve } from './puzzle.js';
 import { forgetRecipient, keepRecipient, keptRecipient } from './recipient.js';
 import { showSession } from './session.js';
@@ -70,7 +70,7 @@ async function request({ channel, name, recipient }, field) {
 async function send(path, body) {
   let answer = await post(path, body);
   for (let round = 0; answer.code === 'throttled' && answer.body.puzzle && round < 3; round += 1) {
-    say('Many codes were asked for this address. Your browser is doing a short piece of work to show that it means it…');
+    say('Many codes were asked for this address. Your browser is doing some work to have yours sent…');
     const puzzle = await solve(answer.body.puzzle);
     if (puzzle === null) break;
     answer = await post(path, { ...body, puzzle });
@@ -195,7 +195,7 @@ function tick() {
   }
   const seconds = Math.ceil((waitUntil - Date.now()) / 1000);
   const label = over ? 'Get a new code' : 'Send again';
-  element('again').textContent = seconds > 0 ? `${label} ${later(seconds)}` : label;
+  element('again').textContent = seconds > 0 ? `${label} in ${seconds} s` : label;
   element('again').setAttribute('aria-disabled', String(seconds > 0));
 }
 setInterval(tick, 1000);
