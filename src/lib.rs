@@ -22,3 +22,4 @@ pub mod recipient;
 pub mod server;
 pub mod time;
 pub mod token;
+pub mod webhook;

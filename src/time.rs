@@ -42,6 +42,10 @@ impl UnixTime {
     }
 }
 
+/// Tells the time to whatever outlives a request. The server has the only one that reads the system's clock.
+#[cfg(feature = "std")]
+pub type Clock = alloc::sync::Arc<dyn Fn() -> UnixTime + Send + Sync>;
+
 impl fmt::Debug for UnixTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}s", self.0)

@@ -3,9 +3,33 @@
 //! The request only hands over a [`Dispatch`]; deriving the code, sealing the link and rendering the text are the
 //! delivery's work, outside the request.
 
+#[cfg(feature = "server")]
+pub mod composer;
+#[cfg(feature = "server")]
+pub mod file;
+#[cfg(feature = "server")]
+pub mod mail;
+#[cfg(feature = "server")]
+pub mod post;
+#[cfg(feature = "smtp")]
+pub mod smtp;
+#[cfg(feature = "server")]
+pub mod templates;
+#[cfg(feature = "server")]
+pub mod transport;
+
 use alloc::boxed::Box;
 
 use crate::{challenge::VerifiedChallenge, guard::Unavailable, recipient::Channel};
+
+#[cfg(feature = "server")]
+pub use {
+    composer::{Composer, Site},
+    mail::Sender,
+    post::{Post, Settings},
+    templates::Templates,
+    transport::Transport,
+};
 
 /// Where messages are handed over.
 #[allow(async_fn_in_trait, reason = "embedders name a concrete outbox, so the futures' Send-ness shows")]

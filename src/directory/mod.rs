@@ -1,5 +1,12 @@
 //! Where users are looked up: a port of the engine, and its adapters.
 
+#[cfg(feature = "server")]
+pub mod any;
+#[cfg(feature = "server")]
+pub mod file;
+#[cfg(feature = "server")]
+pub mod http;
+
 use alloc::{boxed::Box, string::String};
 use core::fmt;
 
@@ -10,6 +17,9 @@ use crate::{
     guard::Unavailable,
     recipient::{Channel, Recipient},
 };
+
+#[cfg(feature = "server")]
+pub use {any::AnyDirectory, file::FileDirectory, http::HttpDirectory};
 
 /// A source of users.
 #[allow(async_fn_in_trait, reason = "embedders name a concrete directory, so the futures' Send-ness shows")]

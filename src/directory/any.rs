@@ -1,0 +1,33 @@
+//! The directory that the configuration chose.
+
+use super::{Directory, FileDirectory, HttpDirectory, NoDirectory, User};
+use crate::{guard::Unavailable, recipient::Recipient};
+
+/// One of the directories.
+#[derive(Debug)]
+pub enum AnyDirectory {
+    /// Everybody who proves a recipient is its user.
+    None(NoDirectory),
+    /// The users of a file.
+    File(FileDirectory),
+    /// The users of an HTTP endpoint.
+    Http(HttpDirectory),
+}
+
+impl Directory for AnyDirectory {
+    async fn lookup(&self, recipient: &Recipient) -> Result<Option<User>, Unavailable> {
+        match self {
+            Self::None(directory) => directory.lookup(recipient).await,
+            Self::File(directory) => directory.lookup(recipient).await,
+            Self::Http(directory) => directory.lookup(recipient).await,
+        }
+    }
+
+    async fn register(&self, recipient: &Recipient, set_unusable_password: bool) -> Result<User, Unavailable> {
+        match self {
+            Self::None(directory) => directory.register(recipient, set_unusable_password).await,
+            Self::File(directory) => directory.register(recipient, set_unusable_password).await,
+            Self::Http(directory) => directory.register(recipient, set_unusable_password).await,
+        }
+    }
+}
