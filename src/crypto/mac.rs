@@ -88,6 +88,13 @@ impl MacKey {
         Canonical::new(self.0.clone(), label)
     }
 
+    /// The plain HMAC of `message`, for formats of others, which have no fields.
+    pub fn raw(&self, message: &[u8]) -> Mac {
+        let mut state = self.0.clone();
+        state.absorb(message);
+        state.finish()
+    }
+
     /// This key with the constant first fields of `prefix` absorbed, for messages that share them.
     pub fn with_prefix(prefix: Canonical<MacState>) -> Self {
         Self(prefix.finish())
