@@ -123,9 +123,9 @@ impl Verdict {
         Self(right)
     }
 
-    /// Opens it. For guards, after counting.
+    /// Opens it. For guards, after they have counted the attempt.
     #[must_use]
-    pub(crate) const fn open(self) -> bool {
+    pub const fn open(self) -> bool {
         self.0
     }
 }

@@ -1,0 +1,186 @@
+//! The steps that `begin`, `resend` and `complete` are made of.
+
+use alloc::{boxed::Box, string::String};
+
+use super::{Begin, BeginError, Caller, CompleteError, Engine, Presented};
+use crate::{
+    challenge::{UntrustedEnvelope, Use, VerifiedChallenge, VerifiedLink},
+    delivery::{DeliveryFailed, Dispatch, Fate, Outbox},
+    device::ClaimedDevice,
+    directory::{Directory, User},
+    guard::{Admitted, Bucket, By, Guard, Request},
+    recipient::{Channel, Recipient},
+    time::UnixTime,
+};
+
+/// A request that was let in.
+pub(super) struct Entry<'a> {
+    /// As the guard counted it.
+    pub(super) request: Request<'a>,
+    /// What the guard says about the challenge to make.
+    pub(super) admitted: Admitted,
+    /// Whom the directory knows by this recipient.
+    pub(super) user: Option<User>,
+}
+
+/// How an attempt wants to prove its challenge.
+pub(super) enum Proving<'a> {
+    Code(&'a str),
+    LongCode(&'a str),
+    Link { epoch: String },
+}
+
+impl Proving<'_> {
+    pub(super) const fn by(&self) -> By {
+        match self {
+            Self::Code(_) => By::Code,
+            Self::LongCode(_) | Self::Link { .. } => By::Link,
+        }
+    }
+}
+
+impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
+    pub(super) fn allow(&self, channel: Channel) -> Result<(), CompleteError> {
+        if self.policy.allows(channel) { Ok(()) } else { Err(CompleteError::MethodDisabled) }
+    }
+
+    /// Authenticates an envelope for this recipient and judges its kind and lifetime.
+    pub(super) fn authenticate(
+        &self,
+        envelope: &str,
+        recipient: &Recipient,
+        now: UnixTime,
+    ) -> Result<VerifiedChallenge, CompleteError> {
+        let untrusted = UntrustedEnvelope::parse(envelope).ok_or(CompleteError::FORGED)?;
+        let challenge = self.challenges.authenticate(untrusted, recipient).map_err(|_| CompleteError::FORGED)?;
+        match challenge {
+            _ if challenge.challenge().usage != Use::Code => Err(CompleteError::FORGED),
+            _ if challenge.is_expired(now) => Err(CompleteError::Expired),
+            _ => Ok(challenge),
+        }
+    }
+
+    /// The challenge that something presented belongs to, and how it wants to prove it.
+    pub(super) fn believe<'a>(
+        &self,
+        presented: &Presented<'a>,
+        now: UnixTime,
+    ) -> Result<(VerifiedChallenge, Proving<'a>), CompleteError> {
+        match presented {
+            Presented::Code { recipient, envelope, code } => {
+                self.allow(recipient.channel())?;
+                let challenge = self.authenticate(envelope, recipient, now)?;
+                let is_long = |length: u8| code.chars().count() == usize::from(length);
+                let long = self.policy.browser_link.as_ref().is_some_and(|format| is_long(format.length()));
+                Ok((challenge, if long { Proving::LongCode(code) } else { Proving::Code(code) }))
+            }
+            Presented::Link { recipient, link } => {
+                let opened = self.links.open(&self.challenges, *link).map_err(|_| CompleteError::FORGED)?;
+                let VerifiedLink { challenge, epoch } = opened;
+                if recipient.as_ref().is_some_and(|recipient| recipient != challenge.recipient()) {
+                    return Err(CompleteError::FORGED);
+                }
+                self.allow(challenge.recipient().channel())?;
+                if challenge.is_expired(now) {
+                    return Err(CompleteError::Expired);
+                }
+                Ok((challenge, Proving::Link { epoch }))
+            }
+        }
+    }
+
+    /// Whether what was presented is right for the user of this epoch. The same work whatever the answer.
+    pub(super) fn is_right(&self, proving: &Proving<'_>, challenge: &VerifiedChallenge, epoch: &str) -> bool {
+        let short = |code: &str| {
+            let alphabet = challenge.challenge().format.alphabet();
+            self.challenges.code(challenge, epoch).matches(code, alphabet)
+        };
+        match (proving, &self.policy.browser_link) {
+            (Proving::Link { epoch: sealed }, _) => sealed == epoch,
+            (Proving::LongCode(code), Some(format)) => {
+                self.challenges.long_code(challenge, epoch, format).matches(code, format.alphabet())
+            }
+            (Proving::Code(code) | Proving::LongCode(code), _) => short(code),
+        }
+    }
+
+    /// Lets a request in and asks whom it is for. Whoever claims to be a known device is judged by the directory's epoch,
+    /// so there the directory comes first; everybody else is counted first, so that a flood doesn't reach it.
+    pub(super) async fn admit<'a>(&self, begin: &'a Begin<'_>, now: UnixTime) -> Result<Entry<'a>, BeginError> {
+        let Begin { recipient, caller, proof, .. } = begin;
+        let mut request = Request { recipient, network: caller.network, device: None, proof: *proof, now };
+        let Some(claimed) = self.claimed_device(caller, recipient, now) else {
+            let admitted = self.guard.admit(&request).await?;
+            return match self.find(recipient).await {
+                Ok(user) => Ok(Entry { request, admitted, user }),
+                Err(unavailable) => {
+                    self.guard.withdraw(&request).await;
+                    Err(unavailable.into())
+                }
+            };
+        };
+        let user = self.find(recipient).await?;
+        request.device = self.devices.verify(claimed, recipient, epoch_of(user.as_ref()));
+        Ok(Entry { request, admitted: self.guard.admit(&request).await?, user })
+    }
+
+    /// Hands the message over; one to somebody who may not log in is dropped where nobody sees it.
+    pub(super) async fn dispatch(
+        &self,
+        slot: O::Slot,
+        begin: &Begin<'_>,
+        request: &Request<'_>,
+        challenge: VerifiedChallenge,
+        user: Option<User>,
+    ) -> Result<(), BeginError> {
+        let recipient = request.recipient;
+        let stored = user.as_ref().and_then(|user| user.address(recipient.channel()));
+        let fate = match self.may_log_in(user.as_ref()) {
+            true => Fate::Send(stored.unwrap_or(recipient.as_str()).into()),
+            false => Fate::Drop,
+        };
+        let mut languages = begin.languages.clone();
+        let epoch = user.map_or_else(Box::default, |user| {
+            languages.stored = user.locale;
+            user.epoch
+        });
+        let sent = self.outbox.post(slot, Dispatch { challenge, epoch, fate, languages }).await;
+        if let Err(DeliveryFailed) = sent {
+            self.guard.withdraw(request).await;
+            return Err(BeginError::DeliveryFailed);
+        }
+        Ok(())
+    }
+
+    /// The user of this recipient; one whose stored address is another is unknown.
+    pub(super) async fn find(&self, recipient: &Recipient) -> Result<Option<User>, crate::guard::Unavailable> {
+        Ok(self.directory.lookup(recipient).await?.filter(|user| self.policy.knows(user, recipient)))
+    }
+
+    /// Whether a code may open something for this user, or for an unknown one.
+    pub(super) fn may_log_in(&self, user: Option<&User>) -> bool {
+        user.map_or(self.policy.registers, |user| self.policy.admits(user))
+    }
+
+    /// Makes a user of somebody who just proved an unknown recipient.
+    pub(super) async fn register(&self, recipient: &Recipient) -> Result<User, CompleteError> {
+        let user = self.directory.register(recipient, self.policy.registration_sets_unusable_password).await?;
+        let admitted = self.policy.knows(&user, recipient) && self.policy.admits(&user);
+        admitted.then_some(user).ok_or(CompleteError::FORGED)
+    }
+
+    pub(super) fn claimed_device(&self, caller: &Caller<'_>, recipient: &Recipient, now: UnixTime) -> Option<ClaimedDevice> {
+        self.devices.claimed(caller.device_cookie?, recipient, now)
+    }
+
+    /// Whose failures an attempt counts among, once the epoch is known.
+    pub(super) fn bucket(&self, claimed: Option<ClaimedDevice>, recipient: &Recipient, epoch: &str) -> Bucket {
+        let device = claimed.and_then(|claimed| self.devices.verify(claimed, recipient, epoch));
+        device.map_or(Bucket::Strangers, Bucket::Device)
+    }
+}
+
+/// The directory's word for a user; empty for an unknown one.
+pub(super) fn epoch_of(user: Option<&User>) -> &str {
+    user.map_or("", |user| &user.epoch)
+}
