@@ -2,6 +2,25 @@
 
 use std::time::Duration;
 
+use super::{
+    judge::Section,
+    schema::{SectionSchema, choice, number},
+};
+
+pub(super) static SCHEMA: SectionSchema = SectionSchema {
+    name: "delivery",
+    about: "When messages leave.",
+    keys: &[
+        choice(
+            "mode",
+            &["queued", "inline"],
+            "queued: after the answer, with retries until the challenge ends. inline: before it, with one try; a failure is 502.",
+        ),
+        number("queue_length", 10_000, 1, 10_000_000, "How many messages may wait; a request that finds no room gets 503."),
+        number("timeout_seconds", 10, 1, 300, "How long one try of a transport may take."),
+    ],
+};
+
 /// How messages are handed to their transports.
 #[derive(Clone, Debug)]
 pub struct Delivery {
@@ -20,4 +39,16 @@ pub enum Mode {
     Queued,
     /// Before the answer, with one try; tells known from unknown recipients.
     Inline,
+}
+
+pub(super) fn read(section: &Section<'_>) -> Delivery {
+    let mode = if section.text("mode") == "inline" { Mode::Inline } else { Mode::Queued };
+    if mode == Mode::Inline {
+        section.unused(&["queue_length"], "with mode = \"inline\"");
+    }
+    Delivery {
+        mode,
+        queue_length: section.number("queue_length"),
+        timeout: Duration::from_secs(section.number("timeout_seconds")),
+    }
 }

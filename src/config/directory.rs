@@ -2,7 +2,27 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::Webhook;
+use super::{
+    Webhook,
+    judge::Section,
+    schema::{SectionSchema, choice, number, secret, text, url},
+};
+
+pub(super) static SCHEMA: SectionSchema = SectionSchema {
+    name: "directory",
+    about: "Where users are looked up.",
+    keys: &[
+        choice(
+            "kind",
+            &["none", "file", "http"],
+            "none: whoever proves a recipient is that recipient. file: a JSON array of users in `path`. http: `url` is asked.",
+        ),
+        text("path", "", "The file of kind file; it is read again when it changes."),
+        url("url", "Kind http: where users are looked up and registered."),
+        secret("secret", "Signs what kind http POSTs: whsec_ and base64 of 24 to 64 bytes (Standard Webhooks)."),
+        number("timeout_seconds", 10, 1, 60, "How long one call of kind http may take; beyond: 503."),
+    ],
+};
 
 /// Where users are looked up.
 #[derive(Clone, Debug)]
@@ -18,4 +38,26 @@ pub enum Directory {
         /// How long one call may take.
         timeout: Duration,
     },
+}
+
+pub(super) fn read(section: &Section<'_>) -> Option<Directory> {
+    let kind = section.text("kind");
+    let why = format!("with kind = \"{kind}\"");
+    match kind {
+        "file" => {
+            section.unused(&["url", "secret", "timeout_seconds"], &why);
+            section.required("path", &why)?;
+            section.read_file("path")?;
+            Some(Directory::File(section.text("path").into()))
+        }
+        "http" => {
+            section.unused(&["path"], &why);
+            let timeout = Duration::from_secs(section.number("timeout_seconds"));
+            Webhook::read(section, &why).map(|webhook| Directory::Http { webhook, timeout })
+        }
+        _ => {
+            section.unused(&["path", "url", "secret", "timeout_seconds"], &why);
+            Some(Directory::None)
+        }
+    }
 }

@@ -1,1 +1,26 @@
 //! `[events]`: where events are sent.
+
+use super::{
+    Webhook,
+    judge::Section,
+    schema::{SectionSchema, secret, url},
+};
+
+pub(super) static SCHEMA: SectionSchema = SectionSchema {
+    name: "events",
+    about: "What happened, as signed webhooks.",
+    keys: &[
+        url("url", "Where events are POSTed; empty: nowhere."),
+        secret("secret", "Signs them: whsec_ and base64 of 24 to 64 bytes (Standard Webhooks)."),
+    ],
+};
+
+/// `None`: faulty. `Some(None)`: events go nowhere.
+#[allow(clippy::option_option, reason = "faulty, or right with or without events")]
+pub(super) fn read(section: &Section<'_>) -> Option<Option<Webhook>> {
+    if section.text("url").is_empty() {
+        section.unused(&["secret"], "without a url");
+        return Some(None);
+    }
+    Webhook::read(section, "with a url").map(Some)
+}

@@ -2,7 +2,70 @@
 
 use std::path::PathBuf;
 
-use super::SecretText;
+use super::{
+    SecretText,
+    judge::Section,
+    schema::{Key, Kind, SectionSchema, choice, number, switch, text, texts, url},
+    server::parse_http_url,
+    shown::quoted,
+};
+
+pub(super) static SCHEMA: SectionSchema = SectionSchema {
+    name: "guard",
+    about: "Where attempts and uses are remembered, and this node's place in its fleet.",
+    keys: &[
+        choice(
+            "kind",
+            &["memory", "journal", "redis", "shared-nothing"],
+            "memory: in this process; a restart refuses outstanding challenges. journal: in the file `path`, which survives a crash.\n\
+             redis: in the Redis at `url`, for any number of nodes. shared-nothing: each node counts alone; the bound grows with `replicas`.",
+        ),
+        text("path", "", "The journal: a file on a volume of this node's own; a missing one is a new guard."),
+        url(
+            "url",
+            "redis://:password@host:6379/0; for a cluster redis+cluster://host:6379 or several hosts, comma-separated. rediss:// is TLS.",
+        ),
+        text(
+            "id",
+            "",
+            "The fleet's guard id, required for redis and shared-nothing: up to 63 letters, digits, dots and hyphens.",
+        ),
+        number("replicas", 1, 1, 1_000_000, "How many nodes count alone; enters the bound."),
+        number(
+            "capacity",
+            1_000_000,
+            64,
+            1 << 31,
+            "How many challenges that were spent or attempted are remembered, 24 bytes each; full: 503. Not for redis.",
+        ),
+        text(
+            "node",
+            "",
+            "The name of this node, up to 63 letters, digits, dots and hyphens. Default: a random one, or the journal's.",
+        ),
+        text("peer_url", "", "Where another node's challenges are relayed: \"http://{node}.countersign:8000\". Needs `node`."),
+        texts(
+            "nodes",
+            &[],
+            "The names of all nodes, the same everywhere: each challenge is made at its recipient's home, so that the fleet counts as one.\n\
+             Needs `peer_url`, and `node` among them.",
+        ),
+        switch("redis_durable", false, "States that Redis runs with appendfsync always and without asynchronous failover."),
+        number(
+            "restarts_per_day",
+            1,
+            0,
+            10_000,
+            "How often a day a node forgets; enters the bound of memory and shared-nothing.",
+        ),
+        Key {
+            name: "max_takeover_probability",
+            kind: Kind::Probability(1e-4),
+            about: "How likely, at most, an attacker takes one account in one day by guessing. `serve` refuses to start above it.\n\
+                    `countersign bound` explains it. 1: no bound is wanted, for load tests.",
+        },
+    ],
+};
 
 /// The guard of this process.
 #[derive(Clone, Debug)]
@@ -63,5 +126,155 @@ impl Peers {
     #[must_use]
     pub fn url_of(&self, node: &str) -> String {
         self.url.replace("{node}", node)
+    }
+}
+
+pub(super) fn read(section: &Section<'_>) -> Option<Guard> {
+    let kind_name = section.text("kind");
+    let why = format!("with kind = \"{kind_name}\"");
+    let kind = read_kind(section, kind_name, &why);
+    let counts_by_node = matches!(kind_name, "memory" | "journal");
+    if !counts_by_node {
+        section.unused(&["node"], &why);
+        for key in ["peer_url", "nodes"].into_iter().filter(|key| section.is_given(key)) {
+            section.fault(key, format!("can't be used {why}, where any node redeems every challenge"));
+        }
+    }
+    let node = match section.text("node") {
+        "" => Some(None),
+        _ => section.parse("node", parse_node).map(Some),
+    };
+    let peers = if counts_by_node { read_peers(section, node.as_ref()) } else { Some(None) };
+    let target = section.probability("max_takeover_probability");
+    if target >= 1.0 {
+        section.warn("max_takeover_probability", "is 1: NO BOUND ON GUESSES IS KEPT. That is for load tests only");
+    }
+    Some(Guard {
+        kind: kind?,
+        node: node?,
+        replicas: section.number("replicas"),
+        capacity: section.number("capacity"),
+        peers: peers?,
+        restarts_per_day: section.number("restarts_per_day"),
+        max_takeover_probability: target,
+    })
+}
+
+fn read_kind(section: &Section<'_>, name: &str, why: &str) -> Option<GuardKind> {
+    match name {
+        "journal" => {
+            section.unused(&["url", "id", "redis_durable"], why);
+            section.required("path", why).map(|path| GuardKind::Journal { path: path.into() })
+        }
+        "redis" => {
+            section.unused(&["path", "capacity", "restarts_per_day"], why);
+            if !cfg!(feature = "redis") {
+                section.fault("kind", "redis needs a build with the feature \"redis\"");
+            }
+            let url = section.required("url", why).and_then(|_| section.parse("url", parse_redis_url));
+            let id = section.required("id", why).and_then(|_| section.parse("id", parse_node));
+            Some(GuardKind::Redis { url: url?, id: id?, durable: section.switch("redis_durable") })
+        }
+        "shared-nothing" => {
+            section.unused(&["path", "url", "redis_durable"], why);
+            let id = section.required("id", why).and_then(|_| section.parse("id", parse_node));
+            id.map(|id| GuardKind::SharedNothing { id })
+        }
+        _ => {
+            section.unused(&["path", "url", "id", "redis_durable"], why);
+            Some(GuardKind::Memory)
+        }
+    }
+}
+
+#[allow(clippy::option_option, reason = "faulty, or right with or without peers")]
+fn read_peers(section: &Section<'_>, node: Option<&Option<String>>) -> Option<Option<Peers>> {
+    let is_nameless = node == Some(&None);
+    let node = node.and_then(Option::as_deref);
+    let url = match section.text("peer_url") {
+        "" => None,
+        _ => Some(section.parse("peer_url", parse_peer_url)),
+    };
+    let nodes = section.parse_each("nodes", parse_node);
+    if url.is_some() && is_nameless {
+        section.fault("node", "is required with peer_url: other nodes find this one by its name");
+    }
+    if let Some(nodes) = nodes.as_ref().filter(|nodes| !nodes.is_empty()) {
+        if url.is_none() {
+            section.fault("peer_url", "is required with nodes: challenges are made at their recipient's home");
+        }
+        match node {
+            Some(node) if !nodes.iter().any(|name| name == node) => {
+                section.fault("nodes", format!("must name this node, {}", quoted(node)));
+            }
+            None if url.is_none() && is_nameless => section.fault("node", "is required with nodes, and must be among them"),
+            _ => {}
+        }
+        if (1..nodes.len()).any(|at| nodes[..at].contains(&nodes[at])) {
+            section.fault("nodes", "names one twice");
+        }
+    }
+    let nodes = nodes?;
+    match url {
+        Some(url) => Some(Some(Peers { url: url?, nodes })),
+        None => Some(None),
+    }
+}
+
+/// A node's name, or a guard's id: what stands before the epoch.
+fn parse_node(text: &str) -> Result<String, String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+    if (1..=63).contains(&text.len()) && text.bytes().all(allowed) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("{} is not 1 to 63 letters, digits, dots and hyphens", quoted(text)))
+    }
+}
+
+fn parse_peer_url(text: &str) -> Result<String, String> {
+    if !text.contains("{node}") {
+        return Err("must contain {node}, as http://{node}.countersign:8000".into());
+    }
+    let url = parse_http_url(&text.replace("{node}", "node"))?;
+    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() || url.password().is_some() {
+        return Err("must be scheme, host and port, nothing else".into());
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+fn parse_redis_url(text: &str) -> Result<SecretText, String> {
+    let is_one = |part: &str| {
+        let url = reqwest::Url::parse(part.trim()).ok();
+        url.is_some_and(|url| matches!(url.scheme(), "redis" | "rediss" | "redis+cluster" | "rediss+cluster") && url.has_host())
+    };
+    if text.split(',').all(is_one) {
+        Ok(SecretText::new(text))
+    } else {
+        Err("must be a URL, as redis://:password@host:6379/0".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_and_peers() {
+        assert!(["a", "node-1.eu", &"x".repeat(63)].into_iter().all(|good| parse_node(good).is_ok()));
+        assert!(["", "a b", "a_b", "ä", &"x".repeat(64)].into_iter().all(|bad| parse_node(bad).is_err()));
+        let url = parse_peer_url("http://{node}.countersign:8000/").unwrap();
+        assert_eq!(Peers { url, nodes: Vec::new() }.url_of("n1"), "http://n1.countersign:8000");
+        for bad in
+            ["", "http://countersign:8000", "{node}", "ftp://{node}", "http://{node}/x", "http://a?{node}", "http://u:{node}@a"]
+        {
+            assert!(parse_peer_url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn redis_urls() {
+        assert!(parse_redis_url("redis://:secret@localhost:6379/0").is_ok());
+        assert!(parse_redis_url("redis://a:6379,redis://b:6379").is_ok());
+        assert!(["", "localhost:6379", "http://a", "redis://a,", "redis:"].into_iter().all(|bad| parse_redis_url(bad).is_err()));
     }
 }

@@ -11,11 +11,17 @@ pub mod events;
 pub mod external_2fa;
 pub mod fault;
 pub mod guard;
+mod judge;
+pub mod keyring;
 pub mod passwordless;
+pub mod schema;
 pub mod secret;
 pub mod server;
+mod shown;
 pub mod sms;
 pub mod source;
+mod suggest;
+mod together;
 pub mod tokens;
 pub mod webhook;
 
@@ -24,7 +30,11 @@ pub use secret::SecretText;
 pub use source::Sources;
 pub use webhook::Webhook;
 
+use rand_core::CryptoRng;
+
 use crate::keyring::Keyring;
+use judge::Judge;
+use together::Sections;
 
 /// A configuration that was judged: whatever is here is right, and goes together.
 #[derive(Debug)]
@@ -57,6 +67,18 @@ pub struct Config {
 }
 
 impl Config {
+    /// Judges what the sources say. `random` makes the root secret where none is configured.
+    ///
+    /// # Errors
+    /// Every fault at once.
+    pub fn judge(sources: &Sources<'_>, random: &mut impl CryptoRng) -> Result<Self, Faults> {
+        let judge = Judge::new(sources);
+        let config = read(&judge, random).filter(|_| judge.is_content());
+        let (warnings, effective) = judge.conclude()?;
+        let config = config.expect("a section that can't be read leaves a fault");
+        Ok(Self { warnings, effective, ..config })
+    }
+
     /// The effective configuration as TOML: every key with its value, secrets masked.
     #[must_use]
     pub fn effective(&self) -> &str {
@@ -64,13 +86,35 @@ impl Config {
     }
 }
 
-impl Config {
-    /// Judges what the sources say. `random` makes the root secret where none is configured.
-    ///
-    /// # Errors
-    /// Every fault at once.
-    pub fn judge(sources: &Sources<'_>, random: &mut impl rand_core::CryptoRng) -> Result<Self, Faults> {
-        let _ = (sources, random);
-        todo!()
-    }
+/// Reads every section before it gives up on one, so that all faults are found.
+fn read(judge: &Judge<'_>, random: &mut impl CryptoRng) -> Option<Config> {
+    let sections = Sections::open(judge);
+    let server = server::read(&sections.server);
+    let keyring = keyring::read(&sections.keyring, random);
+    let passwordless = passwordless::read(&sections.passwordless, server.as_ref());
+    let tokens = tokens::read(&sections.tokens, server.as_ref());
+    let email = email::read(&sections.email);
+    let sms = sms::read(&sections.sms);
+    let delivery = delivery::read(&sections.delivery);
+    let external_2fa = external_2fa::read(&sections.external_2fa);
+    let directory = directory::read(&sections.directory);
+    let guard = guard::read(&sections.guard);
+    let events = events::read(&sections.events);
+    sections.judge_together();
+    sections.judge_available();
+    Some(Config {
+        server: server?,
+        keyring: keyring?,
+        passwordless: passwordless?,
+        tokens: tokens?,
+        email: email?,
+        sms: sms?,
+        delivery,
+        external_2fa: external_2fa?,
+        directory: directory?,
+        guard: guard?,
+        events: events?,
+        warnings: Vec::new(),
+        effective: String::new(),
+    })
 }

@@ -4,7 +4,40 @@ use std::path::PathBuf;
 
 use reqwest::Url;
 
-use super::{SecretText, Webhook};
+use super::{
+    SecretText, Webhook,
+    judge::Section,
+    schema::{SectionSchema, choice, number, secret, text, url},
+    webhook::read_api_base,
+};
+
+pub(super) static SCHEMA: SectionSchema = SectionSchema {
+    name: "sms",
+    about: "How SMS go out.",
+    keys: &[
+        choice(
+            "transport",
+            &["console", "file", "twilio", "telnyx", "http", "discard"],
+            "console: readable text on stdout. file: one .json a message in `path`. http: to `url`. discard: nothing leaves.",
+        ),
+        url("api_base", "The provider's API. Default: https://api.twilio.com or https://api.telnyx.com."),
+        text("account_sid", "", "Twilio: the account."),
+        secret("auth_token", "Twilio: the account's token."),
+        secret("api_key", "Telnyx: the key."),
+        text("from", "", "Twilio, Telnyx: the sender's number or name."),
+        text("path", "sms", "The folder of transport file."),
+        url("url", "Transport http: where each message is POSTed."),
+        secret("secret", "Signs what transport http POSTs: whsec_ and base64 of 24 to 64 bytes (Standard Webhooks)."),
+        number("max_per_hour", 10_000, 0, 1_000_000_000, "SMS an hour that this node sends at most; beyond: 429. 0: off."),
+        number(
+            "max_per_prefix_per_hour",
+            1_000,
+            0,
+            1_000_000_000,
+            "SMS an hour to numbers that share a prefix, which is what SMS pumping buys; beyond: 429. 0: off.",
+        ),
+    ],
+};
 
 /// SMS delivery.
 #[derive(Clone, Debug)]
@@ -48,4 +81,54 @@ pub enum SmsTransport {
     Http(Webhook),
     /// Nothing.
     Discard,
+}
+
+pub(super) fn read(section: &Section<'_>) -> Option<Sms> {
+    let name = section.text("transport");
+    let why = format!("with transport = \"{name}\"");
+    let transport = match name {
+        "file" => section.required("path", &why).map(|path| SmsTransport::File(path.into())),
+        "twilio" => read_twilio(section, &why),
+        "telnyx" => read_telnyx(section, &why),
+        "http" => Webhook::read(section, &why).map(SmsTransport::Http),
+        "discard" => Some(SmsTransport::Discard),
+        _ => Some(SmsTransport::Console),
+    };
+    let used: &[&str] = match name {
+        "file" => &["path"],
+        "twilio" => &["api_base", "account_sid", "auth_token", "from"],
+        "telnyx" => &["api_base", "api_key", "from"],
+        "http" => &["url", "secret"],
+        _ => &[],
+    };
+    for key in ["api_base", "account_sid", "auth_token", "api_key", "from", "path", "url", "secret"] {
+        if !used.contains(&key) {
+            section.unused(&[key], &why);
+        }
+    }
+    Some(Sms {
+        transport: transport?,
+        max_per_hour: section.number("max_per_hour"),
+        max_per_prefix_per_hour: section.number("max_per_prefix_per_hour"),
+    })
+}
+
+fn read_twilio(section: &Section<'_>, why: &str) -> Option<SmsTransport> {
+    let api_base = read_api_base(section, "https://api.twilio.com");
+    let account_sid = section.required("account_sid", why);
+    let auth_token = section.required("auth_token", why);
+    let from = section.required("from", why);
+    Some(SmsTransport::Twilio {
+        api_base: api_base?,
+        account_sid: account_sid?.to_owned(),
+        auth_token: SecretText::new(auth_token?),
+        from: from?.to_owned(),
+    })
+}
+
+fn read_telnyx(section: &Section<'_>, why: &str) -> Option<SmsTransport> {
+    let api_base = read_api_base(section, "https://api.telnyx.com");
+    let api_key = section.required("api_key", why);
+    let from = section.required("from", why);
+    Some(SmsTransport::Telnyx { api_base: api_base?, api_key: SecretText::new(api_key?), from: from?.to_owned() })
 }

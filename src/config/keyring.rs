@@ -1,0 +1,72 @@
+//! `[keyring]`: the root secrets.
+
+use rand_core::CryptoRng;
+
+use super::{
+    judge::Section,
+    schema::{Key, Kind, SectionSchema, text},
+};
+use crate::{crypto::base64url, keyring::Keyring};
+
+pub(super) static SCHEMA: SectionSchema = SectionSchema {
+    name: "keyring",
+    about: "The root secrets, from which every key is derived. All nodes of a fleet have the same.",
+    keys: &[
+        Key {
+            name: "secrets",
+            kind: Kind::Secrets,
+            about: "base64url of 32 bytes or more each, at most 10; `countersign secret` prints one. The first signs, all are accepted.\n\
+                    To rotate: add the new one at the end everywhere, then put it first everywhere; drop the old one a day later.\n\
+                    None: a random one, so that nothing outlives the process.",
+        },
+        text(
+            "secrets_file",
+            "",
+            "A file with one secret a line, instead of `secrets`. Blank lines and lines that start with # are skipped.",
+        ),
+    ],
+};
+
+pub(super) fn read(section: &Section<'_>, random: &mut impl CryptoRng) -> Option<Keyring> {
+    let (key, secrets) = match (section.is_given("secrets"), section.is_given("secrets_file")) {
+        (true, true) => {
+            section.fault("secrets_file", "is for use instead of keyring.secrets: give one of them");
+            return None;
+        }
+        (false, false) => ("secrets", vec![random_secret(section, random)]),
+        (true, false) => ("secrets", decode_each(section, "secrets", section.texts("secrets"))?),
+        (false, true) => {
+            let file = section.read_file("secrets_file")?;
+            let lines = file.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+            ("secrets_file", decode_each(section, "secrets_file", lines)?)
+        }
+    };
+    let keyring = Keyring::new(secrets).map_err(|error| section.fault(key, error.to_string())).ok()?;
+    if key == "secrets" {
+        let ids = keyring.roots().iter().map(|root| root.id().to_text()).collect::<Vec<_>>().join(", ");
+        section.show_text("secrets", format!("[{}]  # ids: {ids}", vec!["\"***\""; keyring.roots().len()].join(", ")));
+    }
+    Some(keyring)
+}
+
+fn random_secret(section: &Section<'_>, random: &mut impl CryptoRng) -> Vec<u8> {
+    section.warn("secrets", "none is configured, so a random one is used: a restart ends every session and every challenge");
+    let mut secret = vec![0; 32];
+    random.fill_bytes(&mut secret);
+    secret
+}
+
+fn decode_each<'a>(section: &Section<'_>, key: &str, secrets: impl Iterator<Item = &'a str>) -> Option<Vec<Vec<u8>>> {
+    let mut decoded = Some(Vec::new());
+    for (at, secret) in secrets.enumerate() {
+        match (base64url::decode(secret.trim_end_matches('=')), &mut decoded) {
+            (Some(bytes), Some(decoded)) => decoded.push(bytes),
+            (Some(_), None) => {}
+            (None, _) => {
+                section.fault(key, format!("secret {} is not base64url; `countersign secret` prints one that is", at + 1));
+                decoded = None;
+            }
+        }
+    }
+    decoded
+}

@@ -1,0 +1,76 @@
+//! What sections have to agree on, and what this version doesn't have yet.
+
+use super::{
+    delivery, directory, email, events, external_2fa, guard,
+    judge::{Judge, Section},
+    keyring, passwordless, server, sms, tokens,
+};
+
+/// All sections, opened once.
+pub(super) struct Sections<'j> {
+    pub(super) server: Section<'j>,
+    pub(super) keyring: Section<'j>,
+    pub(super) passwordless: Section<'j>,
+    pub(super) tokens: Section<'j>,
+    pub(super) email: Section<'j>,
+    pub(super) sms: Section<'j>,
+    pub(super) delivery: Section<'j>,
+    pub(super) external_2fa: Section<'j>,
+    pub(super) directory: Section<'j>,
+    pub(super) guard: Section<'j>,
+    pub(super) events: Section<'j>,
+}
+
+impl<'j> Sections<'j> {
+    pub(super) fn open(judge: &'j Judge<'j>) -> Self {
+        Self {
+            server: judge.section(&server::SCHEMA),
+            keyring: judge.section(&keyring::SCHEMA),
+            passwordless: judge.section(&passwordless::SCHEMA),
+            tokens: judge.section(&tokens::SCHEMA),
+            email: judge.section(&email::SCHEMA),
+            sms: judge.section(&sms::SCHEMA),
+            delivery: judge.section(&delivery::SCHEMA),
+            external_2fa: judge.section(&external_2fa::SCHEMA),
+            directory: judge.section(&directory::SCHEMA),
+            guard: judge.section(&guard::SCHEMA),
+            events: judge.section(&events::SCHEMA),
+        }
+    }
+
+    /// Judges what one section alone can't know.
+    pub(super) fn judge_together(&self) {
+        let directory = self.directory.text("kind");
+        if self.passwordless.switch("register_nonexistent_users") && directory == "file" {
+            self.passwordless
+                .fault("register_nonexistent_users", "can't be used with directory.kind = \"file\", which is only read");
+        }
+        if self.delivery.text("mode") == "inline" && directory != "none" {
+            let text = "tells known from unknown recipients, by time and by 502, to whoever asks";
+            self.delivery.warn("mode", &format!("inline {text}"));
+        }
+        if self.tokens.switch("rotate_refresh") && !matches!(self.guard.text("kind"), "journal" | "redis") {
+            self.tokens.fault("rotate_refresh", "needs guard.kind = \"journal\" or \"redis\", where its records survive");
+        }
+    }
+
+    /// Refuses what is judged already but comes in a later version, so that nothing is ignored silently.
+    pub(super) fn judge_available(&self) {
+        let later = |section: &Section<'_>, key: &str, is_used: bool| {
+            if is_used {
+                section.fault(key, "is not available in this version");
+            }
+        };
+        let absent = |section: &Section<'_>, key: &str, choices: &[&str]| {
+            let choice = section.text(key);
+            if choices.contains(&choice) {
+                section.fault(key, format!("{choice} is not available in this version"));
+            }
+        };
+        absent(&self.email, "transport", &["http"]);
+        absent(&self.sms, "transport", &["twilio", "telnyx", "http"]);
+        absent(&self.external_2fa, "provider", &["telnyx", "twilio", "http"]);
+        later(&self.events, "url", self.events.is_given("url"));
+        later(&self.tokens, "rotate_refresh", self.tokens.switch("rotate_refresh"));
+    }
+}
