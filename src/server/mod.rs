@@ -1,3 +1,26 @@
 //! The HTTP side: what a browser, an app and an edge proxy talk to.
 
+mod app;
+mod body;
+mod client;
+pub mod clock;
+mod connection;
+mod cookies;
+mod cors;
+mod documents;
+mod envelope;
+mod exchange;
+mod fields;
+mod json;
+mod listen;
+mod metrics;
+mod origin;
 pub mod pages;
+mod problem;
+mod progress;
+mod refresh;
+mod request;
+mod resend;
+mod route;
+mod runtime;
+mod verify;

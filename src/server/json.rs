@@ -1,0 +1,89 @@
+//! Writes small JSON objects straight into the bytes of an answer.
+
+use hyper::body::Bytes;
+
+/// A JSON object in progress.
+#[derive(Debug)]
+pub(crate) struct Object(Vec<u8>);
+
+impl Object {
+    /// An object that will have about `capacity` bytes.
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        let mut bytes = Vec::with_capacity(capacity);
+        bytes.push(b'{');
+        Self(bytes)
+    }
+
+    /// A member that is a text.
+    pub(crate) fn text(self, name: &str, value: &str) -> Self {
+        self.member(name, |bytes| push_text(bytes, value))
+    }
+
+    /// A member that is text without anything that JSON would escape, quoted as it is: tokens and names of ours.
+    pub(crate) fn plain(self, name: &str, value: &str) -> Self {
+        debug_assert!(value.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'));
+        self.member(name, |bytes| {
+            bytes.push(b'"');
+            bytes.extend_from_slice(value.as_bytes());
+            bytes.push(b'"');
+        })
+    }
+
+    /// A member that is a number.
+    pub(crate) fn number(self, name: &str, value: u64) -> Self {
+        self.member(name, |bytes| push_number(bytes, value))
+    }
+
+    /// A member that is an array with one text.
+    pub(crate) fn list(self, name: &str, value: &str) -> Self {
+        self.member(name, |bytes| push_list(bytes, value))
+    }
+
+    /// A member that is JSON already.
+    pub(crate) fn raw(self, name: &str, json: &[u8]) -> Self {
+        self.member(name, |bytes| bytes.extend_from_slice(json))
+    }
+
+    /// The whole object.
+    pub(crate) fn finish(mut self) -> Bytes {
+        self.0.push(b'}');
+        self.0.into()
+    }
+
+    fn member(mut self, name: &str, value: impl FnOnce(&mut Vec<u8>)) -> Self {
+        if self.0.len() > 1 {
+            self.0.push(b',');
+        }
+        push_text(&mut self.0, name);
+        self.0.push(b':');
+        value(&mut self.0);
+        self
+    }
+}
+
+fn push_list(bytes: &mut Vec<u8>, value: &str) {
+    bytes.push(b'[');
+    push_text(bytes, value);
+    bytes.push(b']');
+}
+
+fn push_text(bytes: &mut Vec<u8>, text: &str) {
+    serde_json::to_writer(bytes, text).expect("a string is always JSON, and a Vec takes all that is written");
+}
+
+fn push_number(bytes: &mut Vec<u8>, number: u64) {
+    serde_json::to_writer(bytes, &number).expect("a number is always JSON, and a Vec takes all that is written");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_escaped() {
+        let object = Object::with_capacity(64).text("a\"", "b\n").number("n", 7).list("l", "\u{1F600}\\").plain("p", "x.y");
+        let json: serde_json::Value = serde_json::from_slice(&object.raw("r", b"{}").finish()).unwrap();
+        assert_eq!(json, serde_json::json!({"a\"": "b\n", "n": 7, "l": ["\u{1F600}\\"], "p": "x.y", "r": {}}));
+        assert_eq!(&Object::with_capacity(0).finish()[..], b"{}");
+    }
+}

@@ -1,0 +1,132 @@
+//! Origins (RFC 6454): which sites a browser may call from, with cookies.
+
+use std::net::IpAddr;
+
+use hyper::{HeaderMap, header};
+
+/// Scheme, host and port. On loopback `localhost`, `127.0.0.1` and `[::1]` are one host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    scheme: Box<str>,
+    host: Box<str>,
+    port: u16,
+}
+
+/// The site of this server, and the others that may call it from a browser.
+#[derive(Debug)]
+pub(crate) struct Sites {
+    own: Option<Origin>,
+    others: Vec<Origin>,
+}
+
+impl Origin {
+    /// Of `http://host[:port]` or `https://host[:port]`; what follows a slash isn't looked at.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (scheme, rest) = text.split_once("://")?;
+        let scheme = scheme.to_ascii_lowercase();
+        let default_port = match &*scheme {
+            "http" => 80,
+            "https" => 443,
+            _ => return None,
+        };
+        let authority = rest.split('/').next()?;
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
+            _ => (authority, default_port),
+        };
+        if host.is_empty() || host.contains('@') {
+            return None;
+        }
+        let host = host.to_ascii_lowercase();
+        let host = if is_loopback(&host) { "localhost".into() } else { host.into() };
+        Some(Self { scheme: scheme.into(), host, port })
+    }
+
+    /// Whether it is plain HTTP on this machine, where browsers refuse `Secure` cookies or needn't have them.
+    pub(crate) fn is_plain_loopback(&self) -> bool {
+        &*self.scheme == "http" && &*self.host == "localhost"
+    }
+}
+
+impl Sites {
+    /// `public_url`'s origin and those of `cors_origins`.
+    pub(crate) fn new(public_url: &str, cors_origins: &[impl AsRef<str>]) -> Self {
+        let others = cors_origins.iter().filter_map(|origin| Origin::parse(origin.as_ref())).collect();
+        Self { own: Origin::parse(public_url), others }
+    }
+
+    /// The server's own origin.
+    pub(crate) const fn own(&self) -> Option<&Origin> {
+        self.own.as_ref()
+    }
+
+    /// Whether no other site may call.
+    pub(crate) const fn is_closed(&self) -> bool {
+        self.others.is_empty()
+    }
+
+    /// Whether `origin` is one of the other sites that may call.
+    pub(crate) fn admits(&self, origin: &str) -> bool {
+        !self.others.is_empty() && Origin::parse(origin).is_some_and(|origin| self.others.contains(&origin))
+    }
+
+    /// Whether a request with these headers may read and set cookies: not one that another site made.
+    pub(crate) fn may_use_cookies(&self, headers: &HeaderMap) -> bool {
+        if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
+            return false;
+        }
+        let Some(origin) = headers.get(header::ORIGIN) else { return true };
+        let origin = origin.to_str().ok().and_then(Origin::parse);
+        origin.is_some_and(|origin| self.own.as_ref() == Some(&origin) || self.others.contains(&origin))
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_origin() {
+        let same = |a, b| Origin::parse(a).unwrap() == Origin::parse(b).unwrap();
+        assert!(same("https://Example.com", "https://example.com:443/path"));
+        assert!(same("http://localhost:8000", "http://127.0.0.1:8000"));
+        assert!(same("http://localhost", "http://[::1]"));
+        assert!(same("http://[::1]:8000", "http://127.0.0.1:8000"));
+        assert!(!same("http://localhost:8000", "http://localhost:8001"));
+        assert!(!same("http://example.com", "https://example.com"));
+        for none in ["null", "example.com", "file:///x", "http://", "http://a@b", "http://a:x"] {
+            assert!(Origin::parse(none).is_none(), "{none}");
+        }
+    }
+
+    #[test]
+    fn another_site_uses_no_cookies() {
+        let sites = Sites::new("http://localhost:8000", &["https://app.example.com"]);
+        let may = |pairs: &[(&'static str, &'static str)]| {
+            let headers = pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)));
+            sites.may_use_cookies(&headers.collect())
+        };
+        assert!(may(&[]));
+        assert!(may(&[("sec-fetch-site", "same-origin"), ("origin", "http://127.0.0.1:8000")]));
+        assert!(may(&[("sec-fetch-site", "same-site"), ("origin", "https://app.example.com")]));
+        assert!(!may(&[("sec-fetch-site", "cross-site")]));
+        assert!(!may(&[("sec-fetch-site", "cross-site"), ("origin", "https://app.example.com")]));
+        assert!(!may(&[("origin", "https://evil.example")]));
+        assert!(!may(&[("origin", "http://localhost:8001")]));
+        assert!(!may(&[("origin", "null")]));
+    }
+
+    #[test]
+    fn only_other_sites_are_admitted() {
+        let sites = Sites::new("https://a.example", &["https://b.example"]);
+        assert!(sites.admits("https://b.example") && !sites.admits("https://c.example") && !sites.is_closed());
+        assert!(Sites::new("https://a.example", &[""; 0]).is_closed());
+    }
+}

@@ -1,0 +1,268 @@
+//! Everything that can go wrong over HTTP, and the only place where such answers are made.
+//!
+//! A problem is RFC 9457's `application/problem+json` with a stable `code`, and it carries the members that the original
+//! answered with, so that its clients keep reading what they read.
+
+use std::{borrow::Cow, num::NonZeroU32};
+
+use http_body_util::Full;
+use hyper::{
+    Response, StatusCode,
+    body::Bytes,
+    header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+
+use super::{fields::FieldErrors, json::Object};
+use crate::{
+    challenge::GuardId,
+    engine::{BeginError, CompleteError, RefreshError},
+    guard::{RequestRefused, Unavailable},
+};
+
+/// What every handler returns.
+pub(crate) type Answer = Response<Full<Bytes>>;
+
+/// The members of RFC 9457 and ours; a field of such a name stands in `errors` only.
+const PROBLEM_MEMBERS: [&str; 6] = ["type", "title", "status", "detail", "code", "errors"];
+
+/// Why a request isn't answered as it wishes.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: Cow<'static, str>,
+    non_field: bool,
+    fields: FieldErrors,
+    attempts_left: Option<u32>,
+    puzzle: Option<Box<[u8]>>,
+    retry_after: Option<NonZeroU32>,
+    allow: Option<&'static str>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            non_field: false,
+            fields: FieldErrors::default(),
+            attempts_left: None,
+            puzzle: None,
+            retry_after: None,
+            allow: None,
+        }
+    }
+
+    /// `detail` is what the original says in `non_field_errors`.
+    fn non_field(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { non_field: true, ..Self::new(StatusCode::BAD_REQUEST, code, detail) }
+    }
+
+    /// Fields that are missing or wrong.
+    pub(crate) fn fields(fields: FieldErrors) -> Self {
+        Self { fields, ..Self::new(StatusCode::BAD_REQUEST, "invalid", "Some fields are missing or invalid.") }
+    }
+
+    /// The fields don't go together.
+    pub(crate) fn invalid(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::non_field("invalid", detail)
+    }
+
+    /// The body is JSON, but no object.
+    pub(crate) fn not_an_object(kind: &'static str) -> Self {
+        match kind {
+            "null" => Self::invalid("No data provided"),
+            kind => Self::invalid(format!("Invalid data. Expected a dictionary, but got {kind}.")),
+        }
+    }
+
+    /// The body, or the head, can't be read.
+    pub(crate) fn parse_error(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "parse_error", detail)
+    }
+
+    /// There is nothing at this path.
+    pub(crate) fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "Not found.")
+    }
+
+    /// This way to log in isn't allowed by the configuration.
+    pub(crate) fn method_disabled() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "method_disabled", "This login method is not enabled.")
+    }
+
+    /// The path is there, but not for this method.
+    pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
+        let problem = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This method is not allowed here.");
+        Self { allow: Some(allow), ..problem }
+    }
+
+    /// The request didn't arrive in time.
+    pub(crate) fn request_timeout() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The request took too long to arrive.")
+    }
+
+    /// The body is larger than the configuration allows.
+    pub(crate) fn content_too_large() -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "content_too_large", "The body is too large.")
+    }
+
+    /// The body is of a type that isn't read here.
+    pub(crate) fn unsupported_media_type() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "Send application/json, application/x-www-form-urlencoded or multipart/form-data.",
+        )
+    }
+
+    /// The head has too many bytes or too many headers.
+    pub(crate) fn head_too_large() -> Self {
+        Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", "The request's head is too large.")
+    }
+
+    /// A fault of ours.
+    pub(crate) fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong here.")
+    }
+
+    /// Wrong, forged, another recipient's, unknown: nobody learns which.
+    pub(crate) fn invalid_credentials(attempts_left: Option<u32>) -> Self {
+        Self { attempts_left, ..Self::non_field("invalid_credentials", "Invalid credentials") }
+    }
+
+    /// A session token that isn't valid.
+    pub(crate) fn token_not_valid() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "token_not_valid", "Token is invalid or expired")
+    }
+
+    /// The challenge belongs to another guard.
+    pub(crate) fn misdirected() -> Self {
+        Self::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "misdirected",
+            "This challenge belongs to another node, or to one that has restarted since. Request a new code.",
+        )
+    }
+
+    /// Something that is needed can't be had now.
+    pub(crate) fn unavailable(unavailable: Unavailable) -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not available at the moment. Try again later.");
+        Self { retry_after: Some(unavailable.retry_after), ..problem }
+    }
+
+    /// The node is shutting down.
+    pub(crate) fn shutting_down() -> Self {
+        Self::unavailable(Unavailable::for_seconds(1))
+    }
+
+    /// No external provider is configured.
+    pub(crate) fn provider_not_configured() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "provider_not_configured", "External 2FA provider not configured.")
+    }
+
+    /// Too many messages, or too soon. `puzzle` is the JSON of one whose solution lifts the refusal.
+    pub(crate) fn throttled(retry_after: NonZeroU32, puzzle: Option<Box<[u8]>>) -> Self {
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", "Unable to send token");
+        Self { retry_after: Some(retry_after), puzzle, ..problem }
+    }
+
+    /// Inline delivery failed.
+    pub(crate) fn delivery_failed() -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, "delivery_failed", "The message could not be delivered.")
+    }
+
+    /// Why a challenge was neither made nor resent. `offer` makes the JSON of a puzzle that hides at most that number.
+    pub(crate) fn of_begin(error: BeginError, offer: impl FnOnce(NonZeroU32) -> Box<[u8]>) -> Self {
+        match error {
+            BeginError::MethodDisabled => Self::method_disabled(),
+            BeginError::Refused(RequestRefused::Throttled { retry_after, puzzle }) => {
+                Self::throttled(retry_after, puzzle.map(offer))
+            }
+            BeginError::Refused(RequestRefused::Unavailable(unavailable)) => Self::unavailable(unavailable),
+            BeginError::DeliveryFailed => Self::delivery_failed(),
+            BeginError::Envelope(error) => Self::of_complete(error),
+        }
+    }
+
+    /// Why a challenge was not redeemed.
+    pub(crate) fn of_complete(error: CompleteError) -> Self {
+        match error {
+            CompleteError::MethodDisabled => Self::method_disabled(),
+            CompleteError::InvalidCredentials { attempts_left } => Self::invalid_credentials(attempts_left),
+            CompleteError::Expired => Self::non_field("challenge_expired", "Invalid credentials"),
+            CompleteError::Spent => Self::non_field("challenge_spent", "Invalid credentials"),
+            CompleteError::Exhausted => Self::non_field("attempts_exhausted", "Invalid credentials"),
+            CompleteError::Misdirected(GuardId { .. }) => Self::misdirected(),
+            CompleteError::Unavailable(unavailable) => Self::unavailable(unavailable),
+        }
+    }
+
+    /// Why a session was not renewed.
+    pub(crate) fn of_refresh(error: RefreshError) -> Self {
+        match error {
+            RefreshError::Invalid => Self::token_not_valid(),
+            RefreshError::Unavailable(unavailable) => Self::unavailable(unavailable),
+        }
+    }
+
+    /// The answer. A connection can't go on after a request that wasn't read to its end.
+    pub(crate) fn into_answer(self) -> Answer {
+        let mut answer = Response::new(Full::new(self.body()));
+        *answer.status_mut() = self.status;
+        let headers = answer.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, seconds.get().into());
+        }
+        if let Some(allow) = self.allow {
+            headers.insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static(r#"Bearer realm="countersign", error="invalid_token""#);
+            headers.insert(WWW_AUTHENTICATE, scheme);
+        }
+        answer
+    }
+
+    /// The answer as the bytes of HTTP/1.1, for a connection that hyper has given up.
+    pub(crate) fn into_raw(self) -> Vec<u8> {
+        let body = self.body();
+        let reason = self.status.canonical_reason().unwrap_or_default();
+        let head = format!(
+            "HTTP/1.1 {} {reason}\r\n{CONTENT_TYPE}: application/problem+json\r\n{CACHE_CONTROL}: no-store\r\n{CONNECTION}: close\r\ncontent-length: {}\r\n\r\n",
+            self.status.as_u16(),
+            body.len(),
+        );
+        [head.as_bytes(), &body].concat()
+    }
+
+    fn body(&self) -> Bytes {
+        let title = self.status.canonical_reason().unwrap_or_default();
+        let mut body = Object::with_capacity(256)
+            .plain("type", "about:blank")
+            .text("title", title)
+            .number("status", u64::from(self.status.as_u16()))
+            .text("detail", &self.detail)
+            .plain("code", self.code);
+        if self.non_field {
+            body = body.list("non_field_errors", &self.detail);
+        }
+        if !self.fields.is_empty() {
+            let errors = self.fields.iter().fold(Object::with_capacity(64), |errors, (name, text)| errors.list(name, text));
+            body = body.raw("errors", &errors.finish());
+        }
+        for (name, message) in self.fields.iter().filter(|(name, _)| !PROBLEM_MEMBERS.contains(name)) {
+            body = body.list(name, message);
+        }
+        if let Some(attempts_left) = self.attempts_left {
+            body = body.number("attempts_left", attempts_left.into());
+        }
+        if let Some(puzzle) = &self.puzzle {
+            body = body.raw("puzzle", puzzle);
+        }
+        body.finish()
+    }
+}

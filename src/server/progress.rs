@@ -1,0 +1,283 @@
+//! How far a connection is with its current request, and what follows from how long that takes.
+//!
+//! Nothing here registers a timer per request: one alarm per connection asks [`Progress::alarm`] what to do when it rings.
+
+use std::{
+    cell::Cell,
+    io,
+    pin::Pin,
+    sync::atomic::{AtomicUsize, Ordering},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use hyper::StatusCode;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Instant,
+};
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// A whole request, from its first byte to its last.
+    pub(crate) request: Duration,
+    /// A connection between two requests, or with an answer that nobody reads.
+    pub(crate) idle: Duration,
+}
+
+/// What one connection is doing.
+#[derive(Debug)]
+pub(crate) struct Progress<'l> {
+    phase: Cell<Phase>,
+    since: Cell<Instant>,
+    refused: Cell<Option<StatusCode>>,
+    peer_has_closed: Cell<bool>,
+    in_flight: &'l AtomicUsize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Between two requests.
+    Idle,
+    /// A head is arriving.
+    Head,
+    /// A body is arriving.
+    Body,
+    /// The request is there, its answer isn't.
+    Handling,
+    /// The answer is there and has to leave.
+    Answering,
+}
+
+/// What to do when the alarm rings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alarm {
+    /// Nothing, until then.
+    At(Instant),
+    /// The request took too long.
+    Late,
+    /// The connection is of no use any more.
+    Idle,
+}
+
+impl<'l> Progress<'l> {
+    /// Of a new connection; `in_flight` counts the requests of its worker.
+    pub(crate) fn new(in_flight: &'l AtomicUsize) -> Self {
+        Self {
+            phase: Cell::new(Phase::Idle),
+            since: Cell::new(Instant::now()),
+            refused: Cell::new(None),
+            peer_has_closed: Cell::new(false),
+            in_flight,
+        }
+    }
+
+    /// The head is there and was understood.
+    pub(crate) fn head_arrived(&self) {
+        if self.phase.get() == Phase::Idle {
+            // It stood in hyper's buffer behind the request before it.
+            self.since.set(Instant::now());
+        }
+        self.phase.set(Phase::Body);
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The body is there, or isn't needed.
+    pub(crate) fn request_arrived(&self) {
+        self.phase.set(Phase::Handling);
+    }
+
+    /// The answer is there.
+    pub(crate) fn answered(&self) {
+        self.phase.set(Phase::Answering);
+        self.since.set(Instant::now());
+    }
+
+    /// What hyper would have answered to a head that it didn't understand.
+    pub(crate) fn refused(&self) -> Option<StatusCode> {
+        self.refused.get()
+    }
+
+    /// Whether the peer has closed its side.
+    pub(crate) fn peer_has_closed(&self) -> bool {
+        self.peer_has_closed.get()
+    }
+
+    /// What to do at `now`.
+    pub(crate) fn alarm(&self, now: Instant, patience: Patience) -> Alarm {
+        let since = self.since.get();
+        match self.phase.get() {
+            Phase::Head | Phase::Body if now >= since + patience.request => Alarm::Late,
+            Phase::Head | Phase::Body => Alarm::At(since + patience.request),
+            Phase::Idle | Phase::Answering if now >= since + patience.idle => Alarm::Idle,
+            // A request that starts right after this can't be late before the alarm rings again.
+            Phase::Idle | Phase::Answering => Alarm::At((since + patience.idle).min(now + patience.request)),
+            Phase::Handling => Alarm::At(now + patience.request),
+        }
+    }
+
+    fn bytes_arrived(&self) {
+        if self.phase.get() == Phase::Idle {
+            self.phase.set(Phase::Head);
+            self.since.set(Instant::now());
+        }
+    }
+
+    fn flushed(&self) {
+        if self.phase.get() == Phase::Answering {
+            self.phase.set(Phase::Idle);
+            self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether what is being written comes from hyper itself, since no request was handed to us.
+    fn is_not_ours(&self, written: &[u8]) -> bool {
+        let is_not_ours = matches!(self.phase.get(), Phase::Idle | Phase::Head);
+        if is_not_ours && self.refused.get().is_none() {
+            // "HTTP/1.1 431 …"
+            let status = written.get(9..12).and_then(|status| StatusCode::from_bytes(status).ok());
+            self.refused.set(Some(status.unwrap_or(StatusCode::BAD_REQUEST)));
+        }
+        is_not_ours
+    }
+}
+
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
+        if !matches!(self.phase.get(), Phase::Idle | Phase::Head) {
+            self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A connection whose progress is watched. An answer of hyper's own isn't written: ours will take its place.
+#[derive(Debug)]
+pub(crate) struct Watched<'p, S> {
+    io: S,
+    progress: &'p Progress<'p>,
+}
+
+impl<'p, S> Watched<'p, S> {
+    /// Watches `io`.
+    pub(crate) const fn new(io: S, progress: &'p Progress<'p>) -> Self {
+        Self { io, progress }
+    }
+
+    /// The connection itself.
+    pub(crate) fn into_inner(self) -> S {
+        self.io
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<'_, S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buffer))?;
+        if buffer.filled().len() == before {
+            self.progress.peer_has_closed.set(true);
+        } else {
+            self.progress.bytes_arrived();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<'_, S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.progress.is_not_ours(bytes) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.progress.is_not_ours(slices.first().map_or(&[], |slice| slice)) {
+            return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
+        }
+        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper flushes when its buffer is empty: whatever was answered has left.
+        ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+        self.progress.flushed();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Doesn't close anything: ours may be the last word.
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Patience = Patience { request: Duration::from_secs(10), idle: Duration::from_secs(60) };
+
+    #[test]
+    fn a_request_is_late_by_its_first_byte_and_a_connection_idle_by_its_last() {
+        let in_flight = AtomicUsize::new(0);
+        let progress = Progress::new(&in_flight);
+        let start = progress.since.get();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(progress.alarm(at(0), PATIENCE), Alarm::At(at(10)));
+        assert_eq!(progress.alarm(at(55), PATIENCE), Alarm::At(at(60)));
+        assert_eq!(progress.alarm(at(60), PATIENCE), Alarm::Idle);
+
+        progress.bytes_arrived();
+        progress.since.set(at(30));
+        progress.bytes_arrived();
+        assert_eq!(progress.alarm(at(35), PATIENCE), Alarm::At(at(40)));
+        assert_eq!(progress.alarm(at(40), PATIENCE), Alarm::Late);
+        progress.head_arrived();
+        assert_eq!(progress.alarm(at(40), PATIENCE), Alarm::Late, "the body has no time of its own");
+        progress.request_arrived();
+        assert_eq!(progress.alarm(at(99), PATIENCE), Alarm::At(at(109)), "handlers have limits of their own");
+    }
+
+    #[test]
+    fn requests_are_in_flight_until_their_answer_has_left() {
+        let in_flight = AtomicUsize::new(0);
+        let count = || in_flight.load(Ordering::Relaxed);
+        let progress = Progress::new(&in_flight);
+        progress.flushed();
+        progress.bytes_arrived();
+        assert_eq!(count(), 0);
+        progress.head_arrived();
+        progress.request_arrived();
+        progress.flushed();
+        assert_eq!(count(), 1, "flushing nothing ends nothing");
+        progress.answered();
+        progress.flushed();
+        assert_eq!(count(), 0);
+        progress.head_arrived();
+        drop(progress);
+        assert_eq!(count(), 0);
+    }
+
+    #[test]
+    fn what_hyper_says_by_itself_is_noticed() {
+        let in_flight = AtomicUsize::new(0);
+        let progress = Progress::new(&in_flight);
+        progress.bytes_arrived();
+        progress.head_arrived();
+        assert!(!progress.is_not_ours(b"HTTP/1.1 100 Continue\r\n"));
+        progress.answered();
+        assert!(!progress.is_not_ours(b"HTTP/1.1 200 OK\r\n"));
+        progress.flushed();
+        progress.bytes_arrived();
+        assert!(progress.is_not_ours(b"HTTP/1.1 431 Request Header Fields Too Large\r\n"));
+        assert_eq!(progress.refused(), Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+    }
+}

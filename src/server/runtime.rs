@@ -1,0 +1,160 @@
+//! Threads and runtimes: workers that serve connections, and the background that accepts them and does everything else.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread::{self, JoinHandle},
+};
+
+use hyper::{Request, body::Incoming, header};
+use tokio::{
+    net::{TcpStream, UnixStream},
+    runtime::{Builder, Runtime},
+    sync::mpsc,
+    task::LocalSet,
+};
+
+use super::{
+    app::App,
+    body,
+    client::Peer,
+    connection::Protocol,
+    listen::{Listener, Socket},
+    problem::{Answer, Problem},
+    progress::Progress,
+};
+use crate::{delivery::Outbox, directory::Directory, guard::Guard};
+
+/// What all workers share.
+#[derive(Debug)]
+pub(crate) struct Service<G, D, O> {
+    /// Answers requests.
+    pub(crate) app: App<G, D, O>,
+    /// Limits of connections.
+    pub(crate) protocol: Protocol,
+    /// Set when new requests are refused, because the process is about to end.
+    pub(crate) is_closing: AtomicBool,
+}
+
+/// The threads that serve connections, each with a current-thread runtime of its own.
+#[derive(Debug)]
+pub(crate) struct Workers(Vec<Worker>);
+
+#[derive(Debug)]
+struct Worker {
+    sockets: mpsc::UnboundedSender<(Socket, Peer)>,
+    in_flight: Arc<AtomicUsize>,
+    thread: JoinHandle<()>,
+}
+
+/// A runtime for one thread.
+pub(crate) fn single_threaded() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
+impl Workers {
+    /// Starts `count` threads.
+    ///
+    /// # Errors
+    /// Where the system has no thread to spare.
+    pub(crate) fn start<G, D, O>(count: usize, service: &Arc<Service<G, D, O>>) -> io::Result<Self>
+    where
+        G: Guard + Send + Sync + 'static,
+        D: Directory + Send + Sync + 'static,
+        O: Outbox + Send + Sync + 'static,
+    {
+        let workers = (0..count).map(|index| {
+            let (sockets, arriving) = mpsc::unbounded_channel();
+            let in_flight = Arc::new(AtomicUsize::new(0));
+            let runtime = single_threaded()?;
+            let (service, load) = (Arc::clone(service), Arc::clone(&in_flight));
+            let thread = thread::Builder::new().name(format!("worker-{index}"));
+            let thread = thread.spawn(move || LocalSet::new().block_on(&runtime, serve_all(service, load, arriving)))?;
+            Ok(Worker { sockets, in_flight, thread })
+        });
+        workers.collect::<io::Result<_>>().map(Self)
+    }
+
+    /// Hands connections to the workers, one after the other, for as long as it is polled.
+    pub(crate) async fn feed(&self, listener: &Listener) {
+        for worker in self.0.iter().cycle() {
+            // A worker ends after its channel, so the connection can't get lost.
+            let _ = worker.sockets.send(listener.accept().await);
+        }
+    }
+
+    /// How many requests have arrived whose answers haven't left.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.0.iter().map(|worker| worker.in_flight.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Closes every connection and waits for the threads.
+    pub(crate) fn stop(self) {
+        let threads: Vec<_> = self.0.into_iter().map(|worker| worker.thread).collect();
+        for thread in threads {
+            // A worker that panicked has ended too.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve_all<G, D, O>(
+    service: Arc<Service<G, D, O>>,
+    in_flight: Arc<AtomicUsize>,
+    mut arriving: mpsc::UnboundedReceiver<(Socket, Peer)>,
+) where
+    G: Guard + 'static,
+    D: Directory + 'static,
+    O: Outbox + 'static,
+{
+    while let Some((socket, peer)) = arriving.recv().await {
+        let (service, in_flight) = (Arc::clone(&service), Arc::clone(&in_flight));
+        tokio::task::spawn_local(async move {
+            let handle =
+                async |request: Request<Incoming>, progress: &Progress<'_>| service.handle(request, peer, progress).await;
+            let registered = match socket {
+                Socket::Tcp(stream) => match TcpStream::from_std(stream) {
+                    Ok(stream) => Ok(service.protocol.serve(stream, &in_flight, handle).await),
+                    Err(error) => Err(error),
+                },
+                Socket::Unix(stream) => match UnixStream::from_std(stream) {
+                    Ok(stream) => Ok(service.protocol.serve(stream, &in_flight, handle).await),
+                    Err(error) => Err(error),
+                },
+            };
+            if let Err(error) = registered {
+                tracing::error!(%error, "an accepted connection can't be served");
+            }
+        });
+    }
+}
+
+impl<G: Guard, D: Directory, O: Outbox> Service<G, D, O> {
+    /// One request from its head to its answer.
+    pub(crate) async fn handle(&self, request: Request<Incoming>, peer: Peer, progress: &Progress<'_>) -> Answer {
+        let (head, body) = request.into_parts();
+        let app = &self.app;
+        if self.is_closing.load(Ordering::Relaxed) {
+            let mut answer = Problem::shutting_down().into_answer();
+            answer.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+            return answer;
+        }
+        if let Some(answer) = app.preflight(&head) {
+            return app.finish(None, &head, answer);
+        }
+        let (route, answer) = match app.route(&head) {
+            Err(problem) => (None, problem.into_answer()),
+            Ok(route) => match body::receive(body, app.settings.max_body_bytes).await {
+                Err(problem) => (Some(route), problem.into_answer()),
+                Ok(body) => {
+                    progress.request_arrived();
+                    (Some(route), app.answer(route, &head, &body, peer).await)
+                }
+            },
+        };
+        app.finish(route, &head, answer)
+    }
+}

