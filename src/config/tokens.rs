@@ -7,7 +7,7 @@ use super::{
     server::Server,
     shown::quoted,
 };
-use crate::{challenge::claims::CHALLENGE_AUDIENCE, keyring::EnvelopeFormat};
+use crate::{challenge::claims::CHALLENGE_AUDIENCE, keyring::EnvelopeFormat, token::AccessAlgorithm};
 
 pub(super) static SCHEMA: SectionSchema = SectionSchema {
     name: "tokens",
@@ -117,23 +117,6 @@ pub struct Tokens {
     pub private_keys: Option<SecretText>,
     /// Keys of HS256, the first signs; empty: one is derived from each root secret.
     pub hs256_secrets: Vec<SecretText>,
-}
-
-/// How access tokens are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AccessAlgorithm {
-    /// JWT with Ed25519.
-    EdDsa,
-    /// JWT with ECDSA P-256.
-    Es256,
-    /// JWT with RSA; needs `private_key_file`.
-    Rs256,
-    /// JWT with HMAC-SHA-256.
-    Hs256,
-    /// PASETO v4.public.
-    V4Public,
-    /// PASETO v4.local.
-    V4Local,
 }
 
 pub(super) fn read(section: &Section<'_>, server: Option<&Server>) -> Option<Tokens> {
@@ -270,34 +253,4 @@ fn parse_name(text: &str) -> Result<String, String> {
         return Err("must be 1 to 512 bytes without white space".into());
     }
     Ok(text.to_owned())
-}
-
-impl AccessAlgorithm {
-    /// All of them.
-    pub const ALL: [Self; 6] = [Self::EdDsa, Self::Es256, Self::Rs256, Self::Hs256, Self::V4Public, Self::V4Local];
-
-    /// Its name in the configuration.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::EdDsa => "EdDSA",
-            Self::Es256 => "ES256",
-            Self::Rs256 => "RS256",
-            Self::Hs256 => "HS256",
-            Self::V4Public => "v4.public",
-            Self::V4Local => "v4.local",
-        }
-    }
-
-    /// The inverse of [`AccessAlgorithm::name`].
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
-    }
-
-    /// Whether it makes PASETO and not JWT.
-    #[must_use]
-    pub const fn is_paseto(self) -> bool {
-        matches!(self, Self::V4Public | Self::V4Local)
-    }
 }

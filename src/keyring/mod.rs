@@ -1,5 +1,9 @@
 //! Root secrets and what is derived from them.
 
+pub mod documents;
+#[cfg(feature = "aws-lc")]
+pub mod files;
+pub mod public;
 pub mod signing;
 
 use alloc::{string::String, vec::Vec};
@@ -8,7 +12,10 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use crate::crypto::{Secret, base64url, derive::derive, labels};
-use signing::SigningKey;
+
+pub use documents::KeyDocuments;
+pub use public::PublicKey;
+pub use signing::{Algorithm, SigningKey};
 
 /// The most root secrets at once.
 pub const MAX_ROOTS: usize = 10;

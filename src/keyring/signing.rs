@@ -15,6 +15,10 @@ use crate::crypto::{Secret, base64url};
 pub enum Algorithm {
     /// Ed25519 (RFC 8037).
     EdDsa,
+    /// ECDSA with P-256 and SHA-256.
+    Es256,
+    /// RSASSA-PKCS1-v1_5 with SHA-256. Needs the feature `aws-lc`.
+    Rs256,
 }
 
 /// A key that signs.
@@ -30,6 +34,8 @@ impl Algorithm {
     pub const fn name(self) -> &'static str {
         match self {
             Self::EdDsa => "EdDSA",
+            Self::Es256 => "ES256",
+            Self::Rs256 => "RS256",
         }
     }
 }
