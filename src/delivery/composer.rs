@@ -1,9 +1,25 @@
 //! Writes messages: derives the code, seals the link, renders the text. In the delivery worker, never in a request.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use super::{Templates, transport::Message};
-use crate::challenge::{Challenges, CodeFormat, Links};
+use minijinja::Error;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use super::{
+    Dispatch, Fate,
+    message::{Message, MessageId},
+    templates::{Part, Templates, Words},
+};
+use crate::{
+    challenge::{Challenges, CodeFormat, Links},
+    recipient::Channel,
+    time::UnixTime,
+};
+
+/// Everything but the unreserved characters of RFC 3986 §2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What a site says of itself in its messages.
 #[derive(Clone, Debug)]
@@ -36,8 +52,79 @@ impl Composer {
         Self { challenges, links, site, templates }
     }
 
-    pub(super) fn compose(&self) -> Message {
-        let _ = (&self.challenges, &self.links, &self.site, &self.templates);
-        todo!()
+    /// Writes a message. One that will be dropped is written to the canonical recipient, with all the same work.
+    ///
+    /// # Errors
+    /// A template that fails on these very words.
+    pub fn compose(&self, dispatch: &Dispatch, now: UnixTime, random: &mut impl CryptoRng) -> Result<Message, Error> {
+        let Dispatch { challenge, epoch, fate, languages } = dispatch;
+        let channel = challenge.challenge().channel;
+        let code = self.challenges.code(challenge, epoch);
+        let link = match channel {
+            Channel::Email => self.link(dispatch),
+            Channel::Mobile => Zeroizing::default(),
+        };
+        let locale = self.templates.choose(&languages.wanted());
+        let words = Words {
+            code: code.expose(),
+            link: &link,
+            site_name: &self.site.name,
+            minutes: minutes(challenge.challenge().expires_at.seconds_since(now)),
+            host: &self.site.host,
+            locale: &locale,
+        };
+        let (subject, text, html) = match channel {
+            Channel::Email => {
+                let subject = one_line(&self.templates.render(Part::Subject, &words)?);
+                (subject, self.templates.render(Part::Text, &words)?, self.templates.render(Part::Html, &words)?)
+            }
+            Channel::Mobile => (String::new(), self.sms(&words)?, String::new()),
+        };
+        let to = match fate {
+            Fate::Send(address) => address.clone(),
+            Fate::Drop => challenge.recipient().as_str().into(),
+        };
+        let code = Zeroizing::new(code.expose().to_owned());
+        let (text, html) = (Zeroizing::new(text), Zeroizing::new(html));
+        Ok(Message { id: MessageId::random(random), channel, to, code, link, locale, subject, text, html })
     }
+
+    fn link(&self, dispatch: &Dispatch) -> Zeroizing<String> {
+        let Dispatch { challenge, epoch, .. } = dispatch;
+        match &self.site.browser_link {
+            Some(format) => self.link_with(self.challenges.long_code(challenge, epoch, format).expose()),
+            None => self.link_with(self.links.seal(challenge, epoch).expose()),
+        }
+    }
+
+    fn link_with(&self, token: &str) -> Zeroizing<String> {
+        let token: Cow<'_, str> = utf8_percent_encode(token, RESERVED).into();
+        Zeroizing::new(self.site.link_url.replace("{token}", &token))
+    }
+
+    /// An SMS ends with the line that binds its code to our host, so that browsers and phones fill it in nowhere else
+    /// (WICG, "Origin-bound one-time codes delivered via SMS").
+    fn sms(&self, words: &Words<'_>) -> Result<String, Error> {
+        let mut text = self.templates.render(Part::Sms, words)?;
+        text.truncate(text.trim_end().len());
+        if self.site.is_https {
+            let line = format!("@{} #{}", words.host, words.code);
+            if text.lines().next_back() != Some(&line) {
+                text.extend(["\n\n", &line]);
+            }
+        }
+        Ok(text)
+    }
+}
+
+/// The nearest number of minutes, at least one: a message that waited a second still says ten.
+const fn minutes(seconds: u64) -> u64 {
+    let minutes = (seconds + 30) / 60;
+    if minutes == 0 { 1 } else { minutes }
+}
+
+/// A header's value: line breaks and other control characters are white space, and white space is one space.
+fn one_line(text: &str) -> String {
+    let words = text.split(|character: char| character.is_whitespace() || character.is_control());
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }

@@ -6,13 +6,23 @@
 #[cfg(feature = "server")]
 pub mod composer;
 #[cfg(feature = "server")]
-pub mod file;
+mod console;
+#[cfg(feature = "server")]
+mod file;
+#[cfg(feature = "server")]
+mod lane;
+#[cfg(feature = "server")]
+pub mod language;
 #[cfg(feature = "server")]
 pub mod mail;
 #[cfg(feature = "server")]
+pub mod message;
+#[cfg(feature = "server")]
 pub mod post;
+#[cfg(feature = "server")]
+mod queue;
 #[cfg(feature = "smtp")]
-pub mod smtp;
+mod smtp;
 #[cfg(feature = "server")]
 pub mod templates;
 #[cfg(feature = "server")]
@@ -27,8 +37,8 @@ pub use {
     composer::{Composer, Site},
     mail::Sender,
     post::{Post, Settings},
-    templates::Templates,
-    transport::Transport,
+    templates::{TemplateFault, Templates},
+    transport::{Transport, TransportFault},
 };
 
 /// Where messages are handed over.

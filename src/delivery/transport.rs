@@ -1,44 +1,182 @@
-//! What carries a message.
+//! What carries a message: formats it once, then tries to send it.
 
-use std::time::Duration;
+use std::{fmt, future::Future, io, time::Duration};
 
-use super::Sender;
-use crate::config::{email::EmailTransport, sms::SmsTransport};
+use super::{
+    console,
+    file::{self, Folder},
+    mail::{Formatted, Sender},
+    message::{Message, MessageId},
+};
+use crate::{
+    config::{email::EmailTransport, sms::SmsTransport},
+    time::UnixTime,
+};
 
-/// What carries the messages of one channel.
+/// What carries the messages of one channel, and how long one try may take.
 #[derive(Debug)]
-#[non_exhaustive]
-pub enum Transport {
-    /// Readable text on stdout.
+pub struct Transport {
+    carrier: Carrier,
+    timeout: Duration,
+}
+
+#[derive(Debug)]
+enum Carrier {
     Console,
-    /// Nothing.
+    Mails {
+        folder: Folder,
+        sender: Sender,
+    },
+    Texts(Folder),
+    #[cfg(feature = "smtp")]
+    Smtp {
+        server: super::smtp::Smtp,
+        sender: Sender,
+    },
     Discard,
 }
 
-/// A transport that this build doesn't have; the text names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnsupportedTransport(pub &'static str);
+/// A message in the form in which it leaves; every try sends the same.
+pub(super) struct Parcel {
+    id: MessageId,
+    written_at: UnixTime,
+    envelope: Option<lettre::address::Envelope>,
+    bytes: Vec<u8>,
+}
 
-/// A message that was written but hasn't left.
-#[derive(Debug)]
-pub struct Message {}
+/// A transport that can't be used, with the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransportFault(pub String);
+
+/// A try that failed. The reason holds neither the recipient nor anything of the message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum SendError {
+    /// It may work later.
+    Transient(String),
+    /// It won't.
+    Permanent(String),
+}
 
 impl Transport {
     /// The transport of e-mail that a configuration names. `timeout` limits one try.
     ///
     /// # Errors
-    /// [`UnsupportedTransport`].
-    pub fn email(configured: &EmailTransport, sender: Sender, timeout: Duration) -> Result<Self, UnsupportedTransport> {
-        let _ = (configured, sender, timeout);
-        todo!()
+    /// [`TransportFault`]: a folder that can't be made, or a transport that this build doesn't have.
+    pub fn email(configured: &EmailTransport, sender: Sender, timeout: Duration) -> Result<Self, TransportFault> {
+        let carrier = match configured {
+            EmailTransport::Console => Carrier::Console,
+            EmailTransport::File(path) => Carrier::Mails { folder: Folder::open(path, "eml")?, sender },
+            #[cfg(feature = "smtp")]
+            EmailTransport::Smtp(server) => Carrier::Smtp { server: super::smtp::Smtp::new(server)?, sender },
+            #[cfg(not(feature = "smtp"))]
+            EmailTransport::Smtp(_) => return Err(TransportFault::missing("smtp")),
+            EmailTransport::Http(_) => return Err(TransportFault::missing("http")),
+            EmailTransport::Discard => Carrier::Discard,
+        };
+        Ok(Self { carrier, timeout })
     }
 
-    /// The transport of SMS that a configuration names.
+    /// The transport of SMS that a configuration names. `timeout` limits one try.
     ///
     /// # Errors
-    /// [`UnsupportedTransport`].
-    pub fn sms(configured: &SmsTransport, timeout: Duration) -> Result<Self, UnsupportedTransport> {
-        let _ = (configured, timeout);
-        todo!()
+    /// [`TransportFault`]: a folder that can't be made, or a transport that this build doesn't have.
+    pub fn sms(configured: &SmsTransport, timeout: Duration) -> Result<Self, TransportFault> {
+        let carrier = match configured {
+            SmsTransport::Console => Carrier::Console,
+            SmsTransport::File(path) => Carrier::Texts(Folder::open(path, "json")?),
+            SmsTransport::Twilio { .. } => return Err(TransportFault::missing("twilio")),
+            SmsTransport::Telnyx { .. } => return Err(TransportFault::missing("telnyx")),
+            SmsTransport::Http(_) => return Err(TransportFault::missing("http")),
+            SmsTransport::Discard => Carrier::Discard,
+        };
+        Ok(Self { carrier, timeout })
+    }
+
+    /// Whether messages vanish here: then they aren't even written.
+    pub(super) const fn discards(&self) -> bool {
+        matches!(self.carrier, Carrier::Discard)
+    }
+
+    /// Puts a message into the form in which it leaves.
+    pub(super) fn format(&self, message: &Message, now: UnixTime) -> Result<Parcel, SendError> {
+        let mail = |sender: &Sender| {
+            sender.format(message, now).ok_or_else(|| SendError::Permanent("no e-mail can go to this address".into()))
+        };
+        let (envelope, bytes) = match &self.carrier {
+            Carrier::Console => (None, console::readable(message)),
+            Carrier::Mails { sender, .. } => (None, mail(sender)?.bytes),
+            Carrier::Texts(_) => (None, file::json(message)),
+            #[cfg(feature = "smtp")]
+            Carrier::Smtp { sender, .. } => {
+                let Formatted { envelope, bytes } = mail(sender)?;
+                (Some(envelope), bytes)
+            }
+            Carrier::Discard => (None, Vec::new()),
+        };
+        Ok(Parcel { id: message.id.clone(), written_at: now, envelope, bytes })
+    }
+
+    /// Tries once, for as long as a try may take.
+    pub(super) async fn send(&self, parcel: &Parcel) -> Result<(), SendError> {
+        let sent = tokio::time::timeout(self.timeout, self.attempt(parcel)).await;
+        sent.unwrap_or_else(|_| Err(SendError::Transient(format!("no answer within {} s", self.timeout.as_secs()))))
+    }
+
+    async fn attempt(&self, parcel: &Parcel) -> Result<(), SendError> {
+        match &self.carrier {
+            Carrier::Console => {
+                let bytes = parcel.bytes.clone();
+                blocking(move || console::print(&bytes)).await
+            }
+            Carrier::Mails { folder, .. } | Carrier::Texts(folder) => {
+                let (folder, id, at, bytes) = (folder.clone(), parcel.id.clone(), parcel.written_at, parcel.bytes.clone());
+                blocking(move || folder.write(&id, at, &bytes)).await
+            }
+            #[cfg(feature = "smtp")]
+            Carrier::Smtp { server, .. } => match &parcel.envelope {
+                Some(envelope) => server.send(envelope, &parcel.bytes).await,
+                None => Err(SendError::Permanent("an e-mail without an address".into())),
+            },
+            Carrier::Discard => Ok(()),
+        }
     }
 }
+
+impl Parcel {
+    /// The message's name.
+    pub(super) const fn id(&self) -> &MessageId {
+        &self.id
+    }
+}
+
+/// Keeps what blocks away from the threads that drive everything else.
+fn blocking(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> impl Future<Output = Result<(), SendError>> {
+    let task = tokio::task::spawn_blocking(work);
+    async {
+        match task.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(SendError::Transient(error.to_string())),
+            Err(_) => Err(SendError::Transient("the runtime is shutting down".into())),
+        }
+    }
+}
+
+impl TransportFault {
+    fn missing(transport: &str) -> Self {
+        Self(format!("the transport {transport:?} doesn't exist in this build"))
+    }
+}
+
+impl From<io::Error> for TransportFault {
+    fn from(error: io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl fmt::Display for TransportFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for TransportFault {}
