@@ -108,7 +108,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
     /// so there the directory comes first; everybody else is counted first, so that a flood doesn't reach it.
     pub(super) async fn admit<'a>(&self, begin: &'a Begin<'_>, now: UnixTime) -> Result<Entry<'a>, BeginError> {
         let Begin { recipient, caller, proof, .. } = begin;
-        let mut request = Request { recipient, network: caller.network, device: None, proof: *proof, now };
+        let mut request = Request { recipient, usage: Use::Code, network: caller.network, device: None, proof: *proof, now };
         let Some(claimed) = self.claimed_device(caller, recipient, now) else {
             let admitted = self.guard.admit(&request).await?;
             return match self.find(recipient).await {

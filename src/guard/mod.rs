@@ -3,10 +3,18 @@
 //! An envelope can be redeemed only where its spend record lives. Every decision is one atomic step: the attempt is
 //! counted and the sealed [`Verdict`] opened together, so nobody learns the result of a comparison that wasn't counted.
 
+pub mod limits;
+#[cfg(feature = "std")]
+pub mod memory;
+
 use core::{fmt, net::IpAddr, num::NonZeroU32};
 
+pub use limits::Limits;
+#[cfg(feature = "std")]
+pub use memory::MemoryGuard;
+
 use crate::{
-    challenge::{GuardId, VerifiedChallenge, code::Strength},
+    challenge::{GuardId, Use, VerifiedChallenge, code::Strength},
     device::DeviceId,
     puzzle::Proof,
     recipient::Recipient,
@@ -30,6 +38,13 @@ pub trait Guard {
 
     /// Gives back the use of an accepted attempt, because the person could not be registered.
     async fn give_back(&self, attempt: &Attempt<'_>);
+
+    /// Corrects the count of an attempt whose result came after it: a verify provider is asked only once its attempt is
+    /// counted as wrong.
+    ///
+    /// # Errors
+    /// [`AttemptRefused::Spent`] for [`Amendment::Right`], if other attempts took all uses meanwhile.
+    async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused>;
 }
 
 /// A request for a message, as the guard sees it.
@@ -37,6 +52,8 @@ pub trait Guard {
 pub struct Request<'a> {
     /// Whom the message is for.
     pub recipient: &'a Recipient,
+    /// Who will make and check the code.
+    pub usage: Use,
     /// Where the request came from.
     pub network: ClientNetwork,
     /// The browser that proved this recipient before, if it did.
@@ -191,6 +208,24 @@ pub enum Counted {
         /// How many more there are.
         attempts_left: u32,
     },
+}
+
+/// What a verify provider said about an attempt that was counted as wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amendment {
+    /// It was right: it takes a use, and the attempt and the challenge's comparisons are given back.
+    Right,
+    /// Nothing, because it couldn't be asked: the attempt and its comparison are given back.
+    Unanswered,
+}
+
+/// How full a guard's spend memory is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pressure {
+    /// Challenges that it remembers.
+    pub entries: u32,
+    /// The most that it can.
+    pub capacity: u32,
 }
 
 impl Unavailable {

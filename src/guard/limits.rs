@@ -1,0 +1,83 @@
+//! How much the guard allows: plain numbers, judged by the configuration.
+
+use crate::recipient::Channel;
+
+/// From this many comparisons within 24 h (or from `comparisons`, if that is less) a recipient's next code has 34 bits.
+pub const MEDIUM_FROM: u32 = 10;
+/// From this many on it has 64 bits, and no weaker code is compared (NIST SP 800-63B-4 §3.2.2 allows 100 failures).
+pub const LONG_FROM: u32 = 100;
+/// The most attempts that a challenge can be given.
+pub const MOST_ATTEMPTS: u32 = LONG_FROM;
+/// The most uses that a challenge can be given: they are counted in 16 bits.
+pub const MOST_USES: u32 = u16::MAX as u32;
+/// The smallest capacity.
+pub const LEAST_CAPACITY: u32 = 64;
+/// By how much a solved puzzle lifts the ceilings that it lifts.
+pub const LIFTED: u32 = 5;
+
+/// The limits of one guard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Wrong codes that one challenge stands; 1 to [`MOST_ATTEMPTS`].
+    pub max_attempts: u32,
+    /// How often one challenge can be redeemed; 1 to [`MOST_USES`].
+    pub max_uses: u32,
+    /// Whether a wrong code uses up one of `max_uses` for codes (`incorrect_short_token_redeems_token`).
+    pub wrong_code_spends: bool,
+    /// L: the most comparisons with codes below 34 bits, per recipient and 24 h; at most [`LONG_FROM`].
+    /// See [`bound`](super::bound).
+    pub comparisons: u32,
+    /// L of external checks, whose codes can't grow.
+    pub external_comparisons: u32,
+    /// Seconds between two messages to one recipient from one client network, or from one known device; 0: off.
+    pub throttle_seconds: u32,
+    /// Messages an hour to one recipient on behalf of strangers, and on behalf of each known device; 0: off.
+    pub max_messages_per_hour: u32,
+    /// Messages an hour on behalf of one client network; 0: off.
+    pub max_messages_per_network_per_hour: u32,
+    /// E-mails an hour of this node, whoever asks; 0: off.
+    pub email_per_hour: u32,
+    /// SMS and calls an hour of this node, whoever asks; 0: off.
+    pub sms_per_hour: u32,
+    /// SMS and calls an hour to numbers that begin with the same [`PREFIX_DIGITS`] digits; 0: off.
+    pub sms_per_prefix_per_hour: u32,
+    /// How many challenges can be remembered as spent or attempted; at least [`LEAST_CAPACITY`].
+    pub capacity: u32,
+    /// Seconds that a challenge lives.
+    pub challenge_lifetime: u64,
+}
+
+/// How many digits of a number, country code included, make its prefix: about an operator's block.
+pub const PREFIX_DIGITS: usize = 6;
+
+impl Default for Limits {
+    /// The defaults of the configuration, for one channel.
+    fn default() -> Self {
+        Self {
+            max_attempts: 5,
+            max_uses: 1,
+            wrong_code_spends: false,
+            comparisons: 49,
+            external_comparisons: 49,
+            throttle_seconds: 60,
+            max_messages_per_hour: 10,
+            max_messages_per_network_per_hour: 0,
+            email_per_hour: 0,
+            sms_per_hour: 4_000,
+            sms_per_prefix_per_hour: 1_400,
+            capacity: 1_000_000,
+            challenge_lifetime: 600,
+        }
+    }
+}
+
+impl Limits {
+    /// Messages an hour of this node by one channel; 0: off.
+    #[must_use]
+    pub const fn per_node(&self, channel: Channel) -> u32 {
+        match channel {
+            Channel::Email => self.email_per_hour,
+            Channel::Mobile => self.sms_per_hour,
+        }
+    }
+}
