@@ -6,6 +6,8 @@ extern crate alloc;
 
 pub mod challenge;
 #[cfg(feature = "server")]
+pub mod cli;
+#[cfg(feature = "server")]
 pub mod config;
 pub mod crypto;
 pub mod delivery;

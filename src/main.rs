@@ -1,1 +1,6 @@
-fn main() {}
+//! The program `countersign`: see [`countersign::cli`].
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    countersign::cli::run()
+}

@@ -49,6 +49,11 @@ pub(super) fn read(section: &Section<'_>, random: &mut impl CryptoRng) -> Option
     Some(keyring)
 }
 
+/// Whether no secret is configured.
+pub(super) fn is_random(section: &Section<'_>) -> bool {
+    !section.is_given("secrets") && !section.is_given("secrets_file")
+}
+
 fn random_secret(section: &Section<'_>, random: &mut impl CryptoRng) -> Vec<u8> {
     section.warn("secrets", "none is configured, so a random one is used: a restart ends every session and every challenge");
     let mut secret = vec![0; 32];

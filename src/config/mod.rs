@@ -4,6 +4,7 @@
 //! domain's own types, or every fault at once. It does no IO itself: texts, variables and files are handed in as
 //! [`Sources`]. No adapter is built here.
 
+pub mod annotated;
 pub mod delivery;
 pub mod directory;
 pub mod email;
@@ -43,6 +44,8 @@ pub struct Config {
     pub server: server::Server,
     /// The root secrets; a random one where none is configured, with a warning.
     pub keyring: Keyring,
+    /// Whether the root secret is a random one, which dies with the process.
+    pub keyring_is_random: bool,
     /// Who may log in and with what kind of code.
     pub passwordless: passwordless::Passwordless,
     /// Access tokens, refresh tokens, envelopes.
@@ -105,6 +108,7 @@ fn read(judge: &Judge<'_>, random: &mut impl CryptoRng) -> Option<Config> {
     Some(Config {
         server: server?,
         keyring: keyring?,
+        keyring_is_random: keyring::is_random(&sections.keyring),
         passwordless: passwordless?,
         tokens: tokens?,
         email: email?,

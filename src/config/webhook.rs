@@ -1,13 +1,17 @@
 //! An HTTP endpoint that the engine calls, signed as Standard Webhooks.
 
+use std::fmt;
+
 use reqwest::Url;
 
 pub use crate::webhook::WebhookSecret;
 
-use super::{judge::Section, server::parse_http_url};
+use super::{judge::Section, server::parse_http_url, shown::masked_url};
 
 /// Where to POST and what to sign with. Both come from the configuration only, never from a request.
-#[derive(Clone, Debug)]
+///
+/// `Debug` shows the URL without its password and query.
+#[derive(Clone)]
 pub struct Webhook {
     /// `http` or `https`.
     pub url: Url,
@@ -36,6 +40,13 @@ pub(super) fn read_api_base(section: &Section<'_>, default: &str) -> Option<Url>
     }
     section.parse("api_base", |text| {
         let url = parse_http_url(text)?;
-        if url.query().is_some() || url.fragment().is_some() { Err("must have no query and no fragment".into()) } else { Ok(url) }
+        let is_bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
+        if is_bare { Ok(url) } else { Err("must have no user, no query and no fragment".into()) }
     })
+}
+
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Webhook").field(&masked_url(self.url.as_str())).finish()
+    }
 }

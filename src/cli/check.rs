@@ -1,0 +1,12 @@
+//! `check`: judges the configuration and shows what is in force.
+
+use super::{ConfigFile, exit::Exit, print, sources};
+
+/// Prints the effective configuration; warnings go to stderr.
+pub(super) fn check(file: &ConfigFile) -> Result<(), Exit> {
+    let config = sources::load(file)?;
+    for warning in &config.warnings {
+        eprintln!("countersign: warning: {warning}");
+    }
+    print(config.effective())
+}

@@ -1,0 +1,39 @@
+//! Where the configuration comes from in a real process: the one place that reads the environment.
+
+use std::{ffi::OsString, fs, io, path::Path};
+
+use zeroize::Zeroizing;
+
+use super::{ConfigFile, exit::Exit};
+use crate::config::{Config, Fault, Faults, Sources, fault::Origin};
+
+/// The file that is read if nobody names one and it is there.
+const DEFAULT_FILE: &str = "countersign.toml";
+
+/// Finds, reads and judges the configuration.
+pub(super) fn load(file: &ConfigFile) -> Result<Config, Exit> {
+    let file = read_file(file)?;
+    let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    let sources = Sources {
+        file: file.as_ref().map(|(name, text)| (name.as_str(), text.as_str())),
+        environment: &environment,
+        read: &|path| fs::read(path),
+    };
+    Ok(Config::judge(&sources, &mut rand::rng())?)
+}
+
+/// The configuration file's name and text, if there is one.
+fn read_file(file: &ConfigFile) -> Result<Option<(String, Zeroizing<String>)>, Exit> {
+    let named =
+        file.config.clone().or_else(|| std::env::var_os("COUNTERSIGN_CONFIG").filter(|path| !path.is_empty()).map(Into::into));
+    let path = named.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
+    let name = path.display().to_string();
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some((name, Zeroizing::new(text)))),
+        Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => {
+            let reason = format!("can't read {name}: {error}");
+            Err(Faults::of(Fault { key: String::new(), origin: Origin::Default, reason }).into())
+        }
+    }
+}

@@ -1,0 +1,631 @@
+//! The configuration's rules from the outside: what is refused and under which key, what the defaults are, what is shown.
+#![cfg(feature = "server")]
+
+use std::{ffi::OsString, io, path::Path, time::Duration};
+
+use countersign::{
+    challenge::Alphabet,
+    config::{
+        Config, Faults, Sources,
+        annotated::annotated,
+        directory::Directory,
+        email::{EmailTransport, SmtpTls},
+        fault::Origin,
+        guard::GuardKind,
+        schema::{Kind, SECTIONS},
+        server::Listen,
+        sms::SmsTransport,
+        tokens::AccessAlgorithm,
+    },
+    keyring::EnvelopeFormat,
+    recipient::Channel,
+};
+use proptest::prelude::*;
+use rand_chacha::{ChaCha12Rng, rand_core::SeedableRng as _};
+
+const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+const OTHER_SECRET: &str = "ISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0-P0A";
+const WHSEC: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// Files that the configurations here name.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    match path.to_str() {
+        Some("secrets") => Ok(format!("# two\n{SECRET}\n\n  {OTHER_SECRET}  \n").into_bytes()),
+        Some("no-secrets") => Ok(b"# none\n".to_vec()),
+        Some("bad-secrets") => Ok(format!("{SECRET}\nnonsense!\n").into_bytes()),
+        Some("binary") => Ok(vec![0xff, 0xfe]),
+        Some("users.json") => Ok(b"[]".to_vec()),
+        _ => Err(io::ErrorKind::NotFound.into()),
+    }
+}
+
+fn judge_with(text: &str, environment: &[(&str, &str)]) -> Result<Config, Faults> {
+    let environment: Vec<(OsString, OsString)> = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    let sources = Sources { file: Some(("test.toml", text)), environment: &environment, read: &read };
+    Config::judge(&sources, &mut ChaCha12Rng::seed_from_u64(1))
+}
+
+fn judge(text: &str) -> Result<Config, Faults> {
+    judge_with(text, &[])
+}
+
+/// The keys of all faults.
+fn faulty(text: &str) -> Vec<String> {
+    match judge(text) {
+        Ok(_) => Vec::new(),
+        Err(faults) => faults.as_slice().iter().map(|fault| fault.key.clone()).collect(),
+    }
+}
+
+fn accepted(text: &str) -> Config {
+    judge(text).unwrap_or_else(|faults| panic!("{text}\n{faults}"))
+}
+
+/// Each text has one fault, at this key, and says this.
+fn assert_refused(cases: &[(&str, &str, &str)]) {
+    for (text, key, says) in cases {
+        let faults = judge(text).expect_err(text);
+        let [fault] = faults.as_slice() else { panic!("{text}\n{faults}") };
+        assert_eq!(fault.key, *key, "{text}\n{fault}");
+        assert!(fault.reason.contains(says), "{text}\n{fault}");
+    }
+}
+
+#[test]
+fn defaults_are_the_documented_ones() {
+    let config = accepted("");
+    let server = &config.server;
+    assert_eq!((server.listen.to_string(), server.admin_listen.to_string()), ("127.0.0.1:8000".into(), "127.0.0.1:8001".into()));
+    assert_eq!(
+        (server.public_url.as_str(), &*server.base_path, &*server.cookie_path),
+        ("http://localhost:8000", "/passwordless", "/passwordless")
+    );
+    assert_eq!((server.max_body_bytes, server.max_head_bytes, server.request_timeout), (16_384, 16_384, Duration::from_secs(10)));
+    assert!(server.pages && server.cors_origins.is_empty() && server.trusted_proxies.is_empty());
+    let rules = &config.passwordless;
+    assert_eq!(rules.policy.channels, [Channel::Email]);
+    assert_eq!((rules.policy.code_format.alphabet(), rules.policy.code_format.length()), (&Alphabet::Numeric, 6));
+    assert_eq!((rules.policy.challenge_lifetime, rules.max_token_uses, rules.max_attempts), (600, 1, 5));
+    assert_eq!((rules.throttle_seconds, rules.max_messages_per_hour), (60, 10));
+    assert!(!rules.policy.allows_admins && !rules.policy.registers && rules.policy.registration_sets_unusable_password);
+    assert!(!rules.wrong_code_takes_use && rules.policy.browser_link.is_none());
+    assert_eq!((&*rules.email_field, &*rules.mobile_field, &*rules.site_name), ("email", "phone_number", "example.com"));
+    assert_eq!(rules.link_url, "http://localhost:8000/passwordless/link#{token}");
+    let tokens = &config.tokens;
+    assert_eq!((tokens.algorithm, tokens.envelope_format), (AccessAlgorithm::EdDsa, EnvelopeFormat::EdDsa));
+    assert_eq!((&*tokens.issuer, &tokens.audiences[..]), ("http://localhost:8000", &["http://localhost:8000".to_owned()][..]));
+    assert_eq!((tokens.access_lifetime, tokens.refresh_lifetime, tokens.leeway), (300, 86_400, 0));
+    assert_eq!((&*tokens.client_id, &*tokens.user_id_claim), ("countersign", "user_id"));
+    assert!(matches!(config.email.transport, EmailTransport::Console) && matches!(config.sms.transport, SmsTransport::Console));
+    assert_eq!(config.email.from, "noreply@example.com");
+    assert!(config.sms.max_per_hour >= 1_000 && config.sms.max_per_prefix_per_hour >= 1_000 && config.email.max_per_hour == 0);
+    assert!(matches!(config.directory, Directory::None) && config.external_2fa.is_none() && config.events.is_none());
+    let guard = &config.guard;
+    assert!(matches!(guard.kind, GuardKind::Memory) && guard.node.is_none() && guard.peers.is_none());
+    assert_eq!((guard.replicas, guard.capacity, guard.restarts_per_day), (1, 1_000_000, 1));
+    assert!((guard.max_takeover_probability - 1e-4).abs() < f64::EPSILON);
+}
+
+#[test]
+fn without_a_secret_there_is_a_random_one_and_a_warning() {
+    let config = accepted("");
+    assert_eq!(config.keyring.roots().len(), 1);
+    assert!(config.keyring_is_random && config.warnings.iter().any(|warning| warning.starts_with("keyring.secrets: ")));
+    let config = accepted(&format!("[keyring]\nsecrets = [\"{SECRET}\"]"));
+    assert!(!config.keyring_is_random && config.warnings.is_empty(), "{:?}", config.warnings);
+}
+
+#[test]
+fn all_faults_are_reported_at_once_in_the_order_of_the_schema() {
+    let text = "
+        [guard]
+        kind = \"shared-nothing\"
+        [server]
+        listen = \"nowhere\"
+        max_body_bytes = \"many\"
+        colour = \"red\"
+        [passwordless]
+        short_token_chars = \"aa\"
+        site_name = \"a\\nb\"
+        [tokens]
+        algorithm = \"RS256\"
+        [colours]
+        ";
+    let expected = [
+        "colours",
+        "server.listen",
+        "server.max_body_bytes",
+        "server.colour",
+        "passwordless.short_token_chars",
+        "passwordless.site_name",
+        "tokens.private_key_file",
+        "guard.id",
+    ];
+    assert_eq!(faulty(text), expected);
+}
+
+#[test]
+fn a_fault_names_its_line_or_its_variable() {
+    let faults = judge("[server]\n\nlisten = 3\n").unwrap_err();
+    assert_eq!(faults.as_slice()[0].origin, Origin::File("test.toml".into(), Some(3)));
+    assert_eq!(faults.to_string(), "server.listen: must be a text, not a whole number (test.toml:3)");
+    let faults = judge_with("", &[("COUNTERSIGN_SERVER__WORKERS", "many")]).unwrap_err();
+    assert_eq!(faults.to_string(), "server.workers: must be a whole number, not \"many\" (COUNTERSIGN_SERVER__WORKERS)");
+}
+
+#[test]
+fn what_is_no_toml_is_a_fault_with_a_line() {
+    let faults = judge("[server]\nlisten = \n").unwrap_err();
+    let fault = &faults.as_slice()[0];
+    assert!(fault.reason.starts_with("no TOML: "), "{fault}");
+    assert_eq!(fault.origin, Origin::File("test.toml".into(), Some(2)), "{fault}");
+    assert!(judge("[server]\nlisten = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\"").is_err(), "a key twice");
+}
+
+#[test]
+fn unknown_names_are_faults_that_say_what_is_meant() {
+    assert_refused(&[
+        ("[sever]", "sever", "did you mean [server]?"),
+        ("listen = \"x\"", "listen", "belongs under [server]"),
+        ("[server]\nlisen = \"127.0.0.1:1\"", "server.lisen", "did you mean server.listen?"),
+        ("[server]\nmax_attempts = 3", "server.max_attempts", "belongs under [passwordless]"),
+        (
+            "[passwordless]\nEMAIL_FIELD_NAME = \"x\"",
+            "passwordless.EMAIL_FIELD_NAME",
+            "did you mean passwordless.email_field_name?",
+        ),
+        ("server = 3", "server", "write [server]"),
+        ("[server.listen]\nport = 3", "server.listen", "not a table"),
+    ]);
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let text = "[server]\nlisten = \"127.0.0.1:1\"\n[passwordless]\nmax_attempts = \"not judged, since it isn't used\"";
+    let config = judge_with(
+        text,
+        &[
+            ("COUNTERSIGN_SERVER__LISTEN", "127.0.0.1:2"),
+            ("COUNTERSIGN_PASSWORDLESS__MAX_ATTEMPTS", "7"),
+            ("COUNTERSIGN_PASSWORDLESS__ALLOWED_PASSWORDLESS_METHODS", "mobile, Email"),
+            ("COUNTERSIGN_PASSWORDLESS__BLOCKED_PREFIXES", ""),
+            ("COUNTERSIGN_SERVER__PAGES", "false"),
+            ("COUNTERSIGN_TOKENS__AUDIENCE", "a,b"),
+            ("COUNTERSIGN_GUARD__MAX_TAKEOVER_PROBABILITY", "1e-3"),
+            ("COUNTERSIGN_KEYRING__SECRETS", &format!("{SECRET},{OTHER_SECRET}")),
+            ("COUNTERSIGN_CONFIG", "elsewhere.toml"),
+            ("COUNTERSIGN_SERVICE_HOST", "10.0.0.1"),
+            ("PATH", "/bin"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:2");
+    assert_eq!(config.passwordless.max_attempts, 7);
+    assert_eq!(config.passwordless.policy.channels, [Channel::Mobile, Channel::Email]);
+    assert_eq!(config.tokens.audiences, ["a", "b"]);
+    assert_eq!(config.keyring.roots().len(), 2);
+    assert!(!config.server.pages && (config.guard.max_takeover_probability - 1e-3).abs() < f64::EPSILON);
+    assert!(config.effective().contains("listen = \"127.0.0.1:2\"  # COUNTERSIGN_SERVER__LISTEN\n"));
+}
+
+#[test]
+fn unknown_variables_of_our_form_are_faults() {
+    let keys = |name: &str| {
+        let faults = judge_with("", &[(name, "1")]).unwrap_err();
+        faults.as_slice()[0].to_string()
+    };
+    assert_eq!(
+        keys("COUNTERSIGN_SERVER__LISEN"),
+        "server.lisen: no such key; did you mean server.listen? (COUNTERSIGN_SERVER__LISEN)"
+    );
+    assert!(keys("COUNTERSIGN_SEVER__LISTEN").contains("did you mean [server]?"));
+    assert!(keys("COUNTERSIGN_server__listen").contains("did you mean [server]?"));
+    assert!(keys("COUNTERSIGN_SERVER__LISTEN__X").contains("server.listen__x"));
+    assert!(keys("COUNTERSIGN___").contains("no such section"));
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStringExt as _;
+        let environment = [("COUNTERSIGN_TOKENS__HS256_SECRET".into(), OsString::from_vec(vec![0xff; 40]))];
+        let sources = Sources { file: None, environment: &environment, read: &read };
+        let faults = Config::judge(&sources, &mut ChaCha12Rng::seed_from_u64(1)).unwrap_err();
+        assert!(faults.as_slice()[0].reason.contains("not UTF-8"));
+    }
+}
+
+#[test]
+fn kinds_and_ranges() {
+    assert_refused(&[
+        ("[server]\nmax_body_bytes = 0", "server.max_body_bytes", "must be 1 to 67108864, not 0"),
+        ("[server]\nmax_body_bytes = -1", "server.max_body_bytes", "not -1"),
+        ("[server]\nmax_body_bytes = 1.5", "server.max_body_bytes", "a whole number"),
+        ("[server]\nmax_body_bytes = 99999999999999999999999999999999999999999", "server.max_body_bytes", "beyond all bounds"),
+        ("[server]\npages = \"yes\"", "server.pages", "true or false"),
+        ("[server]\ntrusted_proxies = \"10.0.0.0/8\"", "server.trusted_proxies", "a list of texts"),
+        ("[server]\ntrusted_proxies = [1]", "server.trusted_proxies", "one of them is a whole number"),
+        ("[tokens]\naudience = 3", "tokens.audience", "a text or a list"),
+        ("[tokens]\nalgorithm = \"eddsa\"", "tokens.algorithm", "did you mean EdDSA?"),
+        ("[tokens]\nalgorithm = \"none\"", "tokens.algorithm", "is none of"),
+        ("[tokens]\nformat = 2001-01-01", "tokens.format", "a date"),
+        ("[guard]\nmax_takeover_probability = 0", "guard.max_takeover_probability", "above 0"),
+        ("[guard]\nmax_takeover_probability = 1.1", "guard.max_takeover_probability", "at most 1"),
+        ("[guard]\nmax_takeover_probability = nan", "guard.max_takeover_probability", "above 0"),
+        ("[guard]\ncapacity = 63", "guard.capacity", "must be 64"),
+    ]);
+    assert_eq!(accepted("[server]\nmax_body_bytes = 0x4000").server.max_body_bytes, 0x4000);
+    assert!(accepted("[guard]\nmax_takeover_probability = 1").guard.max_takeover_probability >= 1.0);
+}
+
+#[test]
+fn server() {
+    assert_refused(&[
+        ("[server]\nlisten = \"localhost:8000\"", "server.listen", "127.0.0.1:8000"),
+        ("[server]\nadmin_listen = \"127.0.0.1:8000\"", "server.admin_listen", "must differ"),
+        ("[server]\npublic_url = \"https://a.example/login\"", "server.public_url", "base_path"),
+        ("[server]\nbase_path = \"login\"", "server.base_path", "must start with a slash"),
+        ("[server]\nbase_path = \"/a/../b\"", "server.base_path", "segment"),
+        ("[server]\ncookie_path = \"/elsewhere\"", "server.cookie_path", "never come back"),
+        ("[server]\ntrusted_proxies = [\"10.0.0.0/40\"]", "server.trusted_proxies", "no network"),
+        ("[server]\ncors_origins = [\"*\"]", "server.cors_origins", "name the origins"),
+    ]);
+    let config = accepted("[server]\nlisten = \"unix:/run/x.sock\"\nbase_path = \"/\"\npublic_url = \"https://a.example/\"");
+    assert_eq!(config.server.listen, Listen::Unix("/run/x.sock".into()));
+    assert_eq!((&*config.server.base_path, &*config.server.cookie_path), ("", "/"));
+    assert_eq!(config.passwordless.link_url, "https://a.example/link#{token}");
+    assert_eq!(config.tokens.issuer, "https://a.example");
+    let config = accepted("[server]\nlisten = \"0.0.0.0:9000\"\ntrusted_proxies = [\"10.0.0.1\", \"fd00::/8\"]");
+    assert_eq!(config.server.public_url.as_str(), "http://localhost:9000", "follows the listener's port");
+    assert_eq!(config.server.trusted_proxies.len(), 2);
+    assert!(accepted("[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"").warnings.len() == 1);
+}
+
+#[test]
+fn keyring() {
+    let long: Vec<String> = (10..21).map(|n| format!("\"{n}{}\"", &SECRET[2..])).collect();
+    assert_refused(&[
+        ("[keyring]\nsecrets = [\"c2hvcnQ\"]", "keyring.secrets", "fewer than 32 bytes"),
+        ("[keyring]\nsecrets = [\"not base64url!\"]", "keyring.secrets", "secret 1 is not base64url"),
+        (&format!("[keyring]\nsecrets = [\"{SECRET}\", \"{SECRET}\"]"), "keyring.secrets", "twice"),
+        (&format!("[keyring]\nsecrets = [{}]", long.join(",")), "keyring.secrets", "at most 10"),
+        (&format!("[keyring]\nsecrets = [\"{SECRET}\"]\nsecrets_file = \"secrets\""), "keyring.secrets_file", "instead of"),
+        ("[keyring]\nsecrets_file = \"missing\"", "keyring.secrets_file", "can't read missing"),
+        ("[keyring]\nsecrets_file = \"no-secrets\"", "keyring.secrets_file", "at least one"),
+        ("[keyring]\nsecrets_file = \"bad-secrets\"", "keyring.secrets_file", "secret 2"),
+        ("[keyring]\nsecrets_file = \"binary\"", "keyring.secrets_file", "not UTF-8"),
+    ]);
+    let from_file = accepted("[keyring]\nsecrets_file = \"secrets\"");
+    let inline = accepted(&format!("[keyring]\nsecrets = [\"{SECRET}\", \"{OTHER_SECRET}=\"]"));
+    let ids = |config: &Config| config.keyring.roots().iter().map(|root| root.id()).collect::<Vec<_>>();
+    assert_eq!((ids(&from_file).len(), ids(&from_file)), (2, ids(&inline)));
+}
+
+#[test]
+fn passwordless() {
+    let section = |text: &str| format!("[passwordless]\n{text}");
+    for name in [
+        "type",
+        "title",
+        "status",
+        "detail",
+        "code",
+        "errors",
+        "token",
+        "challenge",
+        "method",
+        "locale",
+        "puzzle",
+        "code_verifier",
+    ] {
+        assert_eq!(faulty(&section(&format!("email_field_name = \"{name}\""))), ["passwordless.email_field_name"], "{name}");
+        assert_eq!(faulty(&section(&format!("mobile_field_name = \"{name}\""))), ["passwordless.mobile_field_name"], "{name}");
+    }
+    assert_refused(&[
+        (&section("allowed_passwordless_methods = []"), "passwordless.allowed_passwordless_methods", "must name"),
+        (&section("allowed_passwordless_methods = [\"FAX\"]"), "passwordless.allowed_passwordless_methods", "neither"),
+        (&section("allowed_passwordless_methods = [\"EMAIL\", \"email\"]"), "passwordless.allowed_passwordless_methods", "twice"),
+        (&section("mobile_field_name = \"email\""), "passwordless.mobile_field_name", "differ"),
+        (&section("short_token_length = 0"), "passwordless.short_token_length", "1 to 128"),
+        (&section("short_token_chars = \"\""), "passwordless.short_token_chars", "1 to 64"),
+        (&section("short_token_chars = \"0 1\""), "passwordless.short_token_chars", "typed"),
+        (&section("long_token_chars = \"aa\""), "passwordless.long_token_chars", "twice"),
+        (
+            &section("passwordless_email_login_url = \"https://a.example/\""),
+            "passwordless.passwordless_email_login_url",
+            "{token}",
+        ),
+        (
+            &section("passwordless_email_login_url = \"javascript:{token}\""),
+            "passwordless.passwordless_email_login_url",
+            "refused",
+        ),
+        (&section("site_name = \"a\\r\\nBcc: x\""), "passwordless.site_name", "line break"),
+        (&section("default_region = \"Germany\""), "passwordless.default_region", "two letters"),
+        (&section("allowed_regions = [\"DE\", \"XX\"]"), "passwordless.allowed_regions", "XX"),
+        (&section("blocked_prefixes = [\"+49x\"]"), "passwordless.blocked_prefixes", "prefix"),
+        (&section("max_attempts = 101"), "passwordless.max_attempts", "1 to 100"),
+    ]);
+    let config = accepted(&section(
+        "allowed_passwordless_methods = [\"mobile\", \"EMAIL\"]\ndefault_region = \"de\"\nblocked_prefixes = [\"1900\"]",
+    ));
+    assert_eq!(config.passwordless.policy.channels, [Channel::Mobile, Channel::Email]);
+    assert_eq!(config.passwordless.phone.default_region.as_deref(), Some("DE"));
+    assert_eq!(config.passwordless.phone.blocked_prefixes, ["+1900"]);
+}
+
+#[test]
+fn long_codes_are_judged_where_links_hold_them() {
+    let browser = |text: &str| format!("[passwordless]\nlink_binding = \"browser\"\n{text}");
+    assert!(accepted(&browser("")).passwordless.policy.browser_link.is_some());
+    assert!(accepted("[passwordless]\nlong_token_length = 4").passwordless.policy.browser_link.is_none());
+    assert_refused(&[
+        (&browser("long_token_length = 15"), "passwordless.long_token_length", "more than 15"),
+        (&browser("long_token_length = 32\nshort_token_length = 32"), "passwordless.long_token_length", "more than 32"),
+        (&browser("long_token_length = 16\nlong_token_chars = \"0123456789\""), "passwordless.long_token_length", "64 bits"),
+    ]);
+    assert!(
+        accepted(&browser("long_token_length = 20\nlong_token_chars = \"0123456789\""))
+            .passwordless
+            .policy
+            .browser_link
+            .is_some()
+    );
+}
+
+#[test]
+fn tokens() {
+    let section = |text: &str| format!("[tokens]\n{text}");
+    let algorithm = |text: &str| accepted(&section(text)).tokens.algorithm;
+    assert_eq!(algorithm("format = \"paseto\""), AccessAlgorithm::V4Public);
+    assert_eq!(algorithm("algorithm = \"v4.local\""), AccessAlgorithm::V4Local);
+    assert_eq!(algorithm("format = \"paseto\"\nalgorithm = \"v4.public\""), AccessAlgorithm::V4Public);
+    assert_eq!(algorithm("algorithm = \"ES256\""), AccessAlgorithm::Es256);
+    assert_eq!(accepted(&section("challenge_algorithm = \"ES256\"")).tokens.envelope_format, EnvelopeFormat::Es256);
+    assert_eq!(accepted(&section("challenge_format = \"paseto\"")).tokens.envelope_format, EnvelopeFormat::V4Public);
+    assert_eq!(accepted(&section("audience = [\"a\", \"b\"]")).tokens.audiences, ["a", "b"]);
+    assert_eq!(accepted(&section("issuer = \"i\"")).tokens.audiences, ["i"]);
+    for name in ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "sid", "auth_time", "amr", "channel", "token_type"]
+    {
+        assert_eq!(faulty(&section(&format!("user_id_claim = \"{name}\""))), ["tokens.user_id_claim"], "{name}");
+    }
+    assert_refused(&[
+        (&section("format = \"paseto\"\nalgorithm = \"EdDSA\""), "tokens.algorithm", "v4.public or v4.local"),
+        (&section("format = \"jwt\"\nalgorithm = \"v4.local\""), "tokens.algorithm", "EdDSA, ES256"),
+        (&section("format = \"paseto\"\naudience = [\"a\", \"b\"]"), "tokens.audience", "single"),
+        (&section("audience = \"countersign-challenge\""), "tokens.audience", "envelopes"),
+        (&section("audience = [\"a\", \"countersign-challenge\"]"), "tokens.audience", "envelopes"),
+        (&section("issuer = \"countersign-challenge\""), "tokens.issuer", "envelopes"),
+        (&section("audience = [\"a\", \"a\"]"), "tokens.audience", "twice"),
+        (&section("challenge_format = \"paseto\"\nchallenge_algorithm = \"ES256\""), "tokens.challenge_algorithm", "EdDSA"),
+        (&section("algorithm = \"RS256\""), "tokens.private_key_file", "required"),
+        (&section("private_key_file = \"missing\""), "tokens.private_key_file", "can't read"),
+        (&section("algorithm = \"v4.public\"\nprivate_key_file = \"secrets\""), "tokens.private_key_file", "v4.public"),
+        (&section("algorithm = \"HS256\"\nprivate_key_file = \"secrets\""), "tokens.private_key_file", "HS256"),
+        (&section("algorithm = \"HS256\"\nhs256_secret = \"short\""), "tokens.hs256_secret", "32 bytes"),
+        (&section("rotate_refresh = true\n[guard]\nkind = \"journal\"\npath = \"j\""), "tokens.rotate_refresh", "this version"),
+    ]);
+    let faults = judge(&section("rotate_refresh = true")).unwrap_err();
+    assert!(faults.as_slice().iter().any(|fault| fault.key == "tokens.rotate_refresh" && fault.reason.contains("journal")));
+    let long = "x".repeat(32);
+    let config = accepted(&section(&format!("algorithm = \"HS256\"\nhs256_secret = [\"{long}\", \"{long}y\"]")));
+    assert_eq!(config.tokens.hs256_secrets.len(), 2);
+    assert_eq!(accepted(&section(&format!("algorithm = \"HS256\"\nhs256_secret = \"{long}\""))).tokens.hs256_secrets.len(), 1);
+}
+
+#[test]
+fn email() {
+    let section = |text: &str| format!("[email]\n{text}");
+    assert_refused(&[
+        (&section("transport = \"pigeon\""), "email.transport", "console, file, smtp"),
+        (&section("transport = \"smtp\""), "email.url", "is required with transport = \"smtp\""),
+        (&section("transport = \"smtp\"\nurl = \"mail.example\""), "email.url", "no URL"),
+        (&section("transport = \"file\"\npath = \"\""), "email.path", "required"),
+        (&section("from = \"nobody\""), "email.from", "mailbox"),
+        (&section("from = \"a@example.com\\nBcc: b@example.com\""), "email.from", "mailbox"),
+        (
+            &section(&format!("transport = \"http\"\nurl = \"https://a/\"\nsecret = \"{WHSEC}\"")),
+            "email.transport",
+            "this version",
+        ),
+    ]);
+    let keys = faulty(&section("transport = \"http\""));
+    assert_eq!(keys, ["email.transport", "email.url", "email.secret"]);
+    let config = accepted(&section("transport = \"smtp\"\nurl = \"smtp://ann:pass@mail:587?tls=required\""));
+    let EmailTransport::Smtp(smtp) = &config.email.transport else { panic!("{:?}", config.email) };
+    assert_eq!((&*smtp.host, smtp.port, smtp.tls), ("mail", 587, SmtpTls::Required));
+}
+
+#[test]
+fn what_comes_later_is_judged_and_then_refused() {
+    let whole = [
+        ("[sms]\ntransport = \"twilio\"\naccount_sid = \"AC1\"\nauth_token = \"t\"\nfrom = \"+1\"", "sms.transport"),
+        ("[sms]\ntransport = \"telnyx\"\napi_key = \"k\"\nfrom = \"+1\"", "sms.transport"),
+        (&format!("[sms]\ntransport = \"http\"\nurl = \"https://a/\"\nsecret = \"{WHSEC}\""), "sms.transport"),
+        ("[external_2fa]\nprovider = \"telnyx\"\napi_key = \"k\"\nverify_profile_id = \"p\"", "external_2fa.provider"),
+        (
+            "[external_2fa]\nprovider = \"twilio\"\naccount_sid = \"AC\"\nauth_token = \"t\"\nservice_sid = \"VA\"",
+            "external_2fa.provider",
+        ),
+        (&format!("[external_2fa]\nprovider = \"http\"\nurl = \"https://a/\"\nsecret = \"{WHSEC}\""), "external_2fa.provider"),
+        (&format!("[events]\nurl = \"https://a/\"\nsecret = \"{WHSEC}\""), "events.url"),
+    ];
+    for (text, key) in whole {
+        assert_refused(&[(text, key, "is not available in this version")]);
+    }
+    let all = |text| faulty(text).join(" ");
+    assert_eq!(all("[sms]\ntransport = \"twilio\""), "sms.transport sms.account_sid sms.auth_token sms.from");
+    assert_eq!(
+        all("[external_2fa]\nprovider = \"telnyx\"\nwebhook_public_key = \"x\""),
+        "external_2fa.provider external_2fa.api_key external_2fa.verify_profile_id external_2fa.webhook_public_key"
+    );
+    assert_eq!(all("[events]\nurl = \"ftp://a\"\nsecret = \"abc\""), "events.url events.url events.secret");
+}
+
+#[test]
+fn directory() {
+    assert_refused(&[
+        ("[directory]\nkind = \"file\"", "directory.path", "required"),
+        ("[directory]\nkind = \"file\"\npath = \"missing\"", "directory.path", "can't read"),
+        (&format!("[directory]\nkind = \"http\"\nsecret = \"{WHSEC}\""), "directory.url", "required"),
+        ("[directory]\nkind = \"http\"\nurl = \"https://a/\"", "directory.secret", "required"),
+        ("[directory]\nkind = \"http\"\nurl = \"https://a/\"\nsecret = \"whsec_c2hvcnQ=\"", "directory.secret", "24 to 64"),
+        (
+            "[directory]\nkind = \"file\"\npath = \"users.json\"\n[passwordless]\nregister_nonexistent_users = true",
+            "passwordless.register_nonexistent_users",
+            "directory.kind",
+        ),
+    ]);
+    let text = format!(
+        "[directory]\nkind = \"http\"\nurl = \"https://a/\"\nsecret = \"{WHSEC}\"\n[passwordless]\nregister_nonexistent_users = true"
+    );
+    assert!(accepted(&text).passwordless.policy.registers);
+    let inline = accepted("[directory]\nkind = \"file\"\npath = \"users.json\"\n[delivery]\nmode = \"inline\"");
+    assert!(inline.warnings.iter().any(|warning| warning.starts_with("delivery.mode: ")), "{:?}", inline.warnings);
+}
+
+#[test]
+fn guard() {
+    let section = |text: &str| format!("[guard]\n{text}");
+    assert_refused(&[
+        (&section("kind = \"journal\""), "guard.path", "required"),
+        (&section("kind = \"redis\"\nurl = \"redis://localhost\""), "guard.id", "required"),
+        (&section("kind = \"redis\"\nid = \"fleet\""), "guard.url", "required"),
+        (&section("kind = \"redis\"\nid = \"fleet\"\nurl = \"localhost\""), "guard.url", "redis://"),
+        (&section("kind = \"shared-nothing\""), "guard.id", "required"),
+        (&section("kind = \"shared-nothing\"\nid = \"a b\""), "guard.id", "63"),
+        (&section("node = \"a_b\""), "guard.node", "63"),
+        (&section("peer_url = \"http://{node}:8000\""), "guard.node", "required with peer_url"),
+        (&section("node = \"a\"\npeer_url = \"http://a:8000\""), "guard.peer_url", "{node}"),
+        (&section("node = \"a\"\nnodes = [\"a\", \"b\"]"), "guard.peer_url", "required with nodes"),
+        (&section("node = \"a\"\npeer_url = \"http://{node}\"\nnodes = [\"b\", \"c\"]"), "guard.nodes", "must name this node"),
+        (&section("node = \"a\"\npeer_url = \"http://{node}\"\nnodes = [\"a\", \"a\"]"), "guard.nodes", "twice"),
+        (&section("kind = \"shared-nothing\"\nid = \"f\"\npeer_url = \"http://{node}\""), "guard.peer_url", "can't be used"),
+    ]);
+    assert_eq!(faulty(&section("nodes = [\"a\"]")), ["guard.node", "guard.peer_url"]);
+    let config = accepted(&section(
+        "kind = \"journal\"\npath = \"j\"\nnode = \"a\"\npeer_url = \"http://{node}.svc:8000/\"\nnodes = [\"a\", \"b\"]",
+    ));
+    let peers = config.guard.peers.unwrap();
+    assert_eq!((peers.url_of("b"), peers.nodes.len()), ("http://b.svc:8000".into(), 2));
+    assert!(matches!(config.guard.kind, GuardKind::Journal { .. }));
+    let config = accepted(&section("kind = \"redis\"\nurl = \"redis://:pw@localhost/0\"\nid = \"fleet\"\nredis_durable = true"));
+    assert!(matches!(config.guard.kind, GuardKind::Redis { durable: true, .. }));
+    assert!(accepted(&section("max_takeover_probability = 1")).warnings.iter().any(|warning| warning.contains("NO BOUND")));
+}
+
+#[test]
+fn what_is_given_but_not_used_is_a_warning() {
+    let config = accepted("[sms]\naccount_sid = \"AC\"\n[email]\nurl = \"smtp://a\"\n[guard]\nid = \"x\"");
+    for key in ["sms.account_sid: is not used", "email.url: is not used", "guard.id: is not used"] {
+        assert!(config.warnings.iter().any(|warning| warning.starts_with(key)), "{key}: {:?}", config.warnings);
+    }
+}
+
+#[test]
+fn the_effective_configuration_is_toml_with_every_key_and_no_secret() {
+    let text = format!(
+        "[keyring]\nsecrets = [\"{SECRET}\"]\n[tokens]\nalgorithm = \"HS256\"\nhs256_secret = \"hunter2-hunter2-hunter2-hunter2-hunter2\"\n\
+         [email]\ntransport = \"smtp\"\nurl = \"smtp://ann:hunter2@mail\"\n[sms]\nauth_token = \"hunter2\"\napi_key = \"hunter2\"\n\
+         [directory]\nkind = \"http\"\nurl = \"https://a/?key=hunter2\"\nsecret = \"{WHSEC}\"\n\
+         [guard]\nkind = \"redis\"\nid = \"x\"\nurl = \"redis://:hunter2@b/0\"\n[external_2fa]\napi_key = \"hunter2\"\n"
+    );
+    let config = accepted(&text);
+    let effective = config.effective();
+    let parsed: toml::Table = effective.parse().unwrap();
+    for section in SECTIONS {
+        for key in section.keys {
+            assert!(parsed[section.name].get(key.name).is_some(), "{}.{}", section.name, key.name);
+        }
+    }
+    let debug = format!("{config:?}");
+    for secret in ["hunter2", SECRET, &WHSEC[6..]] {
+        assert!(!effective.contains(secret), "{effective}");
+        assert!(!debug.contains(secret), "{debug}");
+    }
+    assert!(effective.contains("url = \"smtp://ann:***@mail\""), "{effective}");
+}
+
+#[test]
+fn faults_hold_no_secret() {
+    let text = "[keyring]\nsecrets = [\"hunter2!\"]\n[tokens]\nhs256_secret = \"hunter2\"\n[email]\ntransport = \"smtp\"\nurl = \"hunter2\"\n\
+                [directory]\nkind = \"http\"\nurl = \"hunter2\"\nsecret = \"hunter2\"\n[guard]\nkind = \"redis\"\nid = \"x\"\nurl = \"hunter2\"";
+    let faults = judge(text).unwrap_err();
+    assert_eq!(faults.as_slice().len(), 6, "{faults}");
+    assert!(!faults.to_string().contains("hunter2"), "{faults}");
+}
+
+#[test]
+fn what_init_writes_is_accepted_as_it_is_and_with_every_default_spelled_out() {
+    let text = annotated(SECRET);
+    let config = accepted(&text);
+    assert!(config.warnings.is_empty() && !config.keyring_is_random);
+    let spelled_out: String = text
+        .lines()
+        .map(|line| if line.starts_with("# ") { "" } else { line.trim_start_matches('#') })
+        .collect::<Vec<_>>()
+        .join("\n");
+    let spelled = accepted(&spelled_out);
+    assert_eq!(strip_comments(spelled.effective()), strip_comments(config.effective()));
+}
+
+#[test]
+fn every_default_is_of_its_kind() {
+    for section in SECTIONS {
+        for key in section.keys {
+            if let Kind::Number { default, min, max } = key.kind {
+                assert!((min..=max).contains(&default), "{}.{}", section.name, key.name);
+            }
+            assert!(!key.about.is_empty() && key.about.lines().all(|line| line.len() <= 150), "{}.{}", section.name, key.name);
+        }
+    }
+}
+
+fn strip_comments(text: &str) -> String {
+    text.lines().map(|line| line.split("  #").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+/// Keys of the schema, with values of all kinds, well-formed or not.
+fn any_line() -> impl Strategy<Value = String> {
+    let keys: Vec<&str> = SECTIONS.iter().flat_map(|section| section.keys.iter().map(|key| key.name)).collect();
+    let sections: Vec<String> = SECTIONS.iter().map(|section| format!("[{}]", section.name)).collect();
+    let words: Vec<&str> = SECTIONS
+        .iter()
+        .flat_map(|section| section.keys)
+        .flat_map(|key| if let Kind::Choice(words) = key.kind { words } else { &[] })
+        .copied()
+        .collect();
+    let value = prop_oneof![
+        any::<i64>().prop_map(|number| number.to_string()),
+        any::<f64>().prop_map(|number| format!("{number:?}")),
+        any::<bool>().prop_map(|switch| switch.to_string()),
+        ".{0,20}".prop_map(|text| format!("{text:?}")),
+        "[a-z]{1,6}://[a-z:@{}/?#%]{0,12}".prop_map(|text| format!("{text:?}")),
+        proptest::collection::vec("[a-z0-9./:*]{0,12}", 0..4).prop_map(|texts| format!("{texts:?}")),
+        proptest::sample::select(words).prop_map(|word| format!("{word:?}")),
+        Just("{ a = 1 }".to_owned()),
+        ".{0,12}",
+    ];
+    prop_oneof![
+        1 => proptest::sample::select(sections),
+        6 => (proptest::sample::select(keys), value).prop_map(|(key, value)| format!("{key} = {value}")),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn no_toml_makes_it_panic(lines in proptest::collection::vec(any_line(), 0..30)) {
+        let _ = judge(&lines.join("\n"));
+    }
+
+    #[test]
+    fn no_section_makes_it_panic(section in 0..SECTIONS.len(), lines in proptest::collection::vec(any_line(), 0..8)) {
+        let text = format!("[{}]\n{}", SECTIONS[section].name, lines.join("\n"));
+        if let Err(faults) = judge(&text) {
+            prop_assert!(!faults.as_slice().is_empty());
+        }
+    }
+
+    #[test]
+    fn no_text_makes_it_panic(text in "\\PC{0,200}", bytes in ".{0,60}") {
+        let _ = judge(&text);
+        let _ = judge_with("", &[("COUNTERSIGN_SERVER__LISTEN", &bytes), ("COUNTERSIGN_SERVER__PUBLIC_URL", &text), (&format!("COUNTERSIGN_{bytes}__{text}").replace(['\0', '='], ""), "")]);
+    }
+}
