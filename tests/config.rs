@@ -15,10 +15,10 @@ use countersign::{
         schema::{Kind, SECTIONS},
         server::Listen,
         sms::SmsTransport,
-        tokens::AccessAlgorithm,
     },
     keyring::EnvelopeFormat,
     recipient::Channel,
+    token::AccessAlgorithm,
 };
 use proptest::prelude::*;
 use rand_chacha::{ChaCha12Rng, rand_core::SeedableRng as _};
