@@ -18,7 +18,7 @@ use countersign::{
     },
     keyring::EnvelopeFormat,
     recipient::Channel,
-    token::AccessAlgorithm,
+    token::{AccessAlgorithm, AccessKeys},
 };
 use proptest::prelude::*;
 use rand_chacha::{ChaCha12Rng, rand_core::SeedableRng as _};
@@ -91,8 +91,8 @@ fn defaults_are_the_documented_ones() {
     assert!(!rules.wrong_code_takes_use && rules.policy.browser_link.is_none());
     assert_eq!((&*rules.email_field, &*rules.mobile_field, &*rules.site_name), ("email", "phone_number", "example.com"));
     assert_eq!(rules.link_url, "http://localhost:8000/passwordless/link#{token}");
-    let tokens = &config.tokens;
-    assert_eq!((tokens.algorithm, tokens.envelope_format), (AccessAlgorithm::EdDsa, EnvelopeFormat::EdDsa));
+    let tokens = &config.tokens.sessions;
+    assert_eq!((tokens.algorithm, config.tokens.envelope_format), (AccessAlgorithm::EdDsa, EnvelopeFormat::EdDsa));
     assert_eq!((&*tokens.issuer, &tokens.audiences[..]), ("http://localhost:8000", &["http://localhost:8000".to_owned()][..]));
     assert_eq!((tokens.access_lifetime, tokens.refresh_lifetime, tokens.leeway), (300, 86_400, 0));
     assert_eq!((&*tokens.client_id, &*tokens.user_id_claim), ("countersign", "user_id"));
@@ -202,7 +202,7 @@ fn the_environment_wins_over_the_file() {
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:2");
     assert_eq!(config.passwordless.max_attempts, 7);
     assert_eq!(config.passwordless.policy.channels, [Channel::Mobile, Channel::Email]);
-    assert_eq!(config.tokens.audiences, ["a", "b"]);
+    assert_eq!(config.tokens.sessions.audiences, ["a", "b"]);
     assert_eq!(config.keyring.roots().len(), 2);
     assert!(!config.server.pages && (config.guard.max_takeover_probability - 1e-3).abs() < f64::EPSILON);
     assert!(config.effective().contains("listen = \"127.0.0.1:2\"  # COUNTERSIGN_SERVER__LISTEN\n"));
@@ -271,7 +271,7 @@ fn server() {
     assert_eq!(config.server.listen, Listen::Unix("/run/x.sock".into()));
     assert_eq!((&*config.server.base_path, &*config.server.cookie_path), ("", "/"));
     assert_eq!(config.passwordless.link_url, "https://a.example/link#{token}");
-    assert_eq!(config.tokens.issuer, "https://a.example");
+    assert_eq!(config.tokens.sessions.issuer, "https://a.example");
     let config = accepted("[server]\nlisten = \"0.0.0.0:9000\"\ntrusted_proxies = [\"10.0.0.1\", \"fd00::/8\"]");
     assert_eq!(config.server.public_url.as_str(), "http://localhost:9000", "follows the listener's port");
     assert_eq!(config.server.trusted_proxies.len(), 2);
@@ -373,15 +373,15 @@ fn long_codes_are_judged_where_links_hold_them() {
 #[test]
 fn tokens() {
     let section = |text: &str| format!("[tokens]\n{text}");
-    let algorithm = |text: &str| accepted(&section(text)).tokens.algorithm;
+    let algorithm = |text: &str| accepted(&section(text)).tokens.sessions.algorithm;
     assert_eq!(algorithm("format = \"paseto\""), AccessAlgorithm::V4Public);
     assert_eq!(algorithm("algorithm = \"v4.local\""), AccessAlgorithm::V4Local);
     assert_eq!(algorithm("format = \"paseto\"\nalgorithm = \"v4.public\""), AccessAlgorithm::V4Public);
     assert_eq!(algorithm("algorithm = \"ES256\""), AccessAlgorithm::Es256);
     assert_eq!(accepted(&section("challenge_algorithm = \"ES256\"")).tokens.envelope_format, EnvelopeFormat::Es256);
     assert_eq!(accepted(&section("challenge_format = \"paseto\"")).tokens.envelope_format, EnvelopeFormat::V4Public);
-    assert_eq!(accepted(&section("audience = [\"a\", \"b\"]")).tokens.audiences, ["a", "b"]);
-    assert_eq!(accepted(&section("issuer = \"i\"")).tokens.audiences, ["i"]);
+    assert_eq!(accepted(&section("audience = [\"a\", \"b\"]")).tokens.sessions.audiences, ["a", "b"]);
+    assert_eq!(accepted(&section("issuer = \"i\"")).tokens.sessions.audiences, ["i"]);
     for name in ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "sid", "auth_time", "amr", "channel", "token_type"]
     {
         assert_eq!(faulty(&section(&format!("user_id_claim = \"{name}\""))), ["tokens.user_id_claim"], "{name}");
@@ -406,8 +406,10 @@ fn tokens() {
     assert!(faults.as_slice().iter().any(|fault| fault.key == "tokens.rotate_refresh" && fault.reason.contains("journal")));
     let long = "x".repeat(32);
     let config = accepted(&section(&format!("algorithm = \"HS256\"\nhs256_secret = [\"{long}\", \"{long}y\"]")));
-    assert_eq!(config.tokens.hs256_secrets.len(), 2);
-    assert_eq!(accepted(&section(&format!("algorithm = \"HS256\"\nhs256_secret = \"{long}\""))).tokens.hs256_secrets.len(), 1);
+    assert!(matches!(&config.tokens.sessions.keys, AccessKeys::Shared(keys) if keys.len() == 2));
+    let config = accepted(&section(&format!("algorithm = \"HS256\"\nhs256_secret = \"{long}\"")));
+    assert!(matches!(&config.tokens.sessions.keys, AccessKeys::Shared(keys) if keys.len() == 1));
+    assert!(matches!(accepted(&section("algorithm = \"HS256\"")).tokens.sessions.keys, AccessKeys::Derived));
 }
 
 #[test]

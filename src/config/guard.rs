@@ -9,6 +9,7 @@ use super::{
     server::parse_http_url,
     shown::quoted,
 };
+use crate::guard::limits::LEAST_CAPACITY;
 
 pub(super) static SCHEMA: SectionSchema = SectionSchema {
     name: "guard",
@@ -34,7 +35,7 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
         number(
             "capacity",
             1_000_000,
-            64,
+            LEAST_CAPACITY as u64,
             1 << 31,
             "How many challenges that were spent or attempted are remembered, 24 bytes each; full: 503. Not for redis.",
         ),

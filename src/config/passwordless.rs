@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     challenge::{Alphabet, CodeFormat},
+    guard::limits::{MOST_ATTEMPTS, MOST_USES},
     policy::Policy,
     recipient::Channel,
 };
@@ -34,7 +35,7 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
         ),
         text("long_token_chars", "abcdefghijklmnopqrstuvwxyz0123456789", "What long codes are made of."),
         number("token_lifetime", 600, 1, 86_400, "Seconds until a code ends. NIST and OWASP want at most 600."),
-        number("max_token_uses", 1, 1, 100, "How often one code can be redeemed."),
+        number("max_token_uses", 1, 1, MOST_USES as u64, "How often one code can be redeemed."),
         number(
             "token_request_throttle_seconds",
             60,
@@ -57,7 +58,7 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
             &["none", "browser"],
             "\"none\": the link works anywhere. \"browser\": it holds only a long code, good in the browser that asked for it.",
         ),
-        number("max_attempts", 5, 1, 100, "Wrong codes that one challenge stands."),
+        number("max_attempts", 5, 1, MOST_ATTEMPTS as u64, "Wrong codes that one challenge stands."),
         number(
             "max_messages_per_hour",
             10,

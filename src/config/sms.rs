@@ -28,13 +28,13 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
         text("path", "sms", "The folder of transport file."),
         url("url", "Transport http: where each message is POSTed."),
         secret("secret", "Signs what transport http POSTs: whsec_ and base64 of 24 to 64 bytes (Standard Webhooks)."),
-        number("max_per_hour", 10_000, 0, 1_000_000_000, "SMS an hour that this node sends at most; beyond: 429. 0: off."),
+        number("max_per_hour", 4_000, 0, 1_000_000_000, "SMS an hour that this node sends at most; beyond: 429. 0: off."),
         number(
             "max_per_prefix_per_hour",
-            1_000,
+            1_400,
             0,
             1_000_000_000,
-            "SMS an hour to numbers that share a prefix, which is what SMS pumping buys; beyond: 429. 0: off.",
+            "SMS an hour to numbers that share their first 6 digits, country code included, which is what SMS pumping buys. 0: off.",
         ),
     ],
 };

@@ -1,13 +1,16 @@
 //! `[tokens]`: access tokens, refresh tokens, and the envelope's format.
 
 use super::{
-    SecretText,
     judge::Section,
     schema::{Key, Kind, SectionSchema, choice, number, switch, text},
     server::Server,
     shown::quoted,
 };
-use crate::{challenge::claims::CHALLENGE_AUDIENCE, keyring::EnvelopeFormat, token::AccessAlgorithm};
+use crate::{
+    challenge::claims::CHALLENGE_AUDIENCE,
+    keyring::{EnvelopeFormat, MAX_ROOTS, SigningKey, files::read_pem},
+    token::{AccessAlgorithm, AccessKeys, SessionsConfig, SharedKey, claims::is_reserved},
+};
 
 pub(super) static SCHEMA: SectionSchema = SectionSchema {
     name: "tokens",
@@ -62,61 +65,18 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
     ],
 };
 
-/// Claims that mean something already: RFC 7519 §4.1, RFC 9068 and its kin, and our own.
-const TAKEN_CLAIMS: [&str; 24] = [
-    "iss",
-    "sub",
-    "aud",
-    "exp",
-    "nbf",
-    "iat",
-    "jti",
-    "client_id",
-    "sid",
-    "auth_time",
-    "amr",
-    "acr",
-    "azp",
-    "nonce",
-    "scope",
-    "cnf",
-    "act",
-    "events",
-    "channel",
-    "token_type",
-    "typ",
-    "kid",
-    "use",
-    "mac",
-];
+/// Claims that others give a meaning to, beside those that the engine writes (RFC 7519, RFC 9068, RFC 7800, RFC 8693, OpenID Connect).
+const TAKEN_CLAIMS: [&str; 8] = ["acr", "azp", "nonce", "scope", "cnf", "act", "events", "typ"];
 
 /// What a login is worth.
 #[derive(Clone, Debug)]
 pub struct Tokens {
-    /// Format and algorithm of access tokens.
-    pub algorithm: AccessAlgorithm,
-    /// `iss` of tokens and envelopes.
-    pub issuer: String,
-    /// `aud`: one or more; with PASETO exactly one.
-    pub audiences: Vec<String>,
-    /// Seconds of clock difference that are forgiven at `token/verify` and `/authz`.
-    pub leeway: u64,
-    /// `client_id` (RFC 9068 §2.2).
-    pub client_id: String,
+    /// How session tokens are made; its issuer is the envelopes' too.
+    pub sessions: SessionsConfig,
     /// Format and algorithm of envelopes.
     pub envelope_format: EnvelopeFormat,
-    /// Seconds that an access token lives.
-    pub access_lifetime: u64,
-    /// Seconds from the login to the end of its session.
-    pub refresh_lifetime: u64,
     /// Whether refreshing gives a new refresh token and ends the old one.
     pub rotate_refresh: bool,
-    /// The claim that holds the user's id beside `sub`.
-    pub user_id_claim: String,
-    /// The content of `private_key_file`.
-    pub private_keys: Option<SecretText>,
-    /// Keys of HS256, the first signs; empty: one is derived from each root secret.
-    pub hs256_secrets: Vec<SecretText>,
 }
 
 pub(super) fn read(section: &Section<'_>, server: Option<&Server>) -> Option<Tokens> {
@@ -132,24 +92,24 @@ pub(super) fn read(section: &Section<'_>, server: Option<&Server>) -> Option<Tok
     let envelope_format = read_envelope_format(section);
     let client_id = section.parse("client_id", parse_name);
     let user_id_claim = section.parse("user_id_claim", |name| match name {
-        taken if TAKEN_CLAIMS.contains(&taken) => Err(format!("{} is a registered claim", quoted(taken))),
+        taken if is_reserved(taken) || TAKEN_CLAIMS.contains(&taken) => Err(format!("{} is a registered claim", quoted(taken))),
         _ => parse_name(name),
     });
-    let private_keys = read_private_keys(section, algorithm);
-    let hs256_secrets = read_hs256_secrets(section, algorithm);
+    let keys = read_keys(section, algorithm);
     Some(Tokens {
-        algorithm: algorithm?,
-        issuer: issuer?,
-        audiences: audiences?,
-        leeway: section.number("leeway"),
-        client_id: client_id?,
+        sessions: SessionsConfig {
+            algorithm: algorithm?,
+            keys: keys?,
+            issuer: issuer?,
+            audiences: audiences?,
+            leeway: section.number("leeway"),
+            client_id: client_id?,
+            access_lifetime: section.number("access_lifetime"),
+            refresh_lifetime: section.number("refresh_lifetime"),
+            user_id_claim: user_id_claim?,
+        },
         envelope_format: envelope_format?,
-        access_lifetime: section.number("access_lifetime"),
-        refresh_lifetime: section.number("refresh_lifetime"),
         rotate_refresh: section.switch("rotate_refresh"),
-        user_id_claim: user_id_claim?,
-        private_keys: private_keys?,
-        hs256_secrets: hs256_secrets?,
     })
 }
 
@@ -212,15 +172,26 @@ fn read_envelope_format(section: &Section<'_>) -> Option<EnvelopeFormat> {
     }
 }
 
-#[allow(clippy::option_option, reason = "faulty, or right with or without a file")]
-fn read_private_keys(section: &Section<'_>, algorithm: Option<AccessAlgorithm>) -> Option<Option<SecretText>> {
+/// Where the keys of access tokens come from. Both keys are read whatever the algorithm is, so that all faults are found.
+fn read_keys(section: &Section<'_>, algorithm: Option<AccessAlgorithm>) -> Option<AccessKeys> {
+    let configured = read_key_file(section, algorithm);
+    let shared = read_shared_keys(section, algorithm);
+    match (algorithm?, configured?, shared?) {
+        (AccessAlgorithm::Hs256, _, shared) if !shared.is_empty() => Some(AccessKeys::Shared(shared)),
+        (_, configured, _) if !configured.is_empty() => Some(AccessKeys::Configured(configured)),
+        _ => Some(AccessKeys::Derived),
+    }
+}
+
+/// The keys of `private_key_file`; none without one.
+fn read_key_file(section: &Section<'_>, algorithm: Option<AccessAlgorithm>) -> Option<Vec<SigningKey>> {
     const KEY: &str = "private_key_file";
     if section.text(KEY).is_empty() {
         if algorithm == Some(AccessAlgorithm::Rs256) {
             section.fault(KEY, "is required with algorithm = \"RS256\", since no RSA key is derived");
             return None;
         }
-        return Some(None);
+        return Some(Vec::new());
     }
     let algorithm = algorithm?;
     if algorithm.is_paseto() || algorithm == AccessAlgorithm::Hs256 {
@@ -228,23 +199,31 @@ fn read_private_keys(section: &Section<'_>, algorithm: Option<AccessAlgorithm>) 
         return None;
     }
     let text = section.read_file(KEY)?;
-    Some(Some(SecretText::new(text.as_str())))
+    let keys = read_pem(&text).map_err(|error| section.fault(KEY, format!("{}: {error}", section.text(KEY)))).ok()?;
+    let first = keys.first()?.algorithm().name();
+    if first != algorithm.name() {
+        section.fault(
+            KEY,
+            format!("starts with a key of {first}, but tokens.algorithm is {}: the first key signs", algorithm.name()),
+        );
+        return None;
+    }
+    Some(keys)
 }
 
-fn read_hs256_secrets(section: &Section<'_>, algorithm: Option<AccessAlgorithm>) -> Option<Vec<SecretText>> {
+fn read_shared_keys(section: &Section<'_>, algorithm: Option<AccessAlgorithm>) -> Option<Vec<SharedKey>> {
     const KEY: &str = "hs256_secret";
-    const MOST: usize = 10;
-    let secrets = section.parse_each(KEY, |secret| {
-        if secret.len() < 32 { Err("must have 32 bytes or more".to_owned()) } else { Ok(SecretText::new(secret)) }
+    let keys = section.parse_each(KEY, |secret| {
+        SharedKey::new(secret).ok_or_else(|| format!("must have {} bytes or more", SharedKey::MIN_BYTES))
     })?;
-    if secrets.len() > MOST {
-        section.fault(KEY, format!("must hold at most {MOST} secrets"));
+    if keys.len() > MAX_ROOTS {
+        section.fault(KEY, format!("must hold at most {MAX_ROOTS} secrets"));
         return None;
     }
     if algorithm.is_some_and(|algorithm| algorithm != AccessAlgorithm::Hs256) {
         section.unused(&[KEY], "without algorithm = \"HS256\"");
     }
-    Some(secrets)
+    Some(keys)
 }
 
 /// An identifier of one line.
