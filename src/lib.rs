@@ -17,6 +17,8 @@ pub mod directory;
 pub mod engine;
 pub mod guard;
 pub mod keyring;
+#[cfg(feature = "server")]
+pub mod outbound;
 pub mod policy;
 pub mod puzzle;
 pub mod recipient;

@@ -41,9 +41,6 @@ impl Policy {
     /// Whether the directory's answer is about this recipient: its stored address is the same in canonical form.
     #[must_use]
     pub fn knows(&self, user: &User, recipient: &Recipient) -> bool {
-        let is_same = |stored: &str| {
-            stored == recipient.as_str() || Recipient::of_stored(recipient.channel(), stored).as_ref() == Some(recipient)
-        };
-        user.address(recipient.channel()).is_some_and(is_same)
+        user.is(recipient)
     }
 }

@@ -92,3 +92,69 @@ impl fmt::Display for InvalidSignature {
 }
 
 impl core::error::Error for InvalidSignature {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    const ID: &str = "msg_p5jXN8AQM9LWM0D4loKWxJek";
+    const AT: UnixTime = UnixTime::from_seconds(1_614_265_330);
+    const BODY: &[u8] = br#"{"test": 2432232314}"#;
+    /// From the specification's own example; PyPI `standardwebhooks` agrees (`tests/real/webhook.py`).
+    const SIGNATURE: &str = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+
+    fn secret() -> WebhookSecret {
+        WebhookSecret::parse(SECRET).unwrap()
+    }
+
+    #[test]
+    fn signatures_are_those_of_the_specification() {
+        assert_eq!(secret().sign(ID, AT, BODY), SIGNATURE);
+        let check = |signatures: &str| secret().verify(ID, "1614265330", signatures, BODY, AT);
+        assert_eq!(check(SIGNATURE), Ok(()));
+        assert_eq!(check(&format!("v1a,nonsense v1,AAAA {SIGNATURE}")), Ok(()), "one of several");
+    }
+
+    #[test]
+    fn whatever_is_altered_is_refused() {
+        let other = WebhookSecret::parse("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").unwrap();
+        let short = &SIGNATURE[..SIGNATURE.len() - 4];
+        let unversioned = SIGNATURE.strip_prefix("v1,").unwrap();
+        let second = SIGNATURE.replace("v1,", "v2,");
+        for (secret, id, at, signature, body) in [
+            (&other, ID, "1614265330", SIGNATURE, BODY),
+            (&secret(), "msg_other", "1614265330", SIGNATURE, BODY),
+            (&secret(), ID, "1614265331", SIGNATURE, BODY),
+            (&secret(), ID, "1614265330", SIGNATURE, br#"{"test": 2432232315}"#),
+            (&secret(), ID, "1614265330", "", BODY),
+            (&secret(), ID, "1614265330", short, BODY),
+            (&secret(), ID, "1614265330", unversioned, BODY),
+            (&secret(), ID, "1614265330", &second, BODY),
+            (&secret(), ID, "", SIGNATURE, BODY),
+            (&secret(), ID, "+1614265330", SIGNATURE, BODY),
+            (&secret(), ID, "99999999999999999999999", SIGNATURE, BODY),
+        ] {
+            assert_eq!(secret.verify(id, at, signature, body, AT), Err(InvalidSignature), "{id} {at} {signature}");
+        }
+    }
+
+    #[test]
+    fn a_timestamp_is_good_for_five_minutes_either_way() {
+        let check = |now| secret().verify(ID, "1614265330", SIGNATURE, BODY, now).is_ok();
+        assert!(check(AT.plus(TOLERANCE)) && check(AT.minus(TOLERANCE)));
+        assert!(!check(AT.plus(TOLERANCE + 1)) && !check(AT.minus(TOLERANCE + 1)));
+    }
+
+    #[test]
+    fn secrets_have_24_to_64_bytes_and_are_never_shown() {
+        let written = |bytes: usize| format!("whsec_{}", STANDARD.encode(alloc::vec![7; bytes]));
+        for (bytes, is) in [(23, false), (24, true), (64, true), (65, false)] {
+            assert_eq!(WebhookSecret::parse(&written(bytes)).is_some(), is, "{bytes}");
+        }
+        for bad in ["", "whsec_", &SECRET[6..], "whsec_not base64 at all, is it?", "WHSEC_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"] {
+            assert!(WebhookSecret::parse(bad).is_none(), "{bad}");
+        }
+        assert_eq!(format!("{:?}", secret()), "WebhookSecret(…)");
+    }
+}

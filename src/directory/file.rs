@@ -1,38 +1,270 @@
-//! Users from a JSON file.
+//! Users from a JSON file: an array of them, reread when it changes.
 
-use std::path::Path;
+use std::{
+    collections::HashMap,
+    fmt, fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::SystemTime,
+};
 
-use super::{Directory, User};
-use crate::{guard::Unavailable, recipient::Recipient};
+use tracing::{error, info, warn};
 
-/// The users of a JSON file, reread when it changes.
+use super::{Directory, User, json_fault};
+use crate::{
+    guard::Unavailable,
+    recipient::{Channel, Recipient},
+};
+
+/// The users of a JSON file.
+///
+/// Every lookup looks at the file's metadata, which costs less than a microsecond, so that a change counts for the very
+/// next request. A file that has become unreadable or wrong changes nothing but the log.
 #[derive(Debug)]
-pub struct FileDirectory {}
+pub struct FileDirectory(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    loaded: RwLock<Loaded>,
+    /// Held while the file is read again, by one at a time.
+    reading: Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Loaded {
+    /// What the file was when it was last read, rightly or not.
+    seen: Option<Stamp>,
+    users: Arc<Users>,
+}
+
+/// What changes when a file does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    modified: Option<SystemTime>,
+    length: u64,
+    /// Inode and time of its change: another file of the same name, or another content of the same length and time.
+    identity: [i64; 3],
+}
+
+/// The users by canonical address.
+#[derive(Default)]
+struct Users(HashMap<Recipient, Arc<User>>);
 
 /// Why a file isn't a directory of users; without addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileFault(pub String);
 
 impl FileDirectory {
-    /// Reads and judges the file. Lookups later reread it on the runtime that they run on.
+    /// Reads and judges the file. Lookups later reread it on the blocking threads of the runtime that they run on.
     ///
     /// # Errors
     /// [`FileFault`], for a file that can't be read or that isn't an array of users with one address each.
     pub fn open(path: &Path) -> Result<Self, FileFault> {
-        let _ = path;
-        todo!()
+        let seen = Stamp::of(path);
+        let users = Arc::new(Users::read(path)?);
+        let loaded = RwLock::new(Loaded { seen, users });
+        Ok(Self(Arc::new(Shared { path: path.to_owned(), loaded, reading: Mutex::default() })))
+    }
+}
+
+impl Shared {
+    /// The users that the file is known to hold; whether it has changed since.
+    fn users(&self) -> (Arc<Users>, bool) {
+        let stamp = Stamp::of(&self.path);
+        let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
+        (Arc::clone(&loaded.users), loaded.seen != stamp)
+    }
+
+    /// Reads the file again, unless somebody else has just done so.
+    fn reread(&self) -> Arc<Users> {
+        let _one_at_a_time = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let (users, changed) = self.users();
+        if !changed {
+            return users;
+        }
+        // The stamp comes first: what changes while it is read is read once more.
+        let seen = Stamp::of(&self.path);
+        let users = match Users::read(&self.path) {
+            Ok(read) => {
+                info!(addresses = read.0.len(), "the directory's file was read again");
+                Arc::new(read)
+            }
+            Err(fault) => {
+                error!(reason = %fault, "the directory's file can't be used; the users are those of before");
+                users
+            }
+        };
+        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Loaded { seen, users: Arc::clone(&users) };
+        users
     }
 }
 
 impl Directory for FileDirectory {
     async fn lookup(&self, recipient: &Recipient) -> Result<Option<User>, Unavailable> {
-        let _ = recipient;
-        todo!()
+        let (users, changed) = self.0.users();
+        let users = if changed {
+            let shared = Arc::clone(&self.0);
+            tokio::task::spawn_blocking(move || shared.reread()).await.unwrap_or(users)
+        } else {
+            users
+        };
+        Ok(users.0.get(recipient).map(|user| User::clone(user)))
     }
 
     /// A file takes nobody in; the configuration refuses the combination.
-    async fn register(&self, recipient: &Recipient, _: bool) -> Result<User, Unavailable> {
-        let _ = recipient;
+    async fn register(&self, _: &Recipient, _: bool) -> Result<User, Unavailable> {
         Err(Unavailable::for_seconds(60))
+    }
+}
+
+impl Stamp {
+    /// `None` for a file that can't be looked at.
+    fn of(path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok()?;
+        #[cfg(unix)]
+        let identity = {
+            use std::os::unix::fs::MetadataExt;
+            [metadata.ino().cast_signed(), metadata.ctime(), metadata.ctime_nsec()]
+        };
+        #[cfg(not(unix))]
+        let identity = [0; 3];
+        Some(Self { modified: metadata.modified().ok(), length: metadata.len(), identity })
+    }
+}
+
+impl Users {
+    fn read(path: &Path) -> Result<Self, FileFault> {
+        let text = fs::read(path)?;
+        Self::parse(&text)
+    }
+
+    fn parse(text: &[u8]) -> Result<Self, FileFault> {
+        let users: Vec<User> = serde_json::from_slice(text).map_err(|error| FileFault(json_fault(&error)))?;
+        let mut addresses: HashMap<Recipient, Arc<User>> = HashMap::with_capacity(users.len());
+        for user in users {
+            let user = Arc::new(user);
+            for channel in Channel::ALL {
+                let Some(stored) = user.address(channel).filter(|stored| !stored.is_empty()) else { continue };
+                let Some(recipient) = Recipient::of_stored(channel, stored) else {
+                    warn!(user = &*user.id, channel = channel.as_str(), "a user's address isn't one that anybody can ask for");
+                    continue;
+                };
+                if let Some(other) = addresses.insert(recipient, Arc::clone(&user)) {
+                    let channel = channel.as_str();
+                    return Err(FileFault(format!("the users {:?} and {:?} have one {channel} address", other.id, user.id)));
+                }
+            }
+        }
+        Ok(Self(addresses))
+    }
+}
+
+impl fmt::Debug for Users {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Users({} addresses)", self.0.len())
+    }
+}
+
+impl From<io::Error> for FileFault {
+    fn from(error: io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl fmt::Display for FileFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for FileFault {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANN: &str = r#"{"id":"1","email":"Ann@Example.com","is_active":true,"epoch":"a"}"#;
+    const BOB: &str =
+        r#"{"id":"2","email":"bob@example.com","phone_number":"+1 202 555 0123","is_active":false,"is_staff":null}"#;
+
+    fn recipient(channel: Channel, address: &str) -> Recipient {
+        Recipient::of_stored(channel, address).unwrap()
+    }
+
+    async fn epoch(directory: &FileDirectory, address: &str) -> Option<Box<str>> {
+        directory.lookup(&recipient(Channel::Email, address)).await.unwrap().map(|user| user.epoch)
+    }
+
+    fn directory(text: &str) -> (tempfile::TempDir, PathBuf, FileDirectory) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.json");
+        fs::write(&path, text).unwrap();
+        let directory = FileDirectory::open(&path).unwrap();
+        (folder, path, directory)
+    }
+
+    #[tokio::test]
+    async fn users_are_found_by_canonical_address() {
+        let (_folder, _, directory) = directory(&format!("[{ANN},{BOB}]"));
+        let found = directory.lookup(&recipient(Channel::Email, "ann@example.com")).await.unwrap().unwrap();
+        assert_eq!((&*found.id, found.address(Channel::Email)), ("1", Some("Ann@Example.com")), "as stored");
+        assert!(directory.lookup(&recipient(Channel::Email, "eve@example.com")).await.unwrap().is_none());
+        #[cfg(feature = "mobile")]
+        {
+            let found = directory.lookup(&recipient(Channel::Mobile, "+12025550123")).await.unwrap().unwrap();
+            assert_eq!((&*found.id, found.is_active, found.is_staff), ("2", false, false));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_change_counts_for_the_next_lookup() {
+        let (folder, path, directory) = directory(&format!("[{ANN}]"));
+        assert_eq!(epoch(&directory, "ann@example.com").await.as_deref(), Some("a"));
+        fs::write(&path, format!("[{}]", ANN.replace(r#""epoch":"a""#, r#""epoch":"longer""#))).unwrap();
+        assert_eq!(epoch(&directory, "ann@example.com").await.as_deref(), Some("longer"), "written in place");
+        let new = folder.path().join("new");
+        fs::write(&new, format!("[{BOB}]")).unwrap();
+        fs::rename(&new, &path).unwrap();
+        assert_eq!(epoch(&directory, "ann@example.com").await, None, "replaced");
+        assert!(epoch(&directory, "bob@example.com").await.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_change_for_the_worse_changes_nothing() {
+        let (_folder, path, directory) = directory(&format!("[{ANN}]"));
+        for bad in ["", "[", "{}", r#"[{"id":"1"}]"#] {
+            fs::write(&path, bad).unwrap();
+            assert_eq!(epoch(&directory, "ann@example.com").await.as_deref(), Some("a"), "{bad}");
+        }
+        fs::remove_file(&path).unwrap();
+        assert_eq!(epoch(&directory, "ann@example.com").await.as_deref(), Some("a"), "gone");
+        fs::write(&path, "[]").unwrap();
+        assert_eq!(epoch(&directory, "ann@example.com").await, None);
+    }
+
+    #[test]
+    fn what_is_no_directory_of_users_is_a_fault_that_names_no_address() {
+        let twice = format!(r#"[{ANN},{{"id":"9","email":"ann@EXAMPLE.com","is_active":true}}]"#);
+        for (text, reason) in [
+            ("", "not JSON"),
+            ("null", "not a user"),
+            (r#"[{"id":1,"is_active":true}]"#, "not a user"),
+            (r#"[{"id":"","is_active":true}]"#, "not a user"),
+            (r#"[{"id":"1","email":"ann@example.com"}]"#, "not a user"),
+            (r#"[{"id":"1","email":"ann@example.com","is_active":"yes"}]"#, "not a user"),
+            (&twice, r#"the users "1" and "9" have one email address"#),
+        ] {
+            let fault = Users::parse(text.as_bytes()).unwrap_err();
+            assert!(fault.0.starts_with(reason), "{text}: {fault}");
+            assert!(!fault.0.contains('@'), "{fault}");
+        }
+        assert!(FileDirectory::open(Path::new("/nowhere/users.json")).is_err());
+    }
+
+    #[test]
+    fn a_user_needs_no_address_and_a_wrong_one_is_only_unreachable() {
+        let text = r#"[{"id":"1","is_active":true},{"id":"2","email":"nonsense","is_active":true},{"id":"3","email":"","is_active":true}]"#;
+        assert_eq!(Users::parse(text.as_bytes()).unwrap().0.len(), 0);
     }
 }

@@ -1,15 +1,34 @@
-//! Users from an HTTP endpoint.
+//! Users from an HTTP endpoint, asked by signed POSTs.
+//!
+//! `{"action":"lookup","channel":"email","field":"email","value":"ann@example.com"}` is answered by `{"user":{…}}` or
+//! `{"user":null}`; `{"action":"register",…,"set_unusable_password":true}` by `{"user":{…}}`. Whatever else comes back is
+//! no answer. Nothing is cached.
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
+use tracing::{error, warn};
 
-use super::{Directory, User};
-use crate::{config::Webhook, guard::Unavailable, recipient::Recipient, time::Clock};
+use super::{Directory, User, json_fault};
+use crate::{
+    config::Webhook,
+    crypto::base64url,
+    guard::Unavailable,
+    outbound::{self, WebhookCaller},
+    recipient::{Channel, Recipient},
+    time::Clock,
+};
 
-/// The users of an HTTP endpoint, asked by signed POSTs.
+/// Seconds after which it makes sense to ask again when the endpoint didn't answer.
+const RETRY_AFTER: u32 = 5;
+
+/// The users of an HTTP endpoint.
 #[derive(Debug)]
-pub struct HttpDirectory {}
+pub struct HttpDirectory {
+    endpoint: WebhookCaller,
+    fields: FieldNames,
+}
 
 /// The names that requests use for the recipient's field, and that the endpoint is told.
 #[derive(Clone, Debug)]
@@ -20,24 +39,78 @@ pub struct FieldNames {
     pub mobile: String,
 }
 
+#[derive(Serialize)]
+struct Question<'a> {
+    action: &'static str,
+    channel: &'static str,
+    field: &'a str,
+    value: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    set_unusable_password: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    /// Null for nobody; an answer without it is none.
+    #[serde(deserialize_with = "Option::deserialize")]
+    user: Option<User>,
+}
+
 impl HttpDirectory {
     /// Asks the endpoint of `webhook`; a call that takes longer than `timeout` is given up. The calls are made on
     /// `background`, so that their connections outlive the caller's runtime.
     #[must_use]
     pub fn new(webhook: Webhook, timeout: Duration, fields: FieldNames, clock: Clock, background: &Handle) -> Self {
-        let _ = (webhook, timeout, fields, clock, background);
-        todo!()
+        Self { endpoint: WebhookCaller::new(outbound::client(timeout), webhook, clock, background), fields }
+    }
+
+    async fn ask(&self, recipient: &Recipient, register: Option<bool>) -> Result<Option<User>, Unavailable> {
+        let question = Question {
+            action: if register.is_some() { "register" } else { "lookup" },
+            channel: recipient.channel().as_str(),
+            field: match recipient.channel() {
+                Channel::Email => &self.fields.email,
+                Channel::Mobile => &self.fields.mobile,
+            },
+            value: recipient.as_str(),
+            set_unusable_password: register,
+        };
+        let body = serde_json::to_vec(&question).expect("strings are always JSON");
+        let id = format!("msg_{}", base64url::encode(&rand::random::<[u8; 16]>()));
+        let unavailable = |reason: &str| {
+            error!(reason, action = question.action, "the directory can't answer");
+            Unavailable::for_seconds(RETRY_AFTER)
+        };
+        let answer = self.endpoint.post(&id, body).await.map_err(|error| unavailable(&error.to_string()))?;
+        if answer.status != 200 {
+            return Err(unavailable(&format!("it answered {}", answer.status)));
+        }
+        let answer: Answer = serde_json::from_slice(&answer.body).map_err(|error| unavailable(&json_fault(&error)))?;
+        Ok(answer.user)
     }
 }
 
 impl Directory for HttpDirectory {
     async fn lookup(&self, recipient: &Recipient) -> Result<Option<User>, Unavailable> {
-        let _ = recipient;
-        todo!()
+        let user = self.ask(recipient, None).await?;
+        Ok(user.filter(|user| is_about(user, recipient)))
     }
 
     async fn register(&self, recipient: &Recipient, set_unusable_password: bool) -> Result<User, Unavailable> {
-        let _ = (recipient, set_unusable_password);
-        todo!()
+        let user = self.ask(recipient, Some(set_unusable_password)).await?;
+        user.filter(|user| is_about(user, recipient)).ok_or_else(|| {
+            error!("the directory registered nobody, or somebody else");
+            Unavailable::for_seconds(RETRY_AFTER)
+        })
     }
+}
+
+/// Whether a user is the recipient that was asked for. The engine judges that too; here it is said in the log.
+fn is_about(user: &User, recipient: &Recipient) -> bool {
+    let is = user.is(recipient);
+    if !is {
+        let channel = recipient.channel().as_str();
+        warn!(user = &*user.id, channel, "the directory's user has another address than the one asked for and counts as unknown");
+    }
+    is
 }

@@ -10,7 +10,7 @@ pub mod http;
 use alloc::{boxed::Box, string::String};
 use core::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -31,10 +31,11 @@ pub trait Directory {
     async fn register(&self, recipient: &Recipient, set_unusable_password: bool) -> Result<User, Unavailable>;
 }
 
-/// A user, as the directory tells.
+/// A user, as the directory tells. What is optional may also be null.
 #[derive(Clone, PartialEq, Deserialize)]
 pub struct User {
-    /// The subject of the tokens.
+    /// The subject of the tokens; never empty.
+    #[serde(deserialize_with = "not_empty")]
     pub id: Box<str>,
     /// The stored e-mail address, as stored.
     #[serde(default)]
@@ -45,16 +46,16 @@ pub struct User {
     /// Whether the user may log in at all.
     pub is_active: bool,
     /// Whether the user is staff: an admin, to the login rules.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_or")]
     pub is_staff: bool,
     /// Whether the user is a superuser: an admin, to the login rules.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_or")]
     pub is_superuser: bool,
     /// Changes when earlier challenges, sessions and refresh tokens must die.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_or")]
     pub epoch: Box<str>,
     /// Claims for the access token; they replace none of ours.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_or")]
     pub claims: Map<String, Value>,
     /// The language that messages are written in, a BCP 47 tag.
     #[serde(default)]
@@ -69,6 +70,15 @@ impl User {
             Channel::Email => self.email.as_deref(),
             Channel::Mobile => self.phone_number.as_deref(),
         }
+    }
+
+    /// Whether this is the user of `recipient`: its stored address is the same in canonical form.
+    #[must_use]
+    pub fn is(&self, recipient: &Recipient) -> bool {
+        let is_same = |stored: &str| {
+            stored == recipient.as_str() || Recipient::of_stored(recipient.channel(), stored).as_ref() == Some(recipient)
+        };
+        self.address(recipient.channel()).is_some_and(is_same)
     }
 
     /// Whether the login rules count this user as an admin.
@@ -117,4 +127,27 @@ impl Directory for NoDirectory {
     async fn register(&self, recipient: &Recipient, _: bool) -> Result<User, Unavailable> {
         Ok(Self::user(recipient))
     }
+}
+
+fn not_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<str>, D::Error> {
+    let id = Box::<str>::deserialize(deserializer)?;
+    if id.is_empty() { Err(D::Error::custom("an empty id")) } else { Ok(id) }
+}
+
+fn null_or<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// What is wrong with JSON, without any of its values: they may be addresses.
+#[cfg(feature = "server")]
+fn json_fault(error: &serde_json::Error) -> String {
+    use alloc::format;
+
+    use serde_json::error::Category;
+
+    let what = match error.classify() {
+        Category::Data => "not a user as documented",
+        Category::Io | Category::Syntax | Category::Eof => "not JSON",
+    };
+    format!("{what} (line {}, column {})", error.line(), error.column())
 }
