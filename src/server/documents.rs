@@ -7,7 +7,10 @@ use hyper::{
     header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
 };
 
+use serde_json::json;
+
 use super::problem::Answer;
+use crate::{config::Config, keyring::KeyDocuments, token::Sessions};
 
 /// Documents by path.
 #[derive(Debug, Default)]
@@ -17,6 +20,25 @@ impl Documents {
     /// Adds a JSON document.
     pub(crate) fn add(&mut self, path: impl Into<Box<str>>, json: impl Into<Bytes>) {
         self.0.push((path.into(), json.into()));
+    }
+
+    /// Adds all that a configuration and its keys publish.
+    pub(crate) fn describe(&mut self, config: &Config, sessions: &Sessions) {
+        let keys = KeyDocuments::new(sessions, &config.keyring, config.tokens.envelope_format);
+        let sets = [
+            ("jwks.json", keys.jwks),
+            ("jwks-eddsa.json", keys.jwks_eddsa),
+            ("jwks-es256.json", keys.jwks_es256),
+            ("jwks-rs256.json", keys.jwks_rs256),
+            ("challenge-jwks.json", keys.challenge_jwks),
+            ("paserk.json", keys.paserk),
+        ];
+        for (name, json) in sets {
+            self.add(format!("/.well-known/{name}"), Bytes::from(String::from(json)));
+        }
+        let metadata = Bytes::from(metadata(config));
+        self.add("/.well-known/openid-configuration", metadata.clone());
+        self.add("/.well-known/oauth-authorization-server", metadata);
     }
 
     /// The place of the document at `path`.
@@ -32,4 +54,20 @@ impl Documents {
         answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("max-age=300"));
         answer
     }
+}
+
+/// Metadata (RFC 8414, OpenID Connect Discovery 1.0) for those who find keys by the issuer's name.
+fn metadata(config: &Config) -> Vec<u8> {
+    let (public_url, base_path) = (&config.server.public_url, &config.server.base_path);
+    let algorithm = config.tokens.algorithm;
+    let algorithms: &[&str] = if algorithm.is_paseto() { &[] } else { &[algorithm.name()] };
+    let metadata = json!({
+        "issuer": config.tokens.issuer,
+        "jwks_uri": format!("{public_url}/.well-known/jwks.json"),
+        "token_endpoint": format!("{public_url}{base_path}/exchange/"),
+        "response_types_supported": [],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": algorithms,
+    });
+    metadata.to_string().into_bytes()
 }

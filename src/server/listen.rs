@@ -8,12 +8,14 @@ use std::{
         net::{UnixListener, UnixStream},
     },
     path::{Path, PathBuf},
+    sync::atomic::AtomicUsize,
     time::Duration,
 };
 
+use hyper::{Request, body::Incoming};
 use tokio::{io::unix::AsyncFd, net::TcpSocket, time::sleep};
 
-use super::client::Peer;
+use super::{client::Peer, connection::Protocol, problem::Answer, progress::Progress};
 use crate::config::server::Listen;
 
 /// How many connections may wait to be accepted.
@@ -118,6 +120,23 @@ impl Drop for SocketFile {
     fn drop(&mut self) {
         // Whether it can be removed changes nothing: the next start tells a stale file from a living one.
         let _ = fs::remove_file(&self.0);
+    }
+}
+
+impl Socket {
+    /// Serves it on the runtime of this thread; see [`Protocol::serve`].
+    ///
+    /// # Errors
+    /// Where it can't be registered with the runtime.
+    pub(crate) async fn serve<H>(self, protocol: &Protocol, in_flight: &AtomicUsize, handle: H) -> io::Result<()>
+    where
+        H: AsyncFn(Request<Incoming>, &Progress<'_>) -> Answer,
+    {
+        match self {
+            Self::Tcp(stream) => protocol.serve(tokio::net::TcpStream::from_std(stream)?, in_flight, handle).await,
+            Self::Unix(stream) => protocol.serve(tokio::net::UnixStream::from_std(stream)?, in_flight, handle).await,
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,8 @@
 //! The HTTP side: what a browser, an app and an edge proxy talk to.
 
+mod admin;
 mod app;
+mod assembly;
 mod body;
 mod client;
 pub mod clock;
@@ -9,6 +11,7 @@ mod cookies;
 mod cors;
 mod documents;
 mod envelope;
+mod error;
 mod exchange;
 mod fields;
 mod json;
@@ -23,4 +26,9 @@ mod request;
 mod resend;
 mod route;
 mod runtime;
+mod serve;
+mod shutdown;
 mod verify;
+
+pub use error::StartError;
+pub use serve::run;

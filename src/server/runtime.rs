@@ -11,7 +11,6 @@ use std::{
 
 use hyper::{Request, body::Incoming, header};
 use tokio::{
-    net::{TcpStream, UnixStream},
     runtime::{Builder, Runtime},
     sync::mpsc,
     task::LocalSet,
@@ -36,7 +35,7 @@ pub(crate) struct Service<G, D, O> {
     /// Limits of connections.
     pub(crate) protocol: Protocol,
     /// Set when new requests are refused, because the process is about to end.
-    pub(crate) is_closing: AtomicBool,
+    pub(crate) is_closing: Arc<AtomicBool>,
 }
 
 /// The threads that serve connections, each with a current-thread runtime of its own.
@@ -115,16 +114,7 @@ async fn serve_all<G, D, O>(
         tokio::task::spawn_local(async move {
             let handle =
                 async |request: Request<Incoming>, progress: &Progress<'_>| service.handle(request, peer, progress).await;
-            let registered = match socket {
-                Socket::Tcp(stream) => match TcpStream::from_std(stream) {
-                    Ok(stream) => Ok(service.protocol.serve(stream, &in_flight, handle).await),
-                    Err(error) => Err(error),
-                },
-                Socket::Unix(stream) => match UnixStream::from_std(stream) {
-                    Ok(stream) => Ok(service.protocol.serve(stream, &in_flight, handle).await),
-                    Err(error) => Err(error),
-                },
-            };
+            let registered = socket.serve(&service.protocol, &in_flight, handle).await;
             if let Err(error) = registered {
                 tracing::error!(%error, "an accepted connection can't be served");
             }

@@ -1,0 +1,222 @@
+//! Turns a judged configuration into the running product.
+
+use std::sync::Arc;
+
+use rand_core::CryptoRng;
+use tokio::runtime::Handle;
+
+use super::{
+    app::{App, Settings},
+    client::Proxies,
+    clock,
+    connection::Protocol,
+    cookies::Cookies,
+    documents::Documents,
+    error::StartError,
+    metrics::Metrics,
+    origin::Sites,
+    pages::{Pages, PagesConfig},
+    progress::Patience,
+};
+use crate::{
+    challenge::{Challenges, GuardId, Links},
+    config::{Config, directory, guard::GuardKind, tokens::Tokens},
+    delivery::{Composer, Post, Sender, Site, Templates, Transport, post},
+    device::Devices,
+    directory::{AnyDirectory, FileDirectory, HttpDirectory, NoDirectory, http::FieldNames},
+    engine::Engine,
+    guard::{Limits, MemoryGuard},
+    puzzle::Puzzles,
+    recipient::{Channel, phone},
+    time::Clock,
+    token::{AccessKeys, Sessions, SessionsConfig, SharedKey},
+};
+
+/// The application as the binary runs it.
+pub(crate) type Product = App<MemoryGuard, AnyDirectory, Post>;
+
+/// What was assembled.
+#[derive(Debug)]
+pub(crate) struct Assembled {
+    /// Answers requests.
+    pub(crate) app: Product,
+    /// How connections are served.
+    pub(crate) protocol: Protocol,
+    /// Delivers until it is drained; the application's outbox is the same.
+    pub(crate) post: Post,
+}
+
+/// Builds everything. Deliveries run on `background`.
+pub(crate) fn assemble(config: Config, background: &Handle, random: &mut impl CryptoRng) -> Result<Assembled, StartError> {
+    let keyring = &config.keyring;
+    let (server, rules) = (&config.server, &config.passwordless);
+    let issuer = &config.tokens.issuer;
+    let challenges = Arc::new(Challenges::new(keyring, issuer, config.tokens.envelope_format));
+    let links = Arc::new(Links::new(keyring, issuer));
+    let sessions = sessions(&config)?;
+    let clock: Clock = Arc::new(clock::now);
+    let post = Post::start(
+        post::Settings {
+            mode: config.delivery.mode,
+            queue_length: config.delivery.queue_length,
+            composer: composer(&config, &challenges, &links)?,
+            email: email(&config)?,
+            sms: Transport::sms(&config.sms.transport, config.delivery.timeout).map_err(|fault| StartError::at("sms", fault.0))?,
+            clock: Arc::clone(&clock),
+        },
+        background,
+    );
+    let phone_rules = &rules.phone;
+    let phone_rules = phone::PhoneRules::new(
+        phone_rules.default_region.as_deref().unwrap_or_default(),
+        &phone_rules.allowed_regions,
+        &phone_rules.blocked_prefixes,
+    );
+    if rules.policy.allows(Channel::Mobile) {
+        phone::warm();
+    }
+    let mut documents = Documents::default();
+    documents.describe(&config, &sessions);
+    let engine = Engine {
+        policy: rules.policy.clone(),
+        challenges,
+        links,
+        sessions,
+        devices: Devices::new(keyring),
+        guard: guard(&config, random)?,
+        directory: directory(&config, &clock, background)?,
+        outbox: post.clone(),
+    };
+    let app = App {
+        engine,
+        puzzles: Puzzles::new(keyring),
+        phone_rules: phone_rules.map_err(|faults| StartError::at("passwordless", format!("{faults:?}")))?,
+        settings: Settings {
+            base_path: server.base_path.as_str().into(),
+            email_field: rules.email_field.as_str().into(),
+            mobile_field: rules.mobile_field.as_str().into(),
+            throttle_seconds: rules.throttle_seconds,
+            max_body_bytes: server.max_body_bytes,
+        },
+        proxies: Proxies::new(server.trusted_proxies.clone()),
+        sites: Sites::new(server.public_url.as_str(), &server.cors_origins),
+        cookies: Cookies::new(&server.cookie_path, server.public_url.wants_secure_cookies()),
+        documents,
+        pages: server.pages.then(|| pages(&config)),
+        metrics: Metrics::new(),
+    };
+    let patience = Patience { request: server.request_timeout, idle: server.idle_timeout };
+    Ok(Assembled { app, protocol: Protocol::new(server.max_head_bytes, patience), post })
+}
+
+fn pages(config: &Config) -> Pages {
+    let rules = &config.passwordless;
+    Pages::new(&PagesConfig {
+        base_path: &config.server.base_path,
+        site_name: &rules.site_name,
+        channels: &rules.policy.channels,
+        email_field_name: &rules.email_field,
+        mobile_field_name: &rules.mobile_field,
+        needs_country_code: rules.phone.default_region.is_none(),
+        browser_bound_links: rules.policy.browser_link.is_some(),
+    })
+}
+
+fn sessions(config: &Config) -> Result<Sessions, StartError> {
+    let tokens = &config.tokens;
+    let settings = SessionsConfig {
+        algorithm: tokens.algorithm,
+        keys: access_keys(tokens)?,
+        issuer: tokens.issuer.clone(),
+        audiences: tokens.audiences.clone(),
+        leeway: tokens.leeway,
+        client_id: tokens.client_id.clone(),
+        access_lifetime: tokens.access_lifetime,
+        refresh_lifetime: tokens.refresh_lifetime,
+        user_id_claim: tokens.user_id_claim.clone(),
+    };
+    Sessions::new(&config.keyring, settings).map_err(|error| StartError::at("tokens", format!("{error:?}")))
+}
+
+fn access_keys(tokens: &Tokens) -> Result<AccessKeys, StartError> {
+    if let Some(pem) = &tokens.private_keys {
+        let keys = crate::keyring::files::read_pem(pem.expose());
+        return keys.map(AccessKeys::Configured).map_err(|error| StartError::at("tokens.private_key_file", error));
+    }
+    if tokens.hs256_secrets.is_empty() {
+        return Ok(AccessKeys::Derived);
+    }
+    let keys = tokens.hs256_secrets.iter().map(|secret| SharedKey::new(secret.expose().as_bytes()));
+    let keys = keys.collect::<Option<_>>().map(AccessKeys::Shared);
+    keys.ok_or_else(|| StartError::at("tokens.hs256_secret", "it is too short"))
+}
+
+fn composer(config: &Config, challenges: &Arc<Challenges>, links: &Arc<Links>) -> Result<Composer, StartError> {
+    let public_url = &config.server.public_url;
+    let site = Site {
+        name: config.passwordless.site_name.clone(),
+        host: public_url.host().to_owned(),
+        is_https: public_url.is_https(),
+        link_url: config.passwordless.link_url.clone(),
+        browser_link: config.passwordless.policy.browser_link.clone(),
+    };
+    let templates = match &config.email.templates {
+        None => Templates::built_in(),
+        Some(folder) => Templates::load(folder).map_err(|faults| {
+            let faults: Vec<_> = faults.iter().map(|fault| format!("{}: {}", fault.file, fault.reason)).collect();
+            StartError::at("email.templates", faults.join("; "))
+        })?,
+    };
+    Ok(Composer::new(Arc::clone(challenges), Arc::clone(links), site, templates))
+}
+
+fn email(config: &Config) -> Result<Transport, StartError> {
+    let sender = Sender::parse(&config.email.from).ok_or_else(|| StartError::at("email.from", "this is no mailbox"))?;
+    let transport = Transport::email(&config.email.transport, sender, config.delivery.timeout);
+    transport.map_err(|fault| StartError::at("email", fault.0))
+}
+
+fn directory(config: &Config, clock: &Clock, background: &Handle) -> Result<AnyDirectory, StartError> {
+    Ok(match &config.directory {
+        directory::Directory::None => AnyDirectory::None(NoDirectory),
+        directory::Directory::File(path) => {
+            let directory = FileDirectory::open(path).map_err(|fault| StartError::at("directory.path", fault.0))?;
+            AnyDirectory::File(directory)
+        }
+        directory::Directory::Http { webhook, timeout } => {
+            let rules = &config.passwordless;
+            let fields = FieldNames { email: rules.email_field.clone(), mobile: rules.mobile_field.clone() };
+            AnyDirectory::Http(HttpDirectory::new(webhook.clone(), *timeout, fields, Arc::clone(clock), background))
+        }
+    })
+}
+
+fn guard(config: &Config, random: &mut impl CryptoRng) -> Result<MemoryGuard, StartError> {
+    let id = match &config.guard.kind {
+        GuardKind::Memory => GuardId::fresh(config.guard.node.as_deref(), random),
+        GuardKind::SharedNothing { id } => GuardId::shared_nothing(id),
+        GuardKind::Journal { .. } | GuardKind::Redis { .. } => {
+            return Err(StartError::at("guard.kind", "this build has no such guard"));
+        }
+    };
+    let id = id.ok_or_else(|| StartError::at("guard.node", "this is no name of a node"))?;
+    Ok(MemoryGuard::new(id, limits(config), random))
+}
+
+fn limits(config: &Config) -> Limits {
+    let rules = &config.passwordless;
+    Limits {
+        max_attempts: rules.max_attempts,
+        max_uses: rules.max_token_uses,
+        wrong_code_spends: rules.wrong_code_takes_use,
+        throttle_seconds: rules.throttle_seconds,
+        max_messages_per_hour: rules.max_messages_per_hour,
+        max_messages_per_network_per_hour: rules.max_messages_per_network_per_hour,
+        email_per_hour: config.email.max_per_hour,
+        sms_per_hour: config.sms.max_per_hour,
+        sms_per_prefix_per_hour: config.sms.max_per_prefix_per_hour,
+        capacity: config.guard.capacity,
+        challenge_lifetime: rules.policy.challenge_lifetime,
+        ..Limits::default()
+    }
+}

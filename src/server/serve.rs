@@ -1,0 +1,107 @@
+//! `run`: from a judged configuration to the end of the process.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use hyper::{Request, body::Incoming};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use tokio::{
+    task::{LocalSet, spawn_local},
+};
+
+use super::{
+    admin::Admin,
+    assembly::{self, Assembled},
+    connection::Protocol,
+    error::StartError,
+    listen::Listener,
+    progress::{Patience, Progress},
+    runtime::{Service, Workers, single_threaded},
+    shutdown,
+};
+use crate::config::Config;
+
+/// The longest head on the admin listener, in bytes.
+const ADMIN_HEAD_BYTES: usize = 16 << 10;
+/// Patience with those who ask for health and metrics.
+const ADMIN_PATIENCE: Patience = Patience { request: Duration::from_secs(10), idle: Duration::from_secs(120) };
+
+/// Serves until SIGTERM or SIGINT, on as many threads as are configured and this one.
+///
+/// # Errors
+/// See [`StartError`]: nothing was served then.
+pub fn run(config: Config) -> Result<(), StartError> {
+    let runtime = single_threaded().map_err(StartError::unavailable("a runtime"))?;
+    LocalSet::new().block_on(&runtime, serve(config))
+}
+
+async fn serve(config: Config) -> Result<(), StartError> {
+    let listener = bind("server.listen", &config.server.listen)?;
+    let admin_listener = bind("server.admin_listen", &config.server.admin_listen)?;
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let metrics = recorder.handle();
+    // Only tests run two servers in one process, and they don't look at metrics.
+    let _ = metrics::set_global_recorder(recorder);
+
+    let workers = config.server.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let page = config.server.pages.then(|| config.server.public_url.as_str().to_owned());
+    let background = tokio::runtime::Handle::current();
+    let Assembled { app, protocol, post } = assembly::assemble(config, &background, &mut rand::rng())?;
+    let is_closing = Arc::new(AtomicBool::new(false));
+    let service = Arc::new(Service { app, protocol, is_closing: Arc::clone(&is_closing) });
+    let workers = Workers::start(workers, &service).map_err(StartError::unavailable("a thread"))?;
+    spawn_local(serve_admin(admin_listener, Admin { metrics, observe: Box::new(|| {}), is_closing: Arc::clone(&is_closing) }));
+    announce(&listener, page.as_deref());
+
+    tokio::select! {
+        () = workers.feed(&listener) => {}
+        requested = shutdown::requested() => requested.map_err(StartError::unavailable("signals"))?,
+    }
+    drop(listener);
+    is_closing.store(true, Ordering::Relaxed);
+    match shutdown::drain(&workers, &post).await {
+        0 => {}
+        left => tracing::warn!(left, "messages could not be delivered before the end"),
+    }
+    workers.stop();
+    Ok(())
+}
+
+fn bind(key: &str, listen: &crate::config::server::Listen) -> Result<Listener, StartError> {
+    Listener::bind(listen).map_err(StartError::unavailable(format!("{key}: {listen}")))
+}
+
+/// Says where it listens, since the port may be the system's choice.
+fn announce(listener: &Listener, page: Option<&str>) {
+    eprintln!("countersign: listening on {listener}");
+    if let Some(page) = page {
+        eprintln!("countersign: login page at {page}/");
+    }
+}
+
+async fn serve_admin(listener: Listener, admin: Admin) {
+    eprintln!("countersign: health and metrics on {listener}");
+    let admin = Arc::new((admin, Protocol::new(ADMIN_HEAD_BYTES, ADMIN_PATIENCE)));
+    loop {
+        let (socket, _) = listener.accept().await;
+        let admin = Arc::clone(&admin);
+        spawn_local(async move {
+            let (admin, protocol) = &*admin;
+            let handle = async |request: Request<Incoming>, progress: &Progress<'_>| {
+                progress.request_arrived();
+                admin.answer(&request)
+            };
+            let in_flight = AtomicUsize::new(0);
+            let served = socket.serve(protocol, &in_flight, handle).await;
+            if let Err(error) = served {
+                tracing::error!(%error, "an accepted connection can't be served");
+            }
+        });
+    }
+}
