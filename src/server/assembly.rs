@@ -61,7 +61,8 @@ pub(crate) fn assemble(config: Config, background: &Handle, random: &mut impl Cr
             queue_length: config.delivery.queue_length,
             composer: composer(&config, &challenges, &links)?,
             email: email(&config)?,
-            sms: Transport::sms(&config.sms.transport, config.delivery.timeout).map_err(|fault| StartError::at("sms", fault.0))?,
+            sms: Transport::sms(&config.sms.transport, config.delivery.timeout)
+                .map_err(|fault| StartError::at("sms", fault.0))?,
             clock: Arc::clone(&clock),
         },
         background,

@@ -11,9 +11,7 @@ use std::{
 
 use hyper::{Request, body::Incoming};
 use metrics_exporter_prometheus::PrometheusBuilder;
-use tokio::{
-    task::{LocalSet, spawn_local},
-};
+use tokio::task::{LocalSet, spawn_local};
 
 use super::{
     admin::Admin,
