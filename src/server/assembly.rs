@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     challenge::{Challenges, GuardId, Links},
-    config::{Config, directory, guard::GuardKind, tokens::Tokens},
+    config::{Config, directory, guard::GuardKind},
     delivery::{Composer, Post, Sender, Site, Templates, Transport, post},
     device::Devices,
     directory::{AnyDirectory, FileDirectory, HttpDirectory, NoDirectory, http::FieldNames},
@@ -29,7 +29,7 @@ use crate::{
     puzzle::Puzzles,
     recipient::{Channel, phone},
     time::Clock,
-    token::{AccessKeys, Sessions, SessionsConfig, SharedKey},
+    token::Sessions,
 };
 
 /// The application as the binary runs it.
@@ -50,7 +50,7 @@ pub(crate) struct Assembled {
 pub(crate) fn assemble(config: Config, background: &Handle, random: &mut impl CryptoRng) -> Result<Assembled, StartError> {
     let keyring = &config.keyring;
     let (server, rules) = (&config.server, &config.passwordless);
-    let issuer = &config.tokens.issuer;
+    let issuer = &config.tokens.sessions.issuer;
     let challenges = Arc::new(Challenges::new(keyring, issuer, config.tokens.envelope_format));
     let links = Arc::new(Links::new(keyring, issuer));
     let sessions = sessions(&config)?;
@@ -124,32 +124,8 @@ fn pages(config: &Config) -> Pages {
 }
 
 fn sessions(config: &Config) -> Result<Sessions, StartError> {
-    let tokens = &config.tokens;
-    let settings = SessionsConfig {
-        algorithm: tokens.algorithm,
-        keys: access_keys(tokens)?,
-        issuer: tokens.issuer.clone(),
-        audiences: tokens.audiences.clone(),
-        leeway: tokens.leeway,
-        client_id: tokens.client_id.clone(),
-        access_lifetime: tokens.access_lifetime,
-        refresh_lifetime: tokens.refresh_lifetime,
-        user_id_claim: tokens.user_id_claim.clone(),
-    };
-    Sessions::new(&config.keyring, settings).map_err(|error| StartError::at("tokens", format!("{error:?}")))
-}
-
-fn access_keys(tokens: &Tokens) -> Result<AccessKeys, StartError> {
-    if let Some(pem) = &tokens.private_keys {
-        let keys = crate::keyring::files::read_pem(pem.expose());
-        return keys.map(AccessKeys::Configured).map_err(|error| StartError::at("tokens.private_key_file", error));
-    }
-    if tokens.hs256_secrets.is_empty() {
-        return Ok(AccessKeys::Derived);
-    }
-    let keys = tokens.hs256_secrets.iter().map(|secret| SharedKey::new(secret.expose().as_bytes()));
-    let keys = keys.collect::<Option<_>>().map(AccessKeys::Shared);
-    keys.ok_or_else(|| StartError::at("tokens.hs256_secret", "it is too short"))
+    let sessions = Sessions::new(&config.keyring, config.tokens.sessions.clone());
+    sessions.map_err(|error| StartError::at("tokens", format!("{error:?}")))
 }
 
 fn composer(config: &Config, challenges: &Arc<Challenges>, links: &Arc<Links>) -> Result<Composer, StartError> {

@@ -59,10 +59,10 @@ impl Documents {
 /// Metadata (RFC 8414, OpenID Connect Discovery 1.0) for those who find keys by the issuer's name.
 fn metadata(config: &Config) -> Vec<u8> {
     let (public_url, base_path) = (&config.server.public_url, &config.server.base_path);
-    let algorithm = config.tokens.algorithm;
+    let algorithm = config.tokens.sessions.algorithm;
     let algorithms: &[&str] = if algorithm.is_paseto() { &[] } else { &[algorithm.name()] };
     let metadata = json!({
-        "issuer": config.tokens.issuer,
+        "issuer": config.tokens.sessions.issuer,
         "jwks_uri": format!("{public_url}/.well-known/jwks.json"),
         "token_endpoint": format!("{public_url}{base_path}/exchange/"),
         "response_types_supported": [],

@@ -2,18 +2,18 @@
 
 use std::{
     fmt, fs, io,
-    net::{SocketAddr, TcpListener, TcpStream},
-    os::unix::{
-        fs::FileTypeExt,
-        net::{UnixListener, UnixStream},
-    },
+    net::{SocketAddr, TcpStream},
+    os::unix::{fs::FileTypeExt, net::UnixStream},
     path::{Path, PathBuf},
     sync::atomic::AtomicUsize,
     time::Duration,
 };
 
 use hyper::{Request, body::Incoming};
-use tokio::{io::unix::AsyncFd, net::TcpSocket, time::sleep};
+use tokio::{
+    net::{TcpListener, TcpSocket, UnixListener},
+    time::sleep,
+};
 
 use super::{client::Peer, connection::Protocol, problem::Answer, progress::Progress};
 use crate::config::server::Listen;
@@ -27,9 +27,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(crate) enum Listener {
     /// A port.
-    Tcp(AsyncFd<TcpListener>),
+    Tcp(TcpListener),
     /// A file, removed when the listener is dropped.
-    Unix(AsyncFd<UnixListener>, SocketFile),
+    Unix(UnixListener, SocketFile),
 }
 
 /// An accepted connection, not yet registered with any runtime.
@@ -56,13 +56,11 @@ impl Listener {
                 let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
                 socket.set_reuseaddr(true)?;
                 socket.bind(*address)?;
-                Ok(Self::Tcp(AsyncFd::new(socket.listen(BACKLOG)?.into_std()?)?))
+                Ok(Self::Tcp(socket.listen(BACKLOG)?))
             }
             Listen::Unix(path) => {
                 remove_stale(path)?;
-                let listener = UnixListener::bind(path)?;
-                listener.set_nonblocking(true)?;
-                Ok(Self::Unix(AsyncFd::new(listener)?, SocketFile(path.clone())))
+                Ok(Self::Unix(UnixListener::bind(path)?, SocketFile(path.clone())))
             }
         }
     }
@@ -84,22 +82,20 @@ impl Listener {
     async fn try_accept(&self) -> io::Result<(Socket, Peer)> {
         match self {
             Self::Tcp(listener) => {
-                let (stream, address) = accepted(listener, TcpListener::accept).await?;
-                stream.set_nonblocking(true)?;
+                let (stream, address) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                Ok((Socket::Tcp(stream), Peer::Ip(address.ip())))
+                Ok((Socket::Tcp(stream.into_std()?), Peer::Ip(address.ip())))
             }
             Self::Unix(listener, _) => {
-                let (stream, _) = accepted(listener, UnixListener::accept).await?;
-                stream.set_nonblocking(true)?;
-                Ok((Socket::Unix(stream), Peer::Unix))
+                let (stream, _) = listener.accept().await?;
+                Ok((Socket::Unix(stream.into_std()?), Peer::Unix))
             }
         }
     }
 
     fn address(&self) -> Option<SocketAddr> {
         match self {
-            Self::Tcp(listener) => listener.get_ref().local_addr().ok(),
+            Self::Tcp(listener) => listener.local_addr().ok(),
             Self::Unix(..) => None,
         }
     }
@@ -137,15 +133,6 @@ impl Socket {
             Self::Unix(stream) => protocol.serve(tokio::net::UnixStream::from_std(stream)?, in_flight, handle).await,
         }
         Ok(())
-    }
-}
-
-async fn accepted<L: std::os::fd::AsRawFd, T>(listener: &AsyncFd<L>, accept: impl Fn(&L) -> io::Result<T>) -> io::Result<T> {
-    loop {
-        let mut ready = listener.readable().await?;
-        if let Ok(accepted) = ready.try_io(|listener| accept(listener.get_ref())) {
-            return accepted;
-        }
     }
 }
 
