@@ -7,8 +7,6 @@ use crate::config::Faults;
 /// The end of a command.
 #[derive(Debug)]
 pub(super) enum Exit {
-    /// 0: all is done.
-    Done,
     /// 0: this was asked for.
     Printed(String),
     /// 1: the answer is no, and was printed already.
@@ -27,7 +25,6 @@ impl Exit {
     /// Says what has to be said, and gives the code.
     pub(super) fn report(self) -> ExitCode {
         match self {
-            Self::Done => ExitCode::SUCCESS,
             Self::Printed(text) => super::print(&text).map_or_else(|exit| exit.report(), |()| ExitCode::SUCCESS),
             Self::No => ExitCode::from(1),
             Self::Usage(text) => fail(text.trim_end(), 64),

@@ -10,7 +10,7 @@ mod sources;
 
 use std::{ffi::OsString, io::Write as _, path::PathBuf, process::ExitCode};
 
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, error::ErrorKind};
+use clap::{Args, Parser, Subcommand, error::ErrorKind};
 use rand::Rng as _;
 
 use crate::crypto::base64url;
@@ -18,7 +18,7 @@ use exit::Exit;
 
 /// A passwordless login engine that keeps no token table.
 #[derive(Debug, Parser)]
-#[command(name = "countersign", version, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
+#[command(name = "countersign", version, disable_help_subcommand = true, after_help = EXIT_CODES)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -26,10 +26,13 @@ struct Arguments {
     file: ConfigFile,
 }
 
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 not valid or not safe enough, 64 a wrong command or configuration, \
+    65 not a token, 69 something is taken or out of reach.";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve logins (what happens without a command).
-    Serve(ConfigFile),
+    Serve,
     /// Write a configuration with every key explained and a fresh secret; never over an existing file.
     Init {
         /// Where.
@@ -37,20 +40,16 @@ enum Command {
         path: PathBuf,
     },
     /// Judge the configuration and show what is in force, with secrets masked.
-    Check(ConfigFile),
+    Check,
     /// Print a fresh root secret.
     Secret,
     /// Explain an envelope, a link token, an access token or a refresh token; verify it if there is a configuration.
     Inspect {
         /// The token; `-` or nothing: read from the standard input.
         token: Option<String>,
-        #[command(flatten)]
-        file: ConfigFile,
     },
     /// Say how likely guessing takes over one account in one day.
     Bound {
-        #[command(flatten)]
-        file: ConfigFile,
         /// Answer in JSON.
         #[arg(long)]
         json: bool,
@@ -61,36 +60,35 @@ enum Command {
 #[derive(Clone, Debug, Default, Args)]
 struct ConfigFile {
     /// The configuration file. Default: $COUNTERSIGN_CONFIG, else ./countersign.toml if there is one.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 }
 
 /// Runs the program with the process's own arguments and environment.
 #[must_use]
 pub fn run() -> ExitCode {
-    let exit = parse(std::env::args_os())
-        .map_or_else(|exit| exit, |arguments| dispatch(arguments).map_or_else(|exit| exit, |()| Exit::Done));
-    exit.report()
+    parse(std::env::args_os()).and_then(|arguments| dispatch(&arguments)).map_or_else(Exit::report, |()| ExitCode::SUCCESS)
 }
 
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, Exit> {
-    let command = Arguments::command().after_help("Exit codes: 0 done, 1 not valid or not safe enough, 64 a wrong command or configuration, 69 something is taken or out of reach.");
-    let matches = command.try_get_matches_from(arguments).and_then(|matches| Arguments::from_arg_matches(&matches));
-    matches.map_err(|error| match error.kind() {
+    Arguments::try_parse_from(arguments).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Printed(error.to_string()),
         _ => Exit::Usage(error.to_string()),
     })
 }
 
-fn dispatch(arguments: Arguments) -> Result<(), Exit> {
-    match arguments.command {
-        None => serve::serve(&arguments.file),
-        Some(Command::Serve(file)) => serve::serve(&file),
-        Some(Command::Init { path }) => init::init(&path),
-        Some(Command::Check(file)) => check::check(&file),
+fn dispatch(arguments: &Arguments) -> Result<(), Exit> {
+    let file = &arguments.file;
+    match &arguments.command {
+        None | Some(Command::Serve) => serve::serve(file),
+        Some(Command::Init { .. } | Command::Secret) if file.config.is_some() => {
+            Err(Exit::Usage("countersign: this command reads no configuration; try '--help'".into()))
+        }
+        Some(Command::Init { path }) => init::init(path),
+        Some(Command::Check) => check::check(file),
         Some(Command::Secret) => print(&format!("{}\n", fresh_secret())),
-        Some(Command::Inspect { token, file }) => inspect::inspect(token.as_deref(), &file),
-        Some(Command::Bound { file, json }) => bound::bound(&file, json),
+        Some(Command::Inspect { token }) => inspect::inspect(token.as_deref(), file),
+        Some(Command::Bound { json }) => bound::bound(file, *json),
     }
 }
 

@@ -1,0 +1,173 @@
+//! What a token is and what it states. Codes, keys and whole recipients are never among it.
+
+use serde_json::Value;
+
+use super::verifier::Verifier;
+use crate::{
+    challenge::{Challenge, UntrustedEnvelope, UntrustedLink, Use, claims::CHALLENGE_AUDIENCE},
+    crypto::{base64url, jws::Compact, paseto},
+    time::UnixTime,
+};
+
+const NO_SECRET: &str = "no secret is configured";
+
+/// A token, taken apart.
+#[derive(Debug)]
+pub(super) struct Explained {
+    /// What it is.
+    pub(super) kind: &'static str,
+    /// What is known about it, line by line.
+    pub(super) facts: Vec<(&'static str, String)>,
+    /// Its claims as JSON, for tokens whose claims anyone may read.
+    pub(super) claims: Option<String>,
+    /// When it ends, where it says so.
+    pub(super) expires_at: Option<UnixTime>,
+    /// What is to be thought of it.
+    pub(super) verdict: Verdict,
+}
+
+/// Whether this fleet made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It did; whether the token has ended is another question.
+    Valid,
+    /// It did, and the token has ended.
+    Expired,
+    /// It didn't, and this is what shows it.
+    Forged(&'static str),
+    /// That can't be said.
+    NotVerified {
+        /// Why not.
+        why: &'static str,
+    },
+}
+
+impl Explained {
+    /// Whether it is past its end.
+    pub(super) fn is_over(&self, now: UnixTime) -> bool {
+        self.expires_at.is_some_and(|end| now >= end)
+    }
+}
+
+/// `None` for what is none of ours by its looks.
+pub(super) fn explain(token: &str, verifier: Option<&Verifier>, now: UnixTime) -> Option<Explained> {
+    // A magic link's address is read too.
+    let token = token.rsplit_once('#').filter(|(address, _)| address.contains("://")).map_or(token, |(_, token)| token);
+    explain_envelope(token, verifier)
+        .or_else(|| explain_link(token, verifier))
+        .or_else(|| explain_access(token, verifier, now))
+        .or_else(|| explain_refresh(token, verifier?, now))
+}
+
+fn explain_envelope(token: &str, verifier: Option<&Verifier>) -> Option<Explained> {
+    let envelope = UntrustedEnvelope::parse(token)?;
+    let (issuer, audience) = (envelope.untrusted_issuer().to_owned(), envelope.untrusted_audience().to_owned());
+    let challenge = envelope.untrusted_challenge().clone();
+    let verdict = match verifier {
+        None => Verdict::NotVerified { why: NO_SECRET },
+        Some(_) if audience != CHALLENGE_AUDIENCE => Verdict::Forged("its audience is not that of envelopes"),
+        Some(verifier) if issuer != verifier.issuer => Verdict::Forged("its issuer is another one than tokens.issuer"),
+        Some(verifier) if verifier.signed(envelope) => Verdict::Valid,
+        Some(_) => Verdict::Forged("it was not signed by these secrets in this format, or was changed since"),
+    };
+    let mut facts = vec![("issuer", issuer), ("audience", audience)];
+    facts.extend(facts_of(&challenge));
+    if verdict == Verdict::Valid {
+        facts.push(("recipient", "not in it; an exchange checks it".into()));
+    }
+    let kind = if token.starts_with("v4.") { "Challenge envelope (PASETO v4.public)" } else { "Challenge envelope (JWS)" };
+    Some(Explained { kind, facts, claims: None, expires_at: Some(challenge.expires_at), verdict })
+}
+
+fn facts_of(challenge: &Challenge) -> Vec<(&'static str, String)> {
+    let maker = match challenge.usage {
+        Use::Code => "code (the engine made it)",
+        Use::External => "external (a verify provider made it)",
+    };
+    let format = &challenge.format;
+    vec![
+        ("id", challenge.id.to_text()),
+        ("issued", challenge.issued_at.to_iso8601()),
+        ("expires", challenge.expires_at.to_iso8601()),
+        ("use", maker.into()),
+        ("channel", challenge.channel.as_str().into()),
+        ("code", format!("{} characters of {}", format.length(), format.alphabet().name())),
+        ("guard", format!("node {}, epoch {}", challenge.guard.node(), challenge.guard.epoch())),
+        ("bound", if challenge.binding.is_some() { "to a client (S256)" } else { "to no client" }.into()),
+    ]
+}
+
+/// v4.local: nobody without the secret sees what is inside.
+fn explain_link(token: &str, verifier: Option<&Verifier>) -> Option<Explained> {
+    let link = UntrustedLink::parse(token)?;
+    let footer =
+        token.splitn(4, '.').nth(3).and_then(base64url::decode).and_then(|footer| serde_json::from_slice::<Value>(&footer).ok());
+    let key = footer.as_ref().and_then(|footer| footer.get("kid")).and_then(Value::as_str)?.to_owned();
+    if key.starts_with("k4.") {
+        return None;
+    }
+    let mut facts = vec![("key", key)];
+    let opened = verifier.map(|verifier| verifier.open_link(link));
+    let (expires_at, verdict) = match opened {
+        None => (None, Verdict::NotVerified { why: NO_SECRET }),
+        Some(None) => (None, Verdict::Forged("it was not sealed by these secrets for this issuer, or was changed since")),
+        Some(Some(opened)) => {
+            let challenge = opened.challenge.challenge();
+            facts.extend(facts_of(challenge));
+            facts.push(("recipient", opened.challenge.recipient().masked()));
+            (Some(challenge.expires_at), Verdict::Valid)
+        }
+    };
+    Some(Explained { kind: "Link token (sealed)", facts, claims: None, expires_at, verdict })
+}
+
+fn explain_access(token: &str, verifier: Option<&Verifier>, now: UnixTime) -> Option<Explained> {
+    let (kind, header, claims) = if let Some(jws) = Compact::split(token) {
+        let header: Value = serde_json::from_slice(&base64url::decode(jws.header)?).ok()?;
+        let claims: Value = serde_json::from_slice(&base64url::decode(jws.payload)?).ok()?;
+        let kind = match header.get("typ").and_then(Value::as_str) {
+            Some("at+jwt") => "Access token (JWT)",
+            Some("challenge+jwt") => "Something that calls itself an envelope, without an envelope's claims",
+            _ => "JWT of another kind",
+        };
+        (kind, Some(header), Some(claims))
+    } else if let Some(public) = paseto::Public::split(token) {
+        let footer = base64url::decode(public.footer).and_then(|footer| serde_json::from_slice(&footer).ok());
+        ("Access token (PASETO v4.public)", footer, Some(serde_json::from_slice(public.message()).ok()?))
+    } else if token.starts_with("v4.local.") {
+        let footer = token.splitn(4, '.').nth(3).and_then(base64url::decode);
+        ("Access token (PASETO v4.local, sealed)", footer.and_then(|footer| serde_json::from_slice(&footer).ok()), None)
+    } else {
+        return None;
+    };
+    let mut facts = Vec::new();
+    for name in ["alg", "typ", "kid"] {
+        if let Some(value) = header.as_ref().and_then(|header| header.get(name)) {
+            facts.push((name, value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+        }
+    }
+    let mut expires_at = claims.as_ref().and_then(end_of);
+    let lively = expires_at.map_or(now, |end| end.minus(1).min(now));
+    let (claims, verdict) = match verifier.map(|verifier| verifier.access_claims(token, lively)) {
+        None => (claims, Verdict::NotVerified { why: NO_SECRET }),
+        Some(None) => (claims, Verdict::Forged("no key of this configuration made it, for this issuer, audience and algorithm")),
+        Some(Some(json)) => (serde_json::from_str(&json).ok(), Verdict::Valid),
+    };
+    expires_at = expires_at.or_else(|| claims.as_ref().and_then(end_of));
+    let claims = claims.and_then(|claims| serde_json::to_string_pretty(&claims).ok());
+    Some(Explained { kind, facts, claims, expires_at, verdict })
+}
+
+/// `exp`, as JWT or PASETO writes it.
+fn end_of(claims: &Value) -> Option<UnixTime> {
+    let end = claims.get("exp")?;
+    end.as_u64().map(UnixTime::from_seconds).or_else(|| end.as_str().and_then(UnixTime::from_iso8601))
+}
+
+/// Opaque on purpose: only whoever has the secret can say that it is one.
+fn explain_refresh(token: &str, verifier: &Verifier, now: UnixTime) -> Option<Explained> {
+    let opened = verifier.refresh(token)?;
+    let facts = vec![("recipient", opened.recipient.masked()), ("channel", opened.recipient.channel().as_str().into())];
+    let verdict = if verifier.refresh_lives(token, now) { Verdict::Valid } else { Verdict::Expired };
+    Some(Explained { kind: "Refresh token (sealed)", facts, claims: None, expires_at: None, verdict })
+}

@@ -1,0 +1,170 @@
+//! The command line, through the program itself.
+#![cfg(feature = "server")]
+
+use std::{
+    fs,
+    io::Write as _,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use tempfile::TempDir;
+
+/// The program in an empty directory, without variables of ours.
+fn countersign(directory: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    command.current_dir(directory).env_clear().args(arguments).stdin(Stdio::null());
+    command
+}
+
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn run(command: &mut Command) -> Ran {
+    let Output { status, stdout, stderr } = command.output().expect("the program starts");
+    let text = |bytes| String::from_utf8(bytes).expect("the program writes UTF-8");
+    Ran { code: status.code().expect("it ends by itself"), out: text(stdout), err: text(stderr) }
+}
+
+fn in_empty(arguments: &[&str]) -> Ran {
+    let directory = TempDir::new().unwrap();
+    run(&mut countersign(directory.path(), arguments))
+}
+
+#[test]
+fn version_and_help() {
+    let ran = in_empty(&["--version"]);
+    assert_eq!((ran.code, ran.out.trim()), (0, concat!("countersign ", env!("CARGO_PKG_VERSION"))));
+    let ran = in_empty(&["--help"]);
+    assert_eq!(ran.code, 0);
+    for command in ["serve", "init", "check", "secret", "inspect", "bound", "COUNTERSIGN_CONFIG", "64"] {
+        assert!(ran.out.contains(command), "{command}: {}", ran.out);
+    }
+}
+
+#[test]
+fn a_wrong_command_is_64() {
+    for arguments in [
+        &["fly"][..],
+        &["--colour"],
+        &["check", "--config"],
+        &["secret", "more"],
+        &["secret", "--config", "x"],
+        &["bound", "--yaml"],
+    ] {
+        let ran = in_empty(arguments);
+        assert_eq!((ran.code, &*ran.out), (64, ""), "{arguments:?}");
+        assert!(ran.err.contains("--help"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn secrets_are_fresh_and_long() {
+    let secrets: Vec<String> = (0..2).map(|_| in_empty(&["secret"]).out.trim().to_owned()).collect();
+    assert!(secrets.iter().all(|secret| secret.len() == 43), "{secrets:?}");
+    assert_ne!(secrets[0], secrets[1]);
+}
+
+#[test]
+fn init_writes_a_private_file_once_and_check_accepts_it() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("countersign.toml");
+    let ran = run(&mut countersign(directory.path(), &["init"]));
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let text = fs::read_to_string(&path).unwrap();
+    let secret =
+        text.lines().find_map(|line| line.strip_prefix("secrets = [\"")).and_then(|rest| rest.strip_suffix("\"]")).unwrap();
+    assert!(!ran.out.contains(secret));
+
+    let again = run(&mut countersign(directory.path(), &["init"]));
+    assert_eq!(again.code, 64);
+    assert!(again.err.contains("exists already"), "{}", again.err);
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+
+    for arguments in [&["check"][..], &["check", "--config", "countersign.toml"], &["--config", "countersign.toml", "check"]] {
+        let checked = run(&mut countersign(directory.path(), arguments));
+        assert_eq!((checked.code, &*checked.err), (0, ""));
+        assert!(!checked.out.contains(secret) && checked.out.contains("secrets = [\"***\"]"), "{}", checked.out);
+    }
+    assert_ne!(run(&mut countersign(directory.path(), &["init", "nowhere/x.toml"])).code, 0);
+}
+
+#[test]
+fn check_shows_every_fault_at_once_and_nothing_else() {
+    let directory = TempDir::new().unwrap();
+    fs::write(directory.path().join("bad.toml"), "[server]\nlisten = 1\ncolour = 2\n[guard]\nkind = \"journal\"\n").unwrap();
+    let mut command = countersign(directory.path(), &["check", "--config", "bad.toml"]);
+    command.env("COUNTERSIGN_TOKENS__LEEWAY", "-1").env("COUNTERSIGN_GUARD__KIN", "x");
+    let ran = run(&mut command);
+    assert_eq!((ran.code, &*ran.out), (64, ""));
+    let lines: Vec<&str> = ran.err.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "countersign: server.listen: must be a text, not a whole number (bad.toml:2)",
+            "countersign: server.colour: no such key (bad.toml:3)",
+            "countersign: tokens.leeway: must be 0 to 3600, not -1 (COUNTERSIGN_TOKENS__LEEWAY)",
+            "countersign: guard.path: is required with kind = \"journal\"",
+            "countersign: guard.kin: no such key; did you mean guard.kind? (COUNTERSIGN_GUARD__KIN)",
+        ]
+    );
+}
+
+#[test]
+fn which_file_is_read() {
+    let directory = TempDir::new().unwrap();
+    let write = |name: &str, site: &str| {
+        fs::write(directory.path().join(name), format!("[passwordless]\nsite_name = \"{site}\"\n")).unwrap()
+    };
+    let site = |command: &mut Command| {
+        let ran = run(command);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        ran.out
+            .lines()
+            .find_map(|line| line.strip_prefix("site_name = "))
+            .map(|value| value.split('"').nth(1).unwrap().to_owned())
+            .unwrap()
+    };
+    assert_eq!(site(&mut countersign(directory.path(), &["check"])), "example.com");
+    write("countersign.toml", "here");
+    write("variable.toml", "variable");
+    write("argument.toml", "argument");
+    assert_eq!(site(&mut countersign(directory.path(), &["check"])), "here");
+    assert_eq!(site(countersign(directory.path(), &["check"]).env("COUNTERSIGN_CONFIG", "variable.toml")), "variable");
+    let named = ["check", "--config", "argument.toml"];
+    assert_eq!(site(countersign(directory.path(), &named).env("COUNTERSIGN_CONFIG", "variable.toml")), "argument");
+    assert_eq!(
+        site(countersign(directory.path(), &named).env("COUNTERSIGN_PASSWORDLESS__SITE_NAME", "environment")),
+        "environment"
+    );
+    let missing = run(&mut countersign(directory.path(), &["check", "--config", "missing.toml"]));
+    assert_eq!(missing.code, 64);
+    assert!(missing.err.contains("can't read missing.toml"), "{}", missing.err);
+    let missing = run(countersign(directory.path(), &["check"]).env("COUNTERSIGN_CONFIG", "missing.toml"));
+    assert_eq!(missing.code, 64);
+}
+
+#[test]
+fn check_warns_on_stderr() {
+    let ran = in_empty(&["check"]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.err.contains("warning: keyring.secrets: none is configured"), "{}", ran.err);
+    assert!(!ran.out.contains("warning"));
+}
+
+#[test]
+fn what_is_no_token_is_65() {
+    let ran = in_empty(&["inspect", "123456"]);
+    assert_eq!((ran.code, &*ran.out), (65, ""));
+    assert!(!ran.err.contains("123456"));
+    let directory = TempDir::new().unwrap();
+    let mut child =
+        countersign(directory.path(), &["inspect", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"\xff\xfe").unwrap();
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(64), "not UTF-8");
+}
