@@ -1,9 +1,14 @@
 //! Root secrets and what is derived from them.
 
+#[cfg(feature = "aws-lc")]
+mod aws_lc;
 pub mod documents;
 #[cfg(feature = "aws-lc")]
 pub mod files;
+pub(crate) mod paserk;
 pub mod public;
+#[cfg(any(not(feature = "aws-lc"), test))]
+mod rust_crypto;
 pub mod signing;
 
 use alloc::{string::String, vec::Vec};
@@ -13,8 +18,12 @@ use zeroize::Zeroizing;
 
 use crate::crypto::{Secret, base64url, derive::derive, labels};
 
+#[cfg(feature = "aws-lc")]
+use aws_lc as backend;
 pub use documents::KeyDocuments;
 pub use public::PublicKey;
+#[cfg(not(feature = "aws-lc"))]
+use rust_crypto as backend;
 pub use signing::{Algorithm, SigningKey};
 
 /// The most root secrets at once.
@@ -133,7 +142,7 @@ impl EnvelopeFormat {
     #[must_use]
     pub fn protected(self, key: &SigningKey) -> String {
         match self {
-            Self::V4Public => alloc::format!(r#"{{"kid":"{}"}}"#, key.paserk_id()),
+            Self::V4Public => alloc::format!(r#"{{"kid":"{}"}}"#, key.public().paserk_id().expect("v4.public keys are Ed25519")),
             Self::EdDsa | Self::Es256 => {
                 alloc::format!(r#"{{"alg":"{}","kid":"{}","typ":"challenge+jwt"}}"#, key.algorithm().name(), key.kid())
             }
@@ -191,3 +200,33 @@ impl fmt::Display for KeyringError {
 }
 
 impl core::error::Error for KeyringError {}
+
+#[cfg(all(test, feature = "aws-lc"))]
+mod tests {
+    use super::{PublicKey, Secret, aws_lc, rust_crypto};
+
+    /// The two backends are one product: the same keys, and each verifies what the other signs.
+    #[test]
+    fn the_backends_agree() {
+        for byte in 1..=20 {
+            let secret = Secret::new([byte; 32]);
+            let pairs = [
+                (aws_lc::Signer::ed25519(&secret), rust_crypto::Signer::ed25519(&secret)),
+                (aws_lc::Signer::p256(&secret), rust_crypto::Signer::p256(&secret)),
+            ];
+            for (one, other) in pairs {
+                assert_eq!(PublicKey::of(one.public()), PublicKey::of(other.public()));
+                let verifiers =
+                    (aws_lc::Verifier::new(&one.public()).unwrap(), rust_crypto::Verifier::new(&one.public()).unwrap());
+                for signature in [one.sign(b"message"), other.sign(b"message")] {
+                    assert!(verifiers.0.verify(b"message", signature.as_ref()));
+                    assert!(verifiers.1.verify(b"message", signature.as_ref()));
+                    assert!(!verifiers.0.verify(b"massage", signature.as_ref()));
+                    assert!(!verifiers.1.verify(b"massage", signature.as_ref()));
+                }
+            }
+            let (one, other) = (aws_lc::Signer::ed25519(&secret), rust_crypto::Signer::ed25519(&secret));
+            assert_eq!(one.sign(b"message").as_ref(), other.sign(b"message").as_ref());
+        }
+    }
+}

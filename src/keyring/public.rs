@@ -1,5 +1,184 @@
-//! Public keys and their names: JWK (RFC 7517), its thumbprint (RFC 7638), PASERK.
+//! Public keys and how they are published: JWK (RFC 7517) with its thumbprint (RFC 7638), and PASERK.
+
+#[cfg(feature = "aws-lc")]
+use alloc::boxed::Box;
+use alloc::{format, string::String};
+use core::fmt;
+
+use sha2::{Digest, Sha256};
+
+use super::{Algorithm, backend, paserk};
+use crate::crypto::base64url;
 
 /// A key that checks signatures.
-#[derive(Clone, Debug)]
-pub struct PublicKey {}
+#[derive(Clone)]
+pub struct PublicKey {
+    parts: Parts,
+    verifier: backend::Verifier,
+}
+
+/// What is published of a key.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Parts {
+    Ed25519([u8; 32]),
+    /// The uncompressed point: 4, x, y (SEC 1 §2.3.3).
+    P256([u8; 65]),
+    #[cfg(feature = "aws-lc")]
+    Rsa {
+        modulus: Box<[u8]>,
+        exponent: Box<[u8]>,
+        /// `RSAPublicKey` (RFC 8017 §A.1.1).
+        der: Box<[u8]>,
+    },
+}
+
+impl PublicKey {
+    /// Of 32 bytes (RFC 8032 §5.1.5); `None` if they are no point of the curve.
+    #[must_use]
+    pub fn ed25519(bytes: &[u8; 32]) -> Option<Self> {
+        Self::new(Parts::Ed25519(*bytes))
+    }
+
+    /// Of a point's coordinates; `None` if they are no point of the curve.
+    #[must_use]
+    pub fn p256(x: &[u8; 32], y: &[u8; 32]) -> Option<Self> {
+        let mut point = [4; 65];
+        point[1..33].copy_from_slice(x);
+        point[33..].copy_from_slice(y);
+        Self::new(Parts::P256(point))
+    }
+
+    fn new(parts: Parts) -> Option<Self> {
+        backend::Verifier::new(&parts).map(|verifier| Self { parts, verifier })
+    }
+
+    /// Of a private key's own parts.
+    pub(super) fn of(parts: Parts) -> Self {
+        Self::new(parts).expect("a private key has a public key")
+    }
+
+    /// The algorithm of its signatures, and of no others.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        match self.parts {
+            Parts::Ed25519(_) => Algorithm::EdDsa,
+            Parts::P256(_) => Algorithm::Es256,
+            #[cfg(feature = "aws-lc")]
+            Parts::Rsa { .. } => Algorithm::Rs256,
+        }
+    }
+
+    /// Whether `signature` is this key's over `message`.
+    #[must_use]
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.verifier.verify(message, signature)
+    }
+
+    /// RFC 7638 thumbprint: base64url of SHA-256 over the required members in lexical order.
+    #[must_use]
+    pub fn kid(&self) -> String {
+        let members = match &self.parts {
+            Parts::Ed25519(x) => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, base64url::encode(x)),
+            Parts::P256(point) => {
+                let (x, y) = coordinates(point);
+                format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#)
+            }
+            #[cfg(feature = "aws-lc")]
+            Parts::Rsa { modulus, exponent, .. } => {
+                format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, base64url::encode(exponent), base64url::encode(modulus))
+            }
+        };
+        base64url::encode(&Sha256::digest(members.as_bytes()))
+    }
+
+    /// As a JWK with `kid`, `alg` and `use`. Ed25519 is called by its curve in `crv` and `EdDSA` in `alg`: proxies refuse
+    /// the newer name of RFC 9864.
+    #[must_use]
+    pub fn jwk(&self) -> String {
+        let members = match &self.parts {
+            Parts::Ed25519(x) => format!(r#""kty":"OKP","crv":"Ed25519","x":"{}""#, base64url::encode(x)),
+            Parts::P256(point) => {
+                let (x, y) = coordinates(point);
+                format!(r#""kty":"EC","crv":"P-256","x":"{x}","y":"{y}""#)
+            }
+            #[cfg(feature = "aws-lc")]
+            Parts::Rsa { modulus, exponent, .. } => {
+                format!(r#""kty":"RSA","n":"{}","e":"{}""#, base64url::encode(modulus), base64url::encode(exponent))
+            }
+        };
+        format!(r#"{{{members},"kid":"{}","alg":"{}","use":"sig"}}"#, self.kid(), self.algorithm().name())
+    }
+
+    /// As PASERK `k4.public`; `None` for what isn't Ed25519.
+    #[must_use]
+    pub fn paserk(&self) -> Option<String> {
+        self.ed25519_bytes().map(paserk::public)
+    }
+
+    /// As PASERK `k4.pid`; `None` for what isn't Ed25519.
+    #[must_use]
+    pub fn paserk_id(&self) -> Option<String> {
+        self.ed25519_bytes().map(paserk::public_id)
+    }
+
+    const fn ed25519_bytes(&self) -> Option<&[u8; 32]> {
+        match &self.parts {
+            Parts::Ed25519(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+}
+
+fn coordinates(point: &[u8; 65]) -> (String, String) {
+    (base64url::encode(&point[1..33]), base64url::encode(&point[33..]))
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts == other.parts
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({})", self.kid())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_of_rfc_8037_appendix_a() {
+        let x = base64url::decode_array("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap();
+        let key = PublicKey::ed25519(&x).unwrap();
+        assert_eq!(key.kid(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+        let signature = "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+        let message = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
+        assert!(key.verify(message, &base64url::decode(signature).unwrap()));
+    }
+
+    #[test]
+    fn the_example_of_rfc_7515_appendix_a_3() {
+        let x = base64url::decode_array("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU").unwrap();
+        let y = base64url::decode_array("x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0").unwrap();
+        let key = PublicKey::p256(&x, &y).unwrap();
+        let message = b"eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+        let signature = "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
+        assert!(key.verify(message, &base64url::decode(signature).unwrap()));
+        assert!(PublicKey::p256(&y, &x).is_none(), "no point of the curve");
+        assert_eq!(key.paserk(), None);
+    }
+
+    #[test]
+    fn jwk_members() {
+        let key = crate::keyring::SigningKey::p256(&crate::crypto::Secret::new([3; 48]));
+        let jwk: serde_json::Value = serde_json::from_str(&key.public().jwk()).unwrap();
+        let names: alloc::vec::Vec<_> = jwk.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(names, ["alg", "crv", "kid", "kty", "use", "x", "y"]);
+        assert_eq!((&jwk["alg"], &jwk["use"], &jwk["kid"]), (&"ES256".into(), &"sig".into(), &key.kid().into()));
+    }
+}

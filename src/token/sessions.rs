@@ -141,6 +141,12 @@ impl Sessions {
         todo!()
     }
 
+    /// How access tokens are made.
+    #[must_use]
+    pub fn algorithm(&self) -> AccessAlgorithm {
+        todo!()
+    }
+
     /// The keys to publish, the one that signs first; none where the algorithm is symmetric.
     #[must_use]
     pub fn public_keys(&self) -> Vec<&PublicKey> {
