@@ -1,6 +1,7 @@
 //! `serve`: hands the judged configuration to the server.
 
 use super::{ConfigFile, exit::Exit, sources};
+use crate::server::{StartError, run};
 
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn serve(file: &ConfigFile) -> Result<(), Exit> {
@@ -8,5 +9,8 @@ pub(super) fn serve(file: &ConfigFile) -> Result<(), Exit> {
     for warning in &config.warnings {
         eprintln!("countersign: warning: {warning}");
     }
-    Err(Exit::Unavailable("serving comes with the next commit".into()))
+    run(config).map_err(|error| match error {
+        StartError::Configuration { .. } => Exit::Usage(format!("countersign: {error}")),
+        StartError::Unavailable { .. } => Exit::Unavailable(error.to_string()),
+    })
 }

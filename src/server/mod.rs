@@ -16,6 +16,7 @@ mod exchange;
 mod fields;
 mod json;
 mod listen;
+mod logging;
 mod metrics;
 mod origin;
 pub mod pages;

@@ -19,6 +19,7 @@ use super::{
     connection::Protocol,
     error::StartError,
     listen::Listener,
+    logging,
     progress::{Patience, Progress},
     runtime::{Service, Workers, single_threaded},
     shutdown,
@@ -35,6 +36,7 @@ const ADMIN_PATIENCE: Patience = Patience { request: Duration::from_secs(10), id
 /// # Errors
 /// See [`StartError`]: nothing was served then.
 pub fn run(config: Config) -> Result<(), StartError> {
+    logging::start();
     let runtime = single_threaded().map_err(StartError::unavailable("a runtime"))?;
     LocalSet::new().block_on(&runtime, serve(config))
 }
