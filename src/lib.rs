@@ -16,12 +16,14 @@ pub mod directory;
 #[cfg(feature = "std")]
 pub mod engine;
 pub mod guard;
+pub mod home;
 pub mod keyring;
 #[cfg(feature = "server")]
 pub mod outbound;
 pub mod policy;
 pub mod puzzle;
 pub mod recipient;
+pub mod relay;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod time;
