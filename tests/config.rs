@@ -35,13 +35,22 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
         Some("bad-secrets") => Ok(format!("{SECRET}\nnonsense!\n").into_bytes()),
         Some("binary") => Ok(vec![0xff, 0xfe]),
         Some("users.json") => Ok(b"[]".to_vec()),
+        Some("twins.json") => {
+            Ok(br#"[{"id":"1","email":"a@example.com","is_active":true},{"id":"2","email":"A@example.com","is_active":true}]"#
+                .to_vec())
+        }
         _ => Err(io::ErrorKind::NotFound.into()),
     }
 }
 
+fn judge_templates(folder: &Path) -> Vec<String> {
+    if folder == Path::new("bad-templates") { vec!["email.txt: no".into(), "sms.txt: no".into()] } else { Vec::new() }
+}
+
 fn judge_with(text: &str, environment: &[(&str, &str)]) -> Result<Config, Faults> {
     let environment: Vec<(OsString, OsString)> = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
-    let sources = Sources { file: Some(("test.toml", text)), environment: &environment, read: &read };
+    let sources =
+        Sources { file: Some(("test.toml", text)), environment: &environment, read: &read, judge_templates: &judge_templates };
     Config::judge(&sources, &mut ChaCha12Rng::seed_from_u64(1))
 }
 
@@ -226,7 +235,7 @@ fn unknown_variables_of_our_form_are_faults() {
     {
         use std::os::unix::ffi::OsStringExt as _;
         let environment = [("COUNTERSIGN_TOKENS__HS256_SECRET".into(), OsString::from_vec(vec![0xff; 40]))];
-        let sources = Sources { file: None, environment: &environment, read: &read };
+        let sources = Sources { file: None, environment: &environment, read: &read, judge_templates: &judge_templates };
         let faults = Config::judge(&sources, &mut ChaCha12Rng::seed_from_u64(1)).unwrap_err();
         assert!(faults.as_slice()[0].reason.contains("not UTF-8"));
     }
@@ -428,6 +437,8 @@ fn email() {
             "this version",
         ),
     ]);
+    assert_eq!(faulty(&section("templates = \"bad-templates\"")), ["email.templates", "email.templates"]);
+    assert_eq!(accepted(&section("templates = \"templates\"")).email.templates.as_deref(), Some(Path::new("templates")));
     let keys = faulty(&section("transport = \"http\""));
     assert_eq!(keys, ["email.transport", "email.url", "email.secret"]);
     let config = accepted(&section("transport = \"smtp\"\nurl = \"smtp://ann:pass@mail:587?tls=required\""));
@@ -466,6 +477,8 @@ fn directory() {
     assert_refused(&[
         ("[directory]\nkind = \"file\"", "directory.path", "required"),
         ("[directory]\nkind = \"file\"\npath = \"missing\"", "directory.path", "can't read"),
+        ("[directory]\nkind = \"file\"\npath = \"secrets\"", "directory.path", ""),
+        ("[directory]\nkind = \"file\"\npath = \"twins.json\"", "directory.path", "have one email address"),
         (&format!("[directory]\nkind = \"http\"\nsecret = \"{WHSEC}\""), "directory.url", "required"),
         ("[directory]\nkind = \"http\"\nurl = \"https://a/\"", "directory.secret", "required"),
         ("[directory]\nkind = \"http\"\nurl = \"https://a/\"\nsecret = \"whsec_c2hvcnQ=\"", "directory.secret", "24 to 64"),

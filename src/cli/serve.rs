@@ -1,7 +1,10 @@
 //! `serve`: hands the judged configuration to the server.
 
 use super::{ConfigFile, exit::Exit, sources};
-use crate::server::{StartError, run};
+use crate::{
+    config::{Fault, Faults, fault::Origin},
+    server::{self, StartError},
+};
 
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn serve(file: &ConfigFile) -> Result<(), Exit> {
@@ -9,8 +12,16 @@ pub(super) fn serve(file: &ConfigFile) -> Result<(), Exit> {
     for warning in &config.warnings {
         eprintln!("countersign: warning: {warning}");
     }
-    run(config).map_err(|error| match error {
-        StartError::Configuration { .. } => Exit::Usage(format!("countersign: {error}")),
-        StartError::Unavailable { .. } => Exit::Unavailable(error.to_string()),
-    })
+    server::run(config).map_err(Exit::from)
+}
+
+impl From<StartError> for Exit {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Configuration { key, reason } => {
+                Self::Faults(Faults::of(Fault { key: key.to_owned(), origin: Origin::Default, reason }))
+            }
+            unavailable @ StartError::Unavailable { .. } => Self::Unavailable(unavailable.to_string()),
+        }
+    }
 }

@@ -5,7 +5,10 @@ use std::{ffi::OsString, fs, io, path::Path};
 use zeroize::Zeroizing;
 
 use super::{ConfigFile, exit::Exit};
-use crate::config::{Config, Fault, Faults, Sources, fault::Origin};
+use crate::{
+    config::{Config, Fault, Faults, Sources, fault::Origin},
+    delivery::Templates,
+};
 
 /// The file that is read if nobody names one and it is there.
 const DEFAULT_FILE: &str = "countersign.toml";
@@ -18,6 +21,7 @@ pub(super) fn load(file: &ConfigFile) -> Result<Config, Exit> {
         file: file.as_ref().map(|(name, text)| (name.as_str(), text.as_str())),
         environment: &environment,
         read: &|path| fs::read(path),
+        judge_templates: &Templates::judge,
     };
     Ok(Config::judge(&sources, &mut rand::rng())?)
 }

@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use crate::directory::FileDirectory;
+
 use super::{
     Webhook,
     judge::Section,
@@ -47,7 +49,8 @@ pub(super) fn read(section: &Section<'_>) -> Option<Directory> {
         "file" => {
             section.unused(&["url", "secret", "timeout_seconds"], &why);
             section.required("path", &why)?;
-            section.read_file("path")?;
+            let users = section.read_bytes("path")?;
+            FileDirectory::judge(&users).map_err(|fault| section.fault("path", fault.0)).ok()?;
             Some(Directory::File(section.text("path").into()))
         }
         "http" => {

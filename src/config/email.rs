@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
+use crate::delivery::Sender;
+
 use super::{
     SecretText, Webhook,
     judge::Section,
@@ -119,6 +121,9 @@ pub(super) fn read(section: &Section<'_>) -> Option<Email> {
     }
     let from = section.parse("from", parse_mailbox);
     let templates = Some(section.text("templates")).filter(|path| !path.is_empty()).map(PathBuf::from);
+    if let Some(folder) = &templates {
+        section.judge_templates("templates", folder);
+    }
     Some(Email { transport: transport?, from: from?, templates, max_per_hour: section.number("max_per_hour") })
 }
 
@@ -166,12 +171,7 @@ impl Smtp {
 /// A mailbox of one line: an address, or a name and an address in angle brackets.
 fn parse_mailbox(text: &str) -> Result<String, String> {
     let fault = || "is no mailbox: write noreply@example.com or Example <noreply@example.com>".to_owned();
-    if text.chars().any(char::is_control) {
-        return Err(fault());
-    }
-    #[cfg(feature = "smtp")]
-    text.parse::<lettre::message::Mailbox>().map_err(|_| fault())?;
-    if text.contains('@') { Ok(text.to_owned()) } else { Err(fault()) }
+    Sender::parse(text).map(|_| text.to_owned()).ok_or_else(fault)
 }
 
 #[cfg(test)]

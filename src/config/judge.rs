@@ -165,12 +165,25 @@ impl Section<'_> {
     }
 
     /// The content of the file that the key names.
-    pub(super) fn read_file(&self, key: &str) -> Option<Zeroizing<String>> {
+    pub(super) fn read_bytes(&self, key: &str) -> Option<Zeroizing<Vec<u8>>> {
         let path = Path::new(self.text(key));
         let bytes = (self.judge.sources.read)(path).map(Zeroizing::new);
-        let bytes = bytes.map_err(|error| self.fault(key, format!("can't read {}: {error}", path.display()))).ok()?;
+        bytes.map_err(|error| self.fault(key, format!("can't read {}: {error}", path.display()))).ok()
+    }
+
+    /// The text of the file that the key names.
+    pub(super) fn read_file(&self, key: &str) -> Option<Zeroizing<String>> {
+        let path = Path::new(self.text(key));
+        let bytes = self.read_bytes(key)?;
         let text = std::str::from_utf8(&bytes).map_err(|_| self.fault(key, format!("{} is not UTF-8", path.display()))).ok()?;
         Some(Zeroizing::new(text.to_owned()))
+    }
+
+    /// Tries the templates of a folder out; each one that can't be used is a fault.
+    pub(super) fn judge_templates(&self, key: &str, folder: &Path) {
+        for reason in (self.judge.sources.judge_templates)(folder) {
+            self.fault(key, reason);
+        }
     }
 
     /// Whether somebody gave it, and more than an empty text or list.

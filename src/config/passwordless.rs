@@ -6,6 +6,8 @@ use super::{
     server::Server,
     shown::quoted,
 };
+#[cfg(feature = "mobile")]
+use crate::recipient::phone;
 use crate::{
     challenge::{Alphabet, CodeFormat},
     guard::limits::{MOST_ATTEMPTS, MOST_USES},
@@ -305,7 +307,7 @@ fn parse_region(text: &str) -> Result<String, String> {
         return Err(fault());
     }
     #[cfg(feature = "mobile")]
-    region.parse::<phonenumber::country::Id>().map_err(|_| fault())?;
+    phone::PhoneRules::new::<&str>(&region, &[], &[]).map_err(|_| fault())?;
     Ok(region)
 }
 

@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, ffi::OsString, fmt, io, path::Path};
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
+use crate::delivery::Templates;
+
 use super::{
     fault::{Fault, Origin},
     schema::{self, Key, SectionSchema},
@@ -22,6 +24,8 @@ pub struct Sources<'a> {
     pub environment: &'a [(OsString, OsString)],
     /// Reads the files that the configuration names.
     pub read: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
+    /// Tries out the templates of a folder; a reason for each that can't be used.
+    pub judge_templates: &'a dyn Fn(&Path) -> Vec<String>,
 }
 
 /// A value as somebody gave it, before its kind is judged.
@@ -50,7 +54,8 @@ impl<'a> Sources<'a> {
     /// A text alone: no environment, and the file system for the files that it names.
     #[must_use]
     pub fn of_text(text: &'a str) -> Self {
-        Self { file: Some(("countersign.toml", text)), environment: &[], read: &|path| std::fs::read(path) }
+        let file = Some(("countersign.toml", text));
+        Self { file, environment: &[], read: &|path| std::fs::read(path), judge_templates: &Templates::judge }
     }
 
     /// Everything that was given, and a fault for each name that means nothing.

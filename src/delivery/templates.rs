@@ -87,6 +87,13 @@ impl Templates {
         Self { environment, default, languages: BTreeMap::new() }
     }
 
+    /// What is wrong with the templates of a folder, as `<file>: <reason>`.
+    #[must_use]
+    pub fn judge(folder: &Path) -> Vec<String> {
+        let faults = Self::load(folder).err().unwrap_or_default();
+        faults.iter().map(|fault| format!("{}: {}", fault.file, fault.reason)).collect()
+    }
+
     /// Those of a folder before the built-in ones.
     ///
     /// # Errors

@@ -68,6 +68,16 @@ impl FileDirectory {
     }
 }
 
+impl FileDirectory {
+    /// Judges the content of such a file.
+    ///
+    /// # Errors
+    /// [`FileFault`], for what isn't an array of users with one address each.
+    pub fn judge(text: &[u8]) -> Result<(), FileFault> {
+        Users::parse(text).map(drop)
+    }
+}
+
 impl Shared {
     /// The users that the file is known to hold; whether it has changed since.
     fn users(&self) -> (Arc<Users>, bool) {
