@@ -1,40 +1,66 @@
 //! The guard in this process's memory: the default. A restart makes a new one, and retires what the old one held.
 
+use core::fmt;
+
 use rand_core::CryptoRng;
 
-use super::{Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, Limits, Pressure, Request, RequestRefused, Verdict};
-use crate::challenge::GuardId;
+use super::{
+    Admitted, Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Limits, Pressure, Request, RequestRefused,
+    Unavailable, Verdict,
+    hashing::{Hashes, Who},
+    ledger::{Case, Ledger, Log, NoLog, Outcome, Refusal, Rules, Tally, What},
+    limits::{LONG_FROM, MEDIUM_FROM, MOST_ATTEMPTS, MOST_USES},
+    recent::seconds,
+    sketch::DAY,
+    throttle::Throttle,
+};
+use crate::{
+    challenge::{GuardId, Use, code::Strength},
+    recipient::Recipient,
+    time::UnixTime,
+};
 
-/// Counts in fixed memory; shared by all threads of the process.
-#[derive(Debug)]
+/// Seconds after which a full guard is worth another try: its entries leave all the time.
+const FULL: Unavailable = Unavailable::for_seconds(15);
+
+/// Counts in fixed memory, for all threads of the process.
+///
+/// A `shared-nothing` fleet uses it too, in each process, under one id.
 pub struct MemoryGuard {
+    counters: Counters<NoLog>,
+}
+
+/// All that a guard in memory counts; every change of attempts, uses and comparisons goes to a log first.
+pub(super) struct Counters<L> {
     id: GuardId,
     limits: Limits,
+    hashes: Hashes,
+    ledger: Ledger<L>,
+    throttle: Throttle,
 }
 
 impl MemoryGuard {
-    /// An empty guard. `random` keys its hashes.
+    /// An empty guard, whose hashes are keyed by `random`.
     #[must_use]
     pub fn new(id: GuardId, limits: Limits, random: &mut impl CryptoRng) -> Self {
-        let _ = random;
-        Self { id, limits }
+        Self { counters: Counters::new(id, limits, Hashes::random(random), NoLog) }
     }
 
-    /// What envelopes name.
+    /// What its envelopes name.
     #[must_use]
     pub const fn id(&self) -> &GuardId {
-        &self.id
+        &self.counters.id
     }
 
-    /// How full it is.
+    /// How full it is at `now`.
     #[must_use]
-    pub fn pressure(&self) -> Pressure {
-        Pressure { entries: 0, capacity: self.limits.capacity }
+    pub fn pressure(&self, now: UnixTime) -> Pressure {
+        self.counters.pressure(now)
     }
 }
 
 impl GuardId {
-    /// `<node>.<epoch>` with 96 random bits as the epoch; `None` for the node: a random name. `None` if the node's name fits no id.
+    /// `<node>.<epoch>` with 96 random bits as the epoch; without a node, a random name. `None` if the node's name fits no id.
     #[must_use]
     pub fn fresh(node: Option<&str>, random: &mut impl CryptoRng) -> Option<Self> {
         let mut bytes = [0; 16];
@@ -44,7 +70,7 @@ impl GuardId {
         Self::new(alloc::format!("{}.{epoch}", node.unwrap_or(&name)))
     }
 
-    /// `<id>.0`: the id of a fleet whose processes share nothing, and count each for itself.
+    /// `<id>.0`: the id of a fleet whose processes share nothing and count each for itself.
     #[must_use]
     pub fn shared_nothing(id: &str) -> Option<Self> {
         Self::new(alloc::format!("{id}.0"))
@@ -52,23 +78,166 @@ impl GuardId {
 }
 
 impl Guard for MemoryGuard {
-    async fn admit(&self, _request: &Request<'_>) -> Result<Admitted, RequestRefused> {
-        todo!()
+    async fn admit(&self, request: &Request<'_>) -> Result<Admitted, RequestRefused> {
+        self.counters.admit(request)
     }
 
-    async fn withdraw(&self, _request: &Request<'_>) {}
-
-    async fn peek(&self, _attempt: &Attempt<'_>) -> Result<(), AttemptRefused> {
-        todo!()
+    async fn withdraw(&self, request: &Request<'_>) {
+        self.counters.withdraw(request);
     }
 
-    async fn count(&self, _attempt: &Attempt<'_>, _verdict: Verdict) -> Result<Counted, AttemptRefused> {
-        todo!()
+    async fn peek(&self, attempt: &Attempt<'_>) -> Result<(), AttemptRefused> {
+        self.counters.peek(attempt)
     }
 
-    async fn give_back(&self, _attempt: &Attempt<'_>) {}
+    async fn count(&self, attempt: &Attempt<'_>, verdict: Verdict) -> Result<Counted, AttemptRefused> {
+        self.counters.count(attempt, verdict)
+    }
 
-    async fn amend(&self, _attempt: &Attempt<'_>, _amendment: Amendment) -> Result<(), AttemptRefused> {
-        todo!()
+    async fn give_back(&self, attempt: &Attempt<'_>) {
+        self.counters.give_back(attempt);
+    }
+
+    async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused> {
+        self.counters.amend(attempt, amendment)
+    }
+}
+
+impl<L: Log> Counters<L> {
+    pub(super) fn new(id: GuardId, limits: Limits, hashes: Hashes, log: L) -> Self {
+        let rules = Rules {
+            max_attempts: u8::try_from(limits.max_attempts.min(MOST_ATTEMPTS)).expect("at most 100"),
+            max_uses: u16::try_from(limits.max_uses.min(MOST_USES)).expect("at most 65,535"),
+            wrong_code_spends: limits.wrong_code_spends,
+            capacity: limits.capacity,
+        };
+        Self { throttle: Throttle::new(&limits), ledger: Ledger::new(rules, log), id, limits, hashes }
+    }
+
+    pub(super) fn pressure(&self, now: UnixTime) -> Pressure {
+        self.ledger.housekeeping(seconds(now));
+        Pressure { entries: self.ledger.entries(), capacity: self.limits.capacity }
+    }
+
+    pub(super) fn admit(&self, request: &Request<'_>) -> Result<Admitted, RequestRefused> {
+        let now = seconds(request.now);
+        let who = request.device.map_or(Who::Strangers, Who::Device);
+        let failures = self.ledger.comparisons(self.hashes.comparisons(request.usage, request.recipient, who), now);
+        if request.usage == Use::External && failures >= self.limits.external_comparisons {
+            // Its codes can't grow, so it waits until the failures are forgotten: two days count, this one and the one before.
+            let retry_after = core::num::NonZeroU32::new(DAY - now % DAY).unwrap_or(core::num::NonZeroU32::MIN);
+            return Err(RequestRefused::Throttled { retry_after, puzzle: None });
+        }
+        let capacity = self.limits.capacity;
+        if self.ledger.entries() > capacity / 4 {
+            self.ledger.housekeeping(now);
+        }
+        let entries = self.ledger.entries();
+        if entries >= capacity {
+            return Err(RequestRefused::Unavailable(FULL));
+        }
+        self.throttle.admit(request, &self.limits, &self.hashes, entries > capacity / 2)?;
+        let strength = match failures {
+            LONG_FROM.. => Strength::Long,
+            _ if failures >= MEDIUM_FROM.min(self.limits.comparisons) => Strength::Medium,
+            _ => Strength::Short,
+        };
+        Ok(Admitted { guard: self.id.clone(), strength })
+    }
+
+    pub(super) fn withdraw(&self, request: &Request<'_>) {
+        self.throttle.withdraw(request, &self.limits, &self.hashes);
+    }
+
+    pub(super) fn peek(&self, attempt: &Attempt<'_>) -> Result<(), AttemptRefused> {
+        Ok(self.ledger.peek(&self.case(attempt)?)?)
+    }
+
+    pub(super) fn count(&self, attempt: &Attempt<'_>, verdict: Verdict) -> Result<Counted, AttemptRefused> {
+        // A claim that nobody judged is none: no comparison goes uncounted.
+        let bucket = if attempt.bucket == Bucket::Claimed { Bucket::Strangers } else { attempt.bucket };
+        Ok(match self.ledger.count(&self.case(&Attempt { bucket, ..*attempt })?, verdict.open())? {
+            Outcome::Accepted => Counted::Accepted,
+            Outcome::Rejected { attempts_left } => Counted::Rejected { attempts_left },
+        })
+    }
+
+    pub(super) fn give_back(&self, attempt: &Attempt<'_>) {
+        // What can't be given back stays taken: toward caution.
+        let _ = self.case(attempt).map(|case| self.ledger.give_back(&case));
+    }
+
+    pub(super) fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused> {
+        let case = self.case(attempt)?;
+        Ok(match amendment {
+            Amendment::Right => self.ledger.accept(&case)?,
+            Amendment::Unanswered => self.ledger.forget(&case)?,
+        })
+    }
+
+    /// The attempt in numbers, if its challenge is this guard's.
+    fn case(&self, attempt: &Attempt<'_>) -> Result<Case, AttemptRefused> {
+        let challenge = attempt.challenge.challenge();
+        if challenge.guard != self.id {
+            return Err(AttemptRefused::Misdirected);
+        }
+        let now = seconds(attempt.now);
+        let who = match attempt.bucket {
+            Bucket::Strangers => Some(Who::Strangers),
+            Bucket::Device(device) => Some(Who::Device(device)),
+            Bucket::Claimed => None,
+        };
+        let who = who.filter(|_| attempt.by != By::Link);
+        let recipient = attempt.challenge.recipient();
+        let tally = who.map(|who| self.tally(recipient, who, attempt.by, challenge.format.strength()));
+        Ok(Case {
+            fingerprint: self.hashes.challenge(challenge.id),
+            expires_at: seconds(challenge.expires_at),
+            now,
+            what: match attempt.by {
+                By::Link => What::Link,
+                By::Code => What::Code,
+                By::External => What::External,
+            },
+            tally,
+            is_trusted: attempt.bucket != Bucket::Strangers
+                || self.is_crowded() && self.throttle.trusts(attempt.challenge, &self.hashes, now),
+        })
+    }
+
+    /// Where a comparison is counted, and how many a code of this strength stands there.
+    fn tally(&self, recipient: &Recipient, who: Who, by: By, strength: Strength) -> Tally {
+        let (usage, ceiling) = match (by, strength) {
+            (By::External, _) => (Use::External, self.limits.external_comparisons),
+            (_, Strength::Short) => (Use::Code, self.limits.comparisons),
+            (_, Strength::Medium) => (Use::Code, LONG_FROM),
+            (_, Strength::Long) => (Use::Code, u32::MAX),
+        };
+        let key = self.hashes.comparisons(usage, recipient, who);
+        // Never that of the strangers for a device.
+        let mark = if matches!(who, Who::Device(_)) { key.to_be_bytes()[0] | 1 } else { 0 };
+        Tally { key, mark, ceiling }
+    }
+
+    /// Whether strangers are near the part of the table that is kept from them.
+    fn is_crowded(&self) -> bool {
+        self.ledger.entries() > self.limits.capacity / 2
+    }
+}
+
+impl From<Refusal> for AttemptRefused {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Expired => Self::Expired,
+            Refusal::Spent => Self::Spent,
+            Refusal::Exhausted => Self::Exhausted,
+            Refusal::Full => Self::Unavailable(FULL),
+        }
+    }
+}
+
+impl fmt::Debug for MemoryGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MemoryGuard").field(&self.counters.id).finish()
     }
 }

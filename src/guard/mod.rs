@@ -3,12 +3,30 @@
 //! An envelope can be redeemed only where its spend record lives. Every decision is one atomic step: the attempt is
 //! counted and the sealed [`Verdict`] opened together, so nobody learns the result of a comparison that wasn't counted.
 
+#[cfg(feature = "std")]
+pub mod any;
+#[cfg(feature = "std")]
+mod hashing;
+#[cfg(feature = "std")]
+mod ledger;
 pub mod limits;
 #[cfg(feature = "std")]
 pub mod memory;
+#[cfg(feature = "std")]
+mod recent;
+#[cfg(feature = "std")]
+mod sketch;
+#[cfg(feature = "std")]
+mod spent;
+#[cfg(feature = "std")]
+mod sync;
+#[cfg(feature = "std")]
+mod throttle;
 
 use core::{fmt, net::IpAddr, num::NonZeroU32};
 
+#[cfg(feature = "std")]
+pub use any::AnyGuard;
 pub use limits::Limits;
 #[cfg(feature = "std")]
 pub use memory::MemoryGuard;
@@ -45,6 +63,33 @@ pub trait Guard {
     /// # Errors
     /// [`AttemptRefused::Spent`] for [`Amendment::Right`], if other attempts took all uses meanwhile.
     async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused>;
+}
+
+/// A guard that several threads, or several engines, share.
+impl<G: Guard> Guard for alloc::sync::Arc<G> {
+    async fn admit(&self, request: &Request<'_>) -> Result<Admitted, RequestRefused> {
+        (**self).admit(request).await
+    }
+
+    async fn withdraw(&self, request: &Request<'_>) {
+        (**self).withdraw(request).await;
+    }
+
+    async fn peek(&self, attempt: &Attempt<'_>) -> Result<(), AttemptRefused> {
+        (**self).peek(attempt).await
+    }
+
+    async fn count(&self, attempt: &Attempt<'_>, verdict: Verdict) -> Result<Counted, AttemptRefused> {
+        (**self).count(attempt, verdict).await
+    }
+
+    async fn give_back(&self, attempt: &Attempt<'_>) {
+        (**self).give_back(attempt).await;
+    }
+
+    async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused> {
+        (**self).amend(attempt, amendment).await
+    }
 }
 
 /// A request for a message, as the guard sees it.

@@ -1,0 +1,60 @@
+//! The guard that the configuration chose.
+
+use super::{
+    Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, MemoryGuard, Pressure, Request, RequestRefused, Verdict,
+};
+use crate::time::UnixTime;
+
+/// One of the guards.
+#[derive(Debug)]
+pub enum AnyGuard {
+    /// In this process's memory: `memory` and `shared-nothing`.
+    Memory(MemoryGuard),
+}
+
+impl AnyGuard {
+    /// How full it is; `None` where nothing can fill it.
+    pub fn pressure(&self, now: UnixTime) -> Option<Pressure> {
+        match self {
+            Self::Memory(guard) => Some(guard.pressure(now)),
+        }
+    }
+}
+
+impl Guard for AnyGuard {
+    async fn admit(&self, request: &Request<'_>) -> Result<Admitted, RequestRefused> {
+        match self {
+            Self::Memory(guard) => guard.admit(request).await,
+        }
+    }
+
+    async fn withdraw(&self, request: &Request<'_>) {
+        match self {
+            Self::Memory(guard) => guard.withdraw(request).await,
+        }
+    }
+
+    async fn peek(&self, attempt: &Attempt<'_>) -> Result<(), AttemptRefused> {
+        match self {
+            Self::Memory(guard) => guard.peek(attempt).await,
+        }
+    }
+
+    async fn count(&self, attempt: &Attempt<'_>, verdict: Verdict) -> Result<Counted, AttemptRefused> {
+        match self {
+            Self::Memory(guard) => guard.count(attempt, verdict).await,
+        }
+    }
+
+    async fn give_back(&self, attempt: &Attempt<'_>) {
+        match self {
+            Self::Memory(guard) => guard.give_back(attempt).await,
+        }
+    }
+
+    async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused> {
+        match self {
+            Self::Memory(guard) => guard.amend(attempt, amendment).await,
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! Attempts, uses and comparisons: every decision about an attempt is one step under the locks of its challenge's shard
+//! and of its recipient's, taken in this order and held for a few dozen instructions.
+//!
+//! Numbers in, numbers out: hashing, time and the protocol's types are the caller's, so that the same code can be driven
+//! through every interleaving of threads. Whoever keeps the ledger elsewhere too hears of each change as a [`Log`],
+//! before it takes effect.
+
+use super::{
+    sketch::{CELL_BITS, Sketch},
+    spent::{FINGERPRINT_BITS, Place, Record, Slot, Spent},
+    sync::{AtomicU32, Mutex, MutexGuard, Ordering, PoisonError},
+};
+
+/// Slots that each count looks at for entries to remove.
+const SWEEP: usize = 16;
+/// The same for a request.
+const HOUSEKEEPING: usize = 64;
+/// The same where there is no room.
+const HARD_SWEEP: usize = 256;
+/// The most bytes that an entry may cost at capacity.
+const BYTES_PER_ENTRY: usize = 24;
+/// What a shard costs beside its slots.
+const SHARD_BYTES: usize = size_of::<Mutex<Spent>>();
+const MOST_SHARDS: usize = 256;
+const LEAST_ENTRIES_PER_SHARD: usize = 1024;
+const SKETCHES: usize = 64;
+
+/// The limits that a ledger keeps.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub(super) max_attempts: u8,
+    pub(super) max_uses: u16,
+    /// Whether a wrong code uses up a use, for codes.
+    pub(super) wrong_code_spends: bool,
+    /// The most entries.
+    pub(super) capacity: u32,
+}
+
+/// An attempt, as the ledger sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Case {
+    /// The challenge's keyed fingerprint, [`FINGERPRINT_BITS`] wide.
+    pub(super) fingerprint: u64,
+    pub(super) expires_at: u32,
+    pub(super) now: u32,
+    /// What it presents.
+    pub(super) what: What,
+    /// Where its comparison is counted; `None` for links, and where the bucket isn't known yet.
+    pub(super) tally: Option<Tally>,
+    /// Whether it may use the part of the table that is kept from strangers.
+    pub(super) is_trusted: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Link,
+    Code,
+    External,
+}
+
+/// A bucket of comparisons, and how many it stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tally {
+    /// The keyed hash of the bucket.
+    pub(super) key: u64,
+    /// A few more bits of it, so that a challenge knows whose comparisons it holds.
+    pub(super) mark: u8,
+    /// From how many on a code as strong as this one is refused.
+    pub(super) ceiling: u32,
+}
+
+/// What is left after a wrong attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Accepted,
+    Rejected { attempts_left: u32 },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    Expired,
+    Spent,
+    Exhausted,
+    /// No room, or the log takes no more.
+    Full,
+}
+
+/// Hears of each change before it takes effect.
+pub(super) trait Log {
+    /// # Errors
+    /// If the change can't be kept; then it doesn't happen.
+    fn append(&self, change: &Change) -> Result<(), Unwritten>;
+}
+
+/// What a decision changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    /// The challenge's record from now on.
+    pub(super) slot: Slot,
+    /// The bucket whose comparisons change, by how many, and on which day.
+    pub(super) comparisons: Option<(u64, i8, u32)>,
+}
+
+/// A log that takes no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unwritten;
+
+/// For a guard that lives in memory alone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NoLog;
+
+impl Log for NoLog {
+    fn append(&self, _: &Change) -> Result<(), Unwritten> {
+        Ok(())
+    }
+}
+
+/// The spend table and the sketch, in shards.
+#[derive(Debug)]
+pub(super) struct Ledger<L> {
+    rules: Rules,
+    spent: Box<[Mutex<Spent>]>,
+    sketches: Box<[Mutex<Sketch>]>,
+    /// Entries of all shards.
+    entries: AtomicU32,
+    /// The shard that the next housekeeping looks at.
+    hand: AtomicU32,
+    log: L,
+}
+
+impl<L: Log> Ledger<L> {
+    /// An empty ledger.
+    pub(super) fn new(rules: Rules, log: L) -> Self {
+        let capacity = rules.capacity as usize;
+        let shards = (capacity / LEAST_ENTRIES_PER_SHARD).clamp(1, MOST_SHARDS);
+        let shards = 1 << shards.ilog2();
+        let slots = (capacity * BYTES_PER_ENTRY / shards).saturating_sub(SHARD_BYTES) / size_of::<Slot>();
+        Self {
+            rules,
+            spent: (0..shards).map(|_| Mutex::new(Spent::new(slots))).collect(),
+            sketches: (0..SKETCHES).map(|_| Mutex::new(Sketch::default())).collect(),
+            entries: AtomicU32::new(0),
+            hand: AtomicU32::new(0),
+            log,
+        }
+    }
+
+    /// Whether an attempt would be refused already. Counts nothing.
+    pub(super) fn peek(&self, case: &Case) -> Result<(), Refusal> {
+        let mut spent = self.spent(case.fingerprint);
+        let (place, record) = Self::find(&spent, case)?;
+        self.judge(&record, case.what)?;
+        let place = self.make_room(&mut spent, case, place)?;
+        self.leave(place);
+        drop(spent);
+        let is_over = case.tally.is_some_and(|tally| self.comparisons(tally.key, case.now) >= tally.ceiling);
+        if is_over { Err(Refusal::Exhausted) } else { Ok(()) }
+    }
+
+    /// Counts an attempt, then says whether it was right.
+    pub(super) fn count(&self, case: &Case, right: bool) -> Result<Outcome, Refusal> {
+        let mut spent = self.spent(case.fingerprint);
+        self.swept(spent.sweep(case.now, SWEEP));
+        let (place, mut record) = Self::find(&spent, case)?;
+        self.judge(&record, case.what)?;
+        if case.what == What::Link && !right {
+            return Ok(Outcome::Rejected { attempts_left: 0 });
+        }
+        let tally = case.tally.filter(|_| case.what != What::Link);
+        let mut sketch = tally.map(|tally| self.sketch(tally.key));
+        let mut day = 0;
+        if let (Some(tally), Some(sketch)) = (tally, &mut sketch) {
+            day = sketch.day_at(case.now);
+            if sketch.count(tally.key) >= tally.ceiling {
+                return Err(Refusal::Exhausted);
+            }
+        }
+
+        if right {
+            record.uses += 1;
+        } else {
+            record.attempts += 1;
+        }
+        // A right code takes its own comparison off again, with those of the wrong ones before it.
+        let comparisons = tally.and_then(|tally| record.compare(&tally, day, right));
+        let place = self.make_room(&mut spent, case, place)?;
+        let (Place::Known(at) | Place::Free(at)) = place else { return Err(Refusal::Full) };
+        let change = Change { slot: record.to_slot(case.fingerprint), comparisons };
+        if self.log.append(&change).is_err() {
+            self.leave(place);
+            return Err(Refusal::Full);
+        }
+        spent.write(at, change.slot);
+        if let Some(sketch) = &mut sketch {
+            sketch.apply(change.comparisons);
+        }
+        Ok(if right { Outcome::Accepted } else { Outcome::Rejected { attempts_left: self.attempts_left(&record, case.what) } })
+    }
+
+    /// Gives back a use.
+    pub(super) fn give_back(&self, case: &Case) -> Result<(), Refusal> {
+        self.change(case, |record, _| {
+            record.uses = record.uses.saturating_sub(1);
+            Ok(())
+        })
+    }
+
+    /// Turns an attempt that was counted as wrong into a right one.
+    pub(super) fn accept(&self, case: &Case) -> Result<(), Refusal> {
+        let max_uses = self.rules.max_uses;
+        self.change(case, |record, taken_off| {
+            if record.uses >= max_uses {
+                return Err(Refusal::Spent);
+            }
+            record.uses += 1;
+            record.attempts = record.attempts.saturating_sub(1);
+            *taken_off = record.comparisons;
+            Ok(())
+        })
+    }
+
+    /// Gives back an attempt, with its comparison.
+    pub(super) fn forget(&self, case: &Case) -> Result<(), Refusal> {
+        self.change(case, |record, taken_off| {
+            record.attempts = record.attempts.saturating_sub(1);
+            *taken_off = record.comparisons.min(1);
+            Ok(())
+        })
+    }
+
+    /// Comparisons in a bucket within the last 24 hours, or a little more.
+    pub(super) fn comparisons(&self, key: u64, now: u32) -> u32 {
+        let mut sketch = self.sketch(key);
+        sketch.day_at(now);
+        sketch.count(key)
+    }
+
+    /// Challenges remembered, expired ones included until the sweep meets them.
+    pub(super) fn entries(&self) -> u32 {
+        self.entries.load(Ordering::Relaxed)
+    }
+
+    /// Sweeps a little of the next shard, so that a table that nobody counts in empties too.
+    pub(super) fn housekeeping(&self, now: u32) {
+        let shard = self.hand.fetch_add(1, Ordering::Relaxed) as usize % self.spent.len();
+        self.swept(lock(&self.spent[shard]).sweep(now, HOUSEKEEPING));
+    }
+
+    /// Bytes of the spend table, with all its slots.
+    #[cfg(test)]
+    pub(super) fn table_bytes(&self) -> usize {
+        let slots: usize = self.spent.iter().map(|shard| lock(shard).size() * size_of::<Slot>() + SHARD_BYTES).sum();
+        slots + size_of_val(&self.entries)
+    }
+
+    /// The record of a case's challenge, if it isn't too late for it.
+    fn find(spent: &Spent, case: &Case) -> Result<(Place, Record), Refusal> {
+        if case.expires_at <= case.now || case.expires_at <= spent.forgotten() {
+            return Err(Refusal::Expired);
+        }
+        let place = spent.locate(case.fingerprint);
+        let record = if let Place::Known(at) = place { spent.read(at) } else { Record::new(case.expires_at) };
+        Ok((place, record))
+    }
+
+    fn judge(&self, record: &Record, what: What) -> Result<(), Refusal> {
+        match self.left(record, what) {
+            (0, _) => Err(Refusal::Spent),
+            (_, 0) if what != What::Link => Err(Refusal::Exhausted),
+            _ => Ok(()),
+        }
+    }
+
+    fn attempts_left(&self, record: &Record, what: What) -> u32 {
+        match self.left(record, what) {
+            (uses, attempts) if self.rules.wrong_code_spends && what == What::Code => uses.min(attempts),
+            (_, attempts) => attempts,
+        }
+    }
+
+    /// Uses and attempts left. Wrong codes take uses from codes alone, so that they never end the link.
+    fn left(&self, record: &Record, what: What) -> (u32, u32) {
+        let spends = self.rules.wrong_code_spends && what == What::Code;
+        let wrong = if spends { u32::from(record.attempts) } else { 0 };
+        let uses = u32::from(self.rules.max_uses).saturating_sub(u32::from(record.uses) + wrong);
+        (uses, u32::from(self.rules.max_attempts.saturating_sub(record.attempts)))
+    }
+
+    /// The challenge's place, or a free one that is counted as taken.
+    fn make_room(&self, spent: &mut Spent, case: &Case, mut place: Place) -> Result<Place, Refusal> {
+        if let Place::Known(_) = place {
+            return Ok(place);
+        }
+        let room = self.room(case);
+        if self.entries() >= room || place == Place::Full {
+            self.swept(spent.sweep(case.now, HARD_SWEEP));
+            place = spent.locate(case.fingerprint);
+        }
+        if place == Place::Full {
+            return Err(Refusal::Full);
+        }
+        let take = |entries| if entries < room { Some(entries + 1) } else { None };
+        self.entries.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).map_err(|_| Refusal::Full)?;
+        Ok(place)
+    }
+
+    /// Gives back what [`Ledger::make_room`] took.
+    fn leave(&self, place: Place) {
+        if let Place::Free(_) = place {
+            self.entries.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many entries there may be before this case makes one: the last quarter is kept from strangers.
+    fn room(&self, case: &Case) -> u32 {
+        let capacity = self.rules.capacity;
+        if case.is_trusted { capacity } else { capacity - capacity / 4 }
+    }
+
+    /// Changes the record of a known challenge, and takes off as many of its comparisons as `change` says.
+    fn change(&self, case: &Case, change: impl FnOnce(&mut Record, &mut u8) -> Result<(), Refusal>) -> Result<(), Refusal> {
+        let mut spent = self.spent(case.fingerprint);
+        let Place::Known(at) = spent.locate(case.fingerprint) else { return Err(Refusal::Expired) };
+        let mut record = spent.read(at);
+        let mut number = 0;
+        change(&mut record, &mut number)?;
+        let mut sketch = case.tally.map(|tally| self.sketch(tally.key));
+        let comparisons = case.tally.zip(sketch.as_mut()).and_then(|(tally, sketch)| {
+            let day = sketch.day_at(case.now);
+            record.take_off(&tally, day, number)
+        });
+        let change = Change { slot: record.to_slot(case.fingerprint), comparisons };
+        self.log.append(&change).map_err(|Unwritten| Refusal::Full)?;
+        spent.write(at, change.slot);
+        if let Some(sketch) = &mut sketch {
+            sketch.apply(comparisons);
+        }
+        Ok(())
+    }
+
+    fn swept(&self, removed: u32) {
+        if removed > 0 {
+            self.entries.fetch_sub(removed, Ordering::Relaxed);
+        }
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "cut to the number of shards")]
+    fn spent(&self, fingerprint: u64) -> MutexGuard<'_, Spent> {
+        let upper = (fingerprint >> (FINGERPRINT_BITS - MOST_SHARDS.ilog2())) as usize;
+        lock(&self.spent[upper & (self.spent.len() - 1)])
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "cut to the number of sketches")]
+    fn sketch(&self, key: u64) -> MutexGuard<'_, Sketch> {
+        lock(&self.sketches[(key >> CELL_BITS) as usize & (SKETCHES - 1)])
+    }
+}
+
+/// A thread that panicked left no half of a change behind: all that can fail comes before the first write.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Record {
+    /// Notes one comparison in a bucket; a right one ends with all that this challenge has there taken off.
+    fn compare(&mut self, tally: &Tally, day: u32, right: bool) -> Option<(u64, i8, u32)> {
+        if right {
+            return self.take_off(tally, day, self.comparisons);
+        }
+        if !self.holds(tally, day) || self.day != modulo_4(day) {
+            // Those of another bucket, or of another day, stay where they were counted.
+            (self.comparisons, self.day, self.bucket) = (0, modulo_4(day), tally.mark);
+        }
+        self.comparisons = (self.comparisons + 1).min(127);
+        Some((tally.key, 1, day))
+    }
+
+    /// Takes comparisons off, if they were counted in this bucket, today or yesterday.
+    fn take_off(&mut self, tally: &Tally, today: u32, number: u8) -> Option<(u64, i8, u32)> {
+        if number == 0 || !self.holds(tally, today) {
+            return None;
+        }
+        let day = if self.day == modulo_4(today) { today } else { today.wrapping_sub(1) };
+        self.comparisons -= number;
+        Some((tally.key, -number.cast_signed(), day))
+    }
+
+    fn holds(&self, tally: &Tally, today: u32) -> bool {
+        let is_recent = [today, today.wrapping_sub(1)].map(modulo_4).contains(&self.day);
+        self.comparisons > 0 && self.bucket == tally.mark && is_recent
+    }
+}
+
+impl Sketch {
+    /// Adds or takes off what a [`Change`] says.
+    fn apply(&mut self, comparisons: Option<(u64, i8, u32)>) {
+        match comparisons {
+            Some((key, number, day)) if number < 0 => self.take_off(key, number.unsigned_abs(), day),
+            Some((key, number, _)) => (0..number).for_each(|_| self.add(key)),
+            None => {}
+        }
+    }
+}
+
+const fn modulo_4(day: u32) -> u8 {
+    (day & 3) as u8
+}

@@ -1,0 +1,6 @@
+//! What the ledger locks and counts with; a test that tries every interleaving puts its own in their place.
+
+pub(super) use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU32, Ordering},
+};
