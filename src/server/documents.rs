@@ -12,6 +12,9 @@ use serde_json::json;
 use super::problem::Answer;
 use crate::{config::Config, keyring::KeyDocuments, token::Sessions};
 
+/// With placeholders for what is configured.
+const OPENAPI: &str = include_str!("openapi.json");
+
 /// Documents by path.
 #[derive(Debug, Default)]
 pub(crate) struct Documents(Vec<(Box<str>, Bytes)>);
@@ -39,6 +42,7 @@ impl Documents {
         let metadata = Bytes::from(metadata(config));
         self.add("/.well-known/openid-configuration", metadata.clone());
         self.add("/.well-known/oauth-authorization-server", metadata);
+        self.add("/openapi.json", Bytes::from(openapi(config)));
     }
 
     /// The place of the document at `path`.
@@ -70,4 +74,15 @@ fn metadata(config: &Config) -> Vec<u8> {
         "id_token_signing_alg_values_supported": algorithms,
     });
     metadata.to_string().into_bytes()
+}
+
+/// The description of this interface (OpenAPI 3.1), with the configured path and names of fields.
+fn openapi(config: &Config) -> String {
+    let quoted = |text: &str| serde_json::to_string(text).expect("a string is always JSON").trim_matches('"').to_owned();
+    OPENAPI
+        .replace("%VERSION%", env!("CARGO_PKG_VERSION"))
+        .replace("%URL%", &quoted(config.server.public_url.as_str()))
+        .replace("%BASE%", &quoted(&config.server.base_path))
+        .replace("%EMAIL%", &quoted(&config.passwordless.email_field))
+        .replace("%MOBILE%", &quoted(&config.passwordless.mobile_field))
 }

@@ -1,0 +1,318 @@
+//! Starts the real binary on a port of the system's choice, talks HTTP/1.1 to it, and reads the messages that it writes.
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test uses a part of it")]
+
+use std::{
+    fs,
+    io::{self, BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long anything may take before a test gives up.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running server with a folder of its own.
+pub struct Server {
+    child: Child,
+    /// `host:port` of the public listener; the path of its socket, where it is one.
+    pub address: String,
+    /// `host:port` of the admin listener.
+    pub admin: String,
+    log: Arc<Mutex<String>>,
+    folder: TempDir,
+}
+
+/// An answer as it came.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+/// One connection, which stays open.
+pub struct Connection {
+    stream: BufReader<Box<dyn Stream>>,
+}
+
+pub trait Stream: Read + Write + Send {}
+impl<T: Read + Write + Send> Stream for T {}
+
+impl Server {
+    /// Starts with these settings (`"section.key"`), on top of: e-mail and SMS into files, system-chosen ports, a fixed secret.
+    pub fn start(settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for the server");
+        Self::start_in(folder, settings)
+    }
+
+    /// The same in a folder that exists already.
+    pub fn start_in(folder: TempDir, settings: &[(&str, &str)]) -> Self {
+        let mut command = command(folder.path(), settings);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("stderr is piped"));
+        let log = Arc::new(Mutex::new(String::new()));
+        let (mut address, mut admin) = (None, None);
+        while address.is_none() || admin.is_none() {
+            let mut line = String::new();
+            if lines.read_line(&mut line).expect("stderr is text") == 0 {
+                panic!("the server ended: {:?}\n{}", child.wait(), log.lock().unwrap());
+            }
+            let after = |start: &str| line.trim_end().split_once(start).map(|(_, rest)| rest.to_owned());
+            address = address.or_else(|| after("listening on http://")).or_else(|| after("listening on unix:"));
+            admin = admin.or_else(|| after("metrics on http://"));
+            log.lock().unwrap().push_str(&line);
+        }
+        let sink = Arc::clone(&log);
+        thread::spawn(move || {
+            for line in lines.lines().map_while(Result::ok) {
+                let mut log = sink.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        Self { child, address: address.unwrap(), admin: admin.unwrap(), log, folder }
+    }
+
+    /// Its folder: mail in `mail/`, SMS in `sms/`.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// All that it has logged.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    pub fn connect(&self) -> Connection {
+        Connection::to(&self.address)
+    }
+
+    /// POSTs JSON to a path below `/passwordless/`.
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
+        self.post_with(path, &[], body)
+    }
+
+    /// The same with more headers.
+    pub fn post_with(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+        let mut all = vec![("content-type", "application/json")];
+        all.extend_from_slice(headers);
+        self.connect().request("POST", &format!("/passwordless/{path}"), &all, body.to_string().as_bytes())
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.connect().request("GET", path, &[], b"")
+    }
+
+    pub fn get_admin(&self, path: &str) -> Answer {
+        Connection::to(&self.admin).request("GET", path, &[], b"")
+    }
+
+    /// Asks for a code; returns the envelope and the code.
+    pub fn challenge(&self, email: &str) -> (String, String) {
+        let before = self.mails_to(email).len();
+        let answer = self.post("request/email/", &serde_json::json!({"email": email}));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let mail = self.wait_for_mail(email, before);
+        (answer.json()["challenge"].as_str().expect("an envelope").to_owned(), code_in(&mail))
+    }
+
+    /// The mails to this address, oldest first.
+    pub fn mails_to(&self, email: &str) -> Vec<String> {
+        let wanted = format!("\nto: {}", email.to_lowercase());
+        let mails = messages(&self.folder().join("mail"), "eml");
+        mails.into_iter().filter(|mail| mail.replace('\r', "").to_lowercase().contains(&wanted)).collect()
+    }
+
+    /// The next mail to this address after the first `seen`.
+    pub fn wait_for_mail(&self, email: &str, seen: usize) -> String {
+        wait_for(|| self.mails_to(email).into_iter().nth(seen))
+    }
+
+    /// The SMS so far, oldest first, each `{"to","body"}`.
+    pub fn texts(&self) -> Vec<Value> {
+        messages(&self.folder().join("sms"), "json").iter().map(|text| serde_json::from_str(text).expect("JSON")).collect()
+    }
+
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
+        assert!(status.expect("kill exists").success());
+    }
+
+    /// Waits for its end and returns its folder too.
+    pub fn wait(mut self) -> (ExitStatus, String) {
+        let status = wait_for(|| self.child.try_wait().expect("it is ours"));
+        (status, self.log())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The binary with these settings, not started yet.
+pub fn command(folder: &Path, settings: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    command.current_dir(folder).env_clear().env("RUST_LOG", "trace").env("RUST_BACKTRACE", "0");
+    let base = [
+        ("server.listen", "127.0.0.1:0"),
+        ("server.admin_listen", "127.0.0.1:0"),
+        ("keyring.secrets", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"),
+        ("email.transport", "file"),
+        ("sms.transport", "file"),
+    ];
+    for (key, value) in base.iter().chain(settings) {
+        let (section, key) = key.split_once('.').expect("section.key");
+        command.env(format!("COUNTERSIGN_{}__{}", section.to_uppercase(), key.to_uppercase()), value);
+    }
+    command
+}
+
+impl Connection {
+    pub fn to(address: &str) -> Self {
+        let stream: Box<dyn Stream> = if address.starts_with('/') {
+            let stream = UnixStream::connect(address).expect("the socket accepts");
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            Box::new(stream)
+        } else {
+            let stream = TcpStream::connect(address).expect("the port accepts");
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            stream.set_nodelay(true).unwrap();
+            Box::new(stream)
+        };
+        Self { stream: BufReader::new(stream) }
+    }
+
+    /// Sends a request with its length and reads the answer.
+    pub fn request(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        self.send(&head(method, path, headers, body.len()));
+        self.send(body);
+        self.receive(method)
+    }
+
+    /// Sends bytes as they are. The server may have closed already; then reading tells.
+    pub fn send(&mut self, bytes: &[u8]) {
+        let _ = self.stream.get_mut().write_all(bytes);
+    }
+
+    /// Sends bytes and says whether that worked.
+    pub fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.get_mut().write_all(bytes)
+    }
+
+    /// Reads one answer.
+    pub fn receive(&mut self, method: &str) -> Answer {
+        self.try_receive(method).expect("an answer")
+    }
+
+    pub fn try_receive(&mut self, method: &str) -> io::Result<Answer> {
+        let mut line = String::new();
+        let ended = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        if self.stream.read_line(&mut line)? == 0 {
+            return Err(ended());
+        }
+        let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(ended)?;
+        let mut headers = Vec::new();
+        loop {
+            let mut line = String::new();
+            self.stream.read_line(&mut line)?;
+            let Some((name, value)) = line.trim_end().split_once(':') else { break };
+            headers.push((name.to_lowercase(), value.trim().to_owned()));
+        }
+        let mut answer = Answer { status, headers, body: Vec::new() };
+        let length = answer.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        if method != "HEAD" {
+            answer.body.resize(length, 0);
+            self.stream.read_exact(&mut answer.body)?;
+        }
+        Ok(answer)
+    }
+
+    /// Whether the server closes without another word.
+    pub fn is_closed(&mut self) -> bool {
+        matches!(self.stream.read(&mut [0; 1]), Ok(0) | Err(_))
+    }
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| &**value)
+    }
+
+    /// Every cookie that is set, as it stands in its header.
+    pub fn cookies(&self) -> Vec<&str> {
+        self.headers.iter().filter(|(name, _)| name == "set-cookie").map(|(_, value)| &**value).collect()
+    }
+
+    /// The value of one cookie that is set.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let pairs = self.cookies().into_iter().filter_map(|cookie| cookie.split(';').next()?.split_once('='));
+        pairs.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    /// The stable code of a problem.
+    pub fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_else(|| panic!("no problem: {self:?}")).to_owned()
+    }
+}
+
+/// A request's head.
+pub fn head(method: &str, path: &str, headers: &[(&str, &str)], length: usize) -> Vec<u8> {
+    let mut head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    if length > 0 || method == "POST" {
+        head.push_str(&format!("content-length: {length}\r\n"));
+    }
+    head.push_str("\r\n");
+    head.into_bytes()
+}
+
+/// The code in a message: a line of its own, of digits or of base 20.
+pub fn code_in(message: &str) -> String {
+    let is_code = |line: &str| {
+        (4..=32).contains(&line.len()) && line.bytes().all(|byte| byte.is_ascii_digit() || b"BCDFGHJKLMNPQRSTVWXZ".contains(&byte))
+    };
+    let code = message.lines().map(str::trim).find(|line| is_code(line));
+    code.unwrap_or_else(|| panic!("no code in {message}")).to_owned()
+}
+
+/// Waits until there is something.
+pub fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < end, "nothing came");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn messages(folder: &Path, suffix: &str) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut paths: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|found| found == suffix)).collect();
+    paths.sort_by_key(|path| (fs::metadata(path).and_then(|data| data.modified()).ok(), path.clone()));
+    paths.iter().filter_map(|path| fs::read_to_string(path).ok()).collect()
+}

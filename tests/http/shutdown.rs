@@ -1,0 +1,76 @@
+//! The end: what is in flight is answered, the queue is delivered, new requests are refused.
+
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    thread,
+    time::Duration,
+};
+
+use serde_json::json;
+
+use crate::harness::{Server, head, wait_for};
+
+#[test]
+fn an_idle_server_ends_at_once_and_cleanly() {
+    for signal in ["TERM", "INT"] {
+        let server = Server::start(&[]);
+        let mut idle = server.connect();
+        assert_eq!(idle.request("GET", "/nothing", &[], b"").status, 404);
+        server.signal(signal);
+        let (status, log) = server.wait();
+        assert_eq!(status.code(), Some(0), "{log}");
+        assert!(idle.is_closed());
+    }
+}
+
+#[test]
+fn what_is_in_flight_is_answered_and_new_requests_are_refused() {
+    // A directory that takes its time keeps one request in flight.
+    let directory = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", directory.local_addr().unwrap());
+    let secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let settings = [("directory.kind", "http"), ("directory.url", &url), ("directory.secret", secret)];
+    let server = Server::start(&settings);
+    let (mut open, mut waiting) = (server.connect(), server.connect());
+    assert_eq!(open.request("GET", "/nothing", &[], b"").status, 404);
+    let body = json!({"email": "ann@example.com"}).to_string();
+    waiting.send(&[&head("POST", "/passwordless/request/email/", &[("content-type", "application/json")], body.len())[..], body.as_bytes()].concat());
+    let (mut lookup, _) = directory.accept().unwrap();
+    server.signal("TERM");
+    wait_for(|| (server.get_admin("/readyz").status == 503).then_some(()));
+    assert_eq!(server.get_admin("/healthz").status, 200);
+    let refused = open.request("POST", "/passwordless/request/email/", &[], b"{}");
+    assert_eq!((refused.status, refused.code().as_str()), (503, "unavailable"));
+    assert!(refused.header("retry-after").is_some());
+    assert!(std::net::TcpStream::connect(&server.address).is_err(), "nobody listens any more");
+
+    let mut seen = [0; 4096];
+    assert!(lookup.read(&mut seen).unwrap() > 0);
+    lookup.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 13\r\n\r\n{\"user\":null}").unwrap();
+    assert_eq!(waiting.receive("POST").status, 200);
+    assert_eq!(server.wait().0.code(), Some(0));
+}
+
+#[test]
+fn the_queue_is_delivered() {
+    let server = Server::start(&[("passwordless.token_request_throttle_seconds", "0")]);
+    let mut connection = server.connect();
+    for at in 0..50 {
+        let body = json!({"email": format!("{at}@example.com")}).to_string();
+        let answer = connection.request("POST", "/passwordless/request/email/", &[("content-type", "application/json")], body.as_bytes());
+        assert_eq!(answer.status, 200);
+    }
+    server.signal("TERM");
+    let mail = server.folder().join("mail");
+    let ended = thread::spawn(move || {
+        let mails = wait_for(|| {
+            let mails = std::fs::read_dir(&mail).map_or(0, |entries| entries.filter(|e| e.as_ref().is_ok_and(|e| e.path().extension().is_some_and(|x| x == "eml"))).count());
+            (mails == 50).then_some(mails)
+        });
+        thread::sleep(Duration::from_millis(1));
+        mails
+    });
+    assert_eq!(ended.join().unwrap(), 50);
+    assert_eq!(server.wait().0.code(), Some(0));
+}
