@@ -291,7 +291,8 @@ pub fn head(method: &str, path: &str, headers: &[(&str, &str)], length: usize) -
 /// The code in a message: a line of its own, of digits or of base 20.
 pub fn code_in(message: &str) -> String {
     let is_code = |line: &str| {
-        (4..=32).contains(&line.len()) && line.bytes().all(|byte| byte.is_ascii_digit() || b"BCDFGHJKLMNPQRSTVWXZ".contains(&byte))
+        (4..=32).contains(&line.len())
+            && line.bytes().all(|byte| byte.is_ascii_digit() || b"BCDFGHJKLMNPQRSTVWXZ".contains(&byte))
     };
     let code = message.lines().map(str::trim).find(|line| is_code(line));
     code.unwrap_or_else(|| panic!("no code in {message}")).to_owned()

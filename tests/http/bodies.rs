@@ -105,7 +105,8 @@ fn every_way_for_a_field_to_be_wrong() {
     ];
     for (path, field) in fields {
         for (value, message) in &ways {
-            let mut body = json!({"email": "a@example.com", "phone_number": "+12025550143", "token": "1", "challenge": "x", "refresh": "x"});
+            let mut body =
+                json!({"email": "a@example.com", "phone_number": "+12025550143", "token": "1", "challenge": "x", "refresh": "x"});
             if path == "exchange/" || path == "resend/" {
                 body.as_object_mut().unwrap().remove("phone_number");
             }
@@ -133,9 +134,22 @@ fn every_way_for_a_field_to_be_wrong() {
 fn addresses_and_numbers_that_are_none() {
     let server = Server::start(&[("passwordless.allowed_passwordless_methods", "EMAIL,MOBILE")]);
     let emails = [
-        "ann", "@example.com", "ann@", "a b@example.com", "ann@example.com,ben@example.com", "Ann <ann@example.com>",
-        "ann@example.com\r\nBcc: ben@example.com", "ann\n@example.com", "\"ann\"@example.com", "ann@[192.0.2.1]", ".ann@example.com",
-        "ann@host", "änn@example.com", "ann@ſtrange.example,", "ann@exa\u{2028}mple.com", "ann@@example.com",
+        "ann",
+        "@example.com",
+        "ann@",
+        "a b@example.com",
+        "ann@example.com,ben@example.com",
+        "Ann <ann@example.com>",
+        "ann@example.com\r\nBcc: ben@example.com",
+        "ann\n@example.com",
+        "\"ann\"@example.com",
+        "ann@[192.0.2.1]",
+        ".ann@example.com",
+        "ann@host",
+        "änn@example.com",
+        "ann@ſtrange.example,",
+        "ann@exa\u{2028}mple.com",
+        "ann@@example.com",
     ];
     for email in emails {
         let answer = server.post("request/email/", &json!({"email": email}));
@@ -143,11 +157,20 @@ fn addresses_and_numbers_that_are_none() {
     }
     let long = format!("{}@example.com", "a".repeat(250));
     assert_eq!(server.post("request/email/", &json!({"email": long})).status, 400);
-    for number in ["12025550143", "0012025550143", "+1", "+1202555014a", "2025550143", "+999123456789", &format!("+1{}", "2".repeat(10_000))] {
+    for number in [
+        "12025550143",
+        "0012025550143",
+        "+1",
+        "+1202555014a",
+        "2025550143",
+        "+999123456789",
+        &format!("+1{}", "2".repeat(10_000)),
+    ] {
         let answer = server.post("request/mobile/", &json!({"phone_number": number}));
         assert_eq!((answer.status, &answer.json()["phone_number"]), (400, &json!(["Enter a valid phone number."])), "{number:?}");
     }
-    let look_alikes = ["ann@example.com", "ANN@EXAMPLE.COM"].map(|email| server.post("request/email/", &json!({"email": email})).status);
+    let look_alikes =
+        ["ann@example.com", "ANN@EXAMPLE.COM"].map(|email| server.post("request/email/", &json!({"email": email})).status);
     assert_eq!(look_alikes, [200, 429], "one address in two spellings");
 }
 

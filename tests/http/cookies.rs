@@ -53,12 +53,16 @@ fn body_wins_over_header_and_header_over_cookie() {
     assert_eq!(attempt(&[("countersign-challenge", &envelope)], None), Some(3));
     assert_eq!(attempt(&[("countersign-challenge", &envelope), ("cookie", "countersign_challenge=x")], None), Some(2));
     assert_eq!(attempt(&[("countersign-challenge", &envelope)], Some("nonsense")), None);
-    assert_eq!(attempt(&[("countersign-challenge", "nonsense"), ("cookie", "countersign_challenge=x")], Some(&envelope)), Some(1));
+    assert_eq!(
+        attempt(&[("countersign-challenge", "nonsense"), ("cookie", "countersign_challenge=x")], Some(&envelope)),
+        Some(1)
+    );
 }
 
 #[test]
 fn another_sites_request_neither_reads_nor_sets_cookies() {
-    let server = Server::start(&[("server.cors_origins", "https://app.example.com"), ("server.public_url", "http://localhost:8000")]);
+    let server =
+        Server::start(&[("server.cors_origins", "https://app.example.com"), ("server.public_url", "http://localhost:8000")]);
     let foreign: [&[(&str, &str)]; 4] = [
         &[("sec-fetch-site", "cross-site")],
         &[("origin", "https://evil.example")],
@@ -89,7 +93,13 @@ fn another_sites_request_neither_reads_nor_sets_cookies() {
 
 #[test]
 fn cookies_are_secure_unless_the_site_is_plain_loopback() {
-    for (url, secure) in [("http://localhost:8000", false), ("http://127.0.0.1", false), ("https://localhost", true), ("https://example.com", true), ("http://example.com", true)] {
+    for (url, secure) in [
+        ("http://localhost:8000", false),
+        ("http://127.0.0.1", false),
+        ("https://localhost", true),
+        ("https://example.com", true),
+        ("http://example.com", true),
+    ] {
         let server = Server::start(&[("server.public_url", url)]);
         let asked = ask(&server, "ann@example.com", &[]);
         assert!(asked.cookies().iter().all(|cookie| cookie.contains("; Secure") == secure), "{url}: {:?}", asked.cookies());
@@ -104,7 +114,8 @@ fn a_known_device_has_a_throttle_of_its_own() {
     let (envelope, code) = server.challenge("ann@example.com");
     let login = server.post("exchange/email/", &json!({"email": "ann@example.com", "token": code, "challenge": envelope}));
     let jar = format!("countersign_device={}", login.cookie("countersign_device").unwrap());
-    let again = |headers: &[(&str, &str)]| server.post_with("request/email/", headers, &json!({"email": "ann@example.com"})).status;
+    let again =
+        |headers: &[(&str, &str)]| server.post_with("request/email/", headers, &json!({"email": "ann@example.com"})).status;
     assert_eq!(again(&[]), 429, "a stranger just asked");
     assert_eq!(again(&[("cookie", &jar)]), 200);
     assert_eq!(again(&[("cookie", &jar)]), 429);
@@ -116,7 +127,8 @@ fn a_known_device_has_a_throttle_of_its_own() {
 fn admitted_sites_may_call_from_a_browser() {
     let server = Server::start(&[("server.cors_origins", "https://app.example.com")]);
     let preflight = |origin: &str| {
-        let headers = [("origin", origin), ("access-control-request-method", "POST"), ("access-control-request-headers", "content-type")];
+        let headers =
+            [("origin", origin), ("access-control-request-method", "POST"), ("access-control-request-headers", "content-type")];
         server.connect().request("OPTIONS", "/passwordless/request/email/", &headers, b"")
     };
     let admitted = preflight("https://app.example.com");
@@ -131,5 +143,8 @@ fn admitted_sites_may_call_from_a_browser() {
     assert_eq!(asked.header("access-control-allow-origin"), Some("https://app.example.com"));
     assert_eq!(asked.header("vary"), Some("origin"));
     assert!(asked.header("access-control-expose-headers").unwrap().contains("countersign-guard"));
-    assert_eq!(ask(&server, "ben@example.com", &[("origin", "https://evil.example")]).header("access-control-allow-origin"), None);
+    assert_eq!(
+        ask(&server, "ben@example.com", &[("origin", "https://evil.example")]).header("access-control-allow-origin"),
+        None
+    );
 }

@@ -16,7 +16,10 @@ fn keys_are_published_and_may_be_cached() {
     };
     let jwks = document("jwks.json");
     let keys = jwks["keys"].as_array().unwrap();
-    assert_eq!((keys.len(), &keys[0]["kty"], &keys[0]["alg"], &keys[0]["use"]), (1, &json!("OKP"), &json!("EdDSA"), &json!("sig")));
+    assert_eq!(
+        (keys.len(), &keys[0]["kty"], &keys[0]["alg"], &keys[0]["use"]),
+        (1, &json!("OKP"), &json!("EdDSA"), &json!("sig"))
+    );
     assert_eq!(document("jwks-eddsa.json"), jwks);
     assert_eq!(document("jwks-es256.json"), json!({"keys": []}));
     assert_eq!(document("jwks-rs256.json"), json!({"keys": []}));
@@ -57,7 +60,10 @@ fn the_interface_describes_itself() {
     for (path, operations) in paths {
         let method = if operations.get("post").is_some() { "POST" } else { "GET" };
         let status = server.connect().request(method, path, &[], b"").status;
-        assert!(!matches!(status, 405) && (status != 404 || path.contains("mobile") || path.contains("external")), "{path}: {status}");
+        assert!(
+            !matches!(status, 405) && (status != 404 || path.contains("mobile") || path.contains("external")),
+            "{path}: {status}"
+        );
     }
     for reference in references(&document) {
         assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");

@@ -174,7 +174,9 @@ fn only_the_client_that_asked_if_it_says_so() {
 
     let errors = |extra: Value| ask("cyd@example.com", extra).json()["errors"].as_object().cloned().unwrap_or_default();
     assert!(errors(json!({"code_challenge": CODE_CHALLENGE})).contains_key("code_challenge_method"));
-    assert!(errors(json!({"code_challenge": CODE_CHALLENGE, "code_challenge_method": "plain"})).contains_key("code_challenge_method"));
+    assert!(
+        errors(json!({"code_challenge": CODE_CHALLENGE, "code_challenge_method": "plain"})).contains_key("code_challenge_method")
+    );
     assert!(errors(json!({"code_challenge": "short", "code_challenge_method": "S256"})).contains_key("code_challenge"));
     assert!(errors(json!({"code_challenge": 1, "code_challenge_method": "S256"})).contains_key("code_challenge"));
 }

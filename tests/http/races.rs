@@ -12,7 +12,11 @@ use crate::harness::{Server, head};
 /// Sends the same request on `count` connections, all but the last byte first; returns the statuses and codes.
 fn together(server: &Server, count: usize, body: &str) -> Vec<(u16, String)> {
     let barrier = Arc::new(Barrier::new(count));
-    let request = [&head("POST", "/passwordless/exchange/email/", &[("content-type", "application/json")], body.len())[..], body.as_bytes()].concat();
+    let request = [
+        &head("POST", "/passwordless/exchange/email/", &[("content-type", "application/json")], body.len())[..],
+        body.as_bytes(),
+    ]
+    .concat();
     let threads: Vec<_> = (0..count)
         .map(|_| {
             let (barrier, request, mut connection) = (Arc::clone(&barrier), request.clone(), server.connect());

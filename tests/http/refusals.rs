@@ -149,7 +149,14 @@ fn methods_that_are_not_allowed_by_configuration() {
 #[test]
 fn paths_and_methods_that_are_not_there() {
     let server = Server::start(&[]);
-    for path in ["/passwordless/", "/passwordless", "/request/email/", "/passwordless/request/email/x", "/passwordlessrequest/email", "/x"] {
+    for path in [
+        "/passwordless/",
+        "/passwordless",
+        "/request/email/",
+        "/passwordless/request/email/x",
+        "/passwordlessrequest/email",
+        "/x",
+    ] {
         let answer = server.connect().request("POST", path, &[], b"{}");
         assert_eq!((answer.status, answer.code().as_str()), (404, "not_found"), "{path}");
         assert_eq!(answer.header("cache-control"), Some("no-store"));

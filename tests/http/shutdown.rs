@@ -35,7 +35,13 @@ fn what_is_in_flight_is_answered_and_new_requests_are_refused() {
     let (mut open, mut waiting) = (server.connect(), server.connect());
     assert_eq!(open.request("GET", "/nothing", &[], b"").status, 404);
     let body = json!({"email": "ann@example.com"}).to_string();
-    waiting.send(&[&head("POST", "/passwordless/request/email/", &[("content-type", "application/json")], body.len())[..], body.as_bytes()].concat());
+    waiting.send(
+        &[
+            &head("POST", "/passwordless/request/email/", &[("content-type", "application/json")], body.len())[..],
+            body.as_bytes(),
+        ]
+        .concat(),
+    );
     let (mut lookup, _) = directory.accept().unwrap();
     server.signal("TERM");
     wait_for(|| (server.get_admin("/readyz").status == 503).then_some(()));
@@ -58,14 +64,17 @@ fn the_queue_is_delivered() {
     let mut connection = server.connect();
     for at in 0..50 {
         let body = json!({"email": format!("{at}@example.com")}).to_string();
-        let answer = connection.request("POST", "/passwordless/request/email/", &[("content-type", "application/json")], body.as_bytes());
+        let answer =
+            connection.request("POST", "/passwordless/request/email/", &[("content-type", "application/json")], body.as_bytes());
         assert_eq!(answer.status, 200);
     }
     server.signal("TERM");
     let mail = server.folder().join("mail");
     let ended = thread::spawn(move || {
         let mails = wait_for(|| {
-            let mails = std::fs::read_dir(&mail).map_or(0, |entries| entries.filter(|e| e.as_ref().is_ok_and(|e| e.path().extension().is_some_and(|x| x == "eml"))).count());
+            let mails = std::fs::read_dir(&mail).map_or(0, |entries| {
+                entries.filter(|e| e.as_ref().is_ok_and(|e| e.path().extension().is_some_and(|x| x == "eml"))).count()
+            });
             (mails == 50).then_some(mails)
         });
         thread::sleep(Duration::from_millis(1));

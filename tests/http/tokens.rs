@@ -8,7 +8,8 @@ use crate::harness::Server;
 fn refreshing_and_checking() {
     let server = Server::start(&[]);
     let (envelope, code) = server.challenge("ann@example.com");
-    let tokens = server.post("exchange/email/", &json!({"email": "ann@example.com", "token": code, "challenge": envelope})).json();
+    let tokens =
+        server.post("exchange/email/", &json!({"email": "ann@example.com", "token": code, "challenge": envelope})).json();
 
     let verified = server.post("token/verify/", &json!({"token": tokens["access"]}));
     assert_eq!((verified.status, verified.json()), (200, json!({})));
