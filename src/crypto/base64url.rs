@@ -15,6 +15,17 @@ pub fn encode_into(bytes: &[u8], text: &mut String) {
     URL_SAFE_NO_PAD.encode_string(bytes, text);
 }
 
+/// Appends the text of `bytes` to `text`, which is UTF-8 that isn't checked.
+///
+/// # Panics
+/// If the text were longer than the address space.
+pub fn push(bytes: &[u8], text: &mut Vec<u8>) {
+    let start = text.len();
+    let length = base64::encoded_len(bytes.len(), false).expect("inputs are limited to far less");
+    text.resize(start + length, 0);
+    URL_SAFE_NO_PAD.encode_slice(bytes, &mut text[start..]).expect("the room was made");
+}
+
 /// The bytes of `text`; `None` for padding, another alphabet or trailing bits that aren't zero.
 #[must_use]
 pub fn decode(text: &str) -> Option<Vec<u8>> {

@@ -80,7 +80,21 @@ impl MacKey {
     /// Prepares `key`.
     #[must_use]
     pub fn new(key: &Secret<32>) -> Self {
-        Self(MacState(Hmac::new_from_slice(key.expose()).expect("HMAC takes keys of any length")))
+        Self::of_any_length(key.expose())
+    }
+
+    /// Prepares a key that was made elsewhere, of any length.
+    #[must_use]
+    pub fn of_any_length(key: &[u8]) -> Self {
+        Self(MacState(Hmac::new_from_slice(key).expect("HMAC takes keys of any length")))
+    }
+
+    /// The MAC over `message` as it is, for formats that aren't ours.
+    #[must_use]
+    pub fn of_message(&self, message: &[u8]) -> Mac {
+        let mut state = self.0.clone();
+        state.absorb(message);
+        state.finish()
     }
 
     /// A canonical writer under this key, after the field `label`.

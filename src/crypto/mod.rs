@@ -5,12 +5,15 @@
 pub mod base64url;
 pub mod canonical;
 pub mod derive;
+pub mod json;
 pub mod jws;
 pub mod labels;
 pub mod mac;
 pub mod paseto;
+pub mod seal;
 pub mod secret;
 
 pub use canonical::Canonical;
 pub use mac::{Mac, MacKey};
+pub use seal::SealKey;
 pub use secret::Secret;

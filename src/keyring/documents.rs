@@ -28,14 +28,14 @@ impl KeyDocuments {
     pub fn new(sessions: &Sessions, keyring: &Keyring, envelopes: EnvelopeFormat) -> Self {
         let access = sessions.public_keys();
         let challenge: Vec<SigningKey> = keyring.roots().iter().map(|root| root.envelope_key(envelopes)).collect();
-        let of = |algorithm| key_set(access.iter().copied().filter(|key| key.algorithm() == algorithm));
+        let of = |algorithm| key_set(access.iter().filter(|key| key.algorithm() == algorithm));
 
         let access_paserk = access.iter().filter(|_| sessions.algorithm().is_paseto());
         let challenge_paserk = challenge.iter().filter(|_| envelopes == EnvelopeFormat::V4Public);
         let paserk =
             access_paserk.map(|key| paserk(key, "access")).chain(challenge_paserk.map(|key| paserk(key.public(), "challenge")));
         Self {
-            jwks: key_set(access.iter().copied()),
+            jwks: key_set(access.iter()),
             jwks_eddsa: of(Algorithm::EdDsa),
             jwks_es256: of(Algorithm::Es256),
             jwks_rs256: of(Algorithm::Rs256),

@@ -2,12 +2,16 @@
 //!
 //! The access token is for whoever has the published keys; the refresh token is opaque to everybody but the fleet.
 
+pub mod access;
 pub mod algorithm;
 pub mod claims;
+mod jwt;
+mod paseto;
+pub mod refresh;
 pub mod sessions;
 
+pub use access::{AccessVerifier, TokenInvalid, VerifiedAccess};
 pub use algorithm::{AccessAlgorithm, AccessKeys, SharedKey};
-pub use claims::Amr;
-pub use sessions::{
-    Login, SessionTokens, Sessions, SessionsConfig, SessionsError, TokenInvalid, VerifiedAccess, VerifiedRefresh,
-};
+pub use claims::{Amr, SessionId};
+pub use refresh::VerifiedRefresh;
+pub use sessions::{Login, SessionTokens, Sessions, SessionsConfig, SessionsError};

@@ -1,15 +1,26 @@
-//! Makes and checks session tokens.
+//! Makes session tokens and believes them again.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
 use rand_core::CryptoRng;
 
-use super::{AccessAlgorithm, AccessKeys, Amr};
+#[cfg(feature = "std")]
+use super::paseto::{LocalKeys, LocalSigner};
+use super::{
+    AccessAlgorithm, AccessKeys, AccessVerifier, Amr, TokenInvalid, VerifiedAccess, VerifiedRefresh,
+    access::AcceptedKeys,
+    claims::{AccessClaims, ClaimsWriter, SessionId, is_reserved},
+    jwt::{HmacKeys, HmacSigner, JwtKeys, JwtSigner},
+    paseto::{PublicKeys, PublicSigner},
+    refresh::RefreshTokens,
+};
 use crate::{
+    challenge::claims::CHALLENGE_AUDIENCE,
+    crypto::{MacKey, Secret, labels},
     directory::User,
-    keyring::{Keyring, PublicKey},
-    recipient::{Channel, Recipient},
+    keyring::{Algorithm, Keyring, MAX_ROOTS, PublicKey, SigningKey},
+    recipient::Recipient,
     time::UnixTime,
 };
 
@@ -37,7 +48,7 @@ pub struct SessionsConfig {
 }
 
 /// Why session tokens can't be made that way.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionsError {
     /// There is no audience.
     NoAudience,
@@ -48,7 +59,7 @@ pub enum SessionsError {
     /// The claim for the user's id has a reserved name.
     ReservedClaim,
     /// RS256 needs configured keys: none is derived.
-    KeyFileNeeded,
+    KeysNeeded,
     /// Configured keys don't go with this algorithm.
     KeysNotUsable,
     /// The first configured key, which signs, is of another algorithm.
@@ -82,142 +93,199 @@ pub struct SessionTokens {
     pub expires_in: u64,
 }
 
-/// A refresh token that this fleet made and that hasn't ended.
-pub struct VerifiedRefresh {
-    /// Whose it is, by the recipient that was proved.
-    pub recipient: Recipient,
-    /// The user's id at login.
-    pub subject: String,
-    /// The user's epoch at login.
-    pub epoch: String,
-}
-
-/// An access token that this fleet made and that hasn't ended.
-pub struct VerifiedAccess {
-    json: String,
-}
-
-/// An invalid token: one kind on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenInvalid;
-
 /// Makes and checks the session tokens of one fleet.
 #[derive(Debug)]
-pub struct Sessions {}
+pub struct Sessions {
+    algorithm: AccessAlgorithm,
+    signer: Signer,
+    verifier: AccessVerifier,
+    /// The keys to publish, the one that signs first.
+    published: Vec<PublicKey>,
+    claims: ClaimsWriter,
+    refresh: RefreshTokens,
+    access_lifetime: u64,
+    refresh_lifetime: u64,
+}
+
+#[derive(Debug)]
+enum Signer {
+    Jwt(Box<JwtSigner>),
+    Hmac(Box<HmacSigner>),
+    V4Public(Box<PublicSigner>),
+    #[cfg(feature = "std")]
+    V4Local(Box<LocalSigner>),
+}
 
 impl Sessions {
     /// With the keys of every root, or the configured ones.
     ///
     /// # Errors
     /// See [`SessionsError`].
-    pub fn new(_keyring: &Keyring, _config: SessionsConfig) -> Result<Self, SessionsError> {
-        Ok(Self {})
+    pub fn new(keyring: &Keyring, config: SessionsConfig) -> Result<Self, SessionsError> {
+        config.judge()?;
+        let (signer, accepted, published) = config.keys(keyring)?;
+        Ok(Self {
+            algorithm: config.algorithm,
+            signer,
+            verifier: AccessVerifier::new(accepted, &config),
+            published,
+            claims: ClaimsWriter::new(&config),
+            refresh: RefreshTokens::new(keyring, &config.issuer),
+            access_lifetime: config.access_lifetime,
+            refresh_lifetime: config.refresh_lifetime,
+        })
     }
 
     /// The tokens of a new login.
-    pub fn begin(&self, _login: &Login<'_>, _now: UnixTime, _random: &mut impl CryptoRng) -> SessionTokens {
-        todo!()
+    pub fn begin(&self, login: &Login<'_>, now: UnixTime, random: &mut impl CryptoRng) -> SessionTokens {
+        let mut session = [0; 16];
+        random.fill_bytes(&mut session);
+        let session = VerifiedRefresh {
+            recipient: login.recipient.clone(),
+            subject: (*login.user.id).into(),
+            epoch: (*login.user.epoch).into(),
+            amr: login.amr,
+            session: SessionId::from_random(session),
+            authenticated_at: now,
+            ends_at: now.plus(self.refresh_lifetime),
+            generation: 0,
+        };
+        SessionTokens {
+            access: self.renew(&session, login.user, now, random),
+            refresh: self.refresh.seal(&session, random),
+            expires_in: self.access_lifetime.min(self.refresh_lifetime),
+        }
     }
 
     /// Believes a refresh token until its session ends.
     ///
     /// # Errors
     /// [`TokenInvalid`], whatever is wrong.
-    pub fn open_refresh(&self, _token: &str, _now: UnixTime) -> Result<VerifiedRefresh, TokenInvalid> {
-        todo!()
+    pub fn open_refresh(&self, token: &str, now: UnixTime) -> Result<VerifiedRefresh, TokenInvalid> {
+        self.refresh.open(token).and_then(|session| if now < session.ends_at { Ok(session) } else { Err(TokenInvalid) })
     }
 
     /// A new access token of the same session.
-    pub fn renew(&self, _session: &VerifiedRefresh, _user: &User, _now: UnixTime, _random: &mut impl CryptoRng) -> String {
-        todo!()
+    pub fn renew(&self, session: &VerifiedRefresh, user: &User, now: UnixTime, random: &mut impl CryptoRng) -> String {
+        let mut id = [0; 16];
+        random.fill_bytes(&mut id);
+        let claims = self.claims.write(&AccessClaims {
+            subject: &session.subject,
+            issued_at: now,
+            expires_at: now.plus(self.access_lifetime).min(session.ends_at),
+            id,
+            session: session.session,
+            authenticated_at: session.authenticated_at,
+            amr: session.amr,
+            channel: session.recipient.channel(),
+            custom: &user.claims,
+        });
+        match &self.signer {
+            Signer::Jwt(signer) => signer.sign(&claims),
+            Signer::Hmac(signer) => signer.sign(&claims),
+            Signer::V4Public(signer) => signer.sign(claims),
+            #[cfg(feature = "std")]
+            Signer::V4Local(signer) => signer.seal(&claims),
+        }
     }
 
-    /// Believes an access token. Pinned are `alg`, `typ`, `kid`, `iss`, `aud`, `token_type` and `exp`, for exactly the
-    /// configured algorithm.
+    /// Believes an access token: see [`AccessVerifier::verify`].
     ///
     /// # Errors
     /// [`TokenInvalid`], whatever is wrong.
-    pub fn verify_access(&self, _token: &str, _now: UnixTime) -> Result<VerifiedAccess, TokenInvalid> {
-        todo!()
+    pub fn verify_access(&self, token: &str, now: UnixTime) -> Result<VerifiedAccess, TokenInvalid> {
+        self.verifier.verify(token, now)
     }
 
     /// How access tokens are made.
     #[must_use]
-    pub fn algorithm(&self) -> AccessAlgorithm {
-        todo!()
+    pub const fn algorithm(&self) -> AccessAlgorithm {
+        self.algorithm
     }
 
     /// The keys to publish, the one that signs first; none where the algorithm is symmetric.
     #[must_use]
-    pub fn public_keys(&self) -> Vec<&PublicKey> {
-        todo!()
+    pub fn public_keys(&self) -> &[PublicKey] {
+        &self.published
     }
 }
 
-impl VerifiedAccess {
-    /// `sub`.
-    #[must_use]
-    pub fn subject(&self) -> &str {
-        todo!()
+impl SessionsConfig {
+    fn judge(&self) -> Result<(), SessionsError> {
+        match self {
+            config if config.audiences.is_empty() => Err(SessionsError::NoAudience),
+            config if config.algorithm.is_paseto() && config.audiences.len() > 1 => Err(SessionsError::SeveralAudiences),
+            config if config.audiences.iter().any(|audience| audience == CHALLENGE_AUDIENCE) => {
+                Err(SessionsError::ChallengeAudience)
+            }
+            config if is_reserved(&config.user_id_claim) => Err(SessionsError::ReservedClaim),
+            config if config.access_lifetime == 0 || config.refresh_lifetime == 0 => Err(SessionsError::NoLifetime),
+            _ => Ok(()),
+        }
     }
 
-    /// `iss`.
-    #[must_use]
-    pub fn issuer(&self) -> &str {
-        todo!()
+    /// What signs, what is accepted and what is published.
+    fn keys(&self, keyring: &Keyring) -> Result<(Signer, AcceptedKeys, Vec<PublicKey>), SessionsError> {
+        match self.algorithm {
+            AccessAlgorithm::EdDsa => self.jwt(Algorithm::EdDsa, || {
+                keyring.roots().iter().map(|root| SigningKey::ed25519(&root.derive(labels::ACCESS_EDDSA_KEY))).collect()
+            }),
+            AccessAlgorithm::Es256 => self.jwt(Algorithm::Es256, || {
+                keyring.roots().iter().map(|root| SigningKey::p256(&root.derive(labels::ACCESS_ES256_KEY))).collect()
+            }),
+            AccessAlgorithm::Rs256 if matches!(self.keys, AccessKeys::Derived) => Err(SessionsError::KeysNeeded),
+            AccessAlgorithm::Rs256 => self.jwt(Algorithm::Rs256, Vec::new),
+            AccessAlgorithm::Hs256 => self.hmac(keyring),
+            AccessAlgorithm::V4Public | AccessAlgorithm::V4Local if !matches!(self.keys, AccessKeys::Derived) => {
+                Err(SessionsError::KeysNotUsable)
+            }
+            AccessAlgorithm::V4Public => {
+                let derive = |root: &crate::keyring::Root| SigningKey::ed25519(&root.derive(labels::ACCESS_V4_PUBLIC_KEY));
+                let published: Vec<_> = keyring.roots().iter().map(|root| derive(root).public().clone()).collect();
+                let signer = Signer::V4Public(PublicSigner::new(derive(keyring.current())).into());
+                Ok((signer, AcceptedKeys::V4Public(PublicKeys::new(published.clone())), published))
+            }
+            #[cfg(feature = "std")]
+            AccessAlgorithm::V4Local => {
+                let keys: Vec<Secret<32>> = keyring.roots().iter().map(|root| root.derive(labels::ACCESS_V4_LOCAL_KEY)).collect();
+                let signer = Signer::V4Local(LocalSigner::new(&keys[0]).into());
+                Ok((signer, AcceptedKeys::V4Local(LocalKeys::new(&keys)), Vec::new()))
+            }
+            #[cfg(not(feature = "std"))]
+            AccessAlgorithm::V4Local => Err(SessionsError::NotCompiledIn),
+        }
     }
 
-    /// `aud`, one or more.
-    #[must_use]
-    pub fn audiences(&self) -> &[String] {
-        todo!()
+    /// Configured keys may be of several algorithms, so that the next one is published before it signs; a token is only
+    /// ever checked with the algorithm of the key that it names.
+    fn jwt(
+        &self,
+        algorithm: Algorithm,
+        derive: impl FnOnce() -> Vec<SigningKey>,
+    ) -> Result<(Signer, AcceptedKeys, Vec<PublicKey>), SessionsError> {
+        let keys = match &self.keys {
+            AccessKeys::Derived => derive(),
+            AccessKeys::Configured(keys) => keys.clone(),
+            AccessKeys::Shared(_) => return Err(SessionsError::KeysNotUsable),
+        };
+        let published: Vec<_> = keys.iter().map(|key| key.public().clone()).collect();
+        let first = keys.into_iter().next().filter(|_| published.len() <= MAX_ROOTS).ok_or(SessionsError::NumberOfKeys)?;
+        if first.algorithm() != algorithm {
+            return Err(SessionsError::FirstKeyOfAnotherAlgorithm);
+        }
+        Ok((Signer::Jwt(JwtSigner::new(first).into()), AcceptedKeys::Jwt(JwtKeys::new(published.clone())), published))
     }
 
-    /// `exp`.
-    #[must_use]
-    pub fn expires_at(&self) -> UnixTime {
-        todo!()
-    }
-
-    /// `iat`.
-    #[must_use]
-    pub fn issued_at(&self) -> UnixTime {
-        todo!()
-    }
-
-    /// `auth_time`: when the person proved the recipient.
-    #[must_use]
-    pub fn authenticated_at(&self) -> UnixTime {
-        todo!()
-    }
-
-    /// `amr`, in the claim's order.
-    pub fn methods(&self) -> impl Iterator<Item = &str> {
-        core::iter::empty()
-    }
-
-    /// `channel`.
-    #[must_use]
-    pub fn channel(&self) -> Channel {
-        todo!()
-    }
-
-    /// `jti`.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        todo!()
-    }
-
-    /// `sid`: the session, the same in all its access tokens.
-    #[must_use]
-    pub fn session_id(&self) -> &str {
-        todo!()
-    }
-
-    /// All claims, as the JSON object that was signed.
-    #[must_use]
-    pub fn json(&self) -> &str {
-        &self.json
+    fn hmac(&self, keyring: &Keyring) -> Result<(Signer, AcceptedKeys, Vec<PublicKey>), SessionsError> {
+        let keys: Vec<MacKey> = match &self.keys {
+            AccessKeys::Derived => {
+                keyring.roots().iter().map(|root| MacKey::new(&root.derive(labels::ACCESS_HS256_KEY))).collect()
+            }
+            AccessKeys::Shared(keys) => keys.iter().map(|key| MacKey::of_any_length(key.expose())).collect(),
+            AccessKeys::Configured(_) => return Err(SessionsError::KeysNotUsable),
+        };
+        let first = keys.first().filter(|_| keys.len() <= MAX_ROOTS).ok_or(SessionsError::NumberOfKeys)?.clone();
+        Ok((Signer::Hmac(HmacSigner::new(first).into()), AcceptedKeys::Hmac(HmacKeys::new(keys)), Vec::new()))
     }
 }
 
@@ -227,14 +295,21 @@ impl fmt::Debug for SessionTokens {
     }
 }
 
-impl fmt::Debug for VerifiedRefresh {
+impl fmt::Display for SessionsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("VerifiedRefresh(…)")
+        f.write_str(match self {
+            Self::NoAudience => "an audience is needed",
+            Self::SeveralAudiences => "PASETO has one audience",
+            Self::ChallengeAudience => "the audience of envelopes can't be one of access tokens",
+            Self::ReservedClaim => "the claim for the user's id has a reserved name",
+            Self::KeysNeeded => "RS256 needs configured keys",
+            Self::KeysNotUsable => "the configured keys don't go with the algorithm",
+            Self::FirstKeyOfAnotherAlgorithm => "the first key, which signs, is of another algorithm",
+            Self::NumberOfKeys => "1 to 10 keys are needed",
+            Self::NoLifetime => "lifetimes are at least 1 second",
+            Self::NotCompiledIn => "v4.local needs the feature std",
+        })
     }
 }
 
-impl fmt::Debug for VerifiedAccess {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("VerifiedAccess(…)")
-    }
-}
+impl core::error::Error for SessionsError {}

@@ -1,0 +1,228 @@
+//! Believes access tokens, with public keys alone where the algorithm has any.
+
+use alloc::{borrow::Cow, boxed::Box, string::String, vec::Vec};
+use core::fmt;
+
+use serde::Deserialize;
+
+#[cfg(feature = "std")]
+use super::paseto::LocalKeys;
+use super::{
+    Amr, SessionsConfig,
+    claims::ACCESS,
+    jwt::{HmacKeys, JwtKeys},
+    paseto::PublicKeys,
+};
+use crate::{
+    recipient::Channel,
+    time::{Spelling, UnixTime, WireTime},
+};
+
+/// An invalid token: one kind on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenInvalid;
+
+/// An access token that this fleet made and that hasn't ended. Never printed.
+#[derive(Clone)]
+pub struct VerifiedAccess {
+    json: String,
+    subject: String,
+    issuer: String,
+    audiences: Vec<String>,
+    issued_at: UnixTime,
+    expires_at: UnixTime,
+    authenticated_at: UnixTime,
+    id: String,
+    session: String,
+    amr: Amr,
+    channel: Channel,
+}
+
+/// Checks access tokens of one algorithm, issuer and set of audiences.
+#[derive(Clone, Debug)]
+pub struct AccessVerifier {
+    keys: AcceptedKeys,
+    issuer: Box<str>,
+    audiences: Vec<String>,
+    leeway: u64,
+}
+
+/// The keys of one algorithm. A token names its key where it can.
+#[derive(Clone, Debug)]
+pub(super) enum AcceptedKeys {
+    Jwt(JwtKeys),
+    Hmac(HmacKeys),
+    V4Public(PublicKeys),
+    #[cfg(feature = "std")]
+    V4Local(LocalKeys),
+}
+
+impl AccessVerifier {
+    pub(super) fn new(keys: AcceptedKeys, config: &SessionsConfig) -> Self {
+        Self { keys, issuer: config.issuer.as_str().into(), audiences: config.audiences.clone(), leeway: config.leeway }
+    }
+
+    /// Believes an access token. Pinned are `alg`, `typ` and `kid` (PASETO: version, purpose and footer), `iss`, `aud`,
+    /// `token_type` and `exp`.
+    ///
+    /// # Errors
+    /// [`TokenInvalid`], whatever is wrong.
+    pub fn verify(&self, token: &str, now: UnixTime) -> Result<VerifiedAccess, TokenInvalid> {
+        let (payload, spelling) = match &self.keys {
+            AcceptedKeys::Jwt(keys) => (keys.open(token), Spelling::Number),
+            AcceptedKeys::Hmac(keys) => (keys.open(token), Spelling::Number),
+            AcceptedKeys::V4Public(keys) => (keys.open(token), Spelling::Iso8601),
+            #[cfg(feature = "std")]
+            AcceptedKeys::V4Local(keys) => (keys.open(token), Spelling::Iso8601),
+        };
+        let verified = payload.and_then(|payload| VerifiedAccess::read(payload, spelling)).ok_or(TokenInvalid)?;
+        let for_us = verified.audiences.iter().any(|audience| self.audiences.contains(audience));
+        let lives = now < verified.expires_at.plus(self.leeway);
+        (*verified.issuer == *self.issuer && for_us && lives).then_some(verified).ok_or(TokenInvalid)
+    }
+}
+
+/// The claims that every access token has, each once. What else stands in it is the user's.
+#[derive(Deserialize)]
+struct Wire<'a> {
+    #[serde(borrow)]
+    iss: Cow<'a, str>,
+    #[serde(borrow)]
+    sub: Cow<'a, str>,
+    #[serde(borrow)]
+    aud: Audience<'a>,
+    #[serde(borrow, rename = "client_id")]
+    _client_id: Cow<'a, str>,
+    #[serde(borrow)]
+    iat: WireTime<'a>,
+    #[serde(borrow)]
+    exp: WireTime<'a>,
+    #[serde(borrow)]
+    jti: Cow<'a, str>,
+    #[serde(borrow)]
+    sid: Cow<'a, str>,
+    #[serde(borrow)]
+    auth_time: WireTime<'a>,
+    #[serde(borrow)]
+    amr: Vec<Cow<'a, str>>,
+    #[serde(borrow)]
+    channel: Cow<'a, str>,
+    #[serde(borrow)]
+    token_type: Cow<'a, str>,
+}
+
+/// RFC 7519 §4.1.3: one audience may stand alone.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience<'a> {
+    One(#[serde(borrow)] Cow<'a, str>),
+    Several(#[serde(borrow)] Vec<Cow<'a, str>>),
+}
+
+impl VerifiedAccess {
+    /// Reads what was signed; `None` unless all of our claims stand in it, of the right kinds.
+    fn read(payload: Vec<u8>, spelling: Spelling) -> Option<Self> {
+        let json = String::from_utf8(payload).ok()?;
+        let wire: Wire<'_> = serde_json::from_str(&json).ok()?;
+        if wire.token_type != ACCESS {
+            return None;
+        }
+        let audiences = match wire.aud {
+            Audience::One(one) => Vec::from([one.into_owned()]),
+            Audience::Several(several) => several.into_iter().map(Cow::into_owned).collect(),
+        };
+        Some(Self {
+            subject: wire.sub.into_owned(),
+            issuer: wire.iss.into_owned(),
+            audiences,
+            issued_at: wire.iat.read(spelling)?,
+            expires_at: wire.exp.read(spelling)?,
+            authenticated_at: wire.auth_time.read(spelling)?,
+            id: wire.jti.into_owned(),
+            session: wire.sid.into_owned(),
+            amr: Amr::from_name(&wire.amr.join(" "))?,
+            channel: Channel::from_name(&wire.channel)?,
+            json,
+        })
+    }
+
+    /// `sub`.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// `iss`.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// `aud`, one or more.
+    #[must_use]
+    pub fn audiences(&self) -> &[String] {
+        &self.audiences
+    }
+
+    /// `iat`.
+    #[must_use]
+    pub const fn issued_at(&self) -> UnixTime {
+        self.issued_at
+    }
+
+    /// `exp`: the first second at which it is refused, where no leeway is given.
+    #[must_use]
+    pub const fn expires_at(&self) -> UnixTime {
+        self.expires_at
+    }
+
+    /// `auth_time`: when the person proved the recipient.
+    #[must_use]
+    pub const fn authenticated_at(&self) -> UnixTime {
+        self.authenticated_at
+    }
+
+    /// `jti`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// `sid`: the session, the same in all its access tokens.
+    #[must_use]
+    pub fn session_id(&self) -> &str {
+        &self.session
+    }
+
+    /// `amr`.
+    #[must_use]
+    pub const fn amr(&self) -> Amr {
+        self.amr
+    }
+
+    /// `channel`.
+    #[must_use]
+    pub const fn channel(&self) -> Channel {
+        self.channel
+    }
+
+    /// All claims, as the JSON object that was signed.
+    #[must_use]
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+}
+
+impl fmt::Debug for VerifiedAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("VerifiedAccess(…)")
+    }
+}
+
+impl fmt::Display for TokenInvalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the token is invalid or expired")
+    }
+}
+
+impl core::error::Error for TokenInvalid {}

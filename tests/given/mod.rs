@@ -1,0 +1,88 @@
+//! What the tests of keys, challenges and tokens have in common: fixed secrets, a fixed moment, fixed randomness.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use countersign::{
+    challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Use},
+    directory::User,
+    keyring::{EnvelopeFormat, Keyring, SigningKey, files::read_pem},
+    recipient::{Channel, Recipient},
+    time::UnixTime,
+    token::{AccessAlgorithm, AccessKeys, Sessions, SessionsConfig, SharedKey},
+};
+use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
+use serde_json::json;
+
+/// 2027-01-15T08:00:00Z.
+pub const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
+pub const ISSUER: &str = "https://login.example";
+pub const AUDIENCE: &str = "https://api.example";
+
+pub const ALGORITHMS: [AccessAlgorithm; 6] = AccessAlgorithm::ALL;
+
+pub fn random() -> ChaCha20Rng {
+    ChaCha20Rng::from_seed([9; 32])
+}
+
+/// A keyring of roots that repeat one byte each.
+pub fn keyring(roots: &[u8]) -> Keyring {
+    Keyring::new(roots.iter().map(|byte| vec![*byte; 32])).unwrap()
+}
+
+pub fn rsa_key() -> SigningKey {
+    read_pem(include_str!("../keys/rsa2048-pkcs1.pem")).unwrap().remove(0)
+}
+
+pub fn sessions_config(algorithm: AccessAlgorithm) -> SessionsConfig {
+    let keys = match algorithm {
+        AccessAlgorithm::Rs256 => AccessKeys::Configured(vec![rsa_key()]),
+        AccessAlgorithm::Hs256 => AccessKeys::Shared(vec![SharedKey::new(*b"a secret of more than thirty-two bytes").unwrap()]),
+        _ => AccessKeys::Derived,
+    };
+    SessionsConfig {
+        algorithm,
+        keys,
+        issuer: ISSUER.into(),
+        audiences: vec![AUDIENCE.into()],
+        leeway: 0,
+        client_id: "countersign".into(),
+        access_lifetime: 300,
+        refresh_lifetime: 86_400,
+        user_id_claim: "user_id".into(),
+    }
+}
+
+pub fn sessions(algorithm: AccessAlgorithm) -> Sessions {
+    Sessions::new(&keyring(&[1]), sessions_config(algorithm)).unwrap()
+}
+
+pub fn recipient() -> Recipient {
+    Recipient::parse_email("ann@example.com").unwrap()
+}
+
+pub fn user() -> User {
+    serde_json::from_value(json!({
+        "id": "42", "email": "ann@example.com", "is_active": true, "epoch": "epoch 7", "claims": {"role": "editor"},
+    }))
+    .unwrap()
+}
+
+pub fn challenges(format: EnvelopeFormat) -> Challenges {
+    Challenges::new(&keyring(&[1]), ISSUER, format)
+}
+
+pub fn code_format(characters: &str, length: u8) -> CodeFormat {
+    CodeFormat::new(Alphabet::new(characters).unwrap(), length).unwrap()
+}
+
+pub fn challenge() -> Challenge {
+    Challenge {
+        id: ChallengeId::from_random(*b"0123456789abcdef"),
+        issued_at: NOW,
+        expires_at: NOW.plus(600),
+        usage: Use::Code,
+        channel: Channel::Email,
+        format: code_format("0123456789", 6),
+        guard: GuardId::new("node-1.0011223344556677").unwrap(),
+        binding: None,
+    }
+}
