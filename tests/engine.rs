@@ -1,0 +1,537 @@
+//! The protocol through the engine's public interface, with a guard, a directory and an outbox made for the occasion.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use countersign::{
+    challenge::{
+        Alphabet, Binding, ChallengeId, Challenges, CodeFormat, GuardId, Links, UntrustedLink, VerifiedChallenge, Verifier,
+        code::Strength,
+    },
+    delivery::{DeliveryFailed, Dispatch, Fate, Languages, Outbox},
+    device::Devices,
+    directory::{Directory, User},
+    engine::{Begin, BeginError, Begun, Caller, Complete, CompleteError, Engine, Presented, RefreshError, Resend, SignedIn},
+    guard::{
+        Admitted, Attempt, AttemptRefused, By, ClientNetwork, Counted, Guard, Request, RequestRefused, Unavailable, Verdict,
+    },
+    keyring::{EnvelopeFormat, Keyring},
+    policy::Policy,
+    recipient::{Channel, Recipient},
+    time::UnixTime,
+    token::{AccessAlgorithm, AccessKeys, Sessions, SessionsConfig},
+};
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
+const ISSUER: &str = "https://login.example.com";
+
+/// The simplest guard that keeps the promises: a map.
+struct Ledger {
+    id: GuardId,
+    counts: RefCell<HashMap<ChallengeId, (u32, u32)>>,
+    admitted: Cell<u32>,
+    withdrawn: Cell<u32>,
+    counted: Cell<u32>,
+}
+
+const ATTEMPTS: u32 = 3;
+
+impl Guard for Ledger {
+    async fn admit(&self, _: &Request<'_>) -> Result<Admitted, RequestRefused> {
+        self.admitted.set(self.admitted.get() + 1);
+        Ok(Admitted { guard: self.id.clone(), strength: Strength::Short })
+    }
+
+    async fn withdraw(&self, _: &Request<'_>) {
+        self.withdrawn.set(self.withdrawn.get() + 1);
+    }
+
+    async fn peek(&self, attempt: &Attempt<'_>) -> Result<(), AttemptRefused> {
+        let challenge = attempt.challenge.challenge();
+        let (attempts, uses) = self.counts.borrow().get(&challenge.id).copied().unwrap_or_default();
+        match attempt.by {
+            _ if challenge.guard != self.id => Err(AttemptRefused::Misdirected),
+            _ if uses >= 1 => Err(AttemptRefused::Spent),
+            By::Code if attempts >= ATTEMPTS => Err(AttemptRefused::Exhausted),
+            _ => Ok(()),
+        }
+    }
+
+    async fn count(&self, attempt: &Attempt<'_>, verdict: Verdict) -> Result<Counted, AttemptRefused> {
+        self.peek(attempt).await?;
+        self.counted.set(self.counted.get() + 1);
+        let mut counts = self.counts.borrow_mut();
+        let (attempts, uses) = counts.entry(attempt.challenge.challenge().id).or_default();
+        if verdict.open() {
+            *uses += 1;
+            return Ok(Counted::Accepted);
+        }
+        *attempts += u32::from(attempt.by == By::Code);
+        Ok(Counted::Rejected { attempts_left: ATTEMPTS - *attempts })
+    }
+
+    async fn give_back(&self, attempt: &Attempt<'_>) {
+        self.counts.borrow_mut().entry(attempt.challenge.challenge().id).or_default().1 -= 1;
+    }
+}
+
+#[derive(Default)]
+struct Users {
+    users: RefCell<HashMap<String, User>>,
+    is_down: Cell<bool>,
+    is_closed: Cell<bool>,
+    lookups: Cell<u32>,
+    registered: Cell<u32>,
+}
+
+impl Directory for Users {
+    async fn lookup(&self, recipient: &Recipient) -> Result<Option<User>, Unavailable> {
+        self.lookups.set(self.lookups.get() + 1);
+        if self.is_down.get() {
+            return Err(Unavailable::for_seconds(5));
+        }
+        Ok(self.users.borrow().get(recipient.as_str()).cloned())
+    }
+
+    async fn register(&self, recipient: &Recipient, _: bool) -> Result<User, Unavailable> {
+        if self.is_closed.get() {
+            return Err(Unavailable::for_seconds(5));
+        }
+        self.registered.set(self.registered.get() + 1);
+        let user = user("new", recipient.as_str());
+        self.users.borrow_mut().insert(recipient.as_str().into(), user.clone());
+        Ok(user)
+    }
+}
+
+#[derive(Default)]
+struct Sent {
+    dispatches: RefCell<Vec<Dispatch>>,
+    fails: Cell<bool>,
+    is_full: Cell<bool>,
+}
+
+impl Outbox for Sent {
+    type Slot = ();
+
+    fn reserve(&self, _: Channel) -> Result<(), Unavailable> {
+        if self.is_full.get() { Err(Unavailable::for_seconds(1)) } else { Ok(()) }
+    }
+
+    async fn post(&self, (): (), dispatch: Dispatch) -> Result<(), DeliveryFailed> {
+        self.dispatches.borrow_mut().push(dispatch);
+        if self.fails.get() { Err(DeliveryFailed) } else { Ok(()) }
+    }
+}
+
+/// A fleet of one node, and the person in front of it.
+struct Desk {
+    engine: Engine<Ledger, Users, Sent>,
+    random: RefCell<ChaCha8Rng>,
+}
+
+fn user(id: &str, email: &str) -> User {
+    serde_json::from_value(serde_json::json!({"id": id, "email": email, "is_active": true, "epoch": "e1"})).unwrap()
+}
+
+fn ann() -> Recipient {
+    Recipient::parse_email("ann@example.com").unwrap()
+}
+
+fn caller() -> Caller<'static> {
+    Caller { network: ClientNetwork::of([192, 0, 2, 1].into()), device_cookie: None }
+}
+
+/// None of the ports made here ever waits.
+fn now<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("nothing here waits"),
+    }
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    fn with(change: impl FnOnce(&mut Policy)) -> Self {
+        let keyring = Keyring::new([vec![7; 32]]).unwrap();
+        let mut policy = Policy {
+            channels: vec![Channel::Email],
+            code_format: CodeFormat::new(Alphabet::Numeric, 6).unwrap(),
+            challenge_lifetime: 600,
+            browser_link: None,
+            allows_admins: false,
+            registers: false,
+            registration_sets_unusable_password: true,
+        };
+        change(&mut policy);
+        let sessions = SessionsConfig {
+            algorithm: AccessAlgorithm::EdDsa,
+            keys: AccessKeys::Derived,
+            issuer: ISSUER.into(),
+            audiences: vec![ISSUER.into()],
+            leeway: 0,
+            client_id: "countersign".into(),
+            access_lifetime: 300,
+            refresh_lifetime: 86_400,
+            user_id_claim: "user_id".into(),
+        };
+        let engine = Engine {
+            policy,
+            challenges: Arc::new(Challenges::new(&keyring, ISSUER, EnvelopeFormat::EdDsa)),
+            links: Arc::new(Links::new(&keyring, ISSUER)),
+            sessions: Sessions::new(&keyring, sessions).unwrap(),
+            devices: Devices::new(&keyring),
+            guard: Ledger {
+                id: GuardId::new("node.0123456789abcdef").unwrap(),
+                counts: RefCell::default(),
+                admitted: Cell::default(),
+                withdrawn: Cell::default(),
+                counted: Cell::default(),
+            },
+            directory: Users::default(),
+            outbox: Sent::default(),
+        };
+        engine.directory.users.borrow_mut().insert("ann@example.com".into(), user("42", "Ann@Example.com"));
+        Self { engine, random: RefCell::new(ChaCha8Rng::seed_from_u64(1)) }
+    }
+
+    fn try_begin(&self, recipient: Recipient, binding: Option<Binding>) -> Result<Begun, BeginError> {
+        let begin = Begin { recipient, caller: caller(), proof: None, binding, languages: Languages::default() };
+        now(self.engine.begin(begin, NOW, &mut *self.random.borrow_mut()))
+    }
+
+    fn begin(&self) -> Begun {
+        self.try_begin(ann(), None).unwrap()
+    }
+
+    fn resend(&self, recipient: Recipient, envelope: &str, at: UnixTime) -> Result<VerifiedChallenge, BeginError> {
+        let begin = Begin { recipient, caller: caller(), proof: None, binding: None, languages: Languages::default() };
+        now(self.engine.resend(Resend { begin, envelope }, at))
+    }
+
+    fn complete(&self, presented: Presented<'_>, verifier: Option<&str>, at: UnixTime) -> Result<SignedIn, CompleteError> {
+        let verifier = verifier.map(|text| Verifier::new(text).unwrap());
+        let complete = Complete { presented, caller: caller(), verifier };
+        now(self.engine.complete(complete, at, &mut *self.random.borrow_mut()))
+    }
+
+    fn redeem(&self, envelope: &str, code: &str) -> Result<SignedIn, CompleteError> {
+        self.complete(Presented::Code { recipient: ann(), envelope, code }, None, NOW)
+    }
+
+    fn redeem_link(&self, link: &str) -> Result<SignedIn, CompleteError> {
+        self.complete(Presented::Link { recipient: None, link: UntrustedLink::parse(link).unwrap() }, None, NOW)
+    }
+
+    /// The code and the link of the last message, as the delivery makes them.
+    fn last_message(&self) -> (String, String) {
+        let dispatches = self.engine.outbox.dispatches.borrow();
+        let Dispatch { challenge, epoch, .. } = dispatches.last().unwrap();
+        let code = self.engine.challenges.code(challenge, epoch).expose().to_owned();
+        (code, self.engine.links.seal(challenge, epoch).expose().to_owned())
+    }
+
+    fn last_fate(&self) -> Fate {
+        self.engine.outbox.dispatches.borrow().last().unwrap().fate.clone()
+    }
+
+    fn counted(&self) -> u32 {
+        self.engine.guard.counted.get()
+    }
+}
+
+fn wrong(code: &str) -> String {
+    code.chars().map(|digit| if digit == '0' { '1' } else { '0' }).collect()
+}
+
+fn invalid(attempts_left: impl Into<Option<u32>>) -> CompleteError {
+    CompleteError::InvalidCredentials { attempts_left: attempts_left.into() }
+}
+
+#[test]
+fn a_code_signs_in_once() {
+    let desk = Desk::new();
+    let begun = desk.begin();
+    let (code, link) = desk.last_message();
+    assert!(desk.redeem(&begun.envelope, &code).is_ok());
+    assert_eq!(desk.redeem(&begun.envelope, &code).unwrap_err(), CompleteError::Spent);
+    assert_eq!(desk.redeem_link(&link).unwrap_err(), CompleteError::Spent, "code and link are one challenge");
+}
+
+#[test]
+fn a_link_signs_in_once_and_spends_the_code() {
+    let desk = Desk::new();
+    let begun = desk.begin();
+    let (code, link) = desk.last_message();
+    assert!(desk.redeem_link(&link).is_ok());
+    assert_eq!(desk.redeem_link(&link).unwrap_err(), CompleteError::Spent);
+    assert_eq!(desk.redeem(&begun.envelope, &code).unwrap_err(), CompleteError::Spent);
+}
+
+#[test]
+fn wrong_codes_are_counted_and_never_end_the_link() {
+    let desk = Desk::new();
+    let begun = desk.begin();
+    let (code, link) = desk.last_message();
+    for left in [2, 1, 0] {
+        assert_eq!(desk.redeem(&begun.envelope, &wrong(&code)).unwrap_err(), invalid(left));
+    }
+    assert_eq!(desk.redeem(&begun.envelope, &code).unwrap_err(), CompleteError::Exhausted);
+    assert!(desk.redeem_link(&link).is_ok());
+}
+
+#[test]
+fn an_exhausted_envelope_never_reaches_the_directory() {
+    let desk = Desk::new();
+    let begun = desk.begin();
+    for _ in 0..ATTEMPTS {
+        let _ = desk.redeem(&begun.envelope, "x");
+    }
+    let lookups = desk.engine.directory.lookups.get();
+    assert_eq!(desk.redeem(&begun.envelope, "x").unwrap_err(), CompleteError::Exhausted);
+    assert_eq!(desk.engine.directory.lookups.get(), lookups);
+}
+
+#[test]
+fn another_recipients_envelope_is_forged_and_nothing_is_counted() {
+    let desk = Desk::new();
+    let begun = desk.begin();
+    let (code, _) = desk.last_message();
+    let bob = Recipient::parse_email("bob@example.com").unwrap();
+    let presented = Presented::Code { recipient: bob.clone(), envelope: &begun.envelope, code: &code };
+    assert_eq!(desk.complete(presented, None, NOW).unwrap_err(), invalid(None));
+    assert_eq!(desk.resend(bob, &begun.envelope, NOW).unwrap_err(), BeginError::Envelope(invalid(None)));
+    assert_eq!((desk.counted(), desk.engine.outbox.dispatches.borrow().len()), (0, 1));
+}
+
+#[test]
+fn a_link_with_another_recipient_beside_it_is_refused() {
+    let desk = Desk::new();
+    desk.begin();
+    let (_, link) = desk.last_message();
+    let bob = Recipient::parse_email("bob@example.com").unwrap();
+    let link = UntrustedLink::parse(&link).unwrap();
+    let presented = |recipient| Presented::Link { recipient: Some(recipient), link };
+    assert_eq!(desk.complete(presented(bob), None, NOW).unwrap_err(), invalid(None));
+    assert!(desk.complete(presented(ann()), None, NOW).is_ok());
+}
+
+#[test]
+fn a_challenge_ends_with_its_second() {
+    let desk = Desk::new();
+    let begun = desk.begin();
+    let (code, link) = desk.last_message();
+    let end = NOW.plus(600);
+    let presented = || Presented::Code { recipient: ann(), envelope: &begun.envelope, code: &code };
+    assert_eq!(desk.complete(presented(), None, end).unwrap_err(), CompleteError::Expired);
+    let by_link = Presented::Link { recipient: None, link: UntrustedLink::parse(&link).unwrap() };
+    assert_eq!(desk.complete(by_link, None, end).unwrap_err(), CompleteError::Expired);
+    assert!(desk.complete(presented(), None, end.minus(1)).is_ok());
+}
+
+#[test]
+fn a_code_of_an_older_envelope_opens_only_that_one() {
+    let desk = Desk::new();
+    let older = desk.begin();
+    let (code, _) = desk.last_message();
+    let newer = desk.begin();
+    assert_eq!(desk.redeem(&newer.envelope, &code).unwrap_err(), invalid(2));
+    assert!(desk.redeem(&older.envelope, &code).is_ok());
+}
+
+#[test]
+fn a_resend_carries_the_same_code_and_counts_as_a_request() {
+    let desk = Desk::new();
+    let begun = desk.begin();
+    let first = desk.last_message().0;
+    let resent = desk.resend(ann(), &begun.envelope, NOW.plus(60)).unwrap();
+    assert_eq!(desk.last_message().0, first);
+    assert_eq!(resent.challenge().expires_at, NOW.plus(600), "the lifetime is not renewed");
+    assert_eq!(desk.engine.guard.admitted.get(), 2);
+    assert!(desk.redeem(&begun.envelope, &first).is_ok());
+    assert_eq!(desk.resend(ann(), &begun.envelope, NOW).unwrap_err(), BeginError::Envelope(CompleteError::Spent));
+}
+
+#[test]
+fn a_bound_challenge_needs_its_verifier_on_every_path() {
+    const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    let desk = Desk::new();
+    let binding = Binding::from_text("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+    let begun = desk.try_begin(ann(), binding).unwrap();
+    let (code, link) = desk.last_message();
+    let by_code = || Presented::Code { recipient: ann(), envelope: &begun.envelope, code: &code };
+    let by_link = || Presented::Link { recipient: None, link: UntrustedLink::parse(&link).unwrap() };
+    assert_eq!(desk.complete(by_code(), None, NOW).unwrap_err(), invalid(2), "counted");
+    assert_eq!(desk.complete(by_code(), Some(&"a".repeat(43)), NOW).unwrap_err(), invalid(1), "counted");
+    assert_eq!(desk.complete(by_link(), None, NOW).unwrap_err(), invalid(None));
+    assert!(desk.complete(by_link(), Some(VERIFIER), NOW).is_ok());
+}
+
+#[test]
+fn a_directory_that_fails_costs_nothing() {
+    let desk = Desk::new();
+    let begun = desk.begin();
+    let (code, _) = desk.last_message();
+    desk.engine.directory.is_down.set(true);
+    let unavailable = Unavailable::for_seconds(5);
+    assert_eq!(desk.redeem(&begun.envelope, &code).unwrap_err(), CompleteError::Unavailable(unavailable));
+    let refused = BeginError::Refused(RequestRefused::Unavailable(unavailable));
+    assert_eq!(desk.try_begin(ann(), None).unwrap_err(), refused);
+    assert_eq!((desk.counted(), desk.engine.guard.withdrawn.get()), (0, 1));
+    desk.engine.directory.is_down.set(false);
+    assert!(desk.redeem(&begun.envelope, &code).is_ok());
+}
+
+#[test]
+fn unknown_inactive_and_admin_users_get_an_envelope_that_no_code_opens() {
+    for change in ["unknown", "inactive", "staff", "superuser", "other address"] {
+        let desk = Desk::new();
+        let mut ann = user("42", "ann@example.com");
+        match change {
+            "inactive" => ann.is_active = false,
+            "staff" => ann.is_staff = true,
+            "superuser" => ann.is_superuser = true,
+            "other address" => ann.email = Some("ann@exämple.com".into()),
+            _ => {}
+        }
+        desk.engine.directory.users.borrow_mut().remove("ann@example.com");
+        if change != "unknown" {
+            desk.engine.directory.users.borrow_mut().insert("ann@example.com".into(), ann);
+        }
+        let begun = desk.begin();
+        let (code, link) = desk.last_message();
+        assert_eq!(desk.last_fate(), Fate::Drop, "{change}");
+        assert_eq!(desk.redeem(&begun.envelope, &code).unwrap_err(), invalid(2), "{change}");
+        assert_eq!(desk.redeem_link(&link).unwrap_err(), invalid(None), "{change}");
+    }
+}
+
+#[test]
+fn admins_may_log_in_where_the_rules_say_so() {
+    let desk = Desk::with(|policy| policy.allows_admins = true);
+    desk.engine.directory.users.borrow_mut().get_mut("ann@example.com").unwrap().is_staff = true;
+    let begun = desk.begin();
+    assert!(desk.redeem(&begun.envelope, &desk.last_message().0).is_ok());
+}
+
+#[test]
+fn a_message_goes_to_the_stored_address() {
+    let desk = Desk::new();
+    desk.begin();
+    assert_eq!(desk.last_fate(), Fate::Send("Ann@Example.com".into()));
+}
+
+#[test]
+fn an_epoch_that_changes_ends_codes_links_and_sessions() {
+    let desk = Desk::new();
+    let session = {
+        let begun = desk.begin();
+        desk.redeem(&begun.envelope, &desk.last_message().0).unwrap()
+    };
+    let begun = desk.begin();
+    let (code, link) = desk.last_message();
+    let refresh = || now(desk.engine.refresh(&session.tokens.refresh, NOW, &mut *desk.random.borrow_mut()));
+    assert!(refresh().is_ok());
+    desk.engine.directory.users.borrow_mut().get_mut("ann@example.com").unwrap().epoch = "e2".into();
+    assert_eq!(desk.redeem(&begun.envelope, &code).unwrap_err(), invalid(2));
+    assert_eq!(desk.redeem_link(&link).unwrap_err(), invalid(None));
+    assert_eq!(refresh().unwrap_err(), RefreshError::Invalid);
+}
+
+#[test]
+fn refreshing_asks_the_directory_again() {
+    let desk = Desk::new();
+    let begun = desk.begin();
+    let session = desk.redeem(&begun.envelope, &desk.last_message().0).unwrap();
+    let refresh = |at| now(desk.engine.refresh(&session.tokens.refresh, at, &mut *desk.random.borrow_mut()));
+    assert!(refresh(NOW.plus(86_399)).is_ok());
+    assert_eq!(refresh(NOW.plus(86_400)).unwrap_err(), RefreshError::Invalid, "the end is absolute");
+    desk.engine.directory.is_down.set(true);
+    assert_eq!(refresh(NOW).unwrap_err(), RefreshError::Unavailable(Unavailable::for_seconds(5)));
+    desk.engine.directory.is_down.set(false);
+    desk.engine.directory.users.borrow_mut().get_mut("ann@example.com").unwrap().is_active = false;
+    assert_eq!(refresh(NOW).unwrap_err(), RefreshError::Invalid);
+}
+
+#[test]
+fn registration_happens_when_the_recipient_is_proved_and_not_before() {
+    let desk = Desk::with(|policy| policy.registers = true);
+    desk.engine.directory.users.borrow_mut().clear();
+    let begun = desk.begin();
+    let (code, _) = desk.last_message();
+    assert_eq!(desk.last_fate(), Fate::Send("ann@example.com".into()));
+    assert_eq!(desk.redeem(&begun.envelope, &wrong(&code)).unwrap_err(), invalid(2));
+    assert_eq!(desk.engine.directory.registered.get(), 0);
+
+    desk.engine.directory.is_closed.set(true);
+    let unavailable = CompleteError::Unavailable(Unavailable::for_seconds(5));
+    assert_eq!(desk.redeem(&begun.envelope, &code).unwrap_err(), unavailable);
+    desk.engine.directory.is_closed.set(false);
+    assert!(desk.redeem(&begun.envelope, &code).is_ok(), "a registration that fails gives the use back");
+    assert_eq!(desk.engine.directory.registered.get(), 1);
+}
+
+#[test]
+fn inline_delivery_that_fails_gives_the_request_back() {
+    let desk = Desk::new();
+    desk.engine.outbox.fails.set(true);
+    assert_eq!(desk.try_begin(ann(), None).unwrap_err(), BeginError::DeliveryFailed);
+    assert_eq!(desk.engine.guard.withdrawn.get(), 1);
+}
+
+#[test]
+fn a_full_outbox_is_noticed_before_anybody_is_asked() {
+    let desk = Desk::new();
+    desk.engine.outbox.is_full.set(true);
+    assert!(matches!(desk.try_begin(ann(), None), Err(BeginError::Refused(RequestRefused::Unavailable(_)))));
+    assert_eq!((desk.engine.guard.admitted.get(), desk.engine.directory.lookups.get()), (0, 0));
+}
+
+#[test]
+fn another_guards_challenge_is_misdirected() {
+    let (here, there) = (Desk::new(), Desk::new());
+    let begun = there.begin();
+    let (code, link) = there.last_message();
+    let mut here = here;
+    here.engine.guard.id = GuardId::new("node.fedcba9876543210").unwrap();
+    let owner = CompleteError::Misdirected(GuardId::new("node.0123456789abcdef").unwrap());
+    assert_eq!(here.redeem(&begun.envelope, &code).unwrap_err(), owner);
+    assert_eq!(here.redeem_link(&link).unwrap_err(), owner);
+    assert_eq!((here.counted(), here.engine.directory.lookups.get()), (0, 0));
+}
+
+#[test]
+fn a_method_that_is_not_allowed_is_refused_on_every_path() {
+    let elsewhere = Desk::new();
+    let begun = elsewhere.begin();
+    let (code, link) = elsewhere.last_message();
+    let desk = Desk::with(|policy| policy.channels = vec![Channel::Mobile]);
+    assert_eq!(desk.try_begin(ann(), None).unwrap_err(), BeginError::MethodDisabled);
+    assert_eq!(desk.resend(ann(), &begun.envelope, NOW).unwrap_err(), BeginError::MethodDisabled);
+    assert_eq!(desk.redeem(&begun.envelope, &code).unwrap_err(), CompleteError::MethodDisabled);
+    assert_eq!(desk.redeem_link(&link).unwrap_err(), CompleteError::MethodDisabled);
+}
+
+#[test]
+fn the_long_code_of_a_browser_bound_link_is_no_guess_and_the_short_one_still_works() {
+    let long = CodeFormat::new(Alphabet::new("abcdefghijklmnopqrstuvwxyz0123456789").unwrap(), 64).unwrap();
+    let desk = Desk::with(|policy| policy.browser_link = Some(long.clone()));
+    let begun = desk.begin();
+    let (code, _) = desk.last_message();
+    let of = |begun: &Begun| desk.engine.challenges.long_code(&begun.challenge, "e1", &long).expose().to_owned();
+    assert_eq!(desk.redeem(&begun.envelope, &"a".repeat(64)).unwrap_err(), invalid(None), "not counted as a guess");
+    assert_eq!(desk.redeem(&begun.envelope, &wrong(&code)).unwrap_err(), invalid(2));
+    assert!(desk.redeem(&begun.envelope, &of(&begun)).is_ok());
+    assert_eq!(desk.redeem(&begun.envelope, &code).unwrap_err(), CompleteError::Spent);
+    let other = desk.begin();
+    assert!(desk.redeem(&other.envelope, &desk.last_message().0).is_ok());
+}
