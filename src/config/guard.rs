@@ -237,6 +237,9 @@ fn parse_peer_url(text: &str) -> Result<String, String> {
         return Err("must contain {node}, as http://{node}.countersign:8000".into());
     }
     let url = parse_http_url(&text.replace("{node}", "node"))?;
+    if url.scheme() != "http" {
+        return Err("must be http://: what nodes send to each other is sealed".into());
+    }
     if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() || url.password().is_some() {
         return Err("must be scheme, host and port, nothing else".into());
     }

@@ -1,5 +1,7 @@
 //! The application: one request in, one answer out, without sockets.
 
+use std::net::IpAddr;
+
 use http_body_util::Full;
 use hyper::{
     HeaderMap, Response,
@@ -20,13 +22,14 @@ use super::{
     origin::Sites,
     pages::{self, Pages},
     problem::{Answer, Problem},
+    relay::{self, Fleet},
     route::{self, External, Route},
 };
 use crate::{
     delivery::Outbox,
     directory::Directory,
     engine::{Caller, Engine},
-    guard::Guard,
+    guard::{ClientNetwork, Guard},
     puzzle::{Proof, Puzzles},
     recipient::{Channel, InvalidRecipient, Recipient, phone::PhoneRules},
     time::UnixTime,
@@ -45,6 +48,7 @@ pub struct App<G, D, O> {
     pub(super) documents: Documents,
     pub(super) pages: Option<Pages>,
     pub(super) metrics: Metrics,
+    pub(super) fleet: Option<Fleet>,
 }
 
 /// Plain values of the configuration.
@@ -58,6 +62,8 @@ pub(crate) struct Settings {
     pub(crate) mobile_field: Box<str>,
     /// Seconds until another message may be asked for.
     pub(crate) throttle_seconds: u32,
+    /// The longest head.
+    pub(crate) max_head_bytes: usize,
     /// The longest body.
     pub(crate) max_body_bytes: usize,
 }
@@ -77,6 +83,28 @@ pub(crate) struct Call<'a> {
     pub(crate) may_set_cookies: bool,
     /// When it came.
     pub(crate) now: UnixTime,
+    /// The client's address.
+    pub(crate) address: IpAddr,
+    /// The request itself, for another node.
+    pub(crate) arrived: Arrived<'a>,
+}
+
+/// A request as it arrived.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrived<'a> {
+    /// Its head.
+    pub(crate) head: &'a Parts,
+    /// Its body.
+    pub(crate) body: &'a Bytes,
+    /// Who sent it.
+    pub(crate) peer: Peer,
+}
+
+impl Arrived<'_> {
+    /// A request is relayed once.
+    pub(crate) const fn may_be_relayed(self) -> bool {
+        !matches!(self.peer, Peer::Relayed(_))
+    }
 }
 
 impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
@@ -84,6 +112,7 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
     pub(crate) fn route(&self, head: &Parts) -> Result<Route, Problem> {
         let path = head.uri.path();
         let endpoint = route::below(&self.settings.base_path, path).and_then(Route::endpoint);
+        let endpoint = endpoint.filter(|route| *route != Route::Relay || self.fleet.is_some());
         let route = match endpoint {
             Some(route) => route,
             None => self.find_page(path).ok_or_else(Problem::not_found)?,
@@ -103,9 +132,16 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
         let answered = match route {
             Route::Document(at) => Ok(self.documents.answer(at)),
             Route::Page => self.page(head.uri.path()),
+            Route::Relay => self.relayed(body).await,
             _ => self.call(route, head, body, peer).await,
         };
         answered.unwrap_or_else(Problem::into_answer)
+    }
+
+    /// How long the body of such a request may be.
+    pub(crate) const fn longest_body(&self, route: Route) -> usize {
+        let Settings { max_head_bytes, max_body_bytes, .. } = self.settings;
+        if matches!(route, Route::Relay) { relay::longest(max_head_bytes, max_body_bytes) } else { max_body_bytes }
     }
 
     /// Counts an answer, and adds what other sites need to read it.
@@ -127,16 +163,25 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
         let fields = body::read(headers, body).await?;
         let may_set_cookies = self.sites.may_use_cookies(headers);
         let jar = if may_set_cookies { Jar::read(headers) } else { Jar::default() };
-        let caller = Caller { network: self.proxies.network(peer, headers), device_cookie: jar.device };
-        let call = Call { fields: &fields, headers, caller, jar, may_set_cookies, now: clock::now() };
-        match route {
+        let address = self.proxies.address(peer, headers);
+        let caller = Caller { network: ClientNetwork::of(address), device_cookie: jar.device };
+        let arrived = Arrived { head, body, peer };
+        let call = Call { fields: &fields, headers, caller, jar, may_set_cookies, now: clock::now(), address, arrived };
+        let answered = match route {
             Route::Request(channel) => self.request(&call, channel).await,
             Route::Resend => self.resend(&call).await,
             Route::Exchange(channel) => self.exchange(&call, channel).await,
             Route::Refresh => self.refresh(&call).await,
             Route::Verify => self.verify(&call),
             Route::External(_) => Err(Problem::provider_not_configured()),
-            Route::Document(_) | Route::Page => Err(Problem::internal()),
+            Route::Document(_) | Route::Page | Route::Relay => Err(Problem::internal()),
+        };
+        match answered {
+            Err(problem) => match problem.owner() {
+                Some(guard) => self.at_owner(&call, guard).await.ok_or(problem),
+                None => Err(problem),
+            },
+            answered => answered,
         }
     }
 

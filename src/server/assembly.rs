@@ -16,7 +16,9 @@ use super::{
     metrics::Metrics,
     origin::Sites,
     pages::{Pages, PagesConfig},
+    peers::Peers,
     progress::Patience,
+    relay::Fleet,
 };
 use crate::{
     challenge::{Challenges, GuardId, Links},
@@ -26,8 +28,10 @@ use crate::{
     directory::{AnyDirectory, FileDirectory, HttpDirectory, NoDirectory, http::FieldNames},
     engine::Engine,
     guard::{Limits, MemoryGuard},
+    home::Homes,
     puzzle::Puzzles,
     recipient::{Channel, phone},
+    relay::Relays,
     time::Clock,
     token::Sessions,
 };
@@ -97,6 +101,7 @@ pub(crate) fn assemble(config: Config, background: &Handle, random: &mut impl Cr
             email_field: rules.email_field.as_str().into(),
             mobile_field: rules.mobile_field.as_str().into(),
             throttle_seconds: rules.throttle_seconds,
+            max_head_bytes: server.max_head_bytes,
             max_body_bytes: server.max_body_bytes,
         },
         proxies: Proxies::new(server.trusted_proxies.clone()),
@@ -105,6 +110,7 @@ pub(crate) fn assemble(config: Config, background: &Handle, random: &mut impl Cr
         documents,
         pages: server.pages.then(|| pages(&config)),
         metrics: Metrics::new(),
+        fleet: fleet(&config),
     };
     let patience = Patience { request: server.request_timeout, idle: server.idle_timeout };
     Ok(Assembled { app, protocol: Protocol::new(server.max_head_bytes, patience), post })
@@ -178,6 +184,15 @@ fn guard(config: &Config, random: &mut impl CryptoRng) -> Result<MemoryGuard, St
     };
     let id = id.ok_or_else(|| StartError::at("guard.node", "this is no name of a node"))?;
     Ok(MemoryGuard::new(id, limits(config), random))
+}
+
+/// This node's place among the others; `None` where it has no peers.
+fn fleet(config: &Config) -> Option<Fleet> {
+    let Config { guard, server, .. } = config;
+    let (peers, node) = (guard.peers.as_ref()?, guard.node.as_deref()?);
+    let homes = Homes::new(&config.tokens.sessions.issuer, peers.nodes.iter().map(String::as_str));
+    let path = format!("{}/relay", server.base_path);
+    Some(Fleet::new(node, Peers::new(&peers.url, &path, &peers.nodes), homes, Relays::new(&config.keyring)))
 }
 
 fn limits(config: &Config) -> Limits {

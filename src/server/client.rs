@@ -8,8 +8,6 @@ use std::{
 use hyper::{HeaderMap, header::HeaderName};
 use ipnet::IpNet;
 
-use crate::guard::ClientNetwork;
-
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The other end of a connection.
@@ -19,6 +17,8 @@ pub(crate) enum Peer {
     Ip(IpAddr),
     /// Of a Unix socket: always a trusted proxy, since only this machine's processes reach it.
     Unix,
+    /// Of the node that relayed the request, as that node believes it.
+    Relayed(IpAddr),
 }
 
 /// The proxies whose `X-Forwarded-For` is believed. `Forwarded` never is.
@@ -34,13 +34,10 @@ impl Proxies {
         Self { trusted, warned: AtomicBool::new(false) }
     }
 
-    /// The network that a request is counted under: of the rightmost address that isn't a trusted proxy's.
-    pub(crate) fn network(&self, peer: Peer, headers: &HeaderMap) -> ClientNetwork {
-        ClientNetwork::of(self.address(peer, headers))
-    }
-
-    fn address(&self, peer: Peer, headers: &HeaderMap) -> IpAddr {
+    /// The client's address: the rightmost one that isn't a trusted proxy's. Its network is what a request is counted under.
+    pub(crate) fn address(&self, peer: Peer, headers: &HeaderMap) -> IpAddr {
         let mut address = match peer {
+            Peer::Relayed(address) => return address,
             Peer::Ip(address) if !self.trusts(address) => {
                 if headers.contains_key(X_FORWARDED_FOR) && !self.warned.swap(true, Ordering::Relaxed) {
                     tracing::warn!("X-Forwarded-For from an address that isn't in server.trusted_proxies is ignored");

@@ -12,7 +12,7 @@ use super::{
 use crate::{challenge::VerifiedChallenge, time::UnixTime};
 
 /// The header that may carry an envelope.
-const COUNTERSIGN_CHALLENGE: HeaderName = HeaderName::from_static("countersign-challenge");
+pub(crate) const COUNTERSIGN_CHALLENGE: HeaderName = HeaderName::from_static("countersign-challenge");
 /// The header that names the envelope's guard.
 const COUNTERSIGN_GUARD: HeaderName = HeaderName::from_static("countersign-guard");
 /// The field that may carry an envelope.

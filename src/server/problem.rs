@@ -37,6 +37,7 @@ pub(crate) struct Problem {
     puzzle: Option<Box<[u8]>>,
     retry_after: Option<NonZeroU32>,
     allow: Option<&'static str>,
+    owner: Option<GuardId>,
 }
 
 impl Problem {
@@ -51,6 +52,7 @@ impl Problem {
             puzzle: None,
             retry_after: None,
             allow: None,
+            owner: None,
         }
     }
 
@@ -138,12 +140,26 @@ impl Problem {
     }
 
     /// The challenge belongs to another guard.
-    pub(crate) fn misdirected() -> Self {
-        Self::new(
+    pub(crate) fn misdirected(owner: GuardId) -> Self {
+        let problem = Self::new(
             StatusCode::MISDIRECTED_REQUEST,
             "misdirected",
             "This challenge belongs to another node, or to one that has restarted since. Request a new code.",
-        )
+        );
+        Self { owner: Some(owner), ..problem }
+    }
+
+    /// The guard that can answer instead.
+    pub(crate) const fn owner(&self) -> Option<&GuardId> {
+        self.owner.as_ref()
+    }
+
+    /// A relayed request that isn't from this fleet, or not for this node, or not from now.
+    pub(crate) fn relay_refused(is_for_another_node: bool) -> Self {
+        if is_for_another_node {
+            return Self::new(StatusCode::MISDIRECTED_REQUEST, "misdirected", "This request was relayed to the wrong node.");
+        }
+        Self::new(StatusCode::FORBIDDEN, "relay_refused", "This request was not relayed by a node of this fleet, or too late.")
     }
 
     /// Something that is needed can't be had now.
@@ -194,7 +210,7 @@ impl Problem {
             CompleteError::Expired => Self::non_field("challenge_expired", "Invalid credentials"),
             CompleteError::Spent => Self::non_field("challenge_spent", "Invalid credentials"),
             CompleteError::Exhausted => Self::non_field("attempts_exhausted", "Invalid credentials"),
-            CompleteError::Misdirected(GuardId { .. }) => Self::misdirected(),
+            CompleteError::Misdirected(owner) => Self::misdirected(owner),
             CompleteError::Unavailable(unavailable) => Self::unavailable(unavailable),
         }
     }

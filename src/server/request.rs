@@ -19,6 +19,9 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
     pub(super) async fn request(&self, call: &Call<'_>, channel: Channel) -> Result<Answer, Problem> {
         let begin = self.begin(call, channel, FieldErrors::default())?;
         let recipient = begin.recipient.clone();
+        if let Some(answer) = self.at_home(call, &recipient).await {
+            return Ok(answer);
+        }
         let begun = self.engine.begin(begin, call.now, &mut rand::rng()).await;
         let begun =
             begun.map_err(|error| Problem::of_begin(error, |largest| self.puzzle(&recipient, largest.get(), call.now)))?;

@@ -20,6 +20,8 @@ pub(crate) enum Route {
     Verify,
     /// A check that a verify provider makes.
     External(External),
+    /// A sealed request of another node.
+    Relay,
     /// A document that anyone may fetch, at this place among the documents.
     Document(usize),
     /// A page, or what it loads.
@@ -39,7 +41,7 @@ pub(crate) enum External {
 
 impl Route {
     /// How many different labels there are for metrics.
-    pub(crate) const LABELS: [&'static str; 10] = [
+    pub(crate) const LABELS: [&'static str; 11] = [
         "request",
         "resend",
         "exchange",
@@ -50,6 +52,7 @@ impl Route {
         "external/webhook",
         "document",
         "page",
+        "relay",
     ];
 
     /// The endpoint at a path below the base path: without a leading and a trailing slash.
@@ -66,6 +69,7 @@ impl Route {
             "external/request" => Self::External(External::Request),
             "external/verify" => Self::External(External::Verify),
             "external/webhook" => Self::External(External::Webhook),
+            "relay" => Self::Relay,
             _ => return None,
         })
     }
@@ -83,6 +87,7 @@ impl Route {
             Self::External(External::Webhook) => 7,
             Self::Document(_) => 8,
             Self::Page => 9,
+            Self::Relay => 10,
         }
     }
 

@@ -137,7 +137,7 @@ impl<G: Guard, D: Directory, O: Outbox> Service<G, D, O> {
         }
         let (route, answer) = match app.route(&head) {
             Err(problem) => (None, problem.into_answer()),
-            Ok(route) => match body::receive(body, app.settings.max_body_bytes).await {
+            Ok(route) => match body::receive(body, app.longest_body(route)).await {
                 Err(problem) => (Some(route), problem.into_answer()),
                 Ok(body) => {
                     progress.request_arrived();

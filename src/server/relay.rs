@@ -1,0 +1,181 @@
+//! A challenge is redeemed at its owner and made at its recipient's home: requests that arrive elsewhere are relayed
+//! there, sealed, once, and the answer is passed on unchanged.
+
+use std::sync::{Mutex, PoisonError};
+
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    HeaderMap, Method, Request, Response, StatusCode,
+    body::Bytes,
+    header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue, ORIGIN},
+    http::request::Parts,
+};
+
+use super::{
+    app::{App, Call},
+    client::Peer,
+    clock, envelope,
+    peers::{NoAnswer, Peers},
+    problem::{Answer, Problem},
+    route::Route,
+};
+use crate::{
+    challenge::GuardId,
+    delivery::Outbox,
+    directory::Directory,
+    guard::{Guard, Unavailable},
+    home::Homes,
+    recipient::Recipient,
+    relay::{Addressee, RelayRefused, RelayedAnswer, RelayedRequest, Relays, SeenRequests, UntrustedRequest},
+};
+
+/// How many relayed requests are remembered for 30 seconds; more are refused.
+const SEEN: usize = 1 << 20;
+/// When it makes sense to ask again after a node was away.
+const AWAY: Unavailable = Unavailable::for_seconds(5);
+/// The headers that a request is decided by.
+static HEADERS: [HeaderName; 6] =
+    [CONTENT_TYPE, COOKIE, ACCEPT_LANGUAGE, ORIGIN, HeaderName::from_static("sec-fetch-site"), envelope::COUNTERSIGN_CHALLENGE];
+
+/// This node's place in its fleet.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    node: Box<str>,
+    peers: Peers,
+    homes: Homes,
+    relays: Relays,
+    seen: Mutex<SeenRequests>,
+}
+
+impl Fleet {
+    /// `homes` is empty where challenges are made wherever the request arrives.
+    pub(crate) fn new(node: &str, peers: Peers, homes: Homes, relays: Relays) -> Self {
+        Self { node: node.into(), peers, homes, relays, seen: Mutex::new(SeenRequests::new(SEEN, clock::now())) }
+    }
+}
+
+impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
+    /// The owner's answer to a request for a challenge of `guard`; `None` where this node has to answer itself.
+    pub(super) async fn at_owner(&self, call: &Call<'_>, guard: &GuardId) -> Option<Answer> {
+        let fleet = self.fleet.as_ref().filter(|fleet| call.arrived.may_be_relayed() && *fleet.node != *guard.node())?;
+        let answer = self.relay(fleet, call, Addressee::Guard(guard.clone()), guard.node()).await;
+        Some(answer.unwrap_or_else(|error| {
+            tracing::warn!(node = guard.node(), %error, "the owner of a challenge doesn't answer");
+            Problem::unavailable(AWAY).into_answer()
+        }))
+    }
+
+    /// The answer of the recipient's home to a request for a code; `None` where that is this node. A home that can't be
+    /// reached is stood in for by the next; one that was reached and is silent isn't, since it may have sent the code.
+    pub(super) async fn at_home(&self, call: &Call<'_>, recipient: &Recipient) -> Option<Answer> {
+        let fleet = self.fleet.as_ref().filter(|_| call.arrived.may_be_relayed())?;
+        if fleet.homes.of(recipient).is_none_or(|home| *home == *fleet.node) {
+            return None;
+        }
+        for home in fleet.homes.order(recipient) {
+            if *home == *fleet.node {
+                return None;
+            }
+            if fleet.peers.is_away(home, call.now) {
+                continue;
+            }
+            match self.relay(fleet, call, Addressee::Home(home.into()), home).await {
+                Ok(answer) => return Some(answer),
+                Err(error @ NoAnswer::Away(_)) => tracing::warn!(node = home, %error, "a recipient's home is away"),
+                Err(error) => {
+                    tracing::warn!(node = home, %error, "a recipient's home doesn't answer");
+                    return Some(Problem::unavailable(AWAY).into_answer());
+                }
+            }
+        }
+        None
+    }
+
+    async fn relay(&self, fleet: &Fleet, call: &Call<'_>, addressee: Addressee, node: &str) -> Result<Answer, NoAnswer> {
+        let arrived = call.arrived;
+        let headers = HEADERS.iter().flat_map(|name| arrived.head.headers.get_all(name).iter().map(move |value| (name, value)));
+        let request = RelayedRequest {
+            addressee,
+            client: call.address,
+            method: arrived.head.method.as_str().into(),
+            path: arrived.head.uri.path().into(),
+            headers: headers.map(|(name, value)| (name.as_str().into(), value.as_bytes().into())).collect(),
+            body: arrived.body[..].into(),
+        };
+        let (sealed, exchange) = fleet.relays.seal(&request, call.now, &mut rand::rng());
+        let sealed = fleet.peers.send(node, sealed, call.now).await?;
+        let answer = fleet.relays.open_answer(&exchange, &sealed).map_err(|_| NoAnswer::Refused(StatusCode::OK))?;
+        unpack(answer).ok_or(NoAnswer::Refused(StatusCode::OK))
+    }
+
+    /// Answers a sealed request of another node. It is never relayed again.
+    pub(super) async fn relayed(&self, sealed: &Bytes) -> Result<Answer, Problem> {
+        let fleet = self.fleet.as_ref().ok_or_else(Problem::not_found)?;
+        let now = clock::now();
+        let authentic = fleet.relays.open(UntrustedRequest::new(sealed), &fleet.node, now).map_err(refused)?;
+        let verified = {
+            // A poisoned lock guards a set of numbers that is whole between any two steps.
+            let mut seen = fleet.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            authentic.once(&mut seen, now).map_err(refused)?
+        };
+        let (head, body, client) = repack(verified.request).ok_or_else(|| refused(RelayRefused::Forged))?;
+        let route = self.route(&head).ok().filter(|route| route.is_relayed()).ok_or_else(|| refused(RelayRefused::Forged))?;
+        // Boxed, since a relayed request could hold another but for the peer that it comes from.
+        let answer = Box::pin(self.answer(route, &head, &body, Peer::Relayed(client))).await;
+        let sealed = fleet.relays.seal_answer(&verified.exchange, &pack(answer).await, &mut rand::rng());
+        let mut answer = Response::new(Full::new(sealed.into()));
+        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Ok(answer)
+    }
+}
+
+/// How long a sealed request may be: a head and a body at their limits, and what the seal adds.
+pub(crate) const fn longest(max_head_bytes: usize, max_body_bytes: usize) -> usize {
+    max_head_bytes + max_body_bytes + 4096
+}
+
+fn refused(reason: RelayRefused) -> Problem {
+    tracing::warn!(%reason, "a relayed request is refused");
+    Problem::relay_refused(reason == RelayRefused::OtherNode)
+}
+
+/// The request as if it had arrived here.
+fn repack(request: RelayedRequest) -> Option<(Parts, Bytes, std::net::IpAddr)> {
+    let method = Method::from_bytes(request.method.as_bytes()).ok()?;
+    let mut head = Request::builder().method(method).uri(&*request.path).body(()).ok()?.into_parts().0;
+    fill(&mut head.headers, request.headers)?;
+    Some((head, Bytes::from(request.body), request.client))
+}
+
+async fn pack(answer: Answer) -> RelayedAnswer {
+    let (head, body) = answer.into_parts();
+    let headers = head.headers.iter().map(|(name, value)| (name.as_str().into(), value.as_bytes().into()));
+    let body = match body.collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(never) => match never {},
+    };
+    RelayedAnswer { status: head.status.as_u16(), headers: headers.collect(), body: body[..].into() }
+}
+
+fn unpack(answer: RelayedAnswer) -> Option<Answer> {
+    let mut unpacked = Response::new(Full::new(Bytes::from(answer.body)));
+    *unpacked.status_mut() = StatusCode::from_u16(answer.status).ok()?;
+    fill(unpacked.headers_mut(), answer.headers)?;
+    Some(unpacked)
+}
+
+fn fill(headers: &mut HeaderMap, from: Vec<(Box<str>, Box<[u8]>)>) -> Option<()> {
+    for (name, value) in from {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        headers.append(name, HeaderValue::from_bytes(&value).ok()?);
+    }
+    Some(())
+}
+
+impl Route {
+    /// Whether nodes relay such requests to each other.
+    const fn is_relayed(self) -> bool {
+        matches!(self, Self::Request(_) | Self::Resend | Self::Exchange(_) | Self::External(_))
+    }
+}
