@@ -18,7 +18,8 @@ use countersign::{
     directory::{Directory, User},
     engine::{Begin, BeginError, Begun, Caller, Complete, CompleteError, Engine, Presented, RefreshError, Resend, SignedIn},
     guard::{
-        Admitted, Attempt, AttemptRefused, By, ClientNetwork, Counted, Guard, Request, RequestRefused, Unavailable, Verdict,
+        Admitted, Amendment, Attempt, AttemptRefused, By, ClientNetwork, Counted, Guard, Request, RequestRefused, Unavailable,
+        Verdict,
     },
     keyring::{EnvelopeFormat, Keyring},
     policy::Policy,
@@ -74,6 +75,10 @@ impl Guard for Ledger {
         }
         *attempts += u32::from(attempt.by == By::Code);
         Ok(Counted::Rejected { attempts_left: ATTEMPTS - *attempts })
+    }
+
+    async fn amend(&self, _: &Attempt<'_>, _: Amendment) -> Result<(), AttemptRefused> {
+        unreachable!("only verify providers answer late")
     }
 
     async fn give_back(&self, attempt: &Attempt<'_>) {
