@@ -581,6 +581,33 @@ fn what_init_writes_is_accepted_as_it_is_and_with_every_default_spelled_out() {
     assert_eq!(strip_comments(spelled.effective()), strip_comments(config.effective()));
 }
 
+/// The part of the documentation that comes from the schema.
+fn reference() -> String {
+    let mut text = String::new();
+    for section in SECTIONS {
+        text += &format!("### [{}]\n\n{}\n\n| key | default | values | |\n|---|---|---|---|\n", section.name, section.about);
+        for key in section.keys {
+            let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ").replace('<', "&lt;");
+            let (default, values) = (key.kind.default_toml(), key.kind.in_words());
+            text += &format!("| `{}` | `{default}` | {} | {} |\n", key.name, cell(&values), cell(key.about));
+        }
+        text += "\n";
+    }
+    text.trim_end().to_owned() + "\n"
+}
+
+#[test]
+fn the_documentation_has_every_key_as_the_schema_has_it() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let at = text.find("\n### [").map_or(text.len(), |at| at + 1);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, format!("{}{}", &text[..at], reference())).unwrap();
+    } else {
+        assert_eq!(&text[at..], reference(), "run UPDATE_DOCS=1 cargo test --test config");
+    }
+}
+
 #[test]
 fn every_default_is_of_its_kind() {
     for section in SECTIONS {

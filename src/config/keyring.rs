@@ -16,7 +16,7 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
             name: "secrets",
             kind: Kind::Secrets,
             about: "base64url of 32 bytes or more each, at most 10; `countersign secret` prints one. The first signs, all are accepted.\n\
-                    To rotate: add the new one at the end everywhere, then put it first everywhere; drop the old one a day later.\n\
+                    To rotate: add the new one at the end everywhere, then put it first everywhere; drop the old one when the longest session has ended.\n\
                     None: a random one, so that nothing outlives the process.",
         },
         text(
