@@ -6,6 +6,8 @@
 #[cfg(feature = "std")]
 pub mod any;
 #[cfg(feature = "std")]
+pub mod bound;
+#[cfg(feature = "std")]
 mod hashing;
 #[cfg(feature = "std")]
 mod ledger;
@@ -27,6 +29,8 @@ use core::{fmt, net::IpAddr, num::NonZeroU32};
 
 #[cfg(feature = "std")]
 pub use any::AnyGuard;
+#[cfg(feature = "std")]
+pub use bound::{Bound, Deployment, Keeper};
 pub use limits::Limits;
 #[cfg(feature = "std")]
 pub use memory::MemoryGuard;

@@ -1,0 +1,463 @@
+//! The budget, as a number: how likely it is that an attacker with any number of addresses and requests guesses their way
+//! into one account within a day.
+//!
+//! probability = channels × nodes × (1 + restarts) × (L·p_short + 100·p_34) + 10¹⁰·2⁻⁶⁴
+//!
+//! L, the most comparisons with codes below 34 bits per recipient and 24 h, is the largest number up to 100 for which that
+//! stays within the target. The guard keeps to it; `serve` and `countersign bound` judge and explain it.
+
+use alloc::{format, string::String, vec::Vec};
+use core::fmt;
+
+use serde_json::{Value, json};
+
+use super::limits::LONG_FROM;
+use crate::challenge::{CodeFormat, code::Strength};
+
+/// The probability of one guess at a code of the medium length: 8 characters of base 20.
+const P_34: f64 = 1.0 / 25_600_000_000.0;
+/// What 10¹⁰ guesses at codes of 64 bits find: more than a recipient's challenges can get within a day.
+const TAIL: f64 = 1e10 / 18_446_744_073_709_551_616.0;
+/// The longest code that is offered as a remedy.
+const LONGEST_REMEDY: u8 = 20;
+
+/// Who keeps the counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeper {
+    /// Each process; a restart forgets.
+    Memory,
+    /// Each node, in a file; nothing forgets.
+    Journal,
+    /// One Redis for all.
+    Redis,
+    /// Each process under a common id; a restart forgets.
+    SharedNothing,
+}
+
+/// All that the bound depends on.
+#[derive(Clone, Debug)]
+pub struct Deployment {
+    /// Who keeps the counts.
+    pub keeper: Keeper,
+    /// How many nodes count, each alone.
+    pub replicas: u32,
+    /// How many nodes have homes among them (`guard.nodes`); 0: challenges are made where the request arrives.
+    pub homes: u32,
+    /// How often a day a node that forgets at a restart is restarted.
+    pub restarts_per_day: u32,
+    /// The channels that may open one account: those allowed where a directory knows users by either, else 1.
+    pub channels: u32,
+    /// What a code looks like before it grows.
+    pub code: CodeFormat,
+    /// Wrong codes that one challenge stands.
+    pub max_attempts: u32,
+    /// Messages an hour to one recipient on behalf of strangers; 0: no limit.
+    pub max_messages_per_hour: u32,
+    /// The digits of a verify provider's codes, if there is one.
+    pub external_digits: Option<u8>,
+    /// The most likely takeover of one account in one day that is acceptable; 1: no bound is wanted.
+    pub target: f64,
+}
+
+/// The bound of one deployment.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    deployment: Deployment,
+    /// L: the most comparisons with codes below 34 bits, per recipient, node and 24 h.
+    pub comparisons: u32,
+    /// L of external checks, whose codes can't grow; the same as for the engine's where there is no provider.
+    pub external_comparisons: u32,
+    /// The probability with L comparisons; with `max_attempts` of them where L is less.
+    pub probability: f64,
+}
+
+/// A deployment that can't keep its target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TooLikely {
+    /// The key whose value makes it so.
+    pub key: &'static str,
+    /// What is wrong and what would do.
+    pub reason: String,
+}
+
+impl Deployment {
+    /// Computes the bound.
+    #[must_use]
+    pub fn bound(self) -> Bound {
+        let comparisons = self.most_comparisons(self.short());
+        let external = self.external_digits.map_or(self.short(), |digits| 10_f64.powi(-i32::from(digits)));
+        let external_comparisons = self.most_comparisons(external);
+        let probability = self.probability(comparisons.max(self.max_attempts), self.short());
+        Bound { deployment: self, comparisons, external_comparisons, probability }
+    }
+
+    /// The largest L up to 100 that keeps the target, for codes guessed with probability `short`.
+    fn most_comparisons(&self, short: f64) -> u32 {
+        if self.wants_no_bound() {
+            return LONG_FROM;
+        }
+        (0..=LONG_FROM).rev().find(|comparisons| self.probability(*comparisons, short) <= self.target).unwrap_or(0)
+    }
+
+    fn probability(&self, comparisons: u32, short: f64) -> f64 {
+        let each = f64::from(comparisons) * short + f64::from(LONG_FROM) * self.medium();
+        (f64::from(self.channels) * f64::from(self.nodes()) * (1.0 + f64::from(self.restarts())) * each + TAIL).min(1.0)
+    }
+
+    /// The probability of one guess at a code below 34 bits; 0 where none is made.
+    fn short(&self) -> f64 {
+        if self.code.strength() == Strength::Short { one_in(self.code.possibilities()) } else { 0.0 }
+    }
+
+    /// The same for the next stronger codes: those that short ones grow to, or the configured ones where they are stronger.
+    fn medium(&self) -> f64 {
+        match self.code.strength() {
+            Strength::Short => P_34,
+            Strength::Medium => one_in(self.code.possibilities()),
+            Strength::Long => 0.0,
+        }
+    }
+
+    /// How many nodes an attacker can guess at, each with a count of its own.
+    #[must_use]
+    pub const fn nodes(&self) -> u32 {
+        if self.counts_alone() { self.replicas } else { 1 }
+    }
+
+    /// How often a day an attacker finds an empty count. While a home is away the next node starts one too.
+    #[must_use]
+    pub const fn restarts(&self) -> u32 {
+        match (self.keeper, self.homes > 0) {
+            (Keeper::Memory | Keeper::SharedNothing, false) | (Keeper::Journal, true) => self.restarts_per_day,
+            (Keeper::Memory | Keeper::SharedNothing, true) => self.restarts_per_day.saturating_mul(2),
+            (Keeper::Journal, false) | (Keeper::Redis, _) => 0,
+        }
+    }
+
+    const fn counts_alone(&self) -> bool {
+        !matches!(self.keeper, Keeper::Redis) && self.homes == 0
+    }
+
+    /// How many processes throttle for themselves.
+    const fn throttles(&self) -> u32 {
+        if self.counts_alone() { self.replicas } else { 1 }
+    }
+
+    fn wants_no_bound(&self) -> bool {
+        self.target >= 1.0
+    }
+
+    /// Changes that would each be enough, as one would write them into the configuration.
+    fn remedies(&self) -> Vec<String> {
+        let is_enough = |deployment: &Self| deployment.most_comparisons(deployment.short()) >= deployment.max_attempts;
+        let longer = (self.code.length() + 1..=LONGEST_REMEDY).find_map(|length| {
+            let code = CodeFormat::new(self.code.alphabet().clone(), length)?;
+            is_enough(&Self { code, ..self.clone() }).then(|| format!("passwordless.short_token_length = {length}"))
+        });
+        let homes = Self { homes: self.replicas, ..self.clone() };
+        let can_have_homes = matches!(self.keeper, Keeper::Memory | Keeper::Journal) && self.counts_alone() && self.replicas > 1;
+        let homes = (can_have_homes && is_enough(&homes)).then(|| "guard.nodes with the names of all nodes".into());
+        let kind = |keeper, name: &str| {
+            let other = Self { keeper, homes: if keeper == Keeper::Redis { 0 } else { self.homes }, ..self.clone() };
+            (self.keeper != keeper && is_enough(&other)).then(|| format!("guard.kind = \"{name}\""))
+        };
+        let fewer = (1..self.max_attempts).rev().find(|attempts| is_enough(&Self { max_attempts: *attempts, ..self.clone() }));
+        let fewer = fewer.map(|attempts| format!("passwordless.max_attempts = {attempts}"));
+        [longer, homes, kind(Keeper::Journal, "journal"), kind(Keeper::Redis, "redis"), fewer].into_iter().flatten().collect()
+    }
+}
+
+impl Bound {
+    /// Whether the deployment keeps its target, with L no less than `max_attempts`.
+    ///
+    /// # Errors
+    /// [`TooLikely`], which names what would do.
+    pub fn check(&self) -> Result<(), TooLikely> {
+        let Deployment { max_attempts, target, .. } = self.deployment;
+        if self.comparisons < max_attempts {
+            let remedies = self.deployment.remedies();
+            let remedies = if remedies.is_empty() { "a higher target".into() } else { remedies.join(", or ") };
+            let reason = format!(
+                "allows only {} comparisons of a recipient's codes a day, fewer than passwordless.max_attempts = {max_attempts}: \
+                 with those an attacker takes over an account with probability {} a day. Enough would be {remedies}",
+                self.comparisons,
+                Short(self.probability),
+            );
+            return Err(TooLikely { key: "guard.max_takeover_probability", reason });
+        }
+        if self.deployment.external_digits.is_some() && self.external_comparisons == 0 {
+            let reason = format!("are too few: one guess a day is more likely to be right than {} allows", Short(target));
+            return Err(TooLikely { key: "external_2fa.code_digits", reason });
+        }
+        Ok(())
+    }
+
+    /// The probability on a line of its own, then what it is made of.
+    #[must_use]
+    pub fn explain(&self) -> String {
+        let deployment = &self.deployment;
+        let (target, replicas) = (Short(deployment.target), deployment.throttles());
+        let code = &deployment.code;
+        let mut lines = Vec::new();
+        lines.push(format!("{}", Short(self.probability)));
+        let verdict = match self.check() {
+            _ if deployment.wants_no_bound() => String::from("NO BOUND IS WANTED (guard.max_takeover_probability = 1)."),
+            Ok(()) => format!("That is within guard.max_takeover_probability = {target}."),
+            Err(TooLikely { key, reason }) => format!("TOO LIKELY: {key} = {target} {reason}."),
+        };
+        lines.push(format!(
+            "is the probability that somebody who guesses all day, from any number of addresses, takes over one given account; \
+             of a million accounts all under attack, {} a day. {verdict}",
+            Short(self.expected_per_million()),
+        ));
+        lines.push(format!(
+            "  = {} channel(s) × {} node(s) that count alone × (1 + {} restart(s)) × (L·p + 100·p₃₄) + 10¹⁰·2⁻⁶⁴",
+            deployment.channels,
+            deployment.nodes(),
+            deployment.restarts(),
+        ));
+        lines.push(format!(
+            "  L = {}: the most comparisons of one recipient's codes below 34 bits, at one node within 24 h (max_attempts = {}).",
+            self.comparisons.max(deployment.max_attempts),
+            deployment.max_attempts,
+        ));
+        lines.push(format!(
+            "  p = {}: one guess at a code of {} characters out of {}. p₃₄ = {}: one at what it grows to after 10 failures; \
+             after 100 it has 64 bits.",
+            Short(one_in(code.possibilities())),
+            code.length(),
+            code.alphabet().size(),
+            Short(deployment.medium()),
+        ));
+        if let Some(digits) = deployment.external_digits {
+            lines.push(format!(
+                "  External checks ({digits} digits, which can't grow) have an L of their own: {}. They come on top, and what the \
+                 provider compares elsewhere isn't counted here.",
+                self.external_comparisons,
+            ));
+        }
+        match deployment.max_messages_per_hour {
+            0 => lines.push("  Messages to one recipient: no limit.".into()),
+            messages => lines.push(format!(
+                "  Messages to one recipient: up to {} an hour by strangers, {} with solved puzzles ({replicas} node(s) that count alone).",
+                u64::from(messages) * u64::from(replicas),
+                u64::from(messages) * u64::from(replicas) * u64::from(super::limits::LIFTED),
+            )),
+        }
+        lines.join("\n")
+    }
+
+    /// The same for programs.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let deployment = &self.deployment;
+        let external =
+            deployment.external_digits.map(|digits| json!({"code_digits": digits, "comparisons": self.external_comparisons}));
+        json!({
+            "probability": self.probability,
+            "comparisons": self.comparisons,
+            "target": deployment.target,
+            "is_within_target": self.check().is_ok(),
+            "expected_per_million_accounts": self.expected_per_million(),
+            "max_attempts": deployment.max_attempts,
+            "channels": deployment.channels,
+            "nodes": deployment.nodes(),
+            "restarts": deployment.restarts(),
+            "code_length": deployment.code.length(),
+            "code_alphabet_size": deployment.code.alphabet().size(),
+            "short_code_probability": deployment.short(),
+            "medium_code_probability": deployment.medium(),
+            "long_codes_tail": TAIL,
+            "external": external,
+        })
+    }
+
+    /// How many of a million accounts, all attacked for a day, are taken over.
+    #[must_use]
+    pub fn expected_per_million(&self) -> f64 {
+        self.probability * 1e6
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a probability needs no 53 bits")]
+fn one_in(possibilities: u128) -> f64 {
+    1.0 / possibilities as f64
+}
+
+/// A number in few digits that any program reads back.
+struct Short(f64);
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(number) = *self;
+        if number == 0.0 || (0.01..100_000.0).contains(&number) {
+            let rounded = format!("{number:.2}");
+            return f.write_str(rounded.trim_end_matches('0').trim_end_matches('.'));
+        }
+        let text = format!("{number:.3e}");
+        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        write!(f, "{}e{exponent}", mantissa.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
+impl fmt::Display for TooLikely {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.key, self.reason)
+    }
+}
+
+impl core::error::Error for TooLikely {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::challenge::Alphabet;
+
+    fn code(characters: &str, length: u8) -> CodeFormat {
+        CodeFormat::new(Alphabet::new(characters).unwrap(), length).unwrap()
+    }
+
+    fn digits(length: u8) -> CodeFormat {
+        code("0123456789", length)
+    }
+
+    /// The configuration's defaults.
+    fn default() -> Deployment {
+        Deployment {
+            keeper: Keeper::Memory,
+            replicas: 1,
+            homes: 0,
+            restarts_per_day: 1,
+            channels: 1,
+            code: digits(6),
+            max_attempts: 5,
+            max_messages_per_hour: 10,
+            external_digits: None,
+            target: 1e-4,
+        }
+    }
+
+    fn comparisons(deployment: Deployment) -> u32 {
+        deployment.bound().comparisons
+    }
+
+    #[test]
+    fn l_of_the_design() {
+        assert_eq!(comparisons(default()), 49);
+        for homes in [1, 3, 50, 1000] {
+            assert_eq!(comparisons(Deployment { homes, replicas: homes, ..default() }), 33, "{homes} homes");
+        }
+        assert_eq!(comparisons(Deployment { channels: 2, ..default() }), 24);
+        assert_eq!(comparisons(Deployment { keeper: Keeper::Journal, ..default() }), 99);
+        assert_eq!(comparisons(Deployment { keeper: Keeper::Journal, homes: 9, ..default() }), 49);
+        assert_eq!(comparisons(Deployment { keeper: Keeper::Redis, replicas: 50, restarts_per_day: 9, ..default() }), 99);
+        assert_eq!(comparisons(Deployment { keeper: Keeper::SharedNothing, replicas: 4, ..default() }), 12);
+        assert_eq!(comparisons(Deployment { restarts_per_day: 24, code: digits(8), ..default() }), 100);
+    }
+
+    #[test]
+    fn fifty_nodes_that_count_alone_need_seven_digits() {
+        let fleet = Deployment { replicas: 50, ..default() };
+        let refused = fleet.clone().bound();
+        assert!(refused.comparisons < 5);
+        let TooLikely { key, reason } = refused.check().unwrap_err();
+        assert_eq!(key, "guard.max_takeover_probability");
+        for remedy in ["short_token_length = 7", "guard.nodes", "guard.kind = \"redis\""] {
+            assert!(reason.contains(remedy), "{remedy} is missing: {reason}");
+        }
+        assert!(!reason.contains("journal"), "50 journals aren't enough either: {reason}");
+        let longer = Deployment { code: digits(7), ..fleet.clone() }.bound();
+        assert!(longer.comparisons >= 5 && longer.check().is_ok());
+        assert!(Deployment { homes: 50, ..fleet }.bound().check().is_ok());
+    }
+
+    #[test]
+    fn every_remedy_that_is_named_is_one() {
+        let weak = Deployment { replicas: 3, code: digits(4), ..default() };
+        assert!(weak.clone().bound().check().is_err());
+        let named = weak.remedies().join(" ");
+        assert!(named.contains("short_token_length = 6") && !named.contains("redis") && !named.contains("nodes"), "{named}");
+        assert!(Deployment { code: digits(5), ..weak.clone() }.bound().check().is_err());
+        assert!(Deployment { code: digits(6), ..weak }.bound().check().is_ok());
+    }
+
+    #[test]
+    fn the_probability_is_that_of_l_or_of_the_attempts_where_l_is_less() {
+        let bound = default().bound();
+        let expected = 2.0 * (49.0 * 1e-6 + 100.0 / 20_f64.powi(8)) + 1e10 * 2_f64.powi(-64);
+        assert!((bound.probability - expected).abs() < 1e-15);
+        assert!(bound.probability <= 1e-4);
+        let refused = Deployment { replicas: 50, ..default() }.bound();
+        assert!((refused.probability - 100.0 * (5.0 * 1e-6 + 100.0 / 20_f64.powi(8)) - TAIL).abs() < 1e-12);
+        assert!(refused.probability > 1e-4);
+        assert!((refused.expected_per_million() - refused.probability * 1e6).abs() < 1e-9);
+    }
+
+    #[test]
+    fn one_more_comparison_would_break_the_target() {
+        for (target, length, replicas, channels) in
+            [(1e-4, 6, 1, 1), (1e-3, 5, 2, 2), (1e-5, 7, 1, 2), (3e-6, 8, 9, 1), (0.1, 4, 3, 1)]
+        {
+            let deployment = Deployment { target, code: digits(length), replicas, channels, ..default() };
+            let most = comparisons(deployment.clone());
+            assert!(deployment.probability(most, deployment.short()) <= target);
+            assert!(most == LONG_FROM || deployment.probability(most + 1, deployment.short()) > target);
+        }
+    }
+
+    #[test]
+    fn external_checks_have_an_l_of_their_own() {
+        let bound = |digits| Deployment { external_digits: Some(digits), ..default() }.bound();
+        assert_eq!([4, 5, 6, 7].map(|digits| bound(digits).external_comparisons), [0, 4, 49, 100]);
+        assert_eq!(bound(5).comparisons, 49);
+        assert!(bound(5).check().is_ok());
+        assert_eq!(bound(4).check().unwrap_err().key, "external_2fa.code_digits");
+    }
+
+    #[test]
+    fn no_bound_is_a_bound_of_100() {
+        let open = Deployment { target: 1.0, code: code("x", 6), external_digits: Some(4), ..default() }.bound();
+        assert_eq!((open.comparisons, open.external_comparisons), (100, 100));
+        assert!(open.check().is_ok() && open.probability <= 1.0);
+        assert!(open.explain().contains("NO BOUND IS WANTED"));
+    }
+
+    #[test]
+    fn stronger_codes_count_as_what_they_are() {
+        let medium = Deployment { code: digits(11), ..default() };
+        assert_eq!(comparisons(medium.clone()), 100);
+        assert!((medium.bound().probability - 2.0 * 100.0 * 1e-11 - TAIL).abs() < 1e-15);
+        let long = Deployment { code: digits(20), ..default() }.bound();
+        assert!((long.probability - TAIL).abs() < 1e-20);
+    }
+
+    #[test]
+    fn a_target_below_the_tail_is_refused() {
+        let refused = Deployment { target: 1e-10, ..default() }.bound();
+        assert_eq!(refused.comparisons, 0);
+        assert!(refused.check().is_err());
+    }
+
+    #[test]
+    fn the_first_line_is_the_probability_alone() {
+        for deployment in [default(), Deployment { target: 1.0, code: code("x", 1), ..default() }] {
+            let bound = deployment.bound();
+            let text = bound.explain();
+            let first: f64 = text.lines().next().unwrap().parse().unwrap();
+            assert!((first / bound.probability - 1.0).abs() < 1e-3);
+            assert!((3..=8).contains(&text.lines().count()), "{text}");
+            assert_eq!(bound.to_json()["probability"], bound.probability);
+            assert_eq!(bound.to_json()["comparisons"], bound.comparisons);
+        }
+        assert_eq!(default().bound().explain().lines().next(), Some("9.801e-5"));
+    }
+
+    #[test]
+    fn numbers_are_short_and_readable() {
+        let shown = |number| format!("{}", Short(number));
+        assert_eq!(
+            [0.0, 1.0, 98.008, 0.5, 1e-4, 1.23456e-7, 2e6].map(shown),
+            ["0", "1", "98.01", "0.5", "1e-4", "1.235e-7", "2e6"]
+        );
+    }
+}
