@@ -128,3 +128,110 @@ fn one_line(text: &str) -> String {
     let words = text.split(|character: char| character.is_whitespace() || character.is_control());
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{
+        super::{
+            Languages,
+            testing::{Fleet, NOW, site},
+        },
+        *,
+    };
+    use crate::challenge::{Alphabet, UntrustedLink};
+
+    fn compose(fleet: &Fleet, site: Site, dispatch: &Dispatch) -> Message {
+        fleet.composer(site).compose(dispatch, NOW, &mut rand::rng()).unwrap()
+    }
+
+    fn token(link: &str) -> &str {
+        link.split_once('#').unwrap().1
+    }
+
+    #[test]
+    fn an_email_carries_the_code_and_a_link_that_opens_the_same_challenge() {
+        let fleet = Fleet::new();
+        let dispatch = fleet.dispatch("ann@example.com");
+        let message = compose(&fleet, site(), &dispatch);
+        assert_eq!(message.code.as_str(), fleet.challenges.code(&dispatch.challenge, "e").expose());
+        assert!(message.text.lines().any(|line| line == message.code.as_str()));
+        assert!(message.text.contains(message.link.as_str()) && message.html.contains(message.link.as_str()));
+        assert!(message.link.starts_with("https://example.com/passwordless/link#v4.local."));
+        let link = UntrustedLink::parse(token(&message.link)).unwrap();
+        let opened = fleet.links.open(&fleet.challenges, link).unwrap();
+        assert_eq!((opened.challenge.challenge(), opened.epoch.as_str()), (dispatch.challenge.challenge(), "e"));
+    }
+
+    #[test]
+    fn a_link_for_one_browser_carries_the_long_code() {
+        let fleet = Fleet::new();
+        let dispatch = fleet.dispatch("ann@example.com");
+        let long = CodeFormat::new(Alphabet::new("/%ab").unwrap(), 64).unwrap();
+        let link_url = "my-app://page/{token}?again={token}".into();
+        let message = compose(&fleet, Site { link_url, browser_link: Some(long.clone()), ..site() }, &dispatch);
+        let code = fleet.challenges.long_code(&dispatch.challenge, "e", &long);
+        let spelled = code.expose().replace('%', "%25").replace('/', "%2F");
+        assert_eq!(message.link.as_str(), format!("my-app://page/{spelled}?again={spelled}"));
+        assert!(!message.text.contains("v4.local"));
+    }
+
+    #[test]
+    fn an_sms_has_no_link_and_ends_with_the_line_that_binds_its_code() {
+        let fleet = Fleet::new();
+        let dispatch = fleet.dispatch("+12025550123");
+        let message = compose(&fleet, site(), &dispatch);
+        assert_eq!((message.link.as_str(), message.subject.as_str(), message.html.as_str()), ("", "", ""));
+        assert_eq!(message.text.lines().next_back().unwrap(), format!("@example.com #{}", message.code.as_str()));
+        assert!(message.text.len() <= 160, "one SMS: {}", message.text.len());
+        let plain = compose(&fleet, Site { is_https: false, ..site() }, &dispatch);
+        assert!(!plain.text.contains('@') && !plain.text.contains('#'));
+    }
+
+    #[test]
+    fn a_dropped_message_is_written_like_any_other() {
+        let fleet = Fleet::new();
+        let sent = compose(&fleet, site(), &fleet.dispatch("ann@example.com"));
+        let dropped = compose(&fleet, site(), &Dispatch { fate: Fate::Drop, ..fleet.dispatch("ann@example.com") });
+        assert_eq!(dropped.text.len(), sent.text.len());
+        assert_eq!(&*dropped.to, "ann@example.com");
+        assert_ne!(dropped.id, sent.id);
+    }
+
+    #[test]
+    fn minutes_are_those_that_are_left() {
+        for (seconds, left) in [(600, 10), (599, 10), (571, 10), (90, 2), (89, 1), (1, 1), (0, 1)] {
+            assert_eq!(minutes(seconds), left, "{seconds} s");
+        }
+    }
+
+    #[test]
+    fn the_site_s_name_never_makes_a_second_header() {
+        let fleet = Fleet::new();
+        let name = "Bank\r\nBcc: eve@example.com\u{2028}\u{85}\0\tX".into();
+        let message = compose(&fleet, Site { name, ..site() }, &fleet.dispatch("ann@example.com"));
+        assert_eq!(message.subject, "Login on Bank Bcc: eve@example.com X");
+    }
+
+    #[test]
+    fn nothing_of_a_message_is_shown() {
+        let fleet = Fleet::new();
+        let message = compose(&fleet, site(), &fleet.dispatch("ann@example.com"));
+        let shown = format!("{message:?}");
+        for secret in ["ann@", message.code.as_str(), "v4.local"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_language_is_asked_for_a_message_is_written(locale in ".{0,60}", header in ".{0,120}") {
+            let fleet = Fleet::new();
+            let languages = Languages { requested: Some(locale.into()), stored: None, accepted: Some(header.into()) };
+            let message = compose(&fleet, site(), &Dispatch { languages, ..fleet.dispatch("ann@example.com") });
+            prop_assert_eq!(message.subject.as_str(), "Login on example.com");
+            prop_assert!(!message.locale.as_str().contains(['.', '/', '\r', '\n', '\0']));
+        }
+    }
+}

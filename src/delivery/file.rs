@@ -10,7 +10,7 @@ use super::message::{Message, MessageId};
 use crate::time::UnixTime;
 
 /// A folder that messages are written into.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Folder {
     path: PathBuf,
     suffix: &'static str,

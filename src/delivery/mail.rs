@@ -66,7 +66,8 @@ impl Sender {
 /// no address, wherever it came from.
 fn address(text: &str) -> Option<Address> {
     let (user, domain) = text.rsplit_once('@')?;
-    let domain = idna::domain_to_ascii(domain).ok()?;
+    // As stored, where it can be.
+    let domain = if domain.is_ascii() { domain.into() } else { idna::domain_to_ascii(domain).ok()? };
     let plain =
         |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && !br#""(),:;<>@[\]"#.contains(&byte));
     // lettre's own judgement is narrower than what we let people type.
@@ -96,5 +97,110 @@ fn body(text: &str) -> Body {
         Body::new_with_encoding(text, ContentTransferEncoding::QuotedPrintable).expect("everything can be quoted")
     } else {
         Body::new(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            Site,
+            testing::{Fleet, NOW, site},
+        },
+        *,
+    };
+
+    fn message(to: &str, site: Site) -> Message {
+        let fleet = Fleet::new();
+        let message = fleet.composer(site).compose(&fleet.dispatch("ann@example.com"), NOW, &mut rand::rng()).unwrap();
+        Message { to: to.into(), ..message }
+    }
+
+    fn mail(message: &Message) -> String {
+        let sender = Sender::parse("Example <noreply@mail.example.com>").unwrap();
+        String::from_utf8(sender.format(message, NOW).unwrap().bytes).unwrap()
+    }
+
+    fn header<'m>(mail: &'m str, name: &str) -> Vec<&'m str> {
+        let head = mail.split_once("\r\n\r\n").unwrap().0;
+        head.split("\r\n").filter_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).collect()
+    }
+
+    #[test]
+    fn an_email_has_the_headers_and_both_parts() {
+        let message = message("Ann@Example.com", site());
+        let mail = mail(&message);
+        assert_eq!(header(&mail, "From"), ["Example <noreply@mail.example.com>"]);
+        assert_eq!(header(&mail, "To"), ["Ann@Example.com"]);
+        assert_eq!(header(&mail, "Subject"), ["Login on example.com"]);
+        assert_eq!(header(&mail, "Auto-Submitted"), ["auto-generated"]);
+        assert_eq!(header(&mail, "Date"), ["Tue, 14 Nov 2023 22:13:20 +0000"]);
+        assert_eq!(header(&mail, "Message-ID"), [format!("<{}@mail.example.com>", message.id)]);
+        assert!(header(&mail, "Content-Type")[0].starts_with("multipart/alternative;"), "{mail}");
+        for kind in ["text/plain", "text/html"] {
+            assert!(mail.contains(&format!("Content-Type: {kind}; charset=utf-8\r\nContent-Transfer-Encoding: 7bit")), "{mail}");
+        }
+        assert!(mail.split("\r\n").any(|line| line == message.code.as_str()), "the code is on a line of its own");
+        assert!(mail.contains(message.link.as_str()), "the link is whole");
+        assert!(!mail.replace("\r\n", "").contains(['\r', '\n']), "every line ends as it must");
+    }
+
+    #[test]
+    fn international_names_become_ascii() {
+        let name = "Bücher & Käse – 本屋, das ist ein ziemlich langer Name für eine Seite, aber er muss durchkommen".to_owned();
+        let message = message("ann@bücher.example", Site { name: name.clone(), ..site() });
+        let mail = mail(&message);
+        assert!(mail.is_ascii(), "{mail}");
+        assert_eq!(header(&mail, "To"), ["ann@xn--bcher-kva.example"]);
+        assert!(header(&mail, "Subject")[0].starts_with("Login on =?utf-8?"), "{mail}");
+        assert!(mail.split("\r\n").all(|line| line.len() <= 998));
+        let sender = Sender::parse("Bücher <post@bücher.example>").unwrap().format(&message, NOW).unwrap();
+        assert_eq!(sender.envelope.from().unwrap().to_string(), "post@xn--bcher-kva.example");
+    }
+
+    #[test]
+    fn no_address_makes_a_header_or_a_second_recipient() {
+        let sender = Sender::parse("noreply@localhost").unwrap();
+        for to in [
+            "",
+            "ann",
+            "@example.com",
+            "ann@",
+            "ann@example.com\r\nBcc: eve@example.com",
+            "ann@example.com, eve@example.com",
+            "ann@example.com>\r\nRCPT TO:<eve@example.com",
+            "Ann <ann@example.com>",
+            "a b@example.com",
+            "\"a\"@example.com",
+            "ännchen@example.com",
+            "ann@exa mple.com",
+            "ann@[127.0.0.1]",
+        ] {
+            assert!(sender.format(&message(to, site()), NOW).is_none(), "{to:?}");
+        }
+        for sender in ["", "noreply", "a@b.example\r\nBcc: e@b.example", "ä@example.com", "a@b.example, c@d.example"] {
+            assert!(Sender::parse(sender).is_none(), "{sender:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_line_can_t_hold_is_encoded() {
+        for text in ["a\rb", "a\0b", &"x".repeat(999)] {
+            let mut message = message("ann@example.com", site());
+            message.text = zeroize::Zeroizing::new(text.to_owned());
+            let mail = mail(&message);
+            assert!(mail.contains("Content-Transfer-Encoding: quoted-printable"), "{mail}");
+            assert!(!mail.replace("\r\n", "").contains(['\r', '\n', '\0']) && mail.split("\r\n").all(|line| line.len() <= 998));
+        }
+    }
+
+    #[test]
+    fn addresses_that_people_may_type_can_be_written_to() {
+        let sender = Sender::parse("noreply@example.com").unwrap();
+        for to in
+            ["a@localhost", "a.b+c@example.com", "o'hara@example.com", "a..b@example.com", "a.@example.com", "1_{}|~@ex-ample.co"]
+        {
+            assert!(sender.format(&message(to, site()), NOW).is_some(), "{to}");
+        }
     }
 }

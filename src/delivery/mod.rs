@@ -25,6 +25,8 @@ mod queue;
 mod smtp;
 #[cfg(feature = "server")]
 pub mod templates;
+#[cfg(all(test, feature = "server"))]
+mod testing;
 #[cfg(feature = "server")]
 pub mod transport;
 

@@ -123,3 +123,284 @@ impl fmt::Debug for Post {
         f.debug_struct("Post").field("mode", &self.0.mode).field("slots", &self.0.slots).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        sync::mpsc::UnboundedReceiver,
+        time::{Instant, sleep, timeout},
+    };
+
+    use super::{
+        super::{
+            Fate,
+            testing::{Fleet, clock, scripted, site},
+            transport::SendError,
+        },
+        *,
+    };
+
+    const ANN: &str = "ann@example.com";
+    const NUMBER: &str = "+12025550123";
+    const ZERO: Duration = Duration::ZERO;
+
+    fn transient() -> Result<(), SendError> {
+        Err(SendError::Transient("not now".into()))
+    }
+
+    fn permanent() -> Result<(), SendError> {
+        Err(SendError::Permanent("never".into()))
+    }
+
+    fn started(mode: Mode, queue_length: usize, email: Transport, sms: Transport) -> (Fleet, Post) {
+        let fleet = Fleet::new();
+        let composer = fleet.composer(site());
+        let settings = Settings { mode, queue_length, composer, email, sms, clock: clock() };
+        (fleet, Post::start(settings, &Handle::current()))
+    }
+
+    fn queued(queue_length: usize, email: Transport) -> (Fleet, Post) {
+        started(Mode::Queued, queue_length, email, scripted(ZERO, |_| Ok(())).0)
+    }
+
+    async fn post(post: &Post, dispatch: Dispatch) -> Result<(), DeliveryFailed> {
+        let slot = post.reserve(dispatch.challenge.challenge().channel).expect("there is room");
+        post.post(slot, dispatch).await
+    }
+
+    /// When a message was tried, until nothing more comes for an hour.
+    async fn times(told: &mut UnboundedReceiver<(String, u64)>) -> Vec<u64> {
+        let mut times = Vec::new();
+        while let Ok(Some((_, at))) = timeout(Duration::from_secs(3600), told.recv()).await {
+            times.push(at);
+        }
+        times
+    }
+
+    fn is_full(post: &Post) -> bool {
+        post.reserve(Channel::Email).is_err()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_leaves_after_the_answer() {
+        let (email, mut told) = scripted(Duration::from_secs(3), |_| Ok(()));
+        let (fleet, office) = queued(1, email);
+        let begun = Instant::now();
+        assert_eq!(post(&office, fleet.dispatch(ANN)).await, Ok(()));
+        assert_eq!(begun.elapsed(), ZERO, "nobody waited");
+        assert!(is_full(&office), "its slot is held until it has left");
+        assert_eq!(told.recv().await.unwrap(), (ANN.into(), 3));
+        office.drain(Duration::from_secs(1)).await;
+        assert!(!is_full(&office));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_queue_refuses_and_a_slot_that_is_dropped_is_given_back() {
+        let (email, _told) = scripted(ZERO, |_| Ok(()));
+        let (_fleet, office) = queued(2, email);
+        let first = office.reserve(Channel::Email).unwrap();
+        let second = office.reserve(Channel::Mobile).unwrap();
+        assert_eq!(office.reserve(Channel::Email).unwrap_err(), Unavailable::for_seconds(RETRY_AFTER));
+        assert!(office.reserve(Channel::Mobile).is_err());
+        drop(second);
+        let third = office.reserve(Channel::Email).unwrap();
+        assert!(is_full(&office));
+        drop((first, third));
+        assert!(!is_full(&office));
+    }
+
+    #[test]
+    fn slots_are_exact_when_threads_race_for_them() {
+        let slots = Slots::new(100);
+        let won: usize = std::thread::scope(|scope| {
+            let race = || (0..1000).filter_map(|_| slots.take()).map(std::mem::forget).count();
+            let racers: Vec<_> = (0..8).map(|_| scope.spawn(race)).collect();
+            racers.into_iter().map(|racer| racer.join().unwrap()).sum()
+        });
+        assert_eq!((won, slots.taken()), (100, 100));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_fails_for_now_is_tried_after_1_2_4_up_to_60_seconds_until_the_challenge_ends() {
+        let (email, mut told) = scripted(ZERO, |_| transient());
+        let (fleet, office) = queued(1, email);
+        post(&office, fleet.dispatch(ANN)).await.unwrap();
+        assert_eq!(times(&mut told).await, [0, 1, 3, 7, 15, 31, 63, 123, 183, 243, 303, 363, 423, 483, 543]);
+        assert!(!is_full(&office), "given up");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_fails_for_good_is_tried_once() {
+        let (email, mut told) = scripted(ZERO, |_| permanent());
+        let (fleet, office) = queued(1, email);
+        post(&office, fleet.dispatch(ANN)).await.unwrap();
+        assert_eq!(times(&mut told).await, [0]);
+        assert!(!is_full(&office));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_try_that_takes_too_long_is_given_up_and_made_again() {
+        let (email, mut told) = scripted(Duration::from_secs(20), |_| Ok(()));
+        let (fleet, office) = queued(1, email);
+        post(&office, fleet.dispatch(ANN)).await.unwrap();
+        assert!(times(&mut told).await.is_empty(), "none of them got through");
+        assert!(!is_full(&office), "until the challenge had ended");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn draining_sends_everything_that_can_be_sent() {
+        let (email, mut told) = scripted(Duration::from_secs(1), |_| Ok(()));
+        let (fleet, office) = queued(1000, email);
+        for _ in 0..100 {
+            post(&office, fleet.dispatch(ANN)).await.unwrap();
+        }
+        assert_eq!(office.drain(Duration::from_secs(25)).await, 0);
+        assert_eq!(times(&mut told).await.len(), 100);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn draining_hurries_what_waits_and_ends_in_time() {
+        let begun = Instant::now();
+        let (email, mut told) = scripted(ZERO, move |_| if begun.elapsed().as_secs() < 200 { transient() } else { Ok(()) });
+        let (fleet, office) = queued(1, email);
+        post(&office, fleet.dispatch(ANN)).await.unwrap();
+        sleep(Duration::from_secs(195)).await;
+        // The next try would be at 243 s.
+        assert_eq!(office.drain(Duration::from_secs(25)).await, 0);
+        assert_eq!(times(&mut told).await.split_off(9), [195, 196, 198, 202]);
+
+        let (email, _told) = scripted(ZERO, |_| transient());
+        let (fleet, office) = queued(3, email);
+        post(&office, fleet.dispatch(ANN)).await.unwrap();
+        post(&office, fleet.dispatch(ANN)).await.unwrap();
+        let begun = Instant::now();
+        assert_eq!(office.drain(Duration::from_secs(25)).await, 2);
+        assert_eq!(begun.elapsed().as_secs(), 25);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dead_transport_holds_up_neither_the_other_channel_nor_new_messages() {
+        let (email, mut mails) = scripted(ZERO, |to| if to == ANN { transient() } else { Ok(()) });
+        let (sms, mut texts) = scripted(ZERO, |_| Ok(()));
+        let (fleet, office) = started(Mode::Queued, 10_000, email, sms);
+        for _ in 0..1000 {
+            post(&office, fleet.dispatch(ANN)).await.unwrap();
+        }
+        sleep(Duration::from_secs(10)).await;
+        post(&office, fleet.dispatch(NUMBER)).await.unwrap();
+        post(&office, fleet.dispatch("bob@example.com")).await.unwrap();
+        assert_eq!(texts.recv().await.unwrap(), (NUMBER.into(), 10));
+        loop {
+            let (to, at) = mails.recv().await.unwrap();
+            if to != ANN {
+                assert_eq!((to.as_str(), at), ("bob@example.com", 10));
+                break;
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tries_that_hang_leave_room_for_new_messages_as_long_as_they_are_retries() {
+        let hangs = |to: &str| if to == ANN { transient() } else { Ok(()) };
+        let (email, mut told) = scripted(Duration::from_secs(9), hangs);
+        let (fleet, office) = queued(100, email);
+        for _ in 0..16 {
+            post(&office, fleet.dispatch(ANN)).await.unwrap();
+        }
+        // The first tries end at 9 s, the second ones begin at 10 s: eight at once and no more.
+        sleep(Duration::from_secs(11)).await;
+        post(&office, fleet.dispatch("bob@example.com")).await.unwrap();
+        loop {
+            let (to, at) = told.recv().await.unwrap();
+            if to != ANN {
+                assert_eq!(at, 20, "it didn't wait for a place");
+                break;
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dropped_message_never_reaches_the_transport() {
+        for mode in [Mode::Queued, Mode::Inline] {
+            let (email, mut told) = scripted(ZERO, |_| Ok(()));
+            let (fleet, office) = started(mode, 1, email, scripted(ZERO, |_| Ok(())).0);
+            assert_eq!(post(&office, Dispatch { fate: Fate::Drop, ..fleet.dispatch(ANN) }).await, Ok(()));
+            assert!(times(&mut told).await.is_empty());
+            assert!(!is_full(&office));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dropped_message_holds_its_slot_for_as_long_as_a_sent_one() {
+        let (email, mut told) = scripted(Duration::from_secs(4), |_| Ok(()));
+        let (fleet, office) = queued(1, email);
+        let mut held = Vec::new();
+        for fate in [Fate::Send(ANN.into()), Fate::Drop] {
+            let begun = Instant::now();
+            post(&office, Dispatch { fate, ..fleet.dispatch(ANN) }).await.unwrap();
+            while is_full(&office) {
+                sleep(Duration::from_millis(100)).await;
+            }
+            held.push(begun.elapsed().as_secs());
+        }
+        assert_eq!(held, [4, 4]);
+        assert_eq!(times(&mut told).await.len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_the_transport_is_down_dropped_messages_fill_the_queue_too() {
+        let (email, _told) = scripted(ZERO, |_| transient());
+        let (fleet, office) = queued(3, email);
+        post(&office, fleet.dispatch(ANN)).await.unwrap();
+        sleep(Duration::from_secs(1)).await;
+        for _ in 0..2 {
+            post(&office, Dispatch { fate: Fate::Drop, ..fleet.dispatch(ANN) }).await.unwrap();
+        }
+        sleep(Duration::from_secs(30)).await;
+        assert!(is_full(&office));
+        // Nothing real was tried for a minute after the challenge ended: a failure isn't held against strangers for ever.
+        sleep(Duration::from_secs(700)).await;
+        assert_eq!(office.0.slots.taken(), 0);
+        post(&office, Dispatch { fate: Fate::Drop, ..fleet.dispatch(ANN) }).await.unwrap();
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(office.0.slots.taken(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_the_process_waits_for_no_dropped_message() {
+        let (email, _told) = scripted(ZERO, |_| transient());
+        let (fleet, office) = queued(3, email);
+        let doomed = fleet.dispatch(ANN);
+        post(&office, doomed).await.unwrap();
+        sleep(Duration::from_secs(590)).await;
+        post(&office, Dispatch { fate: Fate::Drop, ..fleet.dispatch(ANN) }).await.unwrap();
+        let begun = Instant::now();
+        office.drain(Duration::from_secs(25)).await;
+        assert!(begun.elapsed().as_secs() <= 15, "only as long as the real one");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn inline_waits_for_one_try_and_tells_how_it_went() {
+        for (result, answer) in [(Ok(()), Ok(())), (transient(), Err(DeliveryFailed)), (permanent(), Err(DeliveryFailed))] {
+            let (email, mut told) = scripted(Duration::from_secs(2), move |_| result.clone());
+            let (fleet, office) = started(Mode::Inline, 1, email, scripted(ZERO, |_| Ok(())).0);
+            let begun = Instant::now();
+            assert_eq!(post(&office, fleet.dispatch(ANN)).await, answer);
+            assert_eq!(begun.elapsed().as_secs(), 2);
+            assert!(!is_full(&office));
+            assert_eq!(times(&mut told).await.len(), 1);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_discarded_takes_no_slot() {
+        use crate::config::{email::EmailTransport, sms::SmsTransport};
+        let sender = super::super::Sender::parse("noreply@example.com").unwrap();
+        let email = Transport::email(&EmailTransport::Discard, sender, ZERO).unwrap();
+        let sms = Transport::sms(&SmsTransport::Discard, ZERO).unwrap();
+        let (fleet, office) = started(Mode::Inline, 0, email, sms);
+        assert_eq!(post(&office, fleet.dispatch(ANN)).await, Ok(()));
+        assert_eq!(post(&office, fleet.dispatch(NUMBER)).await, Ok(()));
+        assert_eq!(office.drain(ZERO).await, 0);
+    }
+}

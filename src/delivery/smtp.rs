@@ -3,10 +3,7 @@
 //! lettre speaks the protocol. Its own pool puts a connection back whose conversation was cut off by a timeout; ours
 //! keeps only those that ended a message in order.
 
-use std::{
-    fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lettre::{
     address::Envelope,
@@ -131,10 +128,4 @@ fn describe(error: &Error) -> String {
         source = cause.source();
     }
     reason
-}
-
-impl fmt::Debug for Smtp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Smtp").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
-    }
 }

@@ -14,13 +14,11 @@ use crate::{
 };
 
 /// What carries the messages of one channel, and how long one try may take.
-#[derive(Debug)]
 pub struct Transport {
     carrier: Carrier,
     timeout: Duration,
 }
 
-#[derive(Debug)]
 enum Carrier {
     Console,
     Mails {
@@ -34,6 +32,8 @@ enum Carrier {
         sender: Sender,
     },
     Discard,
+    #[cfg(test)]
+    Scripted(super::testing::Script),
 }
 
 /// A message in the form in which it leaves; every try sends the same.
@@ -112,6 +112,8 @@ impl Transport {
                 (Some(envelope), bytes)
             }
             Carrier::Discard => (None, Vec::new()),
+            #[cfg(test)]
+            Carrier::Scripted(_) => (None, message.to.as_bytes().to_vec()),
         };
         Ok(Parcel { id: message.id.clone(), written_at: now, envelope, bytes })
     }
@@ -138,7 +140,15 @@ impl Transport {
                 None => Err(SendError::Permanent("an e-mail without an address".into())),
             },
             Carrier::Discard => Ok(()),
+            #[cfg(test)]
+            Carrier::Scripted(script) => script(String::from_utf8_lossy(&parcel.bytes).into_owned()).await,
         }
+    }
+
+    /// One that does what a test says.
+    #[cfg(test)]
+    pub(super) fn scripted(script: super::testing::Script, timeout: Duration) -> Self {
+        Self { carrier: Carrier::Scripted(script), timeout }
     }
 }
 
@@ -158,6 +168,21 @@ fn blocking(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> impl Futu
             Ok(Err(error)) => Err(SendError::Transient(error.to_string())),
             Err(_) => Err(SendError::Transient("the runtime is shutting down".into())),
         }
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self.carrier {
+            Carrier::Console => "console",
+            Carrier::Mails { .. } | Carrier::Texts(_) => "file",
+            #[cfg(feature = "smtp")]
+            Carrier::Smtp { .. } => "smtp",
+            Carrier::Discard => "discard",
+            #[cfg(test)]
+            Carrier::Scripted(_) => "scripted",
+        };
+        f.debug_struct("Transport").field("carrier", &name).field("timeout", &self.timeout).finish()
     }
 }
 

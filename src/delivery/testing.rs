@@ -1,0 +1,95 @@
+//! What the tests of delivery share: challenges of one fleet, and time that stands still until a test moves it.
+
+use std::{pin::Pin, sync::Arc};
+
+use tokio::{
+    sync::mpsc,
+    time::{Duration, Instant, sleep},
+};
+
+use super::{Composer, Dispatch, Fate, Languages, Site, Templates, Transport, transport::SendError};
+use crate::{
+    challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Links, Use, VerifiedChallenge},
+    keyring::{EnvelopeFormat, Keyring},
+    recipient::{Channel, Recipient},
+    time::{Clock, UnixTime},
+};
+
+pub(super) const NOW: UnixTime = UnixTime::from_seconds(1_700_000_000);
+
+pub(super) struct Fleet {
+    pub challenges: Arc<Challenges>,
+    pub links: Arc<Links>,
+}
+
+impl Fleet {
+    pub(super) fn new() -> Self {
+        let keyring = Keyring::new([vec![7; 32]]).unwrap();
+        let issuer = "https://example.com";
+        let challenges = Arc::new(Challenges::new(&keyring, issuer, EnvelopeFormat::EdDsa));
+        Self { challenges, links: Arc::new(Links::new(&keyring, issuer)) }
+    }
+
+    /// A challenge that ends ten minutes from [`NOW`].
+    pub(super) fn challenge(&self, recipient: &str) -> VerifiedChallenge {
+        let channel = if recipient.contains('@') { Channel::Email } else { Channel::Mobile };
+        let challenge = Challenge {
+            id: ChallengeId::from_random([1; 16]),
+            issued_at: NOW,
+            expires_at: NOW.plus(600),
+            usage: Use::Code,
+            channel,
+            format: CodeFormat::new(Alphabet::new("0123456789").unwrap(), 6).unwrap(),
+            guard: GuardId::new("node.epoch").unwrap(),
+            binding: None,
+        };
+        self.challenges.seal(challenge, Recipient::from_canonical(channel, recipient))
+    }
+
+    pub(super) fn dispatch(&self, recipient: &str) -> Dispatch {
+        let fate = Fate::Send(recipient.into());
+        Dispatch { challenge: self.challenge(recipient), epoch: "e".into(), fate, languages: Languages::default() }
+    }
+
+    pub(super) fn composer(&self, site: Site) -> Composer {
+        Composer::new(Arc::clone(&self.challenges), Arc::clone(&self.links), site, Templates::built_in())
+    }
+}
+
+pub(super) fn site() -> Site {
+    Site {
+        name: "example.com".into(),
+        host: "example.com".into(),
+        is_https: true,
+        link_url: "https://example.com/passwordless/link#{token}".into(),
+        browser_link: None,
+    }
+}
+
+/// [`NOW`] and what has passed of tokio's time since.
+pub(super) fn clock() -> Clock {
+    let start = Instant::now();
+    Arc::new(move || NOW.plus(start.elapsed().as_secs()))
+}
+
+/// What a scripted transport does with a message to this address.
+pub(super) type Script = Box<dyn Fn(String) -> Pin<Box<dyn Future<Output = Result<(), SendError>> + Send>> + Send + Sync>;
+
+/// A transport that waits `takes`, then answers as `script` says, and tells the test to whom and after how many seconds.
+pub(super) fn scripted(
+    takes: Duration,
+    script: impl Fn(&str) -> Result<(), SendError> + Send + Sync + 'static,
+) -> (Transport, mpsc::UnboundedReceiver<(String, u64)>) {
+    let (tell, told) = mpsc::unbounded_channel();
+    let start = Instant::now();
+    let script: Script = Box::new(move |to| {
+        let result = script(&to);
+        let tell = tell.clone();
+        Box::pin(async move {
+            sleep(takes).await;
+            let _ = tell.send((to, start.elapsed().as_secs()));
+            result
+        })
+    });
+    (Transport::scripted(script, Duration::from_secs(10)), told)
+}
