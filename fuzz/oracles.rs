@@ -1,0 +1,258 @@
+//! What must hold for any input of each parser. The fuzz targets and the property tests in `tests/parsers.rs` share it.
+//!
+//! An input is used twice: as what a client sends, and as a list of edits to something genuine. Whatever is still
+//! believed after the edits has to say what the genuine thing said.
+
+use std::sync::LazyLock;
+
+use countersign::{
+    challenge::{
+        Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Links, UntrustedEnvelope, UntrustedLink, Use,
+    },
+    device::{DeviceId, Devices},
+    keyring::{EnvelopeFormat, Keyring},
+    puzzle::{Proof, Puzzles},
+    recipient::{Channel, Recipient, phone::PhoneRules},
+    relay::{Addressee, RelayedAnswer, RelayedRequest, Relays, SeenRequests, UntrustedRequest},
+    time::UnixTime,
+    token::{AccessAlgorithm, AccessKeys, Amr, Login, Sessions, SessionsConfig},
+};
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
+const ISSUER: &str = "https://login.example.com";
+
+static KEYRING: LazyLock<Keyring> = LazyLock::new(|| Keyring::new([vec![1; 32], vec![2; 32]]).unwrap());
+
+fn random() -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(1)
+}
+
+fn recipient(name: &str) -> Recipient {
+    Recipient::parse_email(&format!("{name}@example.com")).unwrap()
+}
+
+fn challenge() -> Challenge {
+    Challenge {
+        id: ChallengeId::from_random([7; 16]),
+        issued_at: NOW,
+        expires_at: NOW.plus(600),
+        usage: Use::Code,
+        channel: Channel::Email,
+        format: CodeFormat::new(Alphabet::Numeric, 6).unwrap(),
+        guard: GuardId::new("node.epoch").unwrap(),
+        binding: None,
+    }
+}
+
+/// The input as it is, and the genuine bytes with the input's edits: groups of (kind, place, byte).
+fn candidates(input: &[u8], genuine: &[u8]) -> [Vec<u8>; 2] {
+    let mut edited = genuine.to_vec();
+    for edit in input.chunks_exact(4) {
+        let at = usize::from(u16::from_be_bytes([edit[1], edit[2]])) % (edited.len() + 1);
+        match edit[0] % 8 {
+            0 => edited.insert(at, edit[3]),
+            1 => drop((at < edited.len()).then(|| edited.remove(at))),
+            2 if edit[3] == 0 => edited.truncate(at),
+            _ => edited.get_mut(at).into_iter().for_each(|byte| *byte = edit[3]),
+        }
+    }
+    [input.to_vec(), edited]
+}
+
+fn texts(input: &[u8], genuine: &str) -> impl Iterator<Item = String> {
+    candidates(input, genuine.as_bytes()).into_iter().filter_map(|bytes| String::from_utf8(bytes).ok())
+}
+
+/// No address that isn't its own canonical form; nothing in it that means something to a mail server.
+pub fn email(input: &[u8]) {
+    for typed in texts(input, "ann.smith+tag@example.com") {
+        let Ok(recipient) = Recipient::parse_email(&typed) else { continue };
+        let canonical = recipient.as_str();
+        assert_eq!(canonical.matches('@').count(), 1);
+        assert!(canonical.len() <= 254 && canonical.bytes().all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_uppercase()));
+        assert!(!canonical.contains(['"', '(', ')', ',', ':', ';', '<', '>', '[', ']', '\\']));
+        assert_eq!(Recipient::parse_email(canonical).as_ref(), Ok(&recipient));
+        assert_eq!(Recipient::of_stored(Channel::Email, canonical).as_ref(), Some(&recipient));
+        if typed.is_ascii() {
+            assert_eq!(typed.trim().to_ascii_lowercase(), canonical, "ASCII case is all that changes");
+        }
+    }
+}
+
+/// No number that isn't its own canonical form, whatever the region.
+pub fn phone(input: &[u8]) {
+    static RULES: LazyLock<[PhoneRules; 3]> =
+        LazyLock::new(|| ["", "US", "AR"].map(|region| PhoneRules::new::<&str>(region, &[], &[]).unwrap()));
+    for typed in texts(input, "+49 (0)30 1234-567;ext=8") {
+        for rules in &*RULES {
+            let Ok(recipient) = rules.parse(&typed) else { continue };
+            let canonical = recipient.as_str();
+            let digits = canonical.strip_prefix('+').unwrap();
+            assert!((4..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()));
+            assert!(!digits.starts_with('0'));
+            assert_eq!(RULES[0].parse(canonical).as_ref(), Ok(&recipient));
+            assert_eq!(Recipient::of_stored(Channel::Mobile, canonical).as_ref(), Some(&recipient));
+        }
+    }
+}
+
+/// An envelope that is still believed states what the genuine one states; nobody else's is.
+pub fn envelope(input: &[u8]) {
+    static GENUINE: LazyLock<Vec<(Challenges, String)>> = LazyLock::new(|| {
+        let genuine = |format| {
+            let challenges = Challenges::new(&KEYRING, ISSUER, format);
+            let envelope = challenges.sign(&challenges.seal(challenge(), recipient("ann")));
+            (challenges, envelope)
+        };
+        [EnvelopeFormat::EdDsa, EnvelopeFormat::V4Public].map(genuine).into()
+    });
+    for (challenges, genuine) in &*GENUINE {
+        for text in texts(input, genuine) {
+            let parse = || UntrustedEnvelope::parse(&text);
+            let Some(envelope) = parse() else { continue };
+            if let Ok(verified) = challenges.authenticate(envelope, &recipient("ann")) {
+                assert_eq!(*verified.challenge(), challenge());
+            }
+            assert!(parse().is_none_or(|envelope| challenges.authenticate(envelope, &recipient("bob")).is_err()));
+            if let Some(Ok(claims)) = parse().map(|envelope| challenges.verify_signature(envelope)) {
+                assert_eq!(claims, challenge());
+            }
+        }
+    }
+}
+
+/// A link that still opens is the genuine one.
+pub fn link(input: &[u8]) {
+    static GENUINE: LazyLock<(Challenges, Links, String)> = LazyLock::new(|| {
+        let challenges = Challenges::new(&KEYRING, ISSUER, EnvelopeFormat::EdDsa);
+        let links = Links::new(&KEYRING, ISSUER);
+        let link = links.seal(&challenges.seal(challenge(), recipient("ann")), "epoch");
+        (challenges, links, link.expose().into())
+    });
+    let (challenges, links, genuine) = &*GENUINE;
+    for text in texts(input, genuine) {
+        let Some(link) = UntrustedLink::parse(&text) else { continue };
+        if let Ok(opened) = links.open(challenges, link) {
+            assert_eq!((opened.challenge.challenge(), opened.challenge.recipient()), (&challenge(), &recipient("ann")));
+            assert_eq!(opened.epoch, "epoch");
+        }
+    }
+}
+
+fn sessions(algorithm: AccessAlgorithm) -> (Sessions, String, String) {
+    let config = SessionsConfig {
+        algorithm,
+        keys: AccessKeys::Derived,
+        issuer: ISSUER.into(),
+        audiences: vec![ISSUER.into()],
+        leeway: 0,
+        client_id: "countersign".into(),
+        access_lifetime: 300,
+        refresh_lifetime: 86_400,
+        user_id_claim: "user_id".into(),
+    };
+    let sessions = Sessions::new(&KEYRING, config).unwrap();
+    let user = serde_json::from_str(r#"{"id":"42","is_active":true}"#).unwrap();
+    let login = Login { user: &user, recipient: &recipient("ann"), amr: Amr::of(Channel::Email) };
+    let tokens = sessions.begin(&login, NOW, &mut random());
+    (sessions, tokens.access, tokens.refresh)
+}
+
+/// An access token that is still believed has the genuine one's claims.
+pub fn access(input: &[u8]) {
+    use AccessAlgorithm::{EdDsa, Es256, Hs256, V4Local, V4Public};
+    static GENUINE: LazyLock<[(Sessions, String, String); 5]> =
+        LazyLock::new(|| [EdDsa, Es256, Hs256, V4Public, V4Local].map(sessions));
+    for (sessions, genuine, _) in &*GENUINE {
+        let claims = |token: &str| sessions.verify_access(token, NOW).ok().map(|verified| verified.json().to_owned());
+        let expected = claims(genuine).expect("the genuine one is believed");
+        for text in texts(input, genuine) {
+            assert!(claims(&text).is_none_or(|claims| claims == expected));
+        }
+    }
+}
+
+/// A refresh token that is still believed is the genuine one's session.
+pub fn refresh(input: &[u8]) {
+    static GENUINE: LazyLock<(Sessions, String, String)> = LazyLock::new(|| sessions(AccessAlgorithm::EdDsa));
+    let (sessions, _, genuine) = &*GENUINE;
+    for text in texts(input, genuine) {
+        if let Ok(session) = sessions.open_refresh(&text, NOW) {
+            assert_eq!((session.recipient, &*session.subject, &*session.epoch), (recipient("ann"), "42", ""));
+        }
+    }
+}
+
+/// A cookie that is still believed names the genuine device, and any cookie can be replaced by a good one.
+pub fn device(input: &[u8]) {
+    static GENUINE: LazyLock<(Devices, String)> = LazyLock::new(|| {
+        let devices = Devices::new(&KEYRING);
+        let cookie = devices.remember(None, &recipient("bob"), "epoch", DeviceId(2), NOW);
+        let cookie = devices.remember(Some(&cookie), &recipient("ann"), "epoch", DeviceId(1), NOW);
+        (devices, cookie)
+    });
+    let (devices, genuine) = &*GENUINE;
+    let known = |cookie: &str, name: &str| {
+        let claimed = devices.claimed(cookie, &recipient(name), NOW)?;
+        devices.verify(claimed, &recipient(name), "epoch")
+    };
+    for cookie in texts(input, genuine) {
+        for (name, device) in [("ann", DeviceId(1)), ("bob", DeviceId(2))] {
+            assert!(known(&cookie, name).is_none_or(|known| known == device));
+        }
+        assert_eq!(known(&cookie, "eve"), None);
+        let replaced = devices.remember(Some(&cookie), &recipient("eve"), "epoch", DeviceId(3), NOW);
+        assert_eq!(known(&replaced, "eve"), Some(DeviceId(3)));
+        assert_eq!(known(&replaced, "ann"), known(&cookie, "ann"));
+    }
+}
+
+/// A solution that still counts is a proof of the genuine puzzle, for its recipient.
+pub fn puzzle(input: &[u8]) {
+    static GENUINE: LazyLock<(Puzzles, String, Proof)> = LazyLock::new(|| {
+        let puzzles = Puzzles::new(&KEYRING);
+        let mut payload = serde_json::to_value(puzzles.offer(&recipient("ann"), 0, NOW, &mut random())).unwrap();
+        payload["number"] = 0.into();
+        let payload = payload.to_string();
+        let proof = puzzles.check(&base64(payload.as_bytes()), &recipient("ann"), NOW);
+        (puzzles, payload, proof.expect("0 is the only number"))
+    });
+    let (puzzles, genuine, proof) = &*GENUINE;
+    for json in candidates(input, genuine.as_bytes()) {
+        let payload = base64(&json);
+        assert!(puzzles.check(&payload, &recipient("ann"), NOW).is_none_or(|checked| checked == *proof));
+        assert_eq!(puzzles.check(&payload, &recipient("bob"), NOW), None);
+    }
+    for payload in texts(input, &base64(genuine.as_bytes())) {
+        assert!(puzzles.check(&payload, &recipient("ann"), NOW).is_none_or(|checked| checked == *proof));
+    }
+}
+
+/// A relayed request or answer that still opens is the genuine one.
+pub fn relay(input: &[u8]) {
+    let request = RelayedRequest {
+        addressee: Addressee::Home("node".into()),
+        client: [127, 0, 0, 1].into(),
+        method: "POST".into(),
+        path: "/".into(),
+        headers: vec![("content-type".into(), (*b"application/json").into())],
+        body: (*b"{}").into(),
+    };
+    let answer = RelayedAnswer { status: 200, headers: vec![], body: (*b"{}").into() };
+    let relays = Relays::new(&KEYRING);
+    let (sealed, exchange) = relays.seal(&request, NOW, &mut random());
+    let sealed_answer = relays.seal_answer(&exchange, &answer, &mut random());
+    let mut seen = SeenRequests::new(1, NOW);
+    for bytes in candidates(input, &sealed) {
+        let opened = relays.open(UntrustedRequest::new(&bytes), "node", NOW).and_then(|opened| opened.once(&mut seen, NOW));
+        assert!(opened.is_err() || bytes == sealed && opened.is_ok_and(|opened| opened.request == request));
+    }
+    for bytes in candidates(input, &sealed_answer) {
+        assert!(relays.open_answer(&exchange, &bytes).is_err() || bytes == sealed_answer);
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    countersign::crypto::base64url::encode(bytes)
+}
