@@ -128,14 +128,13 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
     }
 
     /// Answers a request whose body is there.
-    pub(crate) async fn answer(&self, route: Route, head: &Parts, body: &Bytes, peer: Peer) -> Answer {
-        let answered = match route {
+    pub(crate) async fn answer(&self, route: Route, head: &Parts, body: &Bytes, peer: Peer) -> Result<Answer, Problem> {
+        match route {
             Route::Document(at) => Ok(self.documents.answer(at)),
             Route::Page => self.page(head.uri.path()),
             Route::Relay => self.relayed(body).await,
             _ => self.call(route, head, body, peer).await,
-        };
-        answered.unwrap_or_else(Problem::into_answer)
+        }
     }
 
     /// How long the body of such a request may be.
@@ -145,12 +144,21 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
     }
 
     /// Counts an answer, and adds what other sites need to read it.
-    pub(crate) fn finish(&self, route: Option<Route>, head: &Parts, mut answer: Answer) -> Answer {
+    pub(crate) fn finish(&self, route: Option<Route>, head: &Parts, answered: Result<Answer, Problem>) -> Answer {
+        let mut answer = self.or_problem(answered);
         self.metrics.answered(route, answer.status());
         if !self.sites.is_closed() {
             cors::expose(&self.sites, &head.headers, answer.headers_mut());
         }
         answer
+    }
+
+    /// The answer, or the one that tells of its problem.
+    pub(super) fn or_problem(&self, answered: Result<Answer, Problem>) -> Answer {
+        answered.unwrap_or_else(|problem| {
+            self.metrics.refused(problem.code());
+            problem.into_answer()
+        })
     }
 
     /// A preflight request's answer; `None` for any other request.

@@ -49,6 +49,7 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
     }
 
     fn welcome(&self, call: &Call<'_>, signed_in: &SignedIn) -> Answer {
+        self.metrics.signed_in(signed_in.challenge.challenge().channel);
         let tokens = &signed_in.tokens;
         let body = Object::with_capacity(96 + tokens.access.len() + tokens.refresh.len())
             .plain("access", &tokens.access)

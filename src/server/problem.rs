@@ -25,6 +25,31 @@ pub(crate) type Answer = Response<Full<Bytes>>;
 /// The members of RFC 9457 and ours; a field of such a name stands in `errors` only.
 const PROBLEM_MEMBERS: [&str; 6] = ["type", "title", "status", "detail", "code", "errors"];
 
+/// Every code that a problem can have.
+pub(crate) const CODES: [&str; 21] = [
+    "invalid",
+    "parse_error",
+    "not_found",
+    "method_disabled",
+    "method_not_allowed",
+    "request_timeout",
+    "content_too_large",
+    "unsupported_media_type",
+    "head_too_large",
+    "internal",
+    "invalid_credentials",
+    "challenge_expired",
+    "challenge_spent",
+    "attempts_exhausted",
+    "misdirected",
+    "token_not_valid",
+    "throttled",
+    "delivery_failed",
+    "unavailable",
+    "provider_not_configured",
+    "relay_refused",
+];
+
 /// Why a request isn't answered as it wishes.
 #[derive(Debug)]
 pub(crate) struct Problem {
@@ -59,6 +84,11 @@ impl Problem {
     /// `detail` is what the original says in `non_field_errors`.
     fn non_field(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { non_field: true, ..Self::new(StatusCode::BAD_REQUEST, code, detail) }
+    }
+
+    /// Its code, one of [`CODES`].
+    pub(crate) const fn code(&self) -> &'static str {
+        self.code
     }
 
     /// Fields that are missing or wrong.

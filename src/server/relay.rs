@@ -121,7 +121,8 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
         let (head, body, client) = repack(verified.request).ok_or_else(|| refused(RelayRefused::Forged))?;
         let route = self.route(&head).ok().filter(|route| route.is_relayed()).ok_or_else(|| refused(RelayRefused::Forged))?;
         // Boxed, since a relayed request could hold another but for the peer that it comes from.
-        let answer = Box::pin(self.answer(route, &head, &body, Peer::Relayed(client))).await;
+        let answered = Box::pin(self.answer(route, &head, &body, Peer::Relayed(client))).await;
+        let answer = self.or_problem(answered);
         let sealed = fleet.relays.seal_answer(&verified.exchange, &pack(answer).await, &mut rand::rng());
         let mut answer = Response::new(Full::new(sealed.into()));
         answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));

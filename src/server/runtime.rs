@@ -133,18 +133,20 @@ impl<G: Guard, D: Directory, O: Outbox> Service<G, D, O> {
             return answer;
         }
         if let Some(answer) = app.preflight(&head) {
-            return app.finish(None, &head, answer);
+            return app.finish(None, &head, Ok(answer));
         }
-        let (route, answer) = match app.route(&head) {
-            Err(problem) => (None, problem.into_answer()),
+        let route = app.route(&head);
+        let known = route.as_ref().ok().copied();
+        let answered = match route {
+            Err(problem) => Err(problem),
             Ok(route) => match body::receive(body, app.longest_body(route)).await {
-                Err(problem) => (Some(route), problem.into_answer()),
+                Err(problem) => Err(problem),
                 Ok(body) => {
                     progress.request_arrived();
-                    (Some(route), app.answer(route, &head, &body, peer).await)
+                    app.answer(route, &head, &body, peer).await
                 }
             },
         };
-        app.finish(route, &head, answer)
+        app.finish(known, &head, answered)
     }
 }

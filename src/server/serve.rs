@@ -16,6 +16,7 @@ use tokio::task::{LocalSet, spawn_local};
 use super::{
     admin::Admin,
     assembly::{self, Assembled},
+    clock,
     connection::Protocol,
     error::StartError,
     listen::Listener,
@@ -56,7 +57,9 @@ async fn serve(config: Config) -> Result<(), StartError> {
     let is_closing = Arc::new(AtomicBool::new(false));
     let service = Arc::new(Service { app, protocol, is_closing: Arc::clone(&is_closing) });
     let workers = Workers::start(workers, &service).map_err(StartError::unavailable("a thread"))?;
-    spawn_local(serve_admin(admin_listener, Admin { metrics, observe: Box::new(|| {}), is_closing: Arc::clone(&is_closing) }));
+    let observed = Arc::clone(&service);
+    let observe = Box::new(move || observed.app.metrics.observe(observed.app.engine.guard.pressure(clock::now())));
+    spawn_local(serve_admin(admin_listener, Admin { metrics, observe, is_closing: Arc::clone(&is_closing) }));
     announce(&listener, page.as_deref());
 
     tokio::select! {

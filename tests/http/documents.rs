@@ -115,7 +115,11 @@ fn health_and_metrics_are_on_the_other_listener_only() {
     for line in [
         r#"countersign_http_requests_total{route="request",status="2xx"} 1"#,
         r#"countersign_http_requests_total{route="request",status="4xx"} 1"#,
-        r#"countersign_http_requests_total{route="none",status="4xx"} 3"#,
+        r#"countersign_http_requests_total{route="none",status="4xx"} 4"#,
+        r#"countersign_refusals_total{code="not_found"} 4"#,
+        r#"countersign_refusals_total{code="invalid"} 1"#,
+        "countersign_guard_entries 0",
+        "countersign_guard_capacity 1000000",
     ] {
         assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
     }

@@ -11,5 +11,6 @@ mod login;
 mod network;
 mod races;
 mod refusals;
+mod secrecy;
 mod shutdown;
 mod tokens;
