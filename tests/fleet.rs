@@ -1,0 +1,331 @@
+//! Several nodes behind any load balancer: what arrives at the wrong node is relayed to the right one, sealed.
+
+mod harness;
+
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+};
+
+use harness::{Answer, Connection, Server, code_in, wait_for};
+use serde_json::{Value, json};
+
+/// Loopback addresses are the nodes' names, so that `{node}` leads to them.
+const NODES: [&str; 3] = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
+
+struct Fleet {
+    port: u16,
+    nodes: Vec<Server>,
+}
+
+/// A port that is free on every node's address.
+fn free_port() -> u16 {
+    wait_for(|| {
+        let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
+        NODES.iter().all(|node| TcpListener::bind((*node, port)).is_ok()).then_some(port)
+    })
+}
+
+fn start_node(node: &str, port: u16, settings: &[(&str, &str)]) -> Server {
+    let listen = format!("{node}:{port}");
+    let peer_url = format!("http://{{node}}:{port}");
+    let public_url = "http://localhost:8000";
+    let base = [
+        ("server.listen", listen.as_str()),
+        ("server.public_url", public_url),
+        ("server.trusted_proxies", "127.0.0.0/8"),
+        ("guard.node", node),
+        ("guard.peer_url", &peer_url),
+    ];
+    Server::start(&[&base, settings].concat())
+}
+
+impl Fleet {
+    fn start(settings: &[(&str, &str)]) -> Self {
+        let port = free_port();
+        Self { port, nodes: NODES.iter().map(|node| start_node(node, port, settings)).collect() }
+    }
+
+    /// Challenges are made at their recipients' homes.
+    fn with_homes(settings: &[(&str, &str)]) -> Self {
+        let nodes = NODES.join(",");
+        Self::start(&[&[("guard.nodes", nodes.as_str())], settings].concat())
+    }
+
+    /// Asks `node` for a code from a client at `client`.
+    fn request(&self, node: usize, email: &str, client: &str) -> Answer {
+        self.nodes[node].post_with("request/email/", &[("x-forwarded-for", client)], &json!({"email": email}))
+    }
+
+    fn mails_to(&self, email: &str) -> Vec<String> {
+        self.nodes.iter().flat_map(|node| node.mails_to(email)).collect()
+    }
+
+    /// Asks `node` for a code; returns the envelope, the code and the name of the guard's node.
+    fn challenge(&self, node: usize, email: &str, client: &str) -> (String, String, String) {
+        let seen = self.mails_to(email).len();
+        let answer = self.request(node, email, client);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let mail = wait_for(|| {
+            let mails = self.mails_to(email);
+            (mails.len() > seen).then(|| mails.last().cloned()).flatten()
+        });
+        let owner = answer.header("countersign-guard").unwrap().rsplit_once('.').unwrap().0.to_owned();
+        (answer.json()["challenge"].as_str().unwrap().to_owned(), code_in(&mail), owner)
+    }
+
+    fn exchange(&self, node: usize, email: &str, envelope: &str, code: &str) -> Answer {
+        self.nodes[node].post("exchange/email/", &json!({"email": email, "token": code, "challenge": envelope}))
+    }
+}
+
+fn at(name: &str) -> usize {
+    NODES.iter().position(|node| *node == name).unwrap()
+}
+
+fn wrong(code: &str) -> String {
+    code.chars().map(|digit| if digit == '0' { '1' } else { '0' }).collect()
+}
+
+#[test]
+fn a_challenge_is_redeemed_once_through_any_node() {
+    let fleet = Fleet::start(&[]);
+    let (envelope, code, owner) = fleet.challenge(0, "ann@example.com", "192.0.2.1");
+    assert_eq!(owner, NODES[0]);
+    let wrong = fleet.exchange(1, "ann@example.com", &envelope, &wrong(&code));
+    assert_eq!((wrong.status, wrong.json()["attempts_left"].clone()), (400, json!(4)), "the owner's answer passes unchanged");
+    let signed_in = fleet.exchange(2, "ann@example.com", &envelope, &code);
+    assert_eq!(signed_in.status, 200, "{signed_in:?}");
+    assert!(signed_in.json()["access"].is_string());
+    assert!(signed_in.cookie("countersign_device").is_some(), "cookies pass");
+    for node in 0..3 {
+        assert_eq!(fleet.exchange(node, "ann@example.com", &envelope, &code).code(), "challenge_spent", "node {node}");
+    }
+}
+
+#[test]
+fn links_and_resends_are_relayed_too() {
+    let fleet = Fleet::start(&[("passwordless.token_request_throttle_seconds", "0")]);
+    let (envelope, code, _) = fleet.challenge(0, "ann@example.com", "192.0.2.1");
+    let resent = fleet.nodes[1].post("resend/", &json!({"email": "ann@example.com", "challenge": envelope}));
+    assert_eq!((resent.status, &resent.json()["challenge"]), (200, &json!(envelope)));
+    let mails = wait_for(|| Some(fleet.nodes[0].mails_to("ann@example.com")).filter(|mails| mails.len() == 2));
+    assert_eq!(code_in(&mails[1]), code);
+    let mail = mails[1].replace("=\r\n", "").replace("=3D", "=");
+    let link = mail[mail.find("#v4.local.").unwrap() + 1..].split(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c)));
+    let link = link.into_iter().next().unwrap();
+    assert_eq!(fleet.nodes[2].post("exchange/", &json!({"token": link})).status, 200);
+    assert_eq!(fleet.exchange(1, "ann@example.com", &envelope, &code).code(), "challenge_spent");
+}
+
+#[test]
+fn sixty_four_redemptions_through_three_nodes_sign_in_once() {
+    let fleet = Fleet::start(&[]);
+    let (envelope, code, _) = fleet.challenge(0, "ann@example.com", "192.0.2.1");
+    let body = json!({"email": "ann@example.com", "token": code, "challenge": envelope}).to_string();
+    let (last, start) = body.as_bytes().split_last().unwrap();
+    let mut connections: Vec<Connection> = (0..64)
+        .map(|n| {
+            let mut connection = fleet.nodes[n % 3].connect();
+            let headers = [("content-type", "application/json")];
+            connection.send(&harness::head("POST", "/passwordless/exchange/email/", &headers, body.len()));
+            connection.send(start);
+            connection
+        })
+        .collect();
+    connections.iter_mut().for_each(|connection| connection.send(&[*last]));
+    let statuses: Vec<u16> = connections.iter_mut().map(|connection| connection.receive("POST").status).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 400).count(), 63, "{statuses:?}");
+}
+
+#[test]
+fn without_peers_another_nodes_challenge_is_misdirected() {
+    let (one, two) = (Server::start(&[("guard.node", "one")]), Server::start(&[("guard.node", "two")]));
+    let (envelope, code) = one.challenge("ann@example.com");
+    // The same issuer, so that only the guard differs.
+    let body = json!({"email": "ann@example.com", "token": code, "challenge": envelope});
+    let answer = two.post("exchange/email/", &body);
+    assert_eq!((answer.status, answer.code()), (421, "misdirected".into()), "{answer:?}");
+    assert!(answer.json()["detail"].as_str().unwrap().contains("Request a new code"));
+    assert_eq!(one.post("exchange/email/", &body).status, 200, "nothing was counted");
+}
+
+#[test]
+fn an_owner_that_is_gone_is_a_clear_503() {
+    let mut fleet = Fleet::start(&[]);
+    let (envelope, code, _) = fleet.challenge(0, "ann@example.com", "192.0.2.1");
+    drop(fleet.nodes.remove(0));
+    let answer = fleet.exchange(0, "ann@example.com", &envelope, &code);
+    assert_eq!((answer.status, answer.code()), (503, "unavailable".into()));
+    assert!(answer.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
+
+    // It comes back without its memory: the challenge is refused, never replayed.
+    fleet.nodes.insert(0, start_node(NODES[0], fleet.port, &[]));
+    let answer = fleet.exchange(1, "ann@example.com", &envelope, &code);
+    assert_eq!((answer.status, answer.code()), (421, "misdirected".into()));
+}
+
+#[test]
+fn homes_make_one_throttle_and_one_budget_behind_round_robin() {
+    let fleet = Fleet::with_homes(&[("passwordless.max_attempts", "3")]);
+    let email = "ann@example.com";
+    let (envelope, code, home) = fleet.challenge(0, email, "192.0.2.1");
+    for node in 0..3 {
+        let answer = fleet.request(node, email, "192.0.2.1");
+        assert_eq!((answer.status, answer.code()), (429, "throttled".into()), "one throttle, node {node}");
+        let elsewhere = fleet.request(node, email, &format!("198.51.100.{node}"));
+        assert_eq!(elsewhere.status, 200, "the client's address survives the relay, node {node}: {elsewhere:?}");
+        assert!(elsewhere.header("countersign-guard").unwrap().starts_with(&format!("{home}.")), "one home");
+    }
+    for (node, left) in [(0, 2), (1, 1), (2, 0)] {
+        assert_eq!(fleet.exchange(node, email, &envelope, &wrong(&code)).json()["attempts_left"], left);
+    }
+    assert_eq!(fleet.exchange(0, email, &envelope, &code).code(), "attempts_exhausted");
+
+    // The budget of comparisons is the recipient's, whatever the challenge and the node: the eleventh code is a long one.
+    let mut client = 10;
+    let format = wait_for(|| {
+        client += 1;
+        let answer = fleet.request(client % 3, email, &format!("203.0.113.{client}"));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let challenge = answer.json();
+        if challenge["code_length"] != 6 {
+            return Some(challenge["code_charset"].clone());
+        }
+        for guess in ["000000", "111111", "222222"] {
+            fleet.exchange(client % 2, email, challenge["challenge"].as_str().unwrap(), guess);
+        }
+        None
+    });
+    assert_eq!(format, "base20");
+}
+
+#[test]
+fn homes_spread_recipients_over_the_fleet() {
+    let fleet = Fleet::with_homes(&[]);
+    let homes: std::collections::BTreeSet<String> =
+        (0..24).map(|n| fleet.challenge(n % 3, &format!("person{n}@example.com"), "192.0.2.1").2).collect();
+    assert_eq!(homes.len(), 3);
+}
+
+#[test]
+fn a_lost_home_costs_its_outstanding_challenges_and_the_next_node_takes_over() {
+    let mut fleet = Fleet::with_homes(&[]);
+    let email = "ann@example.com";
+    let (envelope, code, home) = fleet.challenge(0, email, "192.0.2.1");
+    let lost = at(&home);
+    drop(fleet.nodes.remove(lost));
+    let answer = fleet.exchange(0, email, &envelope, &code);
+    assert_eq!((answer.status, answer.code()), (503, "unavailable".into()));
+    // The throttle was the lost node's: the next node starts its own.
+    let (envelope, code, second) = fleet.challenge(0, email, "192.0.2.1");
+    assert_ne!(second, home);
+    assert_eq!(fleet.request(1, email, "192.0.2.1").status, 429, "one node takes over, not each");
+    assert_eq!(fleet.exchange(1, email, &envelope, &code).status, 200);
+}
+
+/// Stands where a node stood: keeps what is relayed to it, and answers with `answer`.
+fn intercept(listener: &TcpListener, answer: &[u8]) -> Vec<u8> {
+    let (mut stream, _) = listener.accept().unwrap();
+    let received = receive(&mut stream);
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", answer.len());
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(answer).unwrap();
+    received
+}
+
+/// The body of one request.
+fn receive(stream: &mut TcpStream) -> Vec<u8> {
+    let mut received = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let read = stream.read(&mut buffer).unwrap();
+        received.extend_from_slice(&buffer[..read]);
+        let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+        let head = String::from_utf8_lossy(&received[..end]).to_lowercase();
+        let length: usize = head.split("content-length: ").nth(1).unwrap().lines().next().unwrap().parse().unwrap();
+        if received.len() >= end + 4 + length {
+            return received[end + 4..].to_vec();
+        }
+    }
+}
+
+fn post_sealed(server: &Server, sealed: &[u8]) -> Answer {
+    let headers = [("content-type", "application/octet-stream")];
+    server.connect().request("POST", "/passwordless/relay", &headers, sealed)
+}
+
+#[test]
+fn what_is_relayed_shows_nothing_and_can_be_sent_to_nobody_else_or_twice() {
+    let mut fleet = Fleet::start(&[]);
+    let email = "ann@example.com";
+    let (envelope, code, _) = fleet.challenge(2, email, "192.0.2.1");
+    drop(fleet.nodes.remove(2));
+
+    // Somebody got the address of a node that is gone.
+    let listener = TcpListener::bind((NODES[2], fleet.port)).unwrap();
+    let (relayed, answer) = std::thread::scope(|scope| {
+        let stolen = scope.spawn(|| intercept(&listener, br#"{"access":"forged"}"#));
+        let answer = fleet.exchange(0, email, &envelope, &code);
+        (stolen.join().unwrap(), answer)
+    });
+    assert_eq!((answer.status, answer.code()), (503, "unavailable".into()), "an answer that isn't sealed is none");
+    for secret in [email, &*code, &*envelope, "192.0.2.1", "passwordless"] {
+        assert!(!relayed.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret} can be read");
+    }
+    drop(listener);
+
+    let to_another = post_sealed(&fleet.nodes[0], &relayed);
+    assert_eq!((to_another.status, to_another.code()), (421, "misdirected".into()));
+    // A node that starts now may have seen it before it stopped.
+    let owner = start_node(NODES[2], fleet.port, &[]);
+    assert_eq!(post_sealed(&owner, &relayed).status, 403);
+    let mut altered = relayed.clone();
+    *altered.last_mut().unwrap() ^= 1;
+    for forged in [&altered[..], b"", b"{}", &relayed[..40]] {
+        let refused = post_sealed(&owner, forged);
+        assert_eq!((refused.status, refused.code()), (403, "relay_refused".into()));
+    }
+}
+
+#[test]
+fn a_node_relays_through_a_tap_and_the_copy_is_refused() {
+    let fleet = Fleet::start(&[("server.public_url", "http://localhost:8000")]);
+    let email = "ann@example.com";
+    let (envelope, code, owner) = fleet.challenge(0, email, "192.0.2.1");
+    // A fourth node that reaches the others through a tap on port `tap`.
+    let tap = TcpListener::bind("127.0.0.1:0").unwrap();
+    let peer_url = format!("http://{{node}}:{}", tap.local_addr().unwrap().port());
+    let fourth = Server::start(&[
+        ("server.public_url", "http://localhost:8000"),
+        ("guard.node", "127.0.0.4"),
+        ("guard.peer_url", &peer_url),
+    ]);
+    let body = json!({"email": email, "token": wrong(&code), "challenge": envelope});
+    let (copy, answer) = std::thread::scope(|scope| {
+        let tapped = scope.spawn(|| {
+            let (mut stream, _) = tap.accept().unwrap();
+            let sealed = receive(&mut stream);
+            let answer = post_sealed(&fleet.nodes[0], &sealed);
+            let head = format!("HTTP/1.1 {} x\r\ncontent-length: {}\r\n\r\n", answer.status, answer.body.len());
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(&answer.body).unwrap();
+            sealed
+        });
+        let answer = fourth.post("exchange/email/", &body);
+        (tapped.join().unwrap(), answer)
+    });
+    assert_eq!(owner, NODES[0]);
+    assert_eq!(answer.json()["attempts_left"], 4, "{answer:?}");
+    let replayed = post_sealed(&fleet.nodes[0], &copy);
+    assert_eq!((replayed.status, replayed.code()), (403, "relay_refused".into()));
+    let next: Value = fleet.exchange(0, email, &envelope, &wrong(&code)).json();
+    assert_eq!(next["attempts_left"], 3, "the copy counted nothing");
+}
+
+#[test]
+fn the_relays_endpoint_is_there_only_for_fleets() {
+    let alone = Server::start(&[]);
+    assert_eq!(post_sealed(&alone, b"x").status, 404);
+}
