@@ -129,6 +129,13 @@ impl RefreshTokens {
     }
 }
 
+/// The root that a token names which looks like a refresh token; nothing of it is believed.
+#[must_use]
+pub fn untrusted_root(token: &str) -> Option<RootId> {
+    let bytes = base64url::decode(token).filter(|bytes| bytes.len() >= CLEAR + TAG && bytes[0] == VERSION)?;
+    bytes[1..].first_chunk().copied().map(RootId::from_bytes)
+}
+
 impl fmt::Debug for VerifiedRefresh {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("VerifiedRefresh(…)")

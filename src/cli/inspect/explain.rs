@@ -7,6 +7,7 @@ use crate::{
     challenge::{Challenge, UntrustedEnvelope, UntrustedLink, Use, claims::CHALLENGE_AUDIENCE},
     crypto::{base64url, jws::Compact, paseto},
     time::UnixTime,
+    token::refresh::untrusted_root,
 };
 
 const NO_SECRET: &str = "no secret is configured";
@@ -31,8 +32,6 @@ pub(super) struct Explained {
 pub(super) enum Verdict {
     /// It did; whether the token has ended is another question.
     Valid,
-    /// It did, and the token has ended.
-    Expired,
     /// It didn't, and this is what shows it.
     Forged(&'static str),
     /// That can't be said.
@@ -50,13 +49,13 @@ impl Explained {
 }
 
 /// `None` for what is none of ours by its looks.
-pub(super) fn explain(token: &str, verifier: Option<&Verifier>, now: UnixTime) -> Option<Explained> {
+pub(super) fn explain(token: &str, verifier: Option<&Verifier>) -> Option<Explained> {
     // A magic link's address is read too.
     let token = token.rsplit_once('#').filter(|(address, _)| address.contains("://")).map_or(token, |(_, token)| token);
     explain_envelope(token, verifier)
         .or_else(|| explain_link(token, verifier))
-        .or_else(|| explain_access(token, verifier, now))
-        .or_else(|| explain_refresh(token, verifier?, now))
+        .or_else(|| explain_access(token, verifier))
+        .or_else(|| explain_refresh(token, verifier))
 }
 
 fn explain_envelope(token: &str, verifier: Option<&Verifier>) -> Option<Explained> {
@@ -121,7 +120,7 @@ fn explain_link(token: &str, verifier: Option<&Verifier>) -> Option<Explained> {
     Some(Explained { kind: "Link token (sealed)", facts, claims: None, expires_at, verdict })
 }
 
-fn explain_access(token: &str, verifier: Option<&Verifier>, now: UnixTime) -> Option<Explained> {
+fn explain_access(token: &str, verifier: Option<&Verifier>) -> Option<Explained> {
     let (kind, header, claims) = if let Some(jws) = Compact::split(token) {
         let header: Value = serde_json::from_slice(&base64url::decode(jws.header)?).ok()?;
         let claims: Value = serde_json::from_slice(&base64url::decode(jws.payload)?).ok()?;
@@ -146,14 +145,12 @@ fn explain_access(token: &str, verifier: Option<&Verifier>, now: UnixTime) -> Op
             facts.push((name, value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
         }
     }
-    let mut expires_at = claims.as_ref().and_then(end_of);
-    let lively = expires_at.map_or(now, |end| end.minus(1).min(now));
-    let (claims, verdict) = match verifier.map(|verifier| verifier.access_claims(token, lively)) {
+    let (claims, verdict) = match verifier.map(|verifier| verifier.access_claims(token)) {
         None => (claims, Verdict::NotVerified { why: NO_SECRET }),
         Some(None) => (claims, Verdict::Forged("no key of this configuration made it, for this issuer, audience and algorithm")),
         Some(Some(json)) => (serde_json::from_str(&json).ok(), Verdict::Valid),
     };
-    expires_at = expires_at.or_else(|| claims.as_ref().and_then(end_of));
+    let expires_at = claims.as_ref().and_then(end_of);
     let claims = claims.and_then(|claims| serde_json::to_string_pretty(&claims).ok());
     Some(Explained { kind, facts, claims, expires_at, verdict })
 }
@@ -164,10 +161,155 @@ fn end_of(claims: &Value) -> Option<UnixTime> {
     end.as_u64().map(UnixTime::from_seconds).or_else(|| end.as_str().and_then(UnixTime::from_iso8601))
 }
 
-/// Opaque on purpose: only whoever has the secret can say that it is one.
-fn explain_refresh(token: &str, verifier: &Verifier, now: UnixTime) -> Option<Explained> {
-    let opened = verifier.refresh(token)?;
-    let facts = vec![("recipient", opened.recipient.masked()), ("channel", opened.recipient.channel().as_str().into())];
-    let verdict = if verifier.refresh_lives(token, now) { Verdict::Valid } else { Verdict::Expired };
-    Some(Explained { kind: "Refresh token (sealed)", facts, claims: None, expires_at: None, verdict })
+/// Opaque on purpose: nobody without the secret sees what is inside.
+fn explain_refresh(token: &str, verifier: Option<&Verifier>) -> Option<Explained> {
+    let mut facts = vec![("key", untrusted_root(token)?.to_text())];
+    let (expires_at, verdict) = match verifier.map(|verifier| verifier.open_refresh(token)) {
+        None => (None, Verdict::NotVerified { why: NO_SECRET }),
+        Some(None) => (None, Verdict::Forged("it was not sealed by these secrets for this issuer, or was changed since")),
+        Some(Some(session)) => {
+            facts.extend([
+                ("session", session.session.to_text()),
+                ("recipient", session.recipient.masked()),
+                ("channel", session.recipient.channel().as_str().into()),
+                ("login", session.authenticated_at.to_iso8601()),
+                ("ends", session.ends_at.to_iso8601()),
+            ]);
+            (Some(session.ends_at), Verdict::Valid)
+        }
+    };
+    Some(Explained { kind: "Refresh token (sealed)", facts, claims: None, expires_at, verdict })
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::{ChaCha12Rng, rand_core::SeedableRng as _};
+
+    use super::*;
+    use crate::{
+        challenge::{ChallengeId, Challenges, GuardId, Links, VerifiedChallenge},
+        config::{Config, Sources},
+        directory::User,
+        recipient::{Channel, Recipient},
+        token::{Amr, Login, SessionTokens, Sessions},
+    };
+
+    const NOW: UnixTime = UnixTime::from_seconds(1_700_000_000);
+    const OURS: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+    const THEIRS: &str = "ISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0-P0A";
+
+    fn config(secret: &str, tokens: &str) -> Config {
+        let text = format!("[keyring]\nsecrets = [\"{secret}\"]\n[tokens]\n{tokens}");
+        Config::judge(&Sources::of_text(&text), &mut ChaCha12Rng::seed_from_u64(1)).unwrap()
+    }
+
+    fn recipient() -> Recipient {
+        Recipient::of_stored(Channel::Email, "ann@example.com").unwrap()
+    }
+
+    fn challenges(config: &Config) -> Challenges {
+        Challenges::new(&config.keyring, &config.tokens.sessions.issuer, config.tokens.envelope_format)
+    }
+
+    fn challenge(config: &Config) -> VerifiedChallenge {
+        let challenge = Challenge {
+            id: ChallengeId::from_random([7; 16]),
+            issued_at: NOW,
+            expires_at: NOW.plus(600),
+            usage: Use::Code,
+            channel: Channel::Email,
+            format: config.passwordless.policy.code_format.clone(),
+            guard: GuardId::new("node.epoch").unwrap(),
+            binding: None,
+        };
+        challenges(config).seal(challenge, recipient())
+    }
+
+    fn envelope(config: &Config) -> String {
+        challenges(config).sign(&challenge(config))
+    }
+
+    fn link(config: &Config) -> String {
+        Links::new(&config.keyring, &config.tokens.sessions.issuer).seal(&challenge(config), "epoch").expose().to_owned()
+    }
+
+    fn session(config: &Config) -> SessionTokens {
+        let user: User = serde_json::from_str(r#"{"id":"42","email":"ann@example.com","is_active":true}"#).unwrap();
+        let sessions = Sessions::new(&config.keyring, config.tokens.sessions.clone()).unwrap();
+        let login = Login { user: &user, recipient: &recipient(), amr: Amr::Otp };
+        sessions.begin(&login, NOW, &mut ChaCha12Rng::seed_from_u64(2))
+    }
+
+    fn verdicts(token: &str, config: &Config) -> [Verdict; 3] {
+        let own = Verifier::new(config).unwrap();
+        let stranger = Verifier::new(&self::config(THEIRS, "")).unwrap();
+        [None, Some(&own), Some(&stranger)].map(|verifier| explain(token, verifier).unwrap().verdict)
+    }
+
+    #[test]
+    fn each_kind_is_known_without_a_secret_and_judged_with_one() {
+        for tokens in [
+            "",
+            "format = \"paseto\"\nchallenge_format = \"paseto\"",
+            "algorithm = \"v4.local\"",
+            "algorithm = \"HS256\"",
+            "algorithm = \"ES256\"\nchallenge_algorithm = \"ES256\"",
+        ] {
+            let config = config(OURS, tokens);
+            let session = session(&config);
+            for (token, kind, lifetime) in [
+                (envelope(&config), "Challenge envelope", 600),
+                (link(&config), "Link token", 600),
+                (session.access, "Access token", 300),
+                (session.refresh, "Refresh token", 86_400),
+            ] {
+                let [unknown, own, strange] = verdicts(&token, &config);
+                assert_eq!((unknown, own), (Verdict::NotVerified { why: NO_SECRET }, Verdict::Valid), "{tokens} {kind}");
+                assert!(matches!(strange, Verdict::Forged(_)), "{tokens} {kind}");
+                let verifier = Verifier::new(&config).unwrap();
+                let explained = explain(&token, Some(&verifier)).unwrap();
+                assert!(explained.kind.starts_with(kind), "{}", explained.kind);
+                assert!(explained.is_over(NOW.plus(lifetime)) && !explained.is_over(NOW.plus(lifetime - 1)), "{tokens} {kind}");
+                assert_eq!(explained.verdict, Verdict::Valid, "authentic though expired: {tokens} {kind}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_changed_is_forged() {
+        let config = config(OURS, "");
+        let verifier = Verifier::new(&config).unwrap();
+        let session = session(&config);
+        for token in [envelope(&config), link(&config), session.access, session.refresh] {
+            let at = token.len() / 2;
+            let changed = format!("{}{}{}", &token[..at], if &token[at..=at] == "A" { "B" } else { "A" }, &token[at + 1..]);
+            let verdict = explain(&changed, Some(&verifier)).map(|explained| explained.verdict);
+            assert!(matches!(verdict, None | Some(Verdict::Forged(_))), "{verdict:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_secret_and_no_whole_recipient_is_shown() {
+        let config = config(OURS, "");
+        let verifier = Verifier::new(&config).unwrap();
+        let code = challenges(&config).code(&challenge(&config), "epoch");
+        for token in [envelope(&config), link(&config), session(&config).refresh] {
+            let shown = format!("{:?}", explain(&token, Some(&verifier)).unwrap());
+            assert!(!shown.contains("ann@") && !shown.contains(code.expose()) && !shown.contains(&token), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_magic_links_address_will_do() {
+        let config = config(OURS, "");
+        let address = format!("https://login.example.com/passwordless/link#{}", link(&config));
+        assert_eq!(explain(&address, Verifier::new(&config).as_ref()).unwrap().verdict, Verdict::Valid);
+    }
+
+    #[test]
+    fn other_texts_are_nothing() {
+        for text in ["", "123456", "a.b.c", "v4.local.", "v4.public.x.y", "eyJ.eyJ.x", "AQ", &"A".repeat(200)] {
+            assert!(explain(text, None).is_none(), "{text}");
+        }
+    }
 }

@@ -24,7 +24,7 @@ pub(super) fn inspect(token: Option<&str>, file: &ConfigFile) -> Result<(), Exit
         Some(token) => Zeroizing::new(token.to_owned()),
     };
     let now = clock::now();
-    let Some(explained) = explain(token.trim(), verifier.as_ref(), now) else {
+    let Some(explained) = explain(token.trim(), verifier.as_ref()) else {
         return Err(Exit::Unknown("this is no envelope, link token, access token or refresh token".into()));
     };
     print(&render(&explained, now))?;
@@ -55,10 +55,7 @@ fn render(explained: &Explained, now: UnixTime) -> String {
     let over = explained.expires_at.filter(|_| explained.is_over(now)).map(|end| now.seconds_since(end));
     let _ = match (explained.verdict, over) {
         (Verdict::Forged(why), _) => writeln!(text, "forged: {why}"),
-        (Verdict::Expired, _) | (Verdict::Valid, Some(_)) => match over {
-            Some(seconds) => writeln!(text, "expired {seconds} s ago; made by this configuration"),
-            None => writeln!(text, "expired; made by this configuration"),
-        },
+        (Verdict::Valid, Some(seconds)) => writeln!(text, "expired {seconds} s ago; made by this configuration"),
         (Verdict::Valid, None) => writeln!(text, "valid: made by this configuration"),
         (Verdict::NotVerified { why }, Some(seconds)) => writeln!(text, "expired {seconds} s ago; not verified: {why}"),
         (Verdict::NotVerified { why }, None) => writeln!(text, "not verified: {why}"),
