@@ -1,0 +1,7 @@
+//! The promises of the guards, through their public interface.
+
+mod capacity;
+mod model;
+mod races;
+mod requests;
+mod support;

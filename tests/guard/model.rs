@@ -1,0 +1,313 @@
+//! Any sequence of attempts, with time going forwards and backwards, against the rules written down in a few lines.
+
+use std::collections::HashMap;
+
+use countersign::{
+    challenge::{Use, VerifiedChallenge, code::Strength},
+    device::DeviceId,
+    guard::{Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Limits, Verdict},
+};
+use proptest::prelude::*;
+
+use crate::support::{Issuer, LIFETIME, LONG, MEDIUM, SHORT, START, at, guard, limits, mail, now};
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// The clock moves.
+    Time(i64),
+    Issue {
+        recipient: u8,
+        format: (&'static str, u8),
+        usage: Use,
+    },
+    Peek {
+        challenge: usize,
+        by: By,
+        who: Who,
+    },
+    Count {
+        challenge: usize,
+        by: By,
+        who: Who,
+        right: bool,
+    },
+    GiveBack {
+        challenge: usize,
+    },
+    Amend {
+        challenge: usize,
+        who: Who,
+        amendment: Amendment,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Who {
+    Strangers,
+    Device(u64),
+}
+
+/// What is known of one challenge.
+#[derive(Default)]
+struct Known {
+    attempts: u32,
+    uses: u32,
+    /// Comparisons that a success takes off: whose, on which day, how many.
+    comparisons: Option<(Who, u64, u32)>,
+    /// Accepted or counted, so that it can be given back or amended.
+    accepted: u32,
+    pending: u32,
+    /// It was refused as expired; that must not change any more.
+    is_over: bool,
+}
+
+struct Model {
+    limits: Limits,
+    now: u64,
+    latest: u64,
+    day: u64,
+    known: HashMap<usize, Known>,
+    /// By whether they are external, recipient, bucket and day.
+    counts: HashMap<(bool, String, Who, u64), u32>,
+}
+
+impl Model {
+    fn new(limits: Limits) -> Self {
+        Self { limits, now: START, latest: START, day: 0, known: HashMap::new(), counts: HashMap::new() }
+    }
+
+    fn comparisons(&mut self, challenge: &VerifiedChallenge, who: Who) -> u32 {
+        // Each bucket's days are turned when it is looked at; all are looked at often enough for one clock to do.
+        let key = |day| (challenge.challenge().usage == Use::External, challenge.recipient().as_str().to_owned(), who, day);
+        [self.day, self.day - 1].map(|day| self.counts.get(&key(day)).copied().unwrap_or_default()).iter().sum()
+    }
+
+    fn tick(&mut self) {
+        self.latest = self.latest.max(self.now);
+        self.day = self.latest / 86_400;
+    }
+
+    /// What must be answered to an attempt before it counts.
+    fn judge(&mut self, index: usize, challenge: &VerifiedChallenge, by: By, who: Who) -> Result<(), AttemptRefused> {
+        self.tick();
+        let known = self.known.entry(index).or_default();
+        if challenge.is_expired(at(self.now)) || known.is_over {
+            return Err(AttemptRefused::Expired);
+        }
+        let spends = self.limits.wrong_code_spends && by == By::Code;
+        let spent = known.uses + if spends { known.attempts } else { 0 };
+        if spent >= self.limits.max_uses {
+            return Err(AttemptRefused::Spent);
+        }
+        if by == By::Link {
+            return Ok(());
+        }
+        let ceiling = match (by, challenge.challenge().format.strength()) {
+            (By::External, _) => self.limits.external_comparisons,
+            (_, Strength::Short) => self.limits.comparisons,
+            (_, Strength::Medium) => 100,
+            (_, Strength::Long) => u32::MAX,
+        };
+        let is_exhausted = known.attempts >= self.limits.max_attempts;
+        if is_exhausted || self.comparisons(challenge, who) >= ceiling { Err(AttemptRefused::Exhausted) } else { Ok(()) }
+    }
+
+    fn add(&mut self, challenge: &VerifiedChallenge, who: Who, day: u64, change: i64) {
+        let key = (challenge.challenge().usage == Use::External, challenge.recipient().as_str().to_owned(), who, day);
+        let count = self.counts.entry(key).or_default();
+        *count = count.checked_add_signed(change.try_into().unwrap()).expect("never more is taken off than was added");
+    }
+
+    /// Takes off the challenge's comparisons, at most `most`, if they were made in this bucket, today or yesterday.
+    fn take_off(&mut self, index: usize, challenge: &VerifiedChallenge, who: Who, most: u32) {
+        let Some((whose, day, number)) = self.known[&index].comparisons else { return };
+        if whose == who && day + 1 >= self.day {
+            let number = number.min(most);
+            self.add(challenge, who, day, -i64::from(number));
+            self.known.get_mut(&index).unwrap().comparisons.as_mut().unwrap().2 -= number;
+        }
+    }
+
+    fn count(
+        &mut self,
+        index: usize,
+        challenge: &VerifiedChallenge,
+        by: By,
+        who: Who,
+        right: bool,
+    ) -> Result<Counted, AttemptRefused> {
+        self.judge(index, challenge, by, who)?;
+        if right {
+            if by != By::Link {
+                self.take_off(index, challenge, who, u32::MAX);
+            }
+            let known = self.known.get_mut(&index).unwrap();
+            known.uses += 1;
+            known.accepted += 1;
+            return Ok(Counted::Accepted);
+        }
+        if by == By::Link {
+            return Ok(Counted::Rejected { attempts_left: 0 });
+        }
+        self.add(challenge, who, self.day, 1);
+        let day = self.day;
+        let known = self.known.get_mut(&index).unwrap();
+        let held = known.comparisons.filter(|(whose, when, _)| (*whose, *when) == (who, day)).map_or(0, |(_, _, number)| number);
+        known.comparisons = Some((who, day, held + 1));
+        known.attempts += 1;
+        known.pending += 1;
+        let attempts = self.limits.max_attempts - known.attempts;
+        let uses = self.limits.max_uses.saturating_sub(known.uses + known.attempts);
+        let spends = self.limits.wrong_code_spends && by == By::Code;
+        Ok(Counted::Rejected { attempts_left: if spends { attempts.min(uses) } else { attempts } })
+    }
+
+    fn amend(
+        &mut self,
+        index: usize,
+        challenge: &VerifiedChallenge,
+        who: Who,
+        amendment: Amendment,
+    ) -> Result<(), AttemptRefused> {
+        self.tick();
+        let known = self.known.entry(index).or_default();
+        if amendment == Amendment::Right && known.uses >= self.limits.max_uses {
+            return Err(AttemptRefused::Spent);
+        }
+        known.attempts -= 1;
+        known.pending -= 1;
+        known.uses += u32::from(amendment == Amendment::Right);
+        self.take_off(index, challenge, who, if amendment == Amendment::Right { u32::MAX } else { 1 });
+        Ok(())
+    }
+}
+
+fn attempt(challenge: &VerifiedChallenge, by: By, who: Who, seconds: u64) -> Attempt<'_> {
+    let bucket = match who {
+        Who::Strangers => Bucket::Strangers,
+        Who::Device(id) => Bucket::Device(DeviceId(id)),
+    };
+    Attempt { challenge, by, bucket, now: at(seconds) }
+}
+
+/// The right way to present a challenge: external ones have no code of ours and no link.
+fn by(challenge: &VerifiedChallenge, wanted: By) -> By {
+    if challenge.challenge().usage == Use::External { By::External } else { wanted }
+}
+
+/// Plays the steps to a guard and to the model; they must agree on every answer.
+fn play(limits: &Limits, guard: &impl Guard, issuer: &mut Issuer, steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let mut model = Model::new(limits.clone());
+    let mut issued: Vec<VerifiedChallenge> = Vec::new();
+    for step in steps {
+        let pick = |index: usize| (index % issued.len().max(1), issued.get(index % issued.len().max(1)));
+        match step {
+            Step::Time(seconds) => model.now = model.now.saturating_add_signed(seconds),
+            Step::Issue { recipient, format, usage } => {
+                issued.push(issuer.issue(&mail(recipient), usage, format, model.now, LIFETIME));
+            }
+            Step::Peek { challenge, by: wanted, who } => {
+                let (index, Some(challenge)) = pick(challenge) else { continue };
+                let by = by(challenge, wanted);
+                let answer = now(guard.peek(&attempt(challenge, by, who, model.now)));
+                let expected = model.judge(index, challenge, by, who);
+                agree(&mut model, index, challenge, answer, expected)?;
+            }
+            Step::Count { challenge, by: wanted, who, right } => {
+                let (index, Some(challenge)) = pick(challenge) else { continue };
+                let by = by(challenge, wanted);
+                let answer = now(guard.count(&attempt(challenge, by, who, model.now), Verdict::sealed(right)));
+                if is_forgotten(&model, challenge, &answer) {
+                    model.known.entry(index).or_default().is_over |= !challenge.is_expired(at(model.now));
+                    continue;
+                }
+                let expected = model.count(index, challenge, by, who, right);
+                prop_assert_eq!(answer, expected);
+            }
+            Step::GiveBack { challenge } => {
+                let (index, Some(challenge)) = pick(challenge) else { continue };
+                let given = model.known.get_mut(&index).filter(|known| known.accepted > 0);
+                if let Some(known) = given {
+                    known.accepted -= 1;
+                    known.uses -= 1;
+                    now(guard.give_back(&attempt(challenge, By::Link, Who::Strangers, model.now)));
+                }
+            }
+            Step::Amend { challenge, who, amendment } => {
+                let (index, Some(challenge)) = pick(challenge) else { continue };
+                if challenge.challenge().usage != Use::External || model.known.get(&index).is_none_or(|known| known.pending == 0)
+                {
+                    continue;
+                }
+                let answer = now(guard.amend(&attempt(challenge, By::External, who, model.now), amendment));
+                if is_forgotten(&model, challenge, &answer) {
+                    model.known.entry(index).or_default().is_over |= !challenge.is_expired(at(model.now));
+                    continue;
+                }
+                prop_assert_eq!(answer, model.amend(index, challenge, who, amendment));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a challenge that had ended, by a clock that was set back since, is refused for it: the guard may have forgotten it.
+fn is_forgotten<T>(model: &Model, challenge: &VerifiedChallenge, answer: &Result<T, AttemptRefused>) -> bool {
+    let had_ended = challenge.is_expired(at(model.latest.max(model.now)));
+    matches!(answer, Err(AttemptRefused::Expired)) && had_ended
+}
+
+fn agree(
+    model: &mut Model,
+    index: usize,
+    challenge: &VerifiedChallenge,
+    answer: Result<(), AttemptRefused>,
+    expected: Result<(), AttemptRefused>,
+) -> Result<(), TestCaseError> {
+    if is_forgotten(model, challenge, &answer) {
+        model.known.entry(index).or_default().is_over |= !challenge.is_expired(at(model.now));
+        return Ok(());
+    }
+    prop_assert_eq!(answer, expected);
+    Ok(())
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let who = prop_oneof![3 => Just(Who::Strangers), 1 => (1_u64..3).prop_map(Who::Device)];
+    let by = prop_oneof![4 => Just(By::Code), 1 => Just(By::Link)];
+    let format = prop_oneof![3 => Just(SHORT), 1 => Just(MEDIUM), 1 => Just(LONG)];
+    let usage = prop_oneof![3 => Just(Use::Code), 1 => Just(Use::External)];
+    let amendment = prop_oneof![Just(Amendment::Right), Just(Amendment::Unanswered)];
+    let time = prop_oneof![4 => -5_i64..60, 1 => -900_i64..900, 1 => -100_000_i64..100_000];
+    let challenge = 0_usize..24;
+    let step = prop_oneof![
+        2 => time.prop_map(Step::Time),
+        3 => (0_u8..3, format, usage).prop_map(|(recipient, format, usage)| Step::Issue { recipient, format, usage }),
+        2 => (challenge.clone(), by.clone(), who.clone()).prop_map(|(challenge, by, who)| Step::Peek { challenge, by, who }),
+        12 => (challenge.clone(), by, who.clone(), prop::bool::weighted(0.2))
+            .prop_map(|(challenge, by, who, right)| Step::Count { challenge, by, who, right }),
+        1 => challenge.clone().prop_map(|challenge| Step::GiveBack { challenge }),
+        3 => (challenge, who, amendment).prop_map(|(challenge, who, amendment)| Step::Amend { challenge, who, amendment }),
+    ];
+    prop::collection::vec(step, 1..200)
+}
+
+fn any_limits() -> impl Strategy<Value = Limits> {
+    (1_u32..6, 1_u32..4, any::<bool>(), 2_u32..20, 1_u32..8).prop_map(|(attempts, uses, spends, comparisons, external)| Limits {
+        max_attempts: attempts,
+        max_uses: uses,
+        wrong_code_spends: spends,
+        comparisons,
+        external_comparisons: external,
+        ..limits()
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_guard_in_memory_keeps_the_rules(limits in any_limits(), steps in steps()) {
+        let guard = guard(limits.clone());
+        let mut issuer = Issuer::new(guard.id());
+        play(&limits, &guard, &mut issuer, steps)?;
+    }
+}
