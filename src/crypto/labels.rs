@@ -55,3 +55,11 @@ pub const RELAY_REQUEST: &str = "countersign/v1/relay-request";
 pub const RELAY_ANSWER: &str = "countersign/v1/relay-answer";
 /// First field under the choice of a recipient's home.
 pub const HOME: &str = "countersign/v1/home";
+/// First field under a recipient's name in Redis.
+pub const COUNTED_RECIPIENT: &str = "countersign/v1/counted-recipient";
+/// First field under a client network's name in Redis.
+pub const COUNTED_NETWORK: &str = "countersign/v1/counted-network";
+/// First field under the name of a number's prefix in Redis.
+pub const COUNTED_PREFIX: &str = "countersign/v1/counted-prefix";
+/// First field under the random values that a node offers Redis.
+pub const FRESH: &str = "countersign/v1/fresh";

@@ -1,5 +1,7 @@
 //! The guard that the configuration chose.
 
+#[cfg(feature = "redis")]
+use super::RedisGuard;
 use super::{
     Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, MemoryGuard, Pressure, Request, RequestRefused, Verdict,
 };
@@ -10,6 +12,9 @@ use crate::time::UnixTime;
 pub enum AnyGuard {
     /// In this process's memory: `memory` and `shared-nothing`.
     Memory(MemoryGuard),
+    /// In Redis.
+    #[cfg(feature = "redis")]
+    Redis(RedisGuard),
 }
 
 impl AnyGuard {
@@ -17,6 +22,8 @@ impl AnyGuard {
     pub fn pressure(&self, now: UnixTime) -> Option<Pressure> {
         match self {
             Self::Memory(guard) => Some(guard.pressure(now)),
+            #[cfg(feature = "redis")]
+            Self::Redis(_) => None,
         }
     }
 }
@@ -25,36 +32,48 @@ impl Guard for AnyGuard {
     async fn admit(&self, request: &Request<'_>) -> Result<Admitted, RequestRefused> {
         match self {
             Self::Memory(guard) => guard.admit(request).await,
+            #[cfg(feature = "redis")]
+            Self::Redis(guard) => guard.admit(request).await,
         }
     }
 
     async fn withdraw(&self, request: &Request<'_>) {
         match self {
             Self::Memory(guard) => guard.withdraw(request).await,
+            #[cfg(feature = "redis")]
+            Self::Redis(guard) => guard.withdraw(request).await,
         }
     }
 
     async fn peek(&self, attempt: &Attempt<'_>) -> Result<(), AttemptRefused> {
         match self {
             Self::Memory(guard) => guard.peek(attempt).await,
+            #[cfg(feature = "redis")]
+            Self::Redis(guard) => guard.peek(attempt).await,
         }
     }
 
     async fn count(&self, attempt: &Attempt<'_>, verdict: Verdict) -> Result<Counted, AttemptRefused> {
         match self {
             Self::Memory(guard) => guard.count(attempt, verdict).await,
+            #[cfg(feature = "redis")]
+            Self::Redis(guard) => guard.count(attempt, verdict).await,
         }
     }
 
     async fn give_back(&self, attempt: &Attempt<'_>) {
         match self {
             Self::Memory(guard) => guard.give_back(attempt).await,
+            #[cfg(feature = "redis")]
+            Self::Redis(guard) => guard.give_back(attempt).await,
         }
     }
 
     async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused> {
         match self {
             Self::Memory(guard) => guard.amend(attempt, amendment).await,
+            #[cfg(feature = "redis")]
+            Self::Redis(guard) => guard.amend(attempt, amendment).await,
         }
     }
 }

@@ -8,6 +8,8 @@ pub mod any;
 #[cfg(feature = "std")]
 pub mod bound;
 #[cfg(feature = "std")]
+mod difficulty;
+#[cfg(feature = "std")]
 mod hashing;
 #[cfg(feature = "std")]
 mod ledger;
@@ -16,6 +18,8 @@ pub mod limits;
 pub mod memory;
 #[cfg(feature = "std")]
 mod recent;
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(feature = "std")]
 mod sketch;
 #[cfg(feature = "std")]
@@ -34,6 +38,8 @@ pub use bound::{Bound, Deployment, Keeper};
 pub use limits::Limits;
 #[cfg(feature = "std")]
 pub use memory::MemoryGuard;
+#[cfg(feature = "redis")]
+pub use redis::RedisGuard;
 
 use crate::{
     challenge::{GuardId, Use, VerifiedChallenge, code::Strength},

@@ -4,10 +4,10 @@
 //! nothing: what was counted before the refusal is taken back.
 
 use core::num::NonZeroU32;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{
     ClientNetwork, Limits, Request, RequestRefused,
+    difficulty::Difficulty,
     hashing::{Hashes, Who},
     limits::{LIFTED, PREFIX_DIGITS},
     recent::{Counts, Marks, WhenFull, seconds},
@@ -18,13 +18,6 @@ use crate::{challenge::VerifiedChallenge, device::DeviceId, recipient::Channel};
 const KEYS: usize = 1 << 18;
 const PREFIXES: usize = 1 << 14;
 const PROOFS: usize = 1 << 16;
-
-/// The largest number that a puzzle hides while nobody attacks: some 25,000 hashes, a blink on a phone.
-const EASY: u32 = 50_000;
-/// Puzzles solved within a minute from which on each doubling makes them twice as hard.
-const MANY_PROOFS: u32 = 128;
-/// How often they may double.
-const MOST_DOUBLINGS: u32 = 5;
 
 /// Seconds after which a request makes sense again where the guard is crowded.
 const CROWDED: u32 = 30;
@@ -40,15 +33,7 @@ pub(super) struct Throttle {
     proofs: Marks,
     /// Requests that came with a proof or from a device: their challenges may use the guard's reserve.
     trusted: Marks,
-    solved: Mutex<Solved>,
-}
-
-/// Puzzles solved in this minute and in the one before, for their difficulty.
-#[derive(Debug, Default)]
-struct Solved {
-    minute: u32,
-    now: u32,
-    before: u32,
+    difficulty: Difficulty,
 }
 
 /// Something that a request uses up.
@@ -79,7 +64,7 @@ impl Throttle {
             nodes: Counts::new(2),
             proofs: Marks::new(PROOFS, WhenFull::Refuse),
             trusted: Marks::new(trusted, WhenFull::Forget),
-            solved: Mutex::default(),
+            difficulty: Difficulty::default(),
         }
     }
 
@@ -101,7 +86,7 @@ impl Throttle {
             if let Some((key, until)) = proof {
                 self.proofs.unset(key, until);
             }
-            let puzzle = (stopped.lifts && proof.is_none()).then(|| self.difficulty(now, crowded));
+            let puzzle = (stopped.lifts && proof.is_none()).then(|| self.difficulty.of_next(now, crowded));
             let retry_after = NonZeroU32::new(stopped.retry_after).unwrap_or(NonZeroU32::MIN);
             return Err(RequestRefused::Throttled { retry_after, puzzle });
         }
@@ -111,7 +96,7 @@ impl Throttle {
             let _ = self.trusted.set(hashes.trusted(request.recipient, request.now), now, until, u32::MAX);
         }
         if proof.is_some() {
-            self.solved(now).now += 1;
+            self.difficulty.solved(now);
         }
         Ok(())
     }
@@ -190,24 +175,6 @@ impl Throttle {
             Step::Pause { key, until } => self.pauses.unset(key, until),
             Step::Count { counts, key, .. } => counts.take_back(key, then),
         }
-    }
-
-    /// The largest number that the next puzzle hides: twice as large for each doubling of the puzzles being solved.
-    fn difficulty(&self, now: u32, crowded: bool) -> NonZeroU32 {
-        let solved = self.solved(now);
-        let solved = solved.now.max(solved.before);
-        let doublings = (solved / MANY_PROOFS).checked_ilog2().map_or(0, |log| log + 1) + u32::from(crowded);
-        NonZeroU32::new(EASY << doublings.min(MOST_DOUBLINGS)).unwrap_or(NonZeroU32::MAX)
-    }
-
-    fn solved(&self, now: u32) -> MutexGuard<'_, Solved> {
-        let mut solved = self.solved.lock().unwrap_or_else(PoisonError::into_inner);
-        let minute = now / 60;
-        if solved.minute != minute {
-            let before = if solved.minute.wrapping_add(1) == minute { solved.now } else { 0 };
-            *solved = Solved { minute, now: 0, before };
-        }
-        solved
     }
 }
 

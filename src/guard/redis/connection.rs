@@ -1,0 +1,183 @@
+//! Connections to Redis, a single server or a cluster.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{PoisonError, RwLock},
+    time::Duration,
+};
+
+use redis::{
+    Client, Cmd, ConnectionInfo, ErrorKind, IntoConnectionInfo as _, RedisError, RedisResult, ServerErrorKind, Value,
+    aio::{ConnectionLike as _, ConnectionManager, ConnectionManagerConfig},
+    cluster::{ClusterClient, ClusterConfig},
+    cluster_async::ClusterConnection,
+    cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo},
+    io::tcp::TcpSettings,
+};
+use tokio::runtime::{self, Handle};
+
+/// How long a lost server may stay unnoticed while something is on its way to it.
+const DEAD_AFTER: Duration = Duration::from_secs(2);
+/// The longest pause between two attempts to connect.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How often a cluster may send us elsewhere before we give up.
+const REDIRECTIONS: usize = 3;
+
+/// The servers, and a connection to them for each runtime: a connection is driven by a task, which ends with its runtime.
+pub(super) struct Connections {
+    servers: Servers,
+    timeout: Duration,
+    open: RwLock<HashMap<runtime::Id, Connection>>,
+}
+
+enum Servers {
+    Single(Client),
+    Cluster(ClusterClient),
+}
+
+#[derive(Clone)]
+enum Connection {
+    Single(ConnectionManager),
+    Cluster(ClusterConnection),
+}
+
+impl Connections {
+    /// Finds out what `url` leads to. Several addresses, separated by commas, are nodes of one cluster.
+    ///
+    /// # Errors
+    /// `InvalidClientConfig` for a bad URL; else nobody answers within `timeout`.
+    pub(super) async fn open(url: &str, timeout: Duration) -> RedisResult<Self> {
+        let nodes = url.split(',').map(|url| Ok(settle(url.trim().into_connection_info()?))).collect::<RedisResult<Vec<_>>>()?;
+        let mut unreachable = None;
+        for node in &nodes {
+            let single = Self::with(Servers::Single(Client::open(node.clone())?), timeout);
+            match single.in_time(single.info("cluster")).await.flatten() {
+                Ok(info) if info.iter().any(|info| info.contains("cluster_enabled:1")) => {
+                    let cluster = ClusterClient::builder(nodes.iter().cloned()).retries(0).build()?;
+                    return Ok(Self::with(Servers::Cluster(cluster), timeout));
+                }
+                Ok(_) if nodes.len() > 1 => {
+                    return Err((ErrorKind::InvalidClientConfig, "several addresses, but this one is no cluster's").into());
+                }
+                Ok(_) => return Ok(single),
+                Err(error) => unreachable = Some(error),
+            }
+        }
+        Err(unreachable.unwrap_or_else(|| (ErrorKind::InvalidClientConfig, "no address").into()))
+    }
+
+    fn with(servers: Servers, timeout: Duration) -> Self {
+        Self { servers, timeout, open: RwLock::default() }
+    }
+
+    /// Whether keys of one script must be in one slot.
+    pub(super) const fn is_cluster(&self) -> bool {
+        matches!(self.servers, Servers::Cluster(_))
+    }
+
+    /// A section of INFO, of every master.
+    pub(super) async fn info(&self, section: &str) -> RedisResult<Vec<String>> {
+        let mut info = redis::cmd("INFO");
+        info.arg(section);
+        self.everywhere(info).await?.into_iter().map(|info| Ok(redis::from_redis_value(info)?)).collect()
+    }
+
+    /// A value of the configuration, of every master.
+    pub(super) async fn config(&self, name: &str) -> RedisResult<Vec<String>> {
+        let mut config = redis::cmd("CONFIG");
+        config.arg("GET").arg(name);
+        let answers = self.everywhere(config).await?.into_iter();
+        answers.map(|answer| Ok(redis::from_redis_value::<(String, String)>(answer)?.1)).collect()
+    }
+
+    /// The answers of all masters.
+    async fn everywhere(&self, command: Cmd) -> RedisResult<Vec<Value>> {
+        match self.connection()? {
+            Connection::Single(mut server) => Ok(vec![server.send_packed_command(&command).await?]),
+            Connection::Cluster(mut cluster) => {
+                let masters = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
+                match cluster.route_command(command, masters).await? {
+                    Value::Map(answers) => Ok(answers.into_iter().map(|(_, answer)| answer).collect()),
+                    answer => Ok(vec![answer]),
+                }
+            }
+        }
+    }
+
+    /// Sends a command that names its keys.
+    ///
+    /// A command is sent once. Only one that was surely not run, because it came to the wrong node of a cluster, is sent again.
+    pub(super) async fn send(&self, command: &Cmd) -> RedisResult<Value> {
+        let mut connection = self.connection()?;
+        for _ in 0..REDIRECTIONS {
+            match connection.send(command).await {
+                Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::Moved) => {}
+                answer => return answer,
+            }
+        }
+        connection.send(command).await
+    }
+
+    /// Waits for something at most as long as a decision may take.
+    ///
+    /// # Errors
+    /// `Io`: it takes longer.
+    pub(super) async fn in_time<T>(&self, work: impl Future<Output = T>) -> RedisResult<T> {
+        let late = |_| RedisError::from((ErrorKind::Io, "no answer in time"));
+        tokio::time::timeout(self.timeout, work).await.map_err(late)
+    }
+
+    /// This runtime's connection. It connects when it is used first.
+    fn connection(&self) -> RedisResult<Connection> {
+        let runtime = Handle::current().id();
+        if let Some(connection) = self.open.read().unwrap_or_else(PoisonError::into_inner).get(&runtime) {
+            return Ok(connection.clone());
+        }
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(connection) = open.get(&runtime) {
+            return Ok(connection.clone());
+        }
+        let connection = match &self.servers {
+            Servers::Single(client) => {
+                let config = ConnectionManagerConfig::new()
+                    .set_connection_timeout(Some(self.timeout))
+                    .set_response_timeout(Some(self.timeout))
+                    .set_max_delay(PAUSE)
+                    .set_number_of_retries(2)
+                    .set_pipeline_buffer_size(1024);
+                Connection::Single(ConnectionManager::new_lazy_with_config(client.clone(), config)?)
+            }
+            Servers::Cluster(client) => {
+                let config = ClusterConfig::new().set_connection_timeout(self.timeout).set_response_timeout(self.timeout);
+                Connection::Cluster(client.get_pending_async_connection_with_config(config))
+            }
+        };
+        open.insert(runtime, connection.clone());
+        Ok(connection)
+    }
+}
+
+impl Connection {
+    async fn send(&mut self, command: &Cmd) -> RedisResult<Value> {
+        let answer = match self {
+            Self::Single(server) => server.req_packed_command(command).await?,
+            Self::Cluster(cluster) => cluster.req_packed_command(command).await?,
+        };
+        answer.extract_error()
+    }
+}
+
+/// Our own TCP settings: no delays, and a server that is gone without a word is noticed.
+fn settle(info: ConnectionInfo) -> ConnectionInfo {
+    let settings = TcpSettings::default().set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(DEAD_AFTER);
+    info.set_tcp_settings(settings)
+}
+
+impl fmt::Debug for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connections").field("cluster", &self.is_cluster()).finish_non_exhaustive()
+    }
+}

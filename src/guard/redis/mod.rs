@@ -1,0 +1,237 @@
+//! The guard in Redis: one memory for any number of nodes, on a single server or a cluster.
+//!
+//! Every decision is one script in one round trip, judged by Redis' own clock. An envelope names the epoch of the memory
+//! that issued it: a random number in Redis, hashed with the identity of the history that Redis itself keeps of its data
+//! (`master_replid`). A restart, a failover and a flush each begin another one, since each may have lost a spend record; the
+//! scripts read all of it themselves, so no node can be mistaken about it. Whatever doesn't answer, or not in time, allows
+//! nothing.
+
+mod calls;
+mod connection;
+mod names;
+mod scripts;
+mod start;
+
+use core::num::NonZeroU32;
+use std::sync::{
+    Arc, PoisonError, RwLock,
+    atomic::{AtomicU64, Ordering},
+};
+
+use rand_core::CryptoRng;
+use redis::{ErrorKind, RedisError, RedisResult};
+
+pub use self::start::{RedisSettings, StartError};
+use self::{
+    connection::Connections,
+    names::{Names, hex},
+    scripts::{Call, Reply, Script, Scripts},
+};
+use super::{
+    Admitted, Amendment, Attempt, AttemptRefused, Bucket, Counted, Guard, Limits, Request, RequestRefused, Unavailable, Verdict,
+    difficulty::Difficulty, recent::seconds,
+};
+use crate::{
+    challenge::GuardId,
+    crypto::{MacKey, Secret, labels},
+    time::UnixTime,
+};
+
+/// When it makes sense to ask again after Redis didn't answer.
+const AGAIN: Unavailable = Unavailable::for_seconds(2);
+/// How much longer than a challenge the epoch's record of one recipient lives, in a cluster.
+const EPOCH_OUTLIVES: u64 = 60 * 60;
+
+/// A guard whose memory is in Redis; shared by all threads of the process, and by all processes of a fleet.
+#[derive(Debug)]
+pub struct RedisGuard {
+    id: Box<str>,
+    durable: bool,
+    limits: Limits,
+    connections: Connections,
+    scripts: Scripts,
+    names: RwLock<Arc<Names>>,
+    fresh: Fresh,
+    difficulty: Difficulty,
+    /// When a cluster was last asked whether the key of the counters is another one now.
+    looked: AtomicU64,
+}
+
+impl Guard for RedisGuard {
+    async fn admit(&self, request: &Request<'_>) -> Result<Admitted, RequestRefused> {
+        match self.connections.in_time(self.admit_in_redis(request)).await.flatten() {
+            Ok(answer) => answer,
+            Err(error) => Err(RequestRefused::Unavailable(unavailable(&error))),
+        }
+    }
+
+    async fn withdraw(&self, request: &Request<'_>) {
+        if let Err(error) = self.connections.in_time(self.withdraw_in_redis(request)).await.flatten() {
+            unavailable(&error);
+        }
+    }
+
+    async fn peek(&self, attempt: &Attempt<'_>) -> Result<(), AttemptRefused> {
+        let reply = self.attempt(&self.scripts.peek, attempt, "").await?;
+        judge(&reply, |word| (word == "open").then_some(()))
+    }
+
+    async fn count(&self, attempt: &Attempt<'_>, verdict: Verdict) -> Result<Counted, AttemptRefused> {
+        // A claim that nobody judged is none: no comparison goes uncounted.
+        let bucket = if attempt.bucket == Bucket::Claimed { Bucket::Strangers } else { attempt.bucket };
+        let attempt = &Attempt { bucket, ..*attempt };
+        // Opened here, and told to nobody before Redis has counted.
+        let right = if verdict.open() { "1" } else { "0" };
+        let reply = self.attempt(&self.scripts.count, attempt, right).await?;
+        judge(&reply, |word| match word {
+            "accepted" => Some(Counted::Accepted),
+            "rejected" => Some(Counted::Rejected { attempts_left: reply.number(1)? }),
+            _ => None,
+        })
+    }
+
+    async fn give_back(&self, attempt: &Attempt<'_>) {
+        // Refused or out of reach: the use stays taken.
+        let _ = self.attempt(&self.scripts.give_back, attempt, "").await;
+    }
+
+    async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused> {
+        let amendment = match amendment {
+            Amendment::Right => "right",
+            Amendment::Unanswered => "unanswered",
+        };
+        let reply = self.attempt(&self.scripts.amend, attempt, amendment).await?;
+        judge(&reply, |word| (word == "done").then_some(()))
+    }
+}
+
+impl RedisGuard {
+    /// The guard's id without its epoch, which is Redis' to say.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    async fn admit_in_redis(&self, request: &Request<'_>) -> RedisResult<Result<Admitted, RequestRefused>> {
+        let reply = self.decide(|names| self.admission(names, request)).await?;
+        if reply.word() == "throttled" {
+            return Ok(Err(self.throttled(&reply, request.now)));
+        }
+        let unexpected = || RedisError::from((ErrorKind::UnexpectedReturnType, "not what a script answers"));
+        let (Some(epoch), Some(comparisons), Some(proved)) =
+            (reply.text(1), reply.number(2), reply.number(3).map(|proved| proved != 0))
+        else {
+            return Err(unexpected());
+        };
+        if self.connections.is_cluster() && !self.shared(&self.names(), request).next().is_none() {
+            let raised = self.decide(|names| self.raising(names, request, proved)).await?;
+            if raised.word() != "admitted" {
+                self.decide(|names| self.withdrawal(names, request)).await?;
+                return Ok(Err(self.throttled(&raised, request.now)));
+            }
+        }
+        if proved {
+            self.difficulty.solved(seconds(request.now));
+        }
+        let guard = GuardId::new(format!("{}.{epoch}", self.id)).ok_or_else(unexpected)?;
+        Ok(Ok(Admitted { guard, strength: self.strength(comparisons) }))
+    }
+
+    async fn withdraw_in_redis(&self, request: &Request<'_>) -> RedisResult<()> {
+        self.decide(|names| self.withdrawal(names, request)).await?;
+        if self.connections.is_cluster() && !self.shared(&self.names(), request).next().is_none() {
+            self.decide(|names| self.lowering(names, request)).await?;
+        }
+        Ok(())
+    }
+
+    fn throttled(&self, reply: &Reply, now: UnixTime) -> RequestRefused {
+        let retry_after = reply.number(1).and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
+        let puzzle = (reply.number(2) == Some(1)).then(|| self.difficulty.of_next(seconds(now), false));
+        RequestRefused::Throttled { retry_after, puzzle }
+    }
+
+    /// One script about one attempt.
+    async fn attempt(&self, script: &Script, attempt: &Attempt<'_>, result: &str) -> Result<Reply, AttemptRefused> {
+        if attempt.challenge.challenge().guard.node() != &*self.id {
+            return Err(AttemptRefused::Misdirected);
+        }
+        let work = async {
+            let reply = self.decide(|names| self.trial(names, script, attempt, result)).await?;
+            if reply.word() == "misdirected" {
+                self.look_again(attempt.now).await?;
+            }
+            Ok(reply)
+        };
+        let reply = self.connections.in_time(work).await.flatten();
+        reply.map_err(|error: RedisError| AttemptRefused::Unavailable(unavailable(&error)))
+    }
+
+    /// Runs a script; where the key of the counters turns out to be another one, once more under the new names.
+    async fn decide<'a>(&'a self, call: impl Fn(&Names) -> Call<'a>) -> RedisResult<Reply> {
+        for _ in 0..2 {
+            let reply = call(&self.names()).run(&self.connections).await?;
+            match reply.text(1) {
+                Some(key) if reply.word() == "key" => self.adopt(key)?,
+                _ => return Ok(reply),
+            }
+        }
+        Err((ErrorKind::UnexpectedReturnType, "the key of the counters keeps changing").into())
+    }
+
+    fn names(&self) -> Arc<Names> {
+        self.names.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn adopt(&self, key: &str) -> RedisResult<()> {
+        let names = self.names().with_key(key).ok_or((ErrorKind::UnexpectedReturnType, "no key of counters"))?;
+        *self.names.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(names);
+        Ok(())
+    }
+
+    /// In a cluster the names of a recipient don't show that the key is another one now: then everything is misdirected, so
+    /// that is when to ask, at most once a second.
+    async fn look_again(&self, now: UnixTime) -> RedisResult<()> {
+        let looked = self.looked.swap(now.as_seconds(), Ordering::Relaxed);
+        if self.connections.is_cluster() && looked != now.as_seconds() { self.begin().await } else { Ok(()) }
+    }
+}
+
+/// Random values: MACs of a counter, under a key that was drawn once.
+#[derive(Debug)]
+struct Fresh {
+    key: MacKey,
+    next: AtomicU64,
+}
+
+impl Fresh {
+    fn new(random: &mut impl CryptoRng) -> Self {
+        let mut key = [0; 32];
+        random.fill_bytes(&mut key);
+        Self { key: MacKey::new(&Secret::new(key)), next: AtomicU64::new(0) }
+    }
+
+    /// `N` ≤ 32 bytes that nobody had before, as hexadecimal digits.
+    fn hex<const N: usize>(&self) -> String {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        hex(&self.key.begin(labels::FRESH).number(number).mac().as_bytes()[..N])
+    }
+}
+
+fn judge<T>(reply: &Reply, granted: impl Fn(&str) -> Option<T>) -> Result<T, AttemptRefused> {
+    Err(match reply.word() {
+        "misdirected" => AttemptRefused::Misdirected,
+        "expired" => AttemptRefused::Expired,
+        "spent" => AttemptRefused::Spent,
+        "exhausted" => AttemptRefused::Exhausted,
+        word => return granted(word).ok_or(AttemptRefused::Unavailable(AGAIN)),
+    })
+}
+
+/// Nothing is known, so nothing is allowed.
+fn unavailable(error: &RedisError) -> Unavailable {
+    #[cfg(feature = "server")]
+    tracing::warn!(%error, "the guard in Redis can't decide");
+    let _ = error;
+    AGAIN
+}

@@ -1,0 +1,193 @@
+//! What things are called in Redis: keyed hashes, so that a key says nothing about a recipient or a network.
+//!
+//! `countersign:<id>:{<hash of the recipient>}:…`: the hash tag is the recipient's, so a challenge, its recipient's counts
+//! and, in a cluster, their epoch are in one slot. What belongs to no recipient is tagged `{ceilings}`.
+
+use std::fmt::Write as _;
+
+use crate::{
+    challenge::ChallengeId,
+    crypto::{MacKey, Secret, labels},
+    device::DeviceId,
+    guard::{Bucket, ClientNetwork},
+    recipient::Recipient,
+};
+
+/// Bytes of a hash that a name shows, as hex.
+const SHOWN: usize = 16;
+
+/// The key of the counters, and the names made with it.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    prefix: Box<str>,
+    key: MacKey,
+    /// The key as Redis keeps it.
+    text: Box<str>,
+}
+
+/// The names of what belongs to one recipient.
+#[derive(Debug)]
+pub(super) struct Tagged<'a> {
+    names: &'a Names,
+    /// `countersign:<id>:{<hash>}:`
+    prefix: String,
+}
+
+impl Names {
+    /// Names under `prefix`, with a key of 64 hexadecimal digits; `None` if it isn't.
+    pub(super) fn new(prefix: &str, text: &str) -> Option<Self> {
+        let digits = text.as_bytes().chunks_exact(2);
+        let mut key = [0; 32];
+        if text.len() != 64 || !text.is_ascii() {
+            return None;
+        }
+        for (byte, digits) in key.iter_mut().zip(digits) {
+            *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+        }
+        Some(Self { prefix: prefix.into(), key: MacKey::new(&Secret::new(key)), text: text.into() })
+    }
+
+    /// The same names under another key.
+    pub(super) fn with_key(&self, text: &str) -> Option<Self> {
+        Self::new(&self.prefix, text)
+    }
+
+    /// The key of the counters, for Redis.
+    pub(super) fn key_text(&self) -> &str {
+        &self.text
+    }
+
+    /// The record of the one epoch of a single server; in a cluster, where the key of the counters is kept.
+    pub(super) fn epoch(&self) -> String {
+        format!("{}epoch", self.prefix)
+    }
+
+    /// What belongs to `recipient`.
+    pub(super) fn of(&self, recipient: &Recipient) -> Tagged<'_> {
+        let hash = self.key.begin(labels::COUNTED_RECIPIENT).text(recipient.channel().as_str()).text(recipient.as_str());
+        let mut prefix = format!("{}{{", self.prefix);
+        push_hex(&mut prefix, &hash.mac().as_bytes()[..SHOWN]);
+        prefix.push_str("}:");
+        Tagged { names: self, prefix }
+    }
+
+    /// The ceiling of one client network.
+    pub(super) fn network(&self, network: ClientNetwork) -> String {
+        let hash = self.key.begin(labels::COUNTED_NETWORK).bytes(&network.to_bytes());
+        let mut name = self.ceiling("network:");
+        push_hex(&mut name, &hash.mac().as_bytes()[..SHOWN]);
+        name
+    }
+
+    /// The ceiling of the numbers that begin with `digits`.
+    pub(super) fn prefix(&self, digits: &str) -> String {
+        let mut name = self.ceiling("prefix:");
+        push_hex(&mut name, &self.key.begin(labels::COUNTED_PREFIX).text(digits).mac().as_bytes()[..SHOWN]);
+        name
+    }
+
+    /// A ceiling that anybody may know the name of.
+    pub(super) fn ceiling(&self, name: &str) -> String {
+        format!("{}{{ceilings}}:{name}", self.prefix)
+    }
+}
+
+impl Tagged<'_> {
+    /// The record of this recipient's own epoch, in a cluster.
+    pub(super) fn epoch(&self) -> String {
+        format!("{}epoch", self.prefix)
+    }
+
+    /// One challenge.
+    pub(super) fn challenge(&self, id: ChallengeId) -> String {
+        format!("{}challenge:{}", self.prefix, id.to_text())
+    }
+
+    /// One bucket of comparisons. A claim that nobody judged is none.
+    pub(super) fn bucket(&self, bucket: Bucket) -> String {
+        format!("{}{}", self.prefix, Self::bucket_name(bucket))
+    }
+
+    /// What a challenge calls a bucket.
+    pub(super) fn bucket_name(bucket: Bucket) -> String {
+        match bucket {
+            Bucket::Strangers | Bucket::Claimed => "strangers".into(),
+            Bucket::Device(DeviceId(id)) => format!("device:{id:016x}"),
+        }
+    }
+
+    /// How many messages a bucket got lately.
+    pub(super) fn messages(&self, bucket: Bucket) -> String {
+        format!("{}messages:{}", self.prefix, Self::bucket_name(bucket))
+    }
+
+    /// The pause after a message on behalf of a network, or of a known device.
+    pub(super) fn pause(&self, network: ClientNetwork, device: Option<DeviceId>) -> String {
+        if let Some(device) = device {
+            return format!("{}pause:{}", self.prefix, Self::bucket_name(Bucket::Device(device)));
+        }
+        let mut name = format!("{}pause:", self.prefix);
+        let hash = self.names.key.begin(labels::COUNTED_NETWORK).text(&self.prefix).bytes(&network.to_bytes());
+        push_hex(&mut name, &hash.mac().as_bytes()[..SHOWN]);
+        name
+    }
+
+    /// A solved puzzle.
+    pub(super) fn proof(&self, id: [u8; 16]) -> String {
+        let mut name = format!("{}proof:", self.prefix);
+        push_hex(&mut name, &id);
+        name
+    }
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    push_hex(&mut text, bytes);
+    text
+}
+
+fn push_hex(text: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        write!(text, "{byte:02x}").expect("a String takes everything");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipient::Channel;
+
+    #[test]
+    fn names_show_no_recipient_and_no_network() {
+        let names = Names::new("countersign:fleet:", &"0123456789abcdef".repeat(4)).unwrap();
+        let ann = Recipient::from_canonical(Channel::Email, "ann@example.com");
+        let network = ClientNetwork::of([192, 0, 2, 7].into());
+        let tagged = names.of(&ann);
+        let shown = [
+            tagged.epoch(),
+            tagged.challenge(ChallengeId::from_random([7; 16])),
+            tagged.bucket(Bucket::Strangers),
+            tagged.bucket(Bucket::Device(DeviceId(5))),
+            tagged.pause(network, None),
+            tagged.pause(network, Some(DeviceId(5))),
+            tagged.proof([9; 16]),
+        ];
+        let tag = &shown[0][..shown[0].find('}').unwrap()];
+        for name in &shown {
+            assert!(name.starts_with(tag) && !name.contains("ann"), "{name}");
+            assert!(!name.contains("c0000207") && !name.contains("192"), "{name}");
+        }
+        assert_eq!(names.of(&ann).epoch(), shown[0]);
+        assert_ne!(names.of(&Recipient::from_canonical(Channel::Email, "bob@example.com")).epoch(), shown[0]);
+        assert_ne!(names.of(&Recipient::from_canonical(Channel::Mobile, "ann@example.com")).epoch(), shown[0]);
+        assert_eq!(names.network(network).len(), names.ceiling("network:").len() + 32);
+    }
+
+    #[test]
+    fn a_key_is_64_hexadecimal_digits() {
+        for bad in ["", "00", &"g".repeat(64), &"é".repeat(32), &"0".repeat(63), &"0".repeat(66)] {
+            assert!(Names::new("p:", bad).is_none(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The scripts: each decision is one of them, run by Redis in one step.
+
+use redis::{Cmd, ErrorKind, FromRedisValue as _, RedisResult, ServerErrorKind, Value};
+
+use super::connection::Connections;
+
+/// A script and the hash by which Redis knows it.
+#[derive(Debug)]
+pub(super) struct Script {
+    source: &'static str,
+    hash: Box<str>,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub(super) struct Scripts {
+    /// Takes part in a memory.
+    pub(super) begin: Script,
+    /// Counts a request for a message.
+    pub(super) admit: Script,
+    /// Counts it under the ceilings that are in another slot of a cluster.
+    pub(super) raise: Script,
+    /// Gives either back.
+    pub(super) withdraw: Script,
+    /// Judges an attempt.
+    pub(super) peek: Script,
+    /// Judges and counts it.
+    pub(super) count: Script,
+    /// Corrects its count.
+    pub(super) amend: Script,
+    /// Gives a use back.
+    pub(super) give_back: Script,
+}
+
+/// One call of a script.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    script: &'a Script,
+    keys: Vec<String>,
+    arguments: Vec<String>,
+}
+
+/// What a script answered: a word, and what belongs to it.
+#[derive(Debug)]
+pub(super) struct Reply(Vec<Value>);
+
+macro_rules! script {
+    ($($file:literal),+) => { Script::new(concat!($(include_str!(concat!("scripts/", $file, ".lua")), "\n"),+)) };
+}
+
+impl Scripts {
+    pub(super) fn new() -> Self {
+        Self {
+            begin: script!("epoch", "begin"),
+            admit: script!("epoch", "windows", "ceilings", "admit"),
+            raise: script!("epoch", "ceilings", "raise"),
+            withdraw: script!("epoch", "ceilings", "withdraw"),
+            peek: script!("epoch", "windows", "standing", "peek"),
+            count: script!("epoch", "windows", "standing", "comparisons", "count"),
+            amend: script!("epoch", "windows", "standing", "comparisons", "amend"),
+            give_back: script!("epoch", "windows", "standing", "give_back"),
+        }
+    }
+}
+
+impl Script {
+    fn new(source: &'static str) -> Self {
+        Self { source, hash: redis::Script::new(source).get_hash().into() }
+    }
+}
+
+impl<'a> Call<'a> {
+    /// A call with the keys and arguments that the script's head names, those that all share first.
+    pub(super) fn new(script: &'a Script, keys: Vec<String>, arguments: Vec<String>) -> Self {
+        Self { script, keys, arguments }
+    }
+
+    /// Runs the script: one round trip, or two when this server doesn't know it yet.
+    pub(super) async fn run(&self, connections: &Connections) -> RedisResult<Reply> {
+        let answer = match connections.send(&self.command("EVALSHA", &self.script.hash)).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                connections.send(&self.command("EVAL", self.script.source)).await
+            }
+            answer => answer,
+        };
+        Ok(Reply(Vec::from_redis_value(answer?)?))
+    }
+
+    fn command(&self, name: &str, script: &str) -> Cmd {
+        let mut command = redis::cmd(name);
+        command.arg(script).arg(self.keys.len()).arg(&self.keys).arg(&self.arguments);
+        command
+    }
+}
+
+impl Reply {
+    /// The word.
+    pub(super) fn word(&self) -> &str {
+        self.text(0).unwrap_or_default()
+    }
+
+    /// A text behind it.
+    pub(super) fn text(&self, at: usize) -> Option<&str> {
+        match self.0.get(at)? {
+            Value::BulkString(bytes) => core::str::from_utf8(bytes).ok(),
+            Value::SimpleString(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A number behind it.
+    pub(super) fn number(&self, at: usize) -> Option<u32> {
+        match self.0.get(at)? {
+            Value::Int(number) => u32::try_from(*number).ok(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,17 @@
+-- Counts an attempt, then opens its verdict.
+--
+-- ARGV[11] "1" if what was presented is right
+local refused, left = standing()
+if refused then return { refused } end
+if ARGV[11] == '1' then
+  redis.call('HINCRBY', KEYS[2], 'u', 1)
+  if max_attempts > 0 then take_off(math.huge) end
+elseif max_attempts > 0 then
+  redis.call('HINCRBY', KEYS[2], 'a', 1)
+  compare()
+else
+  return { 'rejected', 0 }
+end
+keep()
+remember()
+return ARGV[11] == '1' and { 'accepted' } or { 'rejected', left - 1 }

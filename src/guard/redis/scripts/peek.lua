@@ -1,0 +1,2 @@
+-- Whether an attempt would be refused already. Writes nothing.
+return { standing() or 'open' }

@@ -1,0 +1,172 @@
+//! The start: what Redis must be before anything is trusted to it.
+
+use core::fmt;
+use std::{sync::RwLock, time::Duration};
+
+use rand_core::CryptoRng;
+use redis::{ErrorKind, RedisError};
+
+use super::{
+    Fresh, RedisGuard,
+    connection::Connections,
+    names::Names,
+    scripts::{Call, Scripts},
+};
+use crate::{
+    challenge::GuardId,
+    guard::{Limits, difficulty::Difficulty},
+};
+
+/// Where the guard's memory is.
+#[derive(Clone)]
+pub struct RedisSettings {
+    /// `redis://`, `rediss://` or `unix://`; several, separated by commas, are nodes of one cluster. May hold a password.
+    pub url: Box<str>,
+    /// The guard's id without its epoch: fleets that share a Redis have different ones.
+    pub id: Box<str>,
+    /// Whether the operator states that Redis never loses what it has confirmed: `appendfsync always`, and no failover
+    /// to a replica that lags. Then a restart retires nothing.
+    pub durable: bool,
+    /// How long one decision may take, connecting included. Default: a second.
+    pub timeout: Duration,
+}
+
+/// Why the guard can't start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The id isn't one, or the URL isn't.
+    Settings(Box<str>),
+    /// Nobody answers.
+    Unreachable(Box<str>),
+    /// It answers, but isn't set up so that it can be trusted.
+    Unfit(Box<str>),
+}
+
+impl RedisSettings {
+    /// A Redis that may forget, asked for at most a second.
+    #[must_use]
+    pub fn new(url: impl Into<Box<str>>, id: impl Into<Box<str>>) -> Self {
+        Self { url: url.into(), id: id.into(), durable: false, timeout: Duration::from_secs(1) }
+    }
+}
+
+impl RedisGuard {
+    /// Connects, judges how Redis is set up, and takes part in its memory. `random` offers a key for the counters and
+    /// makes new epochs.
+    ///
+    /// # Errors
+    /// [`StartError`]
+    pub async fn connect(settings: &RedisSettings, limits: Limits, random: &mut impl CryptoRng) -> Result<Self, StartError> {
+        if GuardId::new(format!("{}.0", settings.id)).is_none() || settings.id.len() > 63 {
+            return Err(StartError::Settings("the id must be 1 to 63 letters, digits, dots and hyphens".into()));
+        }
+        let connections = Connections::open(&settings.url, settings.timeout).await?;
+        connections.in_time(judge(&connections, settings.durable)).await??;
+
+        let fresh = Fresh::new(random);
+        let offered = fresh.hex::<32>();
+        let names = Names::new(&format!("countersign:{}:", settings.id), &offered).expect("these are 64 hexadecimal digits");
+        let guard = Self {
+            id: settings.id.clone(),
+            durable: settings.durable,
+            limits,
+            connections,
+            scripts: Scripts::new(),
+            names: RwLock::new(names.into()),
+            fresh,
+            difficulty: Difficulty::default(),
+            looked: 0.into(),
+        };
+        guard.connections.in_time(guard.begin()).await??;
+        Ok(guard)
+    }
+
+    /// Takes the key of the counters that is in Redis, or puts ours there.
+    pub(super) async fn begin(&self) -> Result<(), RedisError> {
+        let reply = self
+            .decide(|names| {
+                let arguments = self.arguments(names, [self.fresh.hex::<16>()]);
+                Call::new(&self.scripts.begin, vec![names.epoch()], arguments)
+            })
+            .await?;
+        if reply.word() == "begun" { Ok(()) } else { Err((ErrorKind::UnexpectedReturnType, "it doesn't begin").into()) }
+    }
+}
+
+/// Whether it keeps what it is given.
+async fn judge(connections: &Connections, durable: bool) -> Result<(), StartError> {
+    for memory in connections.info("memory").await? {
+        match field(&memory, "maxmemory_policy") {
+            Some("noeviction") => {}
+            policy => {
+                let policy = policy.unwrap_or("unknown");
+                return Err(StartError::Unfit(
+                    format!("maxmemory-policy is {policy}: Redis would forget what was spent; it has to be noeviction").into(),
+                ));
+            }
+        }
+    }
+    if durable {
+        let told = connections.config("appendfsync").await;
+        for persistence in connections.info("persistence").await? {
+            let appends = field(&persistence, "aof_enabled") == Some("1");
+            // Where CONFIG is forbidden, the operator's word stands.
+            if !appends || told.as_ref().is_ok_and(|values| values.iter().any(|value| value != "always")) {
+                return Err(StartError::Unfit(
+                    "redis_durable is stated, but Redis isn't set up so: it needs appendonly yes and appendfsync always".into(),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+}
+
+impl From<RedisError> for StartError {
+    fn from(error: RedisError) -> Self {
+        let text = error.to_string().into();
+        match error.kind() {
+            ErrorKind::InvalidClientConfig => Self::Settings(text),
+            ErrorKind::Io | ErrorKind::ClusterConnectionNotFound => Self::Unreachable(text),
+            _ => Self::Unfit(text),
+        }
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Settings(text) => write!(f, "the settings of Redis: {text}"),
+            Self::Unreachable(text) => write!(f, "Redis is out of reach: {text}"),
+            Self::Unfit(text) => write!(f, "this Redis can't guard: {text}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl fmt::Debug for RedisSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisSettings").field("id", &self.id).field("durable", &self.durable).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_show_no_password() {
+        let shown = format!("{:?}", RedisSettings::new("redis://:hunter2@localhost", "fleet"));
+        assert!(shown.contains("fleet") && !shown.contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn fields_of_info() {
+        assert_eq!(field("# Memory\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n", "maxmemory_policy"), Some("noeviction"));
+        assert_eq!(field("maxmemory_policy_x:1", "maxmemory_policy"), None);
+    }
+}
