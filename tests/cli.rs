@@ -158,6 +158,28 @@ fn check_warns_on_stderr() {
 }
 
 #[test]
+fn bound_says_the_probability_first_and_no_above_the_target() {
+    let ran = in_empty(&["bound"]);
+    let probability: f64 = ran.out.lines().next().unwrap().parse().unwrap();
+    assert_eq!(ran.code, 0);
+    assert!(probability > 1e-5 && probability <= 1e-4 && ran.out.lines().count() > 2, "{}", ran.out);
+
+    let directory = TempDir::new().unwrap();
+    fs::write(directory.path().join("fleet.toml"), "[guard]\nreplicas = 50\n").unwrap();
+    let ran = run(&mut countersign(directory.path(), &["bound", "--config", "fleet.toml", "--json"]));
+    let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(json["probability"].as_f64().unwrap() > 1e-4 && json["comparisons"].is_u64(), "{json}");
+    for command in ["serve", "check"] {
+        let ran = run(&mut countersign(directory.path(), &[command, "--config", "fleet.toml"]));
+        assert_eq!(ran.code, 64);
+        assert!(ran.err.contains("guard.max_takeover_probability") && ran.err.contains("short_token_length = 7"), "{}", ran.err);
+    }
+    let ran = run(countersign(directory.path(), &["bound"]).env("COUNTERSIGN_GUARD__KIND", "flash"));
+    assert_eq!(ran.code, 64);
+}
+
+#[test]
 fn what_is_no_token_is_65() {
     let ran = in_empty(&["inspect", "123456"]);
     assert_eq!((ran.code, &*ran.out), (65, ""));

@@ -527,6 +527,38 @@ fn guard() {
 }
 
 #[test]
+fn guesses_that_are_too_probable_are_refused_with_what_would_do() {
+    let fleet = "[guard]\nreplicas = 50";
+    let faults = judge(fleet).unwrap_err();
+    let [fault] = faults.as_slice() else { panic!("{faults}") };
+    assert_eq!(fault.key, "guard.max_takeover_probability");
+    for remedy in ["passwordless.short_token_length = 7", "guard.nodes", "guard.kind = \"redis\""] {
+        assert!(fault.reason.contains(remedy), "{fault}");
+    }
+    assert!(accepted("[guard]\nreplicas = 50\n[passwordless]\nshort_token_length = 7").bound().check().is_ok());
+    let homes = "[guard]\nreplicas = 3\nnode = \"a\"\npeer_url = \"http://{node}\"\nnodes = [\"a\", \"b\", \"c\"]";
+    assert_eq!(accepted(homes).limits().comparisons, 33);
+    let sources = Sources { file: Some(("x", fleet)), environment: &[], read: &read, judge_templates: &judge_templates };
+    let apart = Config::judge_apart_from_bound(&sources, &mut ChaCha12Rng::seed_from_u64(1)).unwrap();
+    assert!(apart.bound().check().is_err());
+    assert_eq!(faulty("[guard]\nreplicas = 50\nnode = \"?\"\n[server]\nworkers = -1"), ["server.workers", "guard.node"]);
+    assert_eq!(faulty("[guard]\nreplicas = 50\n[server]\nworkers = -1"), ["server.workers", "guard.max_takeover_probability"]);
+}
+
+#[test]
+fn the_bound_counts_what_can_open_one_account() {
+    let both = "[passwordless]\nallowed_passwordless_methods = [\"EMAIL\", \"MOBILE\"]\n";
+    assert_eq!(accepted("").limits().comparisons, 49);
+    assert_eq!(accepted(both).limits().comparisons, 49, "without a directory each recipient is its own account");
+    let directory = format!("{both}[directory]\nkind = \"file\"\npath = \"users.json\"");
+    assert_eq!(accepted(&directory).limits().comparisons, 24);
+    assert_eq!(
+        accepted("[guard]\nmax_takeover_probability = 1\n[passwordless]\nshort_token_chars = \"x\"").limits().comparisons,
+        100
+    );
+}
+
+#[test]
 fn what_is_given_but_not_used_is_a_warning() {
     let config = accepted("[sms]\naccount_sid = \"AC\"\n[email]\nurl = \"smtp://a\"\n[guard]\nid = \"x\"");
     for key in ["sms.account_sid: is not used", "email.url: is not used", "guard.id: is not used"] {

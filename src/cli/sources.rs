@@ -15,6 +15,15 @@ const DEFAULT_FILE: &str = "countersign.toml";
 
 /// Finds, reads and judges the configuration.
 pub(super) fn load(file: &ConfigFile) -> Result<Config, Exit> {
+    judge(file, |sources| Config::judge(sources, &mut rand::rng()))
+}
+
+/// The same without a judgement on how probable guesses are.
+pub(super) fn load_apart_from_bound(file: &ConfigFile) -> Result<Config, Exit> {
+    judge(file, |sources| Config::judge_apart_from_bound(sources, &mut rand::rng()))
+}
+
+fn judge(file: &ConfigFile, judge: impl FnOnce(&Sources<'_>) -> Result<Config, Faults>) -> Result<Config, Exit> {
     let file = read_file(file)?;
     let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let sources = Sources {
@@ -23,7 +32,7 @@ pub(super) fn load(file: &ConfigFile) -> Result<Config, Exit> {
         read: &|path| fs::read(path),
         judge_templates: &Templates::judge,
     };
-    Ok(Config::judge(&sources, &mut rand::rng())?)
+    Ok(judge(&sources)?)
 }
 
 /// The configuration file's name and text, if there is one.

@@ -5,6 +5,7 @@
 //! [`Sources`]. No adapter is built here.
 
 pub mod annotated;
+mod bound;
 pub mod delivery;
 pub mod directory;
 pub mod email;
@@ -73,10 +74,22 @@ impl Config {
     /// Judges what the sources say. `random` makes the root secret where none is configured.
     ///
     /// # Errors
-    /// Every fault at once.
+    /// Every fault at once; more probable guesses than `guard.max_takeover_probability` are one.
     pub fn judge(sources: &Sources<'_>, random: &mut impl CryptoRng) -> Result<Self, Faults> {
+        Self::judge_all(sources, random, true)
+    }
+
+    /// The same without a judgement on how probable guesses are, for whoever wants to know exactly that.
+    ///
+    /// # Errors
+    /// Every other fault at once.
+    pub fn judge_apart_from_bound(sources: &Sources<'_>, random: &mut impl CryptoRng) -> Result<Self, Faults> {
+        Self::judge_all(sources, random, false)
+    }
+
+    fn judge_all(sources: &Sources<'_>, random: &mut impl CryptoRng, with_bound: bool) -> Result<Self, Faults> {
         let judge = Judge::new(sources);
-        let config = read(&judge, random).filter(|_| judge.is_content());
+        let config = read(&judge, random, with_bound).filter(|_| judge.is_content());
         let (warnings, effective) = judge.conclude()?;
         let config = config.expect("a section that can't be read leaves a fault");
         Ok(Self { warnings, effective, ..config })
@@ -90,7 +103,7 @@ impl Config {
 }
 
 /// Reads every section before it gives up on one, so that all faults are found.
-fn read(judge: &Judge<'_>, random: &mut impl CryptoRng) -> Option<Config> {
+fn read(judge: &Judge<'_>, random: &mut impl CryptoRng, with_bound: bool) -> Option<Config> {
     let sections = Sections::open(judge);
     let server = server::read(&sections.server);
     let keyring = keyring::read(&sections.keyring, random);
@@ -105,6 +118,11 @@ fn read(judge: &Judge<'_>, random: &mut impl CryptoRng) -> Option<Config> {
     let events = events::read(&sections.events);
     sections.judge_together();
     sections.judge_available();
+    if let (true, Some(rules), Some(external), Some(directory), Some(guard)) =
+        (with_bound, &passwordless, &external_2fa, &directory, &guard)
+    {
+        sections.judge_bound(&bound::bound(rules, external.as_ref(), directory, guard));
+    }
     Some(Config {
         server: server?,
         keyring: keyring?,

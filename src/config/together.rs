@@ -6,6 +6,8 @@ use super::{
     keyring, passwordless, server, sms, tokens,
 };
 
+use crate::guard::bound::{Bound, TooLikely};
+
 /// All sections, opened once.
 pub(super) struct Sections<'j> {
     pub(super) server: Section<'j>,
@@ -51,6 +53,17 @@ impl<'j> Sections<'j> {
         }
         if self.tokens.switch("rotate_refresh") && !matches!(self.guard.text("kind"), "journal" | "redis") {
             self.tokens.fault("rotate_refresh", "needs guard.kind = \"journal\" or \"redis\", where its records survive");
+        }
+    }
+
+    /// Refuses what guessing opens too easily.
+    pub(super) fn judge_bound(&self, bound: &Bound) {
+        if let Err(TooLikely { key, reason }) = bound.check() {
+            match key.split_once('.') {
+                Some(("external_2fa", key)) => self.external_2fa.fault(key, reason),
+                Some(("guard", key)) => self.guard.fault(key, reason),
+                _ => self.guard.fault("max_takeover_probability", format!("{key} {reason}")),
+            }
         }
     }
 

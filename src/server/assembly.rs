@@ -27,7 +27,7 @@ use crate::{
     device::Devices,
     directory::{AnyDirectory, FileDirectory, HttpDirectory, NoDirectory, http::FieldNames},
     engine::Engine,
-    guard::{Limits, MemoryGuard},
+    guard::MemoryGuard,
     home::Homes,
     puzzle::Puzzles,
     recipient::{Channel, phone},
@@ -183,7 +183,7 @@ fn guard(config: &Config, random: &mut impl CryptoRng) -> Result<MemoryGuard, St
         }
     };
     let id = id.ok_or_else(|| StartError::at("guard.node", "this is no name of a node"))?;
-    Ok(MemoryGuard::new(id, limits(config), random))
+    Ok(MemoryGuard::new(id, config.limits(), random))
 }
 
 /// This node's place among the others; `None` where it has no peers.
@@ -193,22 +193,4 @@ fn fleet(config: &Config) -> Option<Fleet> {
     let homes = Homes::new(&config.tokens.sessions.issuer, peers.nodes.iter().map(String::as_str));
     let path = format!("{}/relay", server.base_path);
     Some(Fleet::new(node, Peers::new(&peers.url, &path, &peers.nodes), homes, Relays::new(&config.keyring)))
-}
-
-fn limits(config: &Config) -> Limits {
-    let rules = &config.passwordless;
-    Limits {
-        max_attempts: rules.max_attempts,
-        max_uses: rules.max_token_uses,
-        wrong_code_spends: rules.wrong_code_takes_use,
-        throttle_seconds: rules.throttle_seconds,
-        max_messages_per_hour: rules.max_messages_per_hour,
-        max_messages_per_network_per_hour: rules.max_messages_per_network_per_hour,
-        email_per_hour: config.email.max_per_hour,
-        sms_per_hour: config.sms.max_per_hour,
-        sms_per_prefix_per_hour: config.sms.max_per_prefix_per_hour,
-        capacity: config.guard.capacity,
-        challenge_lifetime: rules.policy.challenge_lifetime,
-        ..Limits::default()
-    }
 }
