@@ -3,8 +3,9 @@
 //! One client for all of them: one TLS provider, no redirects, no proxy from the environment, answers of limited length.
 //! The calls run on the background runtime, so that a connection outlives the request that opened it.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{error::Error, fmt, io, sync::Arc, time::Duration};
 
+use hyper::body::Bytes;
 use reqwest::{Client, Response, Url, header::CONTENT_TYPE, redirect};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use tokio::runtime::Handle;
@@ -38,7 +39,10 @@ pub struct Answer {
 
 /// A call without an answer. The text names no URL: one may hold a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CallFailed(String);
+pub struct CallFailed {
+    reason: String,
+    was_closed: bool,
+}
 
 /// A client for calls that may take `timeout` each, with the system's root certificates or those of `SSL_CERT_FILE`.
 #[must_use]
@@ -50,7 +54,8 @@ pub fn client(timeout: Duration) -> Client {
         .expect("the provider has ciphers for the default versions")
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let client = Client::builder().tls_backend_preconfigured(tls).timeout(timeout);
+    // Many servers close a connection after five idle seconds.
+    let client = Client::builder().tls_backend_preconfigured(tls).timeout(timeout).pool_idle_timeout(Duration::from_secs(4));
     let client = client.redirect(redirect::Policy::none()).no_proxy().referer(false);
     client.user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION"))).build().expect("nothing in it comes from outside")
 }
@@ -66,7 +71,7 @@ impl WebhookCaller {
     ///
     /// # Errors
     /// [`CallFailed`], without an answer in time or with one that is too long. A status is no error here.
-    pub async fn post(&self, id: &str, body: Vec<u8>) -> Result<Answer, CallFailed> {
+    pub async fn post(&self, id: &str, body: Bytes) -> Result<Answer, CallFailed> {
         let Webhook { url, secret } = &self.webhook;
         let now = (self.clock)();
         let signature = secret.sign(id, now, &body);
@@ -74,7 +79,7 @@ impl WebhookCaller {
         let request = request.header(ID_HEADER, id).header(TIMESTAMP_HEADER, now.as_seconds());
         let request = request.header(SIGNATURE_HEADER, signature).body(body);
         let call = self.background.spawn(async move { read(request.send().await?).await });
-        call.await.map_err(|_| CallFailed("the runtime is shutting down".into()))?
+        call.await.map_err(|_| CallFailed::because("the runtime is shutting down"))?
     }
 }
 
@@ -87,33 +92,49 @@ pub async fn read(mut response: Response) -> Result<Answer, CallFailed> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         if body.len() + chunk.len() > MAX_ANSWER {
-            return Err(CallFailed(format!("the answer is longer than {MAX_ANSWER} bytes")));
+            return Err(CallFailed::because(format!("the answer is longer than {MAX_ANSWER} bytes")));
         }
         body.extend_from_slice(&chunk);
     }
     Ok(Answer { status, body })
 }
 
+impl CallFailed {
+    /// Whether the connection was closed instead of answered: what happens to a kept one when the other side has just
+    /// tired of it. A question may be asked once more then; an order may have been carried out.
+    #[must_use]
+    pub const fn was_closed(&self) -> bool {
+        self.was_closed
+    }
+
+    fn because(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), was_closed: false }
+    }
+}
+
 impl From<reqwest::Error> for CallFailed {
     fn from(error: reqwest::Error) -> Self {
         let error = error.without_url();
-        let mut reason = error.to_string();
-        let mut source = std::error::Error::source(&error);
+        let mut failed = Self::because(error.to_string());
+        let mut source = error.source();
         while let Some(cause) = source {
-            reason.extend([": ", &cause.to_string()]);
+            failed.reason.extend([": ", &cause.to_string()]);
+            let is_reset = |error: &io::Error| matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe);
+            failed.was_closed |= cause.downcast_ref().is_some_and(hyper::Error::is_incomplete_message)
+                || cause.downcast_ref().is_some_and(is_reset);
             source = cause.source();
         }
-        Self(reason)
+        failed
     }
 }
 
 impl fmt::Display for CallFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.reason)
     }
 }
 
-impl std::error::Error for CallFailed {}
+impl Error for CallFailed {}
 
 impl fmt::Debug for WebhookCaller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

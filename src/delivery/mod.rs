@@ -18,6 +18,8 @@ pub mod mail;
 #[cfg(feature = "server")]
 pub mod message;
 #[cfg(feature = "server")]
+mod metrics;
+#[cfg(feature = "server")]
 pub mod post;
 #[cfg(feature = "server")]
 mod queue;

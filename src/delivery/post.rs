@@ -10,6 +10,7 @@ use tokio::{
 use super::{
     Composer, DeliveryFailed, Dispatch, Outbox, Transport,
     lane::Lane,
+    metrics,
     queue::{HeldSlot, Job, Slots, Worker},
 };
 use crate::{config::delivery::Mode, guard::Unavailable, recipient::Channel, time::Clock};
@@ -62,6 +63,7 @@ impl Post {
         // The slots bound the channel.
         let (jobs, received) = mpsc::unbounded_channel();
         let (ending, ended) = watch::channel(false);
+        metrics::describe(queue_length);
         let worker = Worker { composer, email: Lane::new(email), mobile: Lane::new(sms), clock, ending: ended };
         background.spawn(worker.run(received));
         Self(Arc::new(Inner { mode, discards_email, discards_sms, slots: Slots::new(queue_length), jobs, ending }))
@@ -72,11 +74,7 @@ impl Post {
     pub async fn drain(&self, at_most: Duration) -> usize {
         self.0.ending.send_replace(true);
         let _ = tokio::time::timeout(at_most, self.0.slots.all_free()).await;
-        let left = self.0.slots.taken();
-        if left > 0 {
-            tracing::error!(messages = left, "messages were not sent before the end");
-        }
-        left
+        self.0.slots.taken()
     }
 }
 

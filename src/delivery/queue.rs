@@ -18,6 +18,7 @@ use tracing::{error, warn};
 use super::{
     Composer, DeliveryFailed, Dispatch, Fate,
     lane::Lane,
+    metrics::{self, Outcome},
     transport::{Parcel, SendError},
 };
 use crate::{recipient::Channel, time::Clock};
@@ -106,16 +107,16 @@ impl Worker {
     async fn carry(self: Arc<Self>, job: Job) {
         let Job { dispatch, slot, waiting } = job;
         let channel = dispatch.challenge.challenge().channel;
-        show_length(&slot.0);
+        metrics::on_their_way(slot.0.taken());
         let outcome = match self.write(&dispatch) {
             Ok(parcel) if waiting.is_some() => self.send_once(&dispatch, &parcel).await,
             Ok(parcel) => self.send(&dispatch, &parcel).await,
-            Err(reason) => Outcome::failed(&dispatch, None, &reason),
+            Err(reason) => failed(&dispatch, None, &reason),
         };
-        count(channel, outcome.name());
+        metrics::count(channel, outcome);
         let slots = Arc::clone(&slot.0);
         drop(slot);
-        show_length(&slots);
+        metrics::on_their_way(slots.taken());
         if let Some(waiting) = waiting {
             // Nobody waits any more if the client has gone.
             let _ = waiting.send(if outcome == Outcome::Failed { Err(DeliveryFailed) } else { Ok(()) });
@@ -144,11 +145,7 @@ impl Worker {
         loop {
             let turn = lane.turn(again).await;
             if (self.clock)() >= expires_at {
-                return if dropped {
-                    Outcome::Dropped
-                } else {
-                    Outcome::failed(dispatch, Some(parcel), "its challenge has ended")
-                };
+                return failed(dispatch, Some(parcel), "its challenge has ended");
             }
             let tried = if dropped { lane.imitate(&turn).await } else { lane.send(&turn, parcel).await };
             drop(turn);
@@ -156,15 +153,14 @@ impl Worker {
                 Ok(()) if dropped => return Outcome::Dropped,
                 Ok(()) => return Outcome::Sent,
                 Err(_) if dropped && *ending.borrow() => return Outcome::Dropped,
-                Err(SendError::Permanent(_)) if dropped => return Outcome::Dropped,
-                Err(SendError::Permanent(reason)) => return Outcome::failed(dispatch, Some(parcel), &reason),
+                Err(SendError::Permanent(reason)) => return failed(dispatch, Some(parcel), &reason),
                 Err(SendError::Transient(reason)) => reason,
             };
             again = true;
             let wait = waits.next().unwrap_or(MAX_WAIT);
             if !dropped {
-                count(dispatch.challenge.challenge().channel, "retried");
-                warn!(message = %parcel.id(), %reason, seconds = wait, "a message wasn't sent; trying again");
+                metrics::count(dispatch.challenge.challenge().channel, Outcome::Retried);
+                warn!(id = %parcel.id(), reason, again_in = wait, "a message wasn't sent");
             }
             tokio::select! {
                 () = sleep(Duration::from_secs(wait)) => {}
@@ -185,7 +181,7 @@ impl Worker {
         let lane = self.lane(dispatch);
         match lane.send(&lane.turn(false).await, parcel).await {
             Ok(()) => Outcome::Sent,
-            Err(SendError::Transient(reason) | SendError::Permanent(reason)) => Outcome::failed(dispatch, Some(parcel), &reason),
+            Err(SendError::Transient(reason) | SendError::Permanent(reason)) => failed(dispatch, Some(parcel), &reason),
         }
     }
 
@@ -197,44 +193,17 @@ impl Worker {
     }
 }
 
-/// What became of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    Sent,
-    Failed,
-    Dropped,
-}
-
-impl Outcome {
-    /// A message that won't leave; one that wouldn't have left anyway is only dropped.
-    fn failed(dispatch: &Dispatch, parcel: Option<&Parcel>, reason: &str) -> Self {
-        if dispatch.fate == Fate::Drop {
-            return Self::Dropped;
-        }
-        let channel = dispatch.challenge.challenge().channel.as_str();
-        error!(message = parcel.map_or("", |parcel| parcel.id().as_str()), channel, reason, "a message can't be sent");
-        Self::Failed
+/// A message that won't leave; one that wouldn't have left anyway is only dropped.
+fn failed(dispatch: &Dispatch, parcel: Option<&Parcel>, reason: &str) -> Outcome {
+    if dispatch.fate == Fate::Drop {
+        return Outcome::Dropped;
     }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Sent => "sent",
-            Self::Failed => "failed",
-            Self::Dropped => "dropped",
-        }
-    }
+    let channel = dispatch.challenge.challenge().channel.as_str();
+    error!(id = parcel.map_or("", |parcel| parcel.id().as_str()), channel, reason, "a message can't be sent");
+    Outcome::Failed
 }
 
 /// 1, 2, 4 … 60, 60 …
 fn waits() -> impl Iterator<Item = u64> {
     std::iter::successors(Some(1), |wait| Some((wait * 2).min(MAX_WAIT)))
-}
-
-fn count(channel: Channel, outcome: &'static str) {
-    metrics::counter!("countersign_messages_total", "channel" => channel.as_str(), "outcome" => outcome).increment(1);
-}
-
-#[allow(clippy::cast_precision_loss, reason = "a queue is shorter than 2⁵²")]
-fn show_length(slots: &Slots) {
-    metrics::gauge!("countersign_delivery_queue_length").set(slots.taken() as f64);
 }

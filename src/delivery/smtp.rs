@@ -121,11 +121,5 @@ fn describe(error: &Error) -> String {
     if error.is_response() {
         return "the SMTP server broke off or answered nonsense".into();
     }
-    let mut reason = error.to_string();
-    let mut source = std::error::Error::source(error).and_then(std::error::Error::source);
-    while let Some(cause) = source {
-        reason.extend([": ", &cause.to_string()]);
-        source = cause.source();
-    }
-    reason
+    error.to_string()
 }

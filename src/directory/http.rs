@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use hyper::body::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tracing::{error, warn};
@@ -75,13 +76,17 @@ impl HttpDirectory {
             value: recipient.as_str(),
             set_unusable_password: register,
         };
-        let body = serde_json::to_vec(&question).expect("strings are always JSON");
+        let body = Bytes::from(serde_json::to_vec(&question).expect("strings are always JSON"));
         let id = format!("msg_{}", base64url::encode(&rand::random::<[u8; 16]>()));
         let unavailable = |reason: &str| {
             error!(reason, action = question.action, "the directory can't answer");
             Unavailable::for_seconds(RETRY_AFTER)
         };
-        let answer = self.endpoint.post(&id, body).await.map_err(|error| unavailable(&error.to_string()))?;
+        let answer = match self.endpoint.post(&id, body.clone()).await {
+            Err(failed) if failed.was_closed() && register.is_none() => self.endpoint.post(&id, body).await,
+            answer => answer,
+        };
+        let answer = answer.map_err(|error| unavailable(&error.to_string()))?;
         if answer.status != 200 {
             return Err(unavailable(&format!("it answered {}", answer.status)));
         }
