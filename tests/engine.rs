@@ -1,5 +1,7 @@
 //! The protocol through the engine's public interface, with a guard, a directory and an outbox made for the occasion.
 
+mod given;
+
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
@@ -21,16 +23,14 @@ use countersign::{
         Admitted, Amendment, Attempt, AttemptRefused, By, ClientNetwork, Counted, Guard, Request, RequestRefused, Unavailable,
         Verdict,
     },
-    keyring::{EnvelopeFormat, Keyring},
+    keyring::EnvelopeFormat,
     policy::Policy,
     recipient::{Channel, Recipient},
     time::UnixTime,
-    token::{AccessAlgorithm, AccessKeys, Sessions, SessionsConfig},
+    token::AccessAlgorithm,
 };
+use given::{ISSUER, NOW};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
-
-const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
-const ISSUER: &str = "https://login.example.com";
 
 /// The simplest guard that keeps the promises: a map.
 struct Ledger {
@@ -167,7 +167,7 @@ impl Desk {
     }
 
     fn with(change: impl FnOnce(&mut Policy)) -> Self {
-        let keyring = Keyring::new([vec![7; 32]]).unwrap();
+        let keyring = given::keyring(&[1]);
         let mut policy = Policy {
             channels: vec![Channel::Email],
             code_format: CodeFormat::new(Alphabet::Numeric, 6).unwrap(),
@@ -178,22 +178,11 @@ impl Desk {
             registration_sets_unusable_password: true,
         };
         change(&mut policy);
-        let sessions = SessionsConfig {
-            algorithm: AccessAlgorithm::EdDsa,
-            keys: AccessKeys::Derived,
-            issuer: ISSUER.into(),
-            audiences: vec![ISSUER.into()],
-            leeway: 0,
-            client_id: "countersign".into(),
-            access_lifetime: 300,
-            refresh_lifetime: 86_400,
-            user_id_claim: "user_id".into(),
-        };
         let engine = Engine {
             policy,
             challenges: Arc::new(Challenges::new(&keyring, ISSUER, EnvelopeFormat::EdDsa)),
             links: Arc::new(Links::new(&keyring, ISSUER)),
-            sessions: Sessions::new(&keyring, sessions).unwrap(),
+            sessions: given::sessions(AccessAlgorithm::EdDsa),
             devices: Devices::new(&keyring),
             guard: Ledger {
                 id: GuardId::new("node.0123456789abcdef").unwrap(),

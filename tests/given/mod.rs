@@ -1,5 +1,5 @@
 //! What the tests of keys, challenges and tokens have in common: fixed secrets, a fixed moment, fixed randomness.
-#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
 
 use countersign::{
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Use},
