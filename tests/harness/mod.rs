@@ -2,13 +2,17 @@
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test uses a part of it")]
 
 use std::{
+    fmt::Write as _,
     fs,
     io::{self, BufRead, BufReader, Read, Write},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU16, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -55,16 +59,32 @@ impl Server {
 
     /// The same in a folder that exists already.
     pub fn start_in(folder: TempDir, settings: &[(&str, &str)]) -> Self {
-        let mut command = command(folder.path(), settings);
+        let command = command(folder.path(), settings);
+        Self::run(folder, command)
+    }
+
+    /// Starts with these settings at a public URL of its own, so that links, cookies and origins are right in a browser.
+    pub fn start_public(settings: &[(&str, &str)]) -> Self {
+        Self::start_public_in(tempfile::tempdir().expect("a folder for the server"), settings)
+    }
+
+    /// The same in a folder that exists already.
+    pub fn start_public_in(folder: TempDir, settings: &[(&str, &str)]) -> Self {
+        let port = free_port();
+        let (listen, url) = (format!("127.0.0.1:{port}"), format!("http://localhost:{port}"));
+        Self::start_in(folder, &[&[("server.listen", &*listen), ("server.public_url", &*url)], settings].concat())
+    }
+
+    /// Starts a prepared command in its folder.
+    pub fn run(folder: TempDir, mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary starts");
         let mut lines = BufReader::new(child.stderr.take().expect("stderr is piped"));
         let log = Arc::new(Mutex::new(String::new()));
         let (mut address, mut admin) = (None, None);
         while address.is_none() || admin.is_none() {
             let mut line = String::new();
-            if lines.read_line(&mut line).expect("stderr is text") == 0 {
-                panic!("the server ended: {:?}\n{}", child.wait(), log.lock().unwrap());
-            }
+            let read = lines.read_line(&mut line).expect("stderr is text");
+            assert!(read > 0, "the server ended: {:?}\n{}", child.wait(), log.lock().unwrap());
             let after = |start: &str| line.trim_end().split_once(start).map(|(_, rest)| rest.to_owned());
             address = address.or_else(|| after("listening on http://")).or_else(|| after("listening on unix:"));
             admin = admin.or_else(|| after("metrics on http://"));
@@ -84,6 +104,11 @@ impl Server {
     /// Its folder: mail in `mail/`, SMS in `sms/`.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The URL that it is reached by.
+    pub fn url(&self) -> String {
+        format!("http://localhost:{}", self.address.rsplit(':').next().expect("a port"))
     }
 
     pub fn pid(&self) -> u32 {
@@ -279,10 +304,10 @@ impl Answer {
 pub fn head(method: &str, path: &str, headers: &[(&str, &str)], length: usize) -> Vec<u8> {
     let mut head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n");
     for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        let _ = write!(head, "{name}: {value}\r\n");
     }
     if length > 0 || method == "POST" {
-        head.push_str(&format!("content-length: {length}\r\n"));
+        let _ = write!(head, "content-length: {length}\r\n");
     }
     head.push_str("\r\n");
     head.into_bytes()
@@ -296,6 +321,15 @@ pub fn code_in(message: &str) -> String {
     };
     let code = message.lines().map(str::trim).find(|line| is_code(line));
     code.unwrap_or_else(|| panic!("no code in {message}")).to_owned()
+}
+
+/// A port that nobody has, below those that the system chooses from, so that it doesn't give it away meanwhile.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = std::process::id() % 1000 * 10;
+    let candidates = std::iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed));
+    let ports = candidates.map(|n| 20_000 + u16::try_from((start + u32::from(n)) % 12_000).expect("below 12,000"));
+    ports.take(12_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
 }
 
 /// Waits until there is something.

@@ -1,0 +1,125 @@
+//! The login page and the link's landing page in Chromium, and the puzzle with ALTCHA's own library.
+
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
+
+use countersign::server::pages::CONTENT_SECURITY_POLICY;
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+
+use crate::{
+    harness::{Server, code_in},
+    parts::{Part, folder, node, python, trial},
+};
+
+type Settings = &'static [(&'static str, &'static str)];
+
+const NONE: Settings = &[];
+const UNHURRIED: Settings = &[("passwordless.token_request_throttle_seconds", "0")];
+const BOUND: Settings = &[("passwordless.link_binding", "browser")];
+
+/// What a person does in browser.cjs, and the configuration that it takes.
+const SCENARIOS: [(&str, Settings); 20] = [
+    ("logs_in", NONE),
+    ("shows_claims_of_paseto", &[("tokens.format", "paseto"), ("tokens.algorithm", "v4.public")]),
+    ("says_that_a_local_paseto_is_opaque", &[("tokens.format", "paseto"), ("tokens.algorithm", "v4.local")]),
+    ("counts_attempts", &[("passwordless.max_attempts", "3"), ("passwordless.token_request_throttle_seconds", "0")]),
+    ("says_that_a_code_was_used", NONE),
+    ("pastes", NONE),
+    ("works_by_keyboard_alone", NONE),
+    ("fits_a_phone", NONE),
+    (
+        "asks_for_letters_where_codes_have_them",
+        &[("passwordless.short_token_length", "8"), ("passwordless.short_token_chars", "BCDFGHJKLMNPQRSTVWXZ")],
+    ),
+    ("offers_both_channels", &[("passwordless.allowed_passwordless_methods", "EMAIL,MOBILE")]),
+    ("says_when_it_is_too_soon_and_takes_the_code_that_is_there", NONE),
+    ("survives_a_reload", NONE),
+    ("resends", UNHURRIED),
+    ("lets_nothing_from_elsewhere_run", NONE),
+    ("loads_without_complaint", NONE),
+    ("link_signs_in_by_one_click", NONE),
+    ("fetching_the_link_spends_nothing", NONE),
+    ("a_code_ends_its_link", NONE),
+    ("a_bound_link_signs_in_its_own_browser", BOUND),
+    ("a_bound_link_is_worth_nothing_elsewhere", BOUND),
+];
+
+/// Two messages an hour by strangers, and no throttle that would come first.
+const LOW_CEILING: Settings =
+    &[("passwordless.max_messages_per_hour", "2"), ("passwordless.token_request_throttle_seconds", "0")];
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let browser = [Part::Node, Part::Chromium];
+    let scenarios = SCENARIOS.iter().map(|(scenario, settings)| {
+        let options = json!({ "policy": CONTENT_SECURITY_POLICY });
+        trial(&format!("pages::{scenario}"), &browser, move || play(scenario, &Server::start_public(settings), &options))
+    });
+    let puzzles = [
+        trial("pages::solves_the_puzzle_past_the_message_ceiling", &browser, page_solves_the_puzzle),
+        trial("pages::altchas_library_of_npm_solves_the_puzzle", &[Part::Node], || {
+            altcha_solves_the_puzzle(node().arg(folder().join("solve_puzzle.mjs")));
+        }),
+        trial("pages::altchas_library_of_pypi_solves_the_puzzle", &[Part::Python], || {
+            altcha_solves_the_puzzle(python().arg(folder().join("solve_puzzle.py")));
+        }),
+    ];
+    scenarios.chain(puzzles).collect()
+}
+
+fn page_solves_the_puzzle() {
+    let server = Server::start_public(LOW_CEILING);
+    fill_the_ceiling(&server);
+    play("solves_the_puzzle_past_the_message_ceiling", &server, &json!({ "messages_before": 2 }));
+}
+
+fn altcha_solves_the_puzzle(library: &mut Command) {
+    let server = Server::start_public(LOW_CEILING);
+    fill_the_ceiling(&server);
+    let refused = server.post("request/email/", &json!({ "email": "ann@example.com" }));
+    assert_eq!((refused.status, refused.code().as_str()), (429, "throttled"));
+    let puzzle = refused.json()["puzzle"].clone();
+    let solution = run(library, &puzzle);
+
+    let solved = json!({ "email": "ann@example.com", "puzzle": solution.trim() });
+    let answer = server.post("request/email/", &solved);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let code = code_in(&server.wait_for_mail("ann@example.com", 2));
+    let login = json!({ "email": "ann@example.com", "token": code, "challenge": answer.json()["challenge"] });
+    assert_eq!(server.post("exchange/email/", &login).status, 200);
+
+    let again = server.post("request/email/", &solved);
+    assert_eq!(again.status, 429, "a solution counted twice: {again:?}");
+}
+
+fn fill_the_ceiling(server: &Server) {
+    for _ in 0..2 {
+        assert_eq!(server.post("request/email/", &json!({ "email": "ann@example.com" })).status, 200);
+    }
+}
+
+/// Plays one scenario of browser.cjs.
+fn play(scenario: &str, server: &Server, options: &Value) {
+    let given = json!({
+        "url": server.url(),
+        "mail": server.folder().join("mail"),
+        "sms": server.folder().join("sms"),
+        "chromium": "/usr/bin/chromium",
+        "options": options,
+    });
+    run(node().arg(folder().join("browser.cjs")).arg(scenario), &given);
+}
+
+/// What a script prints that is given JSON.
+fn run(command: &mut Command, given: &Value) -> String {
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = pipes.spawn().expect("Node.js starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(given.to_string().as_bytes()).expect("write to the script");
+    drop(stdin);
+    let output = child.wait_with_output().expect("the script ends");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}

@@ -1,0 +1,90 @@
+//! The parts, and where they are.
+
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::LazyLock,
+};
+
+use libtest_mimic::{Failed, Trial};
+
+/// Something that a test needs and this repository doesn't contain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Python with the packages of tests/real/requirements.txt: of `COUNTERSIGN_TEST_VENV`, else `python3`.
+    Python,
+    /// Node.js with the packages of tests/real/package.json: in `COUNTERSIGN_TEST_NODE_MODULES`, else tests/real/node_modules.
+    Node,
+    /// Chromium, on the path.
+    Chromium,
+    /// redis-server, on the path.
+    #[allow(dead_code, reason = "for the guard in Redis")]
+    Redis,
+}
+
+impl Part {
+    /// Why it can't be used, if it can't.
+    fn missing(self) -> Option<&'static str> {
+        static PYTHON: LazyLock<bool> =
+            LazyLock::new(|| runs(python().args(["-c", "import aiosmtpd, altcha, jwt, pyseto, rest_framework_simplejwt, standardwebhooks"])));
+        static NODE: LazyLock<bool> =
+            LazyLock::new(|| runs(node().args(["-e", "require('playwright-core'); require('altcha-lib/v1')"])));
+        static CHROMIUM: LazyLock<bool> = LazyLock::new(|| runs(Command::new("chromium").arg("--version")));
+        static REDIS: LazyLock<bool> = LazyLock::new(|| runs(Command::new("redis-server").arg("--version")));
+        match self {
+            Self::Python => (!*PYTHON).then_some("needs Python packages"),
+            Self::Node => (!*NODE).then_some("needs npm packages"),
+            Self::Chromium => (!*CHROMIUM).then_some("needs chromium"),
+            Self::Redis => (!*REDIS).then_some("needs redis-server"),
+        }
+    }
+}
+
+/// A test that needs these parts.
+pub(crate) fn trial(name: &str, parts: &[Part], test: impl FnOnce() + Send + 'static) -> Trial {
+    let Some(reason) = parts.iter().find_map(|part| part.missing()) else {
+        return Trial::test(name, move || {
+            test();
+            Ok(())
+        });
+    };
+    if std::env::var_os("COUNTERSIGN_TEST_REQUIRE_PARTS").is_some() {
+        return Trial::test(name, move || Err(Failed::from(reason)));
+    }
+    Trial::test(name, move || Err(Failed::from(reason))).with_kind(reason).with_ignored_flag(true)
+}
+
+/// Python, to be given a script.
+pub(crate) fn python() -> Command {
+    let venv = std::env::var_os("COUNTERSIGN_TEST_VENV");
+    let mut python = Command::new(venv.map_or("python3".into(), |venv| PathBuf::from(venv).join("bin/python")));
+    python.env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1");
+    python
+}
+
+/// Node.js, to be given a script; in the folder that holds the packages, which is where modules are looked for.
+pub(crate) fn node() -> Command {
+    let modules = std::env::var_os("COUNTERSIGN_TEST_NODE_MODULES");
+    let modules = modules.map_or_else(|| folder().join("node_modules"), PathBuf::from);
+    let mut node = Command::new("node");
+    node.current_dir(modules.parent().unwrap_or(&modules)).env("NODE_PATH", &modules);
+    node
+}
+
+/// This folder.
+pub(crate) fn folder() -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests", "real"].iter().collect()
+}
+
+/// Runs a script to its end and returns what it printed; fails with its errors where it fails.
+pub(crate) fn output(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output().expect("the script starts");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{printed}\n{}", String::from_utf8_lossy(&output.stderr));
+    printed
+}
+
+fn runs(command: &mut Command) -> bool {
+    let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    quiet.status().is_ok_and(|status| status.success())
+}
