@@ -3,9 +3,9 @@
 //! Each test names the parts that it needs; where one is missing the test is ignored and its kind says why. With
 //! `COUNTERSIGN_TEST_REQUIRE_PARTS=1`, as in CI, it fails instead. How to get the parts: docs/testing.md.
 
+mod directory;
 #[path = "../harness/mod.rs"]
 mod harness;
-mod directory;
 mod mail_server;
 mod pages;
 mod parts;

@@ -25,8 +25,9 @@ pub(crate) enum Part {
 impl Part {
     /// Why it can't be used, if it can't.
     fn missing(self) -> Option<&'static str> {
-        static PYTHON: LazyLock<bool> =
-            LazyLock::new(|| runs(python().args(["-c", "import aiosmtpd, altcha, jwt, pyseto, rest_framework_simplejwt, standardwebhooks"])));
+        static PYTHON: LazyLock<bool> = LazyLock::new(|| {
+            runs(python().args(["-c", "import aiosmtpd, altcha, jwt, pyseto, rest_framework_simplejwt, standardwebhooks"]))
+        });
         static NODE: LazyLock<bool> =
             LazyLock::new(|| runs(node().args(["-e", "require('playwright-core'); require('altcha-lib/v1')"])));
         static CHROMIUM: LazyLock<bool> = LazyLock::new(|| runs(Command::new("chromium").arg("--version")));
