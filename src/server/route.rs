@@ -100,6 +100,11 @@ impl Route {
         }
     }
 
+    /// Whether the body matters. Proxies announce bodies to some of the others and don't send them.
+    pub(crate) const fn reads_body(self) -> bool {
+        !matches!(self, Self::Document(_) | Self::Page)
+    }
+
     /// Judges the method.
     pub(crate) fn judge(self, method: &Method) -> Result<(), Problem> {
         let (fits, allow) = match self {

@@ -9,7 +9,11 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use hyper::{Request, body::Incoming, header};
+use hyper::{
+    Request,
+    body::{Bytes, Incoming},
+    header,
+};
 use tokio::{
     runtime::{Builder, Runtime},
     sync::mpsc,
@@ -139,6 +143,10 @@ impl<G: Guard, D: Directory, O: Outbox> Service<G, D, O> {
         let known = route.as_ref().ok().copied();
         let answered = match route {
             Err(problem) => Err(problem),
+            Ok(route) if !route.reads_body() => {
+                progress.request_arrived();
+                app.answer(route, &head, &Bytes::new(), peer).await
+            }
             Ok(route) => match body::receive(body, app.longest_body(route)).await {
                 Err(problem) => Err(problem),
                 Ok(body) => {

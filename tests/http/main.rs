@@ -9,6 +9,7 @@ mod documents;
 mod limits;
 mod login;
 mod network;
+mod outside;
 mod races;
 mod refusals;
 mod secrecy;
