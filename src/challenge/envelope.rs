@@ -1,75 +1,54 @@
 //! The envelope's claims on the wire. What is read here is not believed: only the `mac` over it and the recipient is.
+//!
+//! The claims have one spelling: these members in this order, without white space. The reader takes nothing else, so
+//! whatever it reads is written again to the same bytes, and needs no JSON library on the way of each login.
 
-use alloc::{borrow::Cow, string::String};
-use core::fmt::Write as _;
+use alloc::{borrow::Cow, string::String, vec::Vec};
+use core::{ops::Range, str};
 
-use serde::Deserialize;
-
-use super::{Binding, Challenge, ChallengeId, CodeFormat, GuardId, Use, claims::CHALLENGE_AUDIENCE};
+use super::{Alphabet, Binding, Challenge, ChallengeId, CodeFormat, GuardId, Use, claims::CHALLENGE_AUDIENCE};
 use crate::{
-    crypto::{Mac, base64url, jws::Compact, paseto},
+    crypto::{
+        Mac, base64url,
+        json::{push_number, push_string},
+        jws::Compact,
+        paseto,
+    },
     recipient::Channel,
-    time::{Spelling, UnixTime, WireTime},
+    time::{Spelling, UnixTime},
 };
 
 /// An envelope as a client sent it: taken apart, but not believed.
 #[derive(Debug)]
 pub struct UntrustedEnvelope<'a> {
-    pub(super) protected: &'a str,
-    pub(super) signed: Cow<'a, [u8]>,
-    pub(super) signature: Cow<'a, str>,
-    pub(super) issuer: String,
-    pub(super) audience: String,
+    form: Form<'a>,
+    /// Where `iss` stands in the claims, as a JSON string with its quotes.
+    issuer: Range<usize>,
     pub(super) challenge: Challenge,
     pub(super) mac: Mac,
 }
 
-/// What an envelope states before anything is checked, for those who only route or explain.
+#[derive(Debug)]
+enum Form<'a> {
+    Jws { parts: Compact<'a>, claims: Vec<u8> },
+    Paseto(paseto::Public<'a>),
+}
+
 impl<'a> UntrustedEnvelope<'a> {
     /// Takes a compact JWS or a v4.public token apart; `None` if it is neither, or if its claims aren't exactly an envelope's.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
-        if text.starts_with("v4.public.") {
-            let token = paseto::Public::split(text)?;
-            let claims: Wire<'_> = serde_json::from_slice(token.message()).ok()?;
-            let signature = base64url::encode(token.signature());
-            let signed = token.signed()?;
-            Self::from_wire(claims, Spelling::Iso8601, token.footer, signed.into(), signature.into())
+        let form = if text.starts_with(paseto::PUBLIC) {
+            Form::Paseto(paseto::Public::split(text)?)
         } else {
             let parts = Compact::split(text)?;
-            let payload = base64url::decode(parts.payload)?;
-            let claims: Wire<'_> = serde_json::from_slice(&payload).ok()?;
-            Self::from_wire(claims, Spelling::Number, parts.header, parts.signed.as_bytes().into(), parts.signature.into())
-        }
+            Form::Jws { parts, claims: base64url::decode(parts.payload)? }
+        };
+        let (issuer, challenge, mac) = read_claims(form.claims(), form.spelling())?;
+        Some(Self { form, issuer, challenge, mac })
     }
 
-    fn from_wire(
-        claims: Wire<'_>,
-        spelling: Spelling,
-        protected: &'a str,
-        signed: Cow<'a, [u8]>,
-        signature: Cow<'a, str>,
-    ) -> Option<Self> {
-        let binding = match claims.bind.as_ref() {
-            "" => None,
-            text => Some(Binding::from_text(text)?),
-        };
-        let challenge = Challenge {
-            id: ChallengeId::from_text(&claims.jti)?,
-            issued_at: claims.iat.read(spelling)?,
-            expires_at: claims.exp.read(spelling)?,
-            usage: Use::from_name(&claims.usage)?,
-            channel: Channel::from_name(&claims.channel)?,
-            format: CodeFormat::from_claim(&claims.fmt)?,
-            guard: GuardId::new(claims.guard)?,
-            binding,
-        };
-        let mac = Mac::from_bytes(base64url::decode_array(&claims.mac)?);
-        let (issuer, audience) = (claims.iss.into_owned(), claims.aud.into_owned());
-        Some(Self { protected, signed, signature, issuer, audience, challenge, mac })
-    }
-
-    /// The claims, none of them checked.
+    /// The claims, none of them checked, for those who only route or explain.
     #[must_use]
     pub const fn untrusted_challenge(&self) -> &Challenge {
         &self.challenge
@@ -77,89 +56,197 @@ impl<'a> UntrustedEnvelope<'a> {
 
     /// `iss`, not checked.
     #[must_use]
-    pub fn untrusted_issuer(&self) -> &str {
-        &self.issuer
+    pub fn untrusted_issuer(&self) -> String {
+        serde_json::from_slice(self.issuer_json()).expect("it was read as a JSON string")
     }
 
-    /// `aud`, not checked.
-    #[must_use]
-    pub fn untrusted_audience(&self) -> &str {
-        &self.audience
+    /// `iss` as it is spelled, a JSON string.
+    pub(super) fn issuer_json(&self) -> &[u8] {
+        &self.form.claims()[self.issuer.clone()]
+    }
+
+    /// What names format and key, base64url: the JWS header or the PASETO footer.
+    pub(super) const fn protected(&self) -> &'a str {
+        match &self.form {
+            Form::Jws { parts, .. } => parts.header,
+            Form::Paseto(token) => token.footer,
+        }
+    }
+
+    /// What was signed, and the signature; `None` if either is no base64url.
+    pub(super) fn signed(&self) -> Option<(Cow<'_, [u8]>, Cow<'_, [u8]>)> {
+        match &self.form {
+            Form::Jws { parts, .. } => Some((parts.signed.as_bytes().into(), base64url::decode(parts.signature)?.into())),
+            Form::Paseto(token) => Some((token.signed()?.into(), token.signature().into())),
+        }
     }
 }
 
-/// The claims as JSON has them: these and no others, each once.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wire<'a> {
-    #[serde(borrow)]
-    iss: Cow<'a, str>,
-    #[serde(borrow)]
-    aud: Cow<'a, str>,
-    #[serde(borrow)]
-    jti: Cow<'a, str>,
-    #[serde(borrow)]
-    iat: WireTime<'a>,
-    #[serde(borrow)]
-    exp: WireTime<'a>,
-    #[serde(rename = "use", borrow)]
-    usage: Cow<'a, str>,
-    #[serde(borrow)]
-    channel: Cow<'a, str>,
-    #[serde(borrow)]
-    fmt: Cow<'a, str>,
-    #[serde(borrow)]
-    guard: Cow<'a, str>,
-    #[serde(borrow)]
-    bind: Cow<'a, str>,
-    #[serde(borrow)]
-    mac: Cow<'a, str>,
+impl Form<'_> {
+    fn claims(&self) -> &[u8] {
+        match self {
+            Self::Jws { claims, .. } => claims,
+            Self::Paseto(token) => token.message(),
+        }
+    }
+
+    const fn spelling(&self) -> Spelling {
+        match self {
+            Self::Jws { .. } => Spelling::Number,
+            Self::Paseto(_) => Spelling::Iso8601,
+        }
+    }
 }
 
 /// The JSON of `challenge`; `issuer` is a JSON string already, quotes included.
-pub(super) fn write_claims(issuer: &str, challenge: &Challenge, mac: &Mac, spelling: Spelling) -> String {
-    let mut json = String::with_capacity(384 + issuer.len());
-    let moment = |json: &mut String, moment: UnixTime| {
-        match spelling {
-            Spelling::Number => write!(json, "{}", moment.as_seconds()),
-            Spelling::Iso8601 => write!(json, "\"{}\"", moment.to_iso8601()),
-        }
-        .expect("a String takes all that is written")
-    };
-    json.push_str("{\"iss\":");
-    json.push_str(issuer);
-    json.push_str(",\"aud\":\"");
-    json.push_str(CHALLENGE_AUDIENCE);
-    json.push_str("\",\"jti\":\"");
-    base64url::encode_into(challenge.id.as_bytes(), &mut json);
-    json.push_str("\",\"iat\":");
-    moment(&mut json, challenge.issued_at);
-    json.push_str(",\"exp\":");
-    moment(&mut json, challenge.expires_at);
-    json.push_str(",\"use\":\"");
-    json.push_str(challenge.usage.as_str());
-    json.push_str("\",\"channel\":\"");
-    json.push_str(challenge.channel.as_str());
-    json.push_str("\",\"fmt\":");
-    push_string(&mut json, &challenge.format);
-    json.push_str(",\"guard\":\"");
-    json.push_str(challenge.guard.as_str());
-    json.push_str("\",\"bind\":\"");
+pub(super) fn write_claims(issuer: &str, challenge: &Challenge, mac: &Mac, spelling: Spelling) -> Vec<u8> {
+    let mut json = Vec::with_capacity(320 + issuer.len() + challenge.guard.as_str().len());
+    json.extend_from_slice(br#"{"iss":"#);
+    json.extend_from_slice(issuer.as_bytes());
+    json.extend_from_slice(br#","aud":""#);
+    json.extend_from_slice(CHALLENGE_AUDIENCE.as_bytes());
+    json.extend_from_slice(br#"","jti":""#);
+    base64url::push(challenge.id.as_bytes(), &mut json);
+    json.extend_from_slice(br#"","iat":"#);
+    push_moment(&mut json, challenge.issued_at, spelling);
+    json.extend_from_slice(br#","exp":"#);
+    push_moment(&mut json, challenge.expires_at, spelling);
+    json.extend_from_slice(br#","use":""#);
+    json.extend_from_slice(challenge.usage.as_str().as_bytes());
+    json.extend_from_slice(br#"","channel":""#);
+    json.extend_from_slice(challenge.channel.as_str().as_bytes());
+    json.extend_from_slice(br#"","fmt":"#);
+    push_format(&mut json, &challenge.format);
+    json.extend_from_slice(br#","guard":""#);
+    json.extend_from_slice(challenge.guard.as_str().as_bytes());
+    json.extend_from_slice(br#"","bind":""#);
     if let Some(binding) = &challenge.binding {
-        base64url::encode_into(binding.as_bytes(), &mut json);
+        base64url::push(binding.as_bytes(), &mut json);
     }
-    json.push_str("\",\"mac\":\"");
-    base64url::encode_into(mac.as_bytes(), &mut json);
-    json.push_str("\"}");
+    json.extend_from_slice(br#"","mac":""#);
+    base64url::push(mac.as_bytes(), &mut json);
+    json.extend_from_slice(br#""}"#);
     json
 }
 
-/// A custom alphabet may hold quotes and backslashes; everything else here is plain ASCII.
-fn push_string(json: &mut String, format: &CodeFormat) {
-    if let super::Alphabet::Custom(_) = format.alphabet() {
-        let text = alloc::format!("{format}");
-        json.push_str(&serde_json::to_string(&text).expect("a string is always JSON"));
-    } else {
-        write!(json, "\"{format}\"").expect("a String takes all that is written");
+fn push_moment(json: &mut Vec<u8>, moment: UnixTime, spelling: Spelling) {
+    match spelling {
+        Spelling::Number => push_number(json, moment.as_seconds()),
+        Spelling::Iso8601 => push_string(json, &moment.to_iso8601()),
     }
+}
+
+/// A custom alphabet may hold quotes and backslashes; everything else here is plain ASCII.
+fn push_format(json: &mut Vec<u8>, format: &CodeFormat) {
+    if let Alphabet::Custom(_) = format.alphabet() {
+        push_string(json, &alloc::format!("{format}"));
+    } else {
+        json.push(b'"');
+        push_number(json, format.length().into());
+        json.push(b':');
+        json.extend_from_slice(format.alphabet().name().as_bytes());
+        json.push(b'"');
+    }
+}
+
+/// Reads what [`write_claims`] writes, and nothing else. Tells where the string `iss` stands.
+fn read_claims(json: &[u8], spelling: Spelling) -> Option<(Range<usize>, Challenge, Mac)> {
+    let mut claims = Reader { json, at: 0 };
+    claims.skip(br#"{"iss":"#)?;
+    let issuer = claims.string()?;
+    unescape(&json[issuer.clone()])?;
+    claims.skip(br#","aud":""#)?;
+    claims.skip(CHALLENGE_AUDIENCE.as_bytes())?;
+    claims.skip(br#"","jti":""#)?;
+    let id = ChallengeId::from_text(claims.plain()?)?;
+    claims.skip(br#","iat":"#)?;
+    let issued_at = claims.moment(spelling)?;
+    claims.skip(br#","exp":"#)?;
+    let expires_at = claims.moment(spelling)?;
+    claims.skip(br#","use":""#)?;
+    let usage = Use::from_name(claims.plain()?)?;
+    claims.skip(br#","channel":""#)?;
+    let channel = Channel::from_name(claims.plain()?)?;
+    claims.skip(br#","fmt":"#)?;
+    let format = CodeFormat::from_claim(&unescape(&json[claims.string()?])?)?;
+    claims.skip(br#","guard":""#)?;
+    let guard = GuardId::new(claims.plain()?)?;
+    claims.skip(br#","bind":""#)?;
+    let binding = match claims.plain()? {
+        "" => None,
+        text => Some(Binding::from_text(text)?),
+    };
+    claims.skip(br#","mac":""#)?;
+    let mac = Mac::from_bytes(base64url::decode_array(claims.plain()?)?);
+    claims.skip(b"}")?;
+    let whole = claims.at == json.len();
+    whole.then_some((issuer, Challenge { id, issued_at, expires_at, usage, channel, format, guard, binding }, mac))
+}
+
+/// Reads JSON of a known shape from front to back.
+struct Reader<'a> {
+    json: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// Exactly these bytes.
+    fn skip(&mut self, expected: &[u8]) -> Option<()> {
+        self.json[self.at..].starts_with(expected).then(|| self.at += expected.len())
+    }
+
+    /// The rest of a string without escapes, whose opening quote was skipped; the closing one is skipped too.
+    fn plain(&mut self) -> Option<&'a str> {
+        let rest = &self.json[self.at..];
+        let length = rest.iter().position(|byte| *byte == b'"')?;
+        self.at += length + 1;
+        str::from_utf8(&rest[..length]).ok().filter(|text| !text.contains('\\'))
+    }
+
+    /// Where a whole string stands, quotes included.
+    fn string(&mut self) -> Option<Range<usize>> {
+        let start = self.at;
+        self.skip(b"\"")?;
+        loop {
+            match self.json.get(self.at)? {
+                b'"' => break,
+                b'\\' => self.at += 2,
+                _ => self.at += 1,
+            }
+        }
+        self.at += 1;
+        Some(start..self.at)
+    }
+
+    /// Decimal, without leading zeros.
+    fn number(&mut self) -> Option<u64> {
+        let digits = self.json[self.at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let text = str::from_utf8(&self.json[self.at..self.at + digits]).ok()?;
+        self.at += digits;
+        if digits > 1 && text.starts_with('0') { None } else { text.parse().ok() }
+    }
+
+    /// In the one spelling of the format.
+    fn moment(&mut self, spelling: Spelling) -> Option<UnixTime> {
+        match spelling {
+            Spelling::Number => self.number().map(UnixTime::from_seconds),
+            Spelling::Iso8601 => {
+                self.skip(b"\"")?;
+                let text = self.plain()?;
+                UnixTime::from_iso8601(text).filter(|moment| moment.to_iso8601() == text)
+            }
+        }
+    }
+}
+
+/// The text of a JSON string that is spelled as we spell it.
+fn unescape(json: &[u8]) -> Option<Cow<'_, str>> {
+    let inner = json.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    if inner.iter().all(|byte| *byte != b'\\' && *byte >= b' ') {
+        return str::from_utf8(inner).ok().map(Cow::Borrowed);
+    }
+    let text: String = serde_json::from_slice(json).ok()?;
+    let mut again = Vec::with_capacity(json.len());
+    push_string(&mut again, &text);
+    (again == json).then_some(text.into())
 }

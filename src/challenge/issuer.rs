@@ -26,7 +26,6 @@ pub struct Forged;
 pub struct Challenges {
     /// `iss` as a JSON string, quotes included.
     issuer_json: Box<str>,
-    issuer: Box<str>,
     format: EnvelopeFormat,
     roots: Vec<RootKeys>,
 }
@@ -59,7 +58,7 @@ impl Challenges {
             }
         });
         let issuer_json = serde_json::to_string(issuer).expect("a string is always JSON");
-        Self { issuer_json: issuer_json.into(), issuer: issuer.into(), format, roots: roots.collect() }
+        Self { issuer_json: issuer_json.into(), format, roots: roots.collect() }
     }
 
     /// A new challenge for `recipient`, made with the first root.
@@ -78,12 +77,23 @@ impl Challenges {
     #[must_use]
     pub fn sign(&self, verified: &VerifiedChallenge) -> String {
         let keys = &self.roots[verified.root];
-        let spelling = if self.format == EnvelopeFormat::V4Public { Spelling::Iso8601 } else { Spelling::Number };
-        let claims = write_claims(&self.issuer_json, &verified.challenge, &verified.mac, spelling);
         match self.format {
-            EnvelopeFormat::V4Public => paseto::assemble(claims.into_bytes(), &keys.footer, |m| keys.signing.sign(m)),
-            _ => jws::assemble(&keys.protected, claims.as_bytes(), |message| keys.signing.sign(message)),
+            EnvelopeFormat::V4Public => {
+                paseto::assemble(self.claims(verified), &keys.footer, |message| keys.signing.sign(message))
+            }
+            _ => jws::append_signature(self.signing_input(verified), |message| keys.signing.sign(message)),
         }
+    }
+
+    /// The envelope up to its signature.
+    #[must_use]
+    pub fn signing_input(&self, verified: &VerifiedChallenge) -> String {
+        jws::signing_input(&self.roots[verified.root].protected, &self.claims(verified))
+    }
+
+    fn claims(&self, verified: &VerifiedChallenge) -> Vec<u8> {
+        let spelling = if self.format == EnvelopeFormat::V4Public { Spelling::Iso8601 } else { Spelling::Number };
+        write_claims(&self.issuer_json, &verified.challenge, &verified.mac, spelling)
     }
 
     /// Believes an envelope, for this recipient, by one HMAC. `alg`, `typ`, `kid`, `iss` and `aud` are pinned.
@@ -105,8 +115,8 @@ impl Challenges {
     /// [`Forged`], whatever is wrong.
     pub fn verify_signature(&self, envelope: UntrustedEnvelope<'_>) -> Result<Challenge, Forged> {
         let keys = &self.roots[self.root_of(&envelope).ok_or(Forged)?];
-        let signature = base64url::decode(&envelope.signature).ok_or(Forged)?;
-        keys.signing.verify(&envelope.signed, &signature).then_some(envelope.challenge).ok_or(Forged)
+        let (message, signature) = envelope.signed().ok_or(Forged)?;
+        if keys.signing.verify(&message, &signature) { Ok(envelope.challenge) } else { Err(Forged) }
     }
 
     /// The short code of a challenge, for the user whose epoch this is.
@@ -121,12 +131,12 @@ impl Challenges {
         Code::long(&self.roots[verified.root].code, &verified.mac, epoch, format)
     }
 
-    /// The root whose header this envelope carries, byte for byte, if issuer and audience are ours.
+    /// The root whose header this envelope carries, byte for byte, if the issuer is ours; the audience always is.
     fn root_of(&self, envelope: &UntrustedEnvelope<'_>) -> Option<usize> {
-        if envelope.issuer != *self.issuer || envelope.audience != CHALLENGE_AUDIENCE {
+        if envelope.issuer_json() != self.issuer_json.as_bytes() {
             return None;
         }
-        self.roots.iter().position(|keys| *keys.protected == *envelope.protected)
+        self.roots.iter().position(|keys| *keys.protected == *envelope.protected())
     }
 }
 

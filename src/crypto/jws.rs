@@ -29,10 +29,21 @@ impl<'a> Compact<'a> {
 
 /// `header` (base64url already), the payload and the signature that `sign` makes over both.
 pub fn assemble<S: AsRef<[u8]>>(header: &str, payload: &[u8], sign: impl FnOnce(&[u8]) -> S) -> String {
-    let mut token = String::with_capacity(header.len() + payload.len() / 3 * 4 + 96);
+    append_signature(signing_input(header, payload), sign)
+}
+
+/// `header` (base64url already) and the payload: what is signed (RFC 7515 §5.1), with room for a signature of 64 bytes.
+#[must_use]
+pub fn signing_input(header: &str, payload: &[u8]) -> String {
+    let mut token = String::with_capacity(header.len() + payload.len() * 4 / 3 + 96);
     token.push_str(header);
     token.push('.');
     base64url::encode_into(payload, &mut token);
+    token
+}
+
+/// The token of a signing input.
+pub fn append_signature<S: AsRef<[u8]>>(mut token: String, sign: impl FnOnce(&[u8]) -> S) -> String {
     let signature = sign(token.as_bytes());
     token.push('.');
     base64url::encode_into(signature.as_ref(), &mut token);

@@ -7,7 +7,8 @@ use alloc::{string::String, vec::Vec};
 
 use super::base64url;
 
-const HEADER: &str = "v4.public.";
+/// How every v4.public token starts.
+pub const PUBLIC: &str = "v4.public.";
 
 /// PAE(pieces) = LE64(count) ‖ for each piece LE64(length) ‖ piece.
 #[must_use]
@@ -34,7 +35,7 @@ impl<'a> Public<'a> {
     /// `None` unless `token` is a v4.public token with a footer.
     #[must_use]
     pub fn split(token: &'a str) -> Option<Self> {
-        let (body, footer) = token.strip_prefix(HEADER)?.split_once('.')?;
+        let (body, footer) = token.strip_prefix(PUBLIC)?.split_once('.')?;
         let body = base64url::decode(body)?;
         (body.len() >= 64).then_some(Self { body, footer })
     }
@@ -55,17 +56,17 @@ impl<'a> Public<'a> {
     #[must_use]
     pub fn signed(&self) -> Option<Vec<u8>> {
         let footer = base64url::decode(self.footer)?;
-        Some(pre_authentication_encoding(&[HEADER.as_bytes(), self.message(), &footer, b""]))
+        Some(pre_authentication_encoding(&[PUBLIC.as_bytes(), self.message(), &footer, b""]))
     }
 }
 
 /// The token of `message` and `footer`, signed by `sign`, with an empty implicit assertion.
 pub fn assemble<S: AsRef<[u8]>>(message: Vec<u8>, footer: &str, sign: impl FnOnce(&[u8]) -> S) -> String {
-    let signature = sign(&pre_authentication_encoding(&[HEADER.as_bytes(), &message, footer.as_bytes(), b""]));
+    let signature = sign(&pre_authentication_encoding(&[PUBLIC.as_bytes(), &message, footer.as_bytes(), b""]));
     let mut body = message;
     body.extend_from_slice(signature.as_ref());
-    let mut token = String::with_capacity(HEADER.len() + (body.len() + footer.len()) / 3 * 4 + 8);
-    token.push_str(HEADER);
+    let mut token = String::with_capacity(PUBLIC.len() + (body.len() + footer.len()) / 3 * 4 + 8);
+    token.push_str(PUBLIC);
     base64url::encode_into(&body, &mut token);
     token.push('.');
     base64url::encode_into(footer.as_bytes(), &mut token);
