@@ -14,6 +14,7 @@ use super::{
     paseto::PublicKeys,
 };
 use crate::{
+    keyring::PublicKey,
     recipient::Channel,
     time::{Spelling, UnixTime, WireTime},
 };
@@ -60,6 +61,18 @@ pub(super) enum AcceptedKeys {
 impl AccessVerifier {
     pub(super) fn new(keys: AcceptedKeys, config: &SessionsConfig) -> Self {
         Self { keys, issuer: config.issuer.as_str().into(), audiences: config.audiences.clone(), leeway: config.leeway }
+    }
+
+    /// For JWT whose keys are public; each token is checked with the algorithm of the key that it names.
+    #[must_use]
+    pub fn jwt(keys: Vec<PublicKey>, issuer: &str, audiences: Vec<String>, leeway: u64) -> Self {
+        Self { keys: AcceptedKeys::Jwt(JwtKeys::new(keys)), issuer: issuer.into(), audiences, leeway }
+    }
+
+    /// For PASETO v4.public; keys that aren't Ed25519 are none of its.
+    #[must_use]
+    pub fn v4_public(keys: Vec<PublicKey>, issuer: &str, audiences: Vec<String>, leeway: u64) -> Self {
+        Self { keys: AcceptedKeys::V4Public(PublicKeys::new(keys)), issuer: issuer.into(), audiences, leeway }
     }
 
     /// Believes an access token. Pinned are `alg`, `typ` and `kid` (PASETO: version, purpose and footer), `iss`, `aud`,
@@ -140,7 +153,7 @@ impl VerifiedAccess {
             authenticated_at: wire.auth_time.read(spelling)?,
             id: wire.jti.into_owned(),
             session: wire.sid.into_owned(),
-            amr: Amr::from_name(&wire.amr.join(" "))?,
+            amr: Amr::ALL.into_iter().find(|amr| amr.methods().eq(wire.amr.iter()))?,
             channel: Channel::from_name(&wire.channel)?,
             json,
         })

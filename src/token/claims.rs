@@ -68,6 +68,9 @@ pub(super) struct ClaimsWriter {
 }
 
 impl Amr {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Otp, Self::OtpSms, Self::OtpTel];
+
     /// For the engine's own codes and links.
     #[must_use]
     pub const fn of(channel: Channel) -> Self {
@@ -90,7 +93,7 @@ impl Amr {
     /// The inverse of [`Amr::as_str`].
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Otp, Self::OtpSms, Self::OtpTel].into_iter().find(|amr| amr.as_str() == name)
+        Self::ALL.into_iter().find(|amr| amr.as_str() == name)
     }
 
     /// The methods, as the claim lists them.

@@ -25,7 +25,8 @@ pub(super) struct PublicKeys(Vec<(Box<str>, PublicKey)>);
 
 impl PublicSigner {
     pub(super) fn new(key: SigningKey) -> Self {
-        Self { footer: footer(&public_id(key.public())), key }
+        let kid = key.public().paserk_id().expect("v4.public keys are Ed25519");
+        Self { footer: footer(&kid), key }
     }
 
     pub(super) fn sign(&self, claims: Vec<u8>) -> String {
@@ -35,8 +36,8 @@ impl PublicSigner {
 
 impl PublicKeys {
     pub(super) fn new(keys: impl IntoIterator<Item = PublicKey>) -> Self {
-        let prepare = |key: PublicKey| (base64url::encode(footer(&public_id(&key)).as_bytes()).into(), key);
-        Self(keys.into_iter().map(prepare).collect())
+        let prepare = |key: PublicKey| Some((base64url::encode(footer(&key.paserk_id()?).as_bytes()).into(), key));
+        Self(keys.into_iter().filter_map(prepare).collect())
     }
 
     /// The message, if one of these keys signed it.
@@ -45,10 +46,6 @@ impl PublicKeys {
         let (_, key) = self.0.iter().find(|(footer, _)| **footer == *token.footer)?;
         key.verify(&token.signed()?, token.signature()).then(|| token.message().to_vec())
     }
-}
-
-fn public_id(key: &PublicKey) -> String {
-    key.paserk_id().expect("v4.public keys are Ed25519")
 }
 
 fn footer(kid: &str) -> Box<str> {
