@@ -1,0 +1,130 @@
+//! Starting: what is refused before anything is bound, and what is there once an address is announced.
+#![cfg(feature = "server")]
+
+mod harness;
+
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
+    process::{Command, Stdio},
+};
+
+use harness::{Server, command};
+
+/// The exit code and what stands on stderr.
+fn end_of(mut command: Command) -> (Option<i32>, String) {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(output.stdout.is_empty(), "{output:?}");
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_faulty_configuration_is_64_before_anything_is_bound() {
+    // The port is taken: whoever tried to bind it would say 69.
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = taken.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("users.json"), "{}").unwrap();
+    fs::create_dir(folder.path().join("templates")).unwrap();
+    fs::write(folder.path().join("templates/email.txt"), "{{ code").unwrap();
+    fs::write(folder.path().join("key.pem"), "nothing").unwrap();
+    for (settings, key) in [
+        (&[("server.base_path", "nowhere")][..], "server.base_path"),
+        (&[("directory.kind", "file"), ("directory.path", "users.json")], "directory.path"),
+        (&[("directory.kind", "file"), ("directory.path", "missing.json")], "directory.path"),
+        (&[("email.templates", "templates")], "email.templates"),
+        (&[("email.templates", "missing")], "email.templates"),
+        (&[("tokens.private_key_file", "key.pem")], "tokens.private_key_file"),
+        (&[("guard.replicas", "50")], "guard.max_takeover_probability"),
+        (&[("external_2fa.provider", "telnyx")], "external_2fa.provider"),
+        (&[("server.colour", "red")], "server.colour"),
+    ] {
+        let mut settings = settings.to_vec();
+        settings.push(("server.listen", &listen));
+        let (code, said) = end_of(command(folder.path(), &settings));
+        assert_eq!(code, Some(64), "{key}: {said}");
+        assert!(said.lines().any(|line| line.starts_with(&format!("countersign: {key}: "))), "{key}: {said}");
+        assert!(!said.contains("listening"), "{said}");
+    }
+}
+
+#[test]
+fn what_is_taken_is_69_and_says_what() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    for key in ["server.listen", "server.admin_listen"] {
+        let (code, said) = end_of(command(folder.path(), &[(key, &address)]));
+        assert_eq!(code, Some(69), "{said}");
+        assert!(said.contains(key) && said.contains(&address), "{said}");
+    }
+    let (code, said) = end_of(command(folder.path(), &[("server.listen", "unix:missing/x.sock")]));
+    assert_eq!(code, Some(69), "{said}");
+    let (code, said) = end_of(command(folder.path(), &[("server.listen", "203.0.113.1:80")]));
+    assert_eq!(code, Some(69), "an address of another machine: {said}");
+}
+
+#[test]
+fn what_it_announces_is_there() {
+    for _ in 0..5 {
+        let server = Server::start(&[]);
+        assert_eq!(server.get_admin("/readyz").status, 200);
+        assert_eq!(server.get("/").status, 200);
+    }
+}
+
+#[test]
+fn a_file_alone_is_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("login.toml");
+    let init = command(folder.path(), &[]).args(["init", "login.toml"]).output().unwrap();
+    assert!(init.status.success(), "{init:?}");
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let text = text
+        .replace("#listen = \"127.0.0.1:8000\"", "listen = \"127.0.0.1:0\"")
+        .replace("#admin_listen = \"127.0.0.1:8001\"", "admin_listen = \"127.0.0.1:0\"")
+        .replace("#transport = \"console\"", "transport = \"discard\"")
+        .replace("#site_name = \"example.com\"", "site_name = \"Ann's\"");
+    fs::write(&path, text).unwrap();
+
+    let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
+        .current_dir(folder.path())
+        .env_clear()
+        .args(["serve", "--config", "login.toml"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
+    let listening =
+        lines.find_map(|line| line.unwrap().split_once("listening on http://").map(|(_, rest)| rest.to_owned())).unwrap();
+    let page = harness::Connection::to(&listening).request("GET", "/", &[], b"");
+    assert!(String::from_utf8(page.body).unwrap().contains("Ann"), "the page shows the site's name");
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn warnings_come_before_the_address() {
+    let server = Server::start(&[("guard.max_takeover_probability", "1"), ("sms.account_sid", "AC")]);
+    let log = server.log();
+    let place = |text: &str| log.find(text).unwrap_or_else(|| panic!("{text} is missing: {log}"));
+    let listening = place("listening on");
+    assert!(place("warning: guard.max_takeover_probability: is 1: NO BOUND ON GUESSES") < listening);
+    assert!(place("warning: sms.account_sid: is not used") < listening);
+}
+
+#[test]
+fn a_slow_client_does_not_keep_it_from_ending() {
+    let server = Server::start(&[("server.request_timeout_seconds", "1")]);
+    let mut slow = server.connect();
+    slow.send(b"POST /passwordless/request/email/ HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n{");
+    // The head has arrived when the next connection's answer has.
+    assert_eq!(server.get("/nothing").status, 404);
+    server.signal("TERM");
+    assert_eq!(slow.receive("POST").status, 408);
+    drop(slow);
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+}
