@@ -1,1 +1,181 @@
-//! The same answer for everyone.
+//! The same answer for everyone: known, unknown, inactive and admin recipients can't be told apart by status, bytes,
+//! headers or throttling, with a full queue either. (Time is measured by `benches/same_answer.rs`.)
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::{
+    harness::{Answer, Server, wait_for},
+    stand_in::{DirectoryServer, SmtpServer, response},
+};
+
+/// One of each kind.
+const KINDS: [&str; 5] =
+    ["known@example.com", "nobody@example.com", "inactv@example.com", "staff1@example.com", "super1@example.com"];
+
+fn users() -> Value {
+    json!([
+        {"id": "1", "email": "known@example.com", "is_active": true, "epoch": "long and winding", "locale": "de", "claims": {"a": [1, 2]}},
+        {"id": "2", "email": "inactv@example.com", "is_active": false},
+        {"id": "3", "email": "staff1@example.com", "is_active": true, "is_staff": true},
+        {"id": "4", "email": "super1@example.com", "is_active": true, "is_superuser": true},
+    ])
+}
+
+fn with_users(settings: &[(&str, &str)]) -> Server {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("users.json"), users().to_string()).unwrap();
+    let mut all = vec![("directory.kind", "file"), ("directory.path", "users.json")];
+    all.extend_from_slice(settings);
+    Server::start_in(folder, &all)
+}
+
+fn request(server: &Server, email: &str) -> Answer {
+    server.post("request/email/", &json!({"email": email}))
+}
+
+/// What a client sees, without what is random: envelopes and puzzles keep their length, moments nothing.
+fn seen(answer: &Answer) -> String {
+    let mut text = format!("{}\n", answer.status);
+    for (name, value) in &answer.headers {
+        let value = match name.as_str() {
+            "date" => "…".to_owned(),
+            "set-cookie" if value.starts_with("countersign_challenge=") => {
+                format!("{} {}", value.len(), value.split_once(';').unwrap().1)
+            }
+            _ => value.clone(),
+        };
+        text.push_str(&format!("{name}: {value}\n"));
+    }
+    let mut body = answer.json();
+    for (_, value) in body.as_object_mut().unwrap().iter_mut() {
+        mask(value);
+    }
+    text + &body.to_string() + &format!("\n{}", answer.body.len())
+}
+
+fn mask(value: &mut Value) {
+    match value {
+        Value::String(text) if text.len() > 40 && !text.contains(' ') => *value = json!(text.len()),
+        Value::Object(members) => members.values_mut().for_each(mask),
+        _ => {}
+    }
+}
+
+/// What everybody sees: asserts that it is one thing.
+fn one_of(what: &str, answers: impl IntoIterator<Item = (&'static str, Answer)>) -> Answer {
+    let answers: Vec<_> = answers.into_iter().collect();
+    let (first, rest) = answers.split_first().unwrap();
+    for (kind, answer) in rest {
+        assert_eq!(seen(answer), seen(&first.1), "{what}: {kind} and {} can be told apart", first.0);
+    }
+    first.1.clone()
+}
+
+#[test]
+fn at_a_request_a_resend_and_every_attempt() {
+    // The very same number of tries as there are, so that each recipient's attempts run out.
+    let server = with_users(&[("passwordless.token_request_throttle_seconds", "0"), ("passwordless.max_attempts", "3")]);
+    let begun: Vec<_> = KINDS.map(|kind| (kind, request(&server, kind))).into();
+    let envelopes: Vec<_> = begun.iter().map(|(kind, answer)| (*kind, answer.json()["challenge"].clone())).collect();
+    assert_eq!(one_of("request", begun).status, 200);
+    let resend = |(kind, envelope): &(&'static str, Value)| {
+        (*kind, server.post("resend/", &json!({"email": kind, "challenge": envelope})))
+    };
+    assert_eq!(one_of("resend", envelopes.iter().map(resend)).status, 200);
+    for code in ["attempt 1", "attempt 2", "attempt 3", "too late"] {
+        let attempt = |(kind, envelope): &(&'static str, Value)| {
+            (*kind, server.post("exchange/email/", &json!({"email": kind, "token": "!", "challenge": envelope})))
+        };
+        let expected = if code == "too late" { "attempts_exhausted" } else { "invalid_credentials" };
+        assert_eq!(one_of(code, envelopes.iter().map(attempt)).code(), expected);
+    }
+    // One message each to the one who may log in, and none to anybody else.
+    wait_for(|| (server.mails_to(KINDS[0]).len() == 2).then_some(()));
+    for kind in &KINDS[1..] {
+        assert!(server.mails_to(kind).is_empty(), "{kind}");
+    }
+}
+
+#[test]
+fn at_the_throttle() {
+    let server = with_users(&[]);
+    one_of("request", KINDS.map(|kind| (kind, request(&server, kind))));
+    let again = KINDS.map(|kind| {
+        let mut answer = request(&server, kind);
+        let after = answer.headers.iter_mut().find(|(name, _)| name == "retry-after").unwrap();
+        // The seconds go by for everybody.
+        assert!((55..=60).contains(&after.1.parse::<u32>().unwrap()), "{after:?}");
+        after.1 = "60".into();
+        (kind, answer)
+    });
+    assert_eq!(one_of("throttle", again).code(), "throttled");
+}
+
+#[test]
+fn at_the_ceiling_of_messages() {
+    let settings = [("passwordless.token_request_throttle_seconds", "0"), ("passwordless.max_messages_per_hour", "2")];
+    let server = with_users(&settings);
+    for _ in 0..2 {
+        one_of("request", KINDS.map(|kind| (kind, request(&server, kind))));
+    }
+    let refused = KINDS.map(|kind| {
+        let answer = request(&server, kind);
+        assert!(answer.json()["puzzle"].is_object(), "{answer:?}");
+        let shape = answer.json()["puzzle"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        (answer.status, answer.code(), shape)
+    });
+    assert!(refused.iter().all(|answer| *answer == refused[0]), "{refused:?}");
+}
+
+#[test]
+fn with_a_queue_that_a_dead_transport_has_filled() {
+    let sequences = KINDS.map(|kind| {
+        let smtp = SmtpServer::start(|_| "451 not now");
+        let url = smtp.url();
+        let server = with_users(&[
+            ("email.transport", "smtp"),
+            ("email.url", &url),
+            ("delivery.queue_length", "4"),
+            ("passwordless.token_request_throttle_seconds", "0"),
+        ]);
+        // One real message shows what the transport is like; from then on every message waits, whoever it is for.
+        assert_eq!(request(&server, KINDS[0]).status, 200);
+        wait_for(|| server.log().contains("answered 451").then_some(()));
+        let statuses = (0..5).map(|_| request(&server, kind).status).collect::<Vec<_>>();
+        (statuses, seen(&request(&server, kind)))
+    });
+    assert_eq!(sequences[0].0, [200, 200, 200, 503, 503]);
+    for (kind, sequence) in KINDS.iter().zip(&sequences) {
+        assert_eq!(*sequence, sequences[0], "{kind}");
+    }
+}
+
+#[test]
+fn with_a_directory_that_answers_and_one_that_doesn_t() {
+    let up = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let is_up = up.clone();
+    let directory = DirectoryServer::start(move |question| {
+        if !is_up.load(std::sync::atomic::Ordering::SeqCst) {
+            return response("500 Oops", "{}");
+        }
+        let user = users().as_array().unwrap().iter().find(|user| user["email"] == question["value"]).cloned();
+        response("200 OK", &json!({"user": user}).to_string())
+    });
+    let mut settings = directory.settings().to_vec();
+    settings.push(("passwordless.token_request_throttle_seconds", "0"));
+    let server = Server::start(&settings);
+    let begun: Vec<_> = KINDS.map(|kind| (kind, request(&server, kind))).into();
+    let envelopes: Vec<_> = begun.iter().map(|(kind, answer)| (*kind, answer.json()["challenge"].clone())).collect();
+    assert_eq!(one_of("up", begun).status, 200);
+    up.store(false, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(one_of("down", KINDS.map(|kind| (kind, request(&server, kind)))).code(), "unavailable");
+    let attempt = |(kind, envelope): &(&'static str, Value)| {
+        (*kind, server.post("exchange/email/", &json!({"email": kind, "token": "!", "challenge": envelope})))
+    };
+    assert_eq!(one_of("exchange while down", envelopes.iter().map(attempt)).code(), "unavailable");
+    up.store(true, std::sync::atomic::Ordering::SeqCst);
+    let attempted = one_of("exchange", envelopes.iter().map(attempt));
+    assert_eq!((attempted.code().as_str(), attempted.json()["attempts_left"].as_u64()), ("invalid_credentials", Some(4)));
+}
