@@ -17,8 +17,10 @@ const SWEEP: usize = 16;
 const HOUSEKEEPING: usize = 64;
 /// The same where there is no room.
 const HARD_SWEEP: usize = 256;
-/// The most bytes that an entry may cost at capacity.
-const BYTES_PER_ENTRY: usize = 24;
+/// Bytes that an entry costs at capacity: a slot of 16 at a load of four fifths.
+const BYTES_PER_ENTRY: usize = 20;
+/// The fewest slots of a shard.
+const LEAST_SLOTS: usize = 4;
 /// What a shard costs beside its slots.
 const SHARD_BYTES: usize = size_of::<Mutex<Spent>>();
 const MOST_SHARDS: usize = 256;
@@ -131,10 +133,14 @@ pub(super) struct Ledger<L> {
 impl<L: Log> Ledger<L> {
     /// An empty ledger.
     pub(super) fn new(rules: Rules, log: L) -> Self {
-        let capacity = rules.capacity as usize;
-        let shards = (capacity / LEAST_ENTRIES_PER_SHARD).clamp(1, MOST_SHARDS);
-        let shards = 1 << shards.ilog2();
-        let slots = (capacity * BYTES_PER_ENTRY / shards).saturating_sub(SHARD_BYTES) / size_of::<Slot>();
+        let shards = (rules.capacity as usize / LEAST_ENTRIES_PER_SHARD).clamp(1, MOST_SHARDS);
+        Self::with_shards(rules, 1 << shards.ilog2(), log)
+    }
+
+    /// The same with a number of shards that is a power of two.
+    pub(super) fn with_shards(rules: Rules, shards: usize, log: L) -> Self {
+        let bytes = rules.capacity as usize * BYTES_PER_ENTRY / shards;
+        let slots = (bytes.saturating_sub(SHARD_BYTES) / size_of::<Slot>()).max(LEAST_SLOTS);
         Self {
             rules,
             spent: (0..shards).map(|_| Mutex::new(Spent::new(slots))).collect(),

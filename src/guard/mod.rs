@@ -13,6 +13,8 @@ mod difficulty;
 mod hashing;
 #[cfg(feature = "std")]
 mod ledger;
+#[cfg(all(test, feature = "std"))]
+mod ledger_tests;
 pub mod limits;
 #[cfg(feature = "std")]
 pub mod memory;
