@@ -1,0 +1,278 @@
+//! Three nodes with journals and homes under `kill -9`, while clients guess, repeat themselves, come late and come all at
+//! once through any node: no challenge signs in twice, none is guessed at more often than allowed, and whoever is
+//! refused learns why.
+//!
+//! `COUNTERSIGN_CHAOS` says how many challenges are redeemed: 2,000 unless it does. 100,000 and 1,000,000 are the longer modes.
+
+mod harness;
+
+use std::{
+    collections::BTreeMap,
+    net::{TcpListener, TcpStream},
+    path::Path,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use countersign::{
+    challenge::{Challenges, UntrustedEnvelope},
+    keyring::{EnvelopeFormat, Keyring},
+    recipient::Recipient,
+};
+use harness::{Answer, Connection, Server, wait_for};
+use rand_chacha::{
+    ChaCha8Rng,
+    rand_core::{Rng, SeedableRng},
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const NODES: [&str; 3] = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
+const MAX_ATTEMPTS: usize = 5;
+const CLIENTS: usize = 4;
+const ISSUER: &str = "http://localhost:8000";
+/// Envelopes that each client keeps, to try them again later.
+const KEPT: usize = 64;
+
+fn start_node(node: &str, port: u16, journals: &Path) -> Server {
+    let (listen, peer_url) = (format!("{node}:{port}"), format!("http://{{node}}:{port}"));
+    let journal = journals.join(node);
+    let nodes = NODES.join(",");
+    Server::start(&[
+        ("server.listen", &listen),
+        ("server.public_url", ISSUER),
+        ("email.transport", "discard"),
+        ("guard.kind", "journal"),
+        ("guard.path", journal.to_str().unwrap()),
+        ("guard.node", node),
+        ("guard.nodes", &nodes),
+        ("guard.peer_url", &peer_url),
+        ("passwordless.token_request_throttle_seconds", "0"),
+        ("passwordless.max_messages_per_hour", "0"),
+    ])
+}
+
+fn free_port() -> u16 {
+    wait_for(|| {
+        let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
+        NODES.iter().all(|node| TcpListener::bind((*node, port)).is_ok()).then_some(port)
+    })
+}
+
+/// The fleet's own arithmetic: it knows the secret, so it knows the codes.
+fn challenges() -> Challenges {
+    let secret: Vec<u8> = (0..32).collect();
+    Challenges::new(&Keyring::new([secret]).unwrap(), ISSUER, EnvelopeFormat::EdDsa)
+}
+
+fn code_of(challenges: &Challenges, envelope: &str, email: &str) -> String {
+    let untrusted = UntrustedEnvelope::parse(envelope).expect("an envelope");
+    let verified = challenges.authenticate(untrusted, &Recipient::parse_email(email).unwrap()).expect("an authentic one");
+    challenges.code(&verified, "").expose().to_owned()
+}
+
+/// What happened, by the name of the answer.
+#[derive(Default)]
+struct Tally(Mutex<BTreeMap<String, usize>>);
+
+impl Tally {
+    fn add(&self, what: &str) {
+        *self.0.lock().unwrap().entry(what.to_owned()).or_default() += 1;
+    }
+}
+
+struct Client<'a> {
+    port: u16,
+    random: ChaCha8Rng,
+    connections: [Option<Connection>; 3],
+    challenges: &'a Challenges,
+    tally: &'a Tally,
+    /// Redeemed envelopes: nothing may redeem them again.
+    kept: Vec<(String, String, String)>,
+}
+
+impl Client<'_> {
+    fn pick(&mut self, below: usize) -> usize {
+        self.random.next_u32() as usize % below
+    }
+
+    /// Starts a request; `None` if the node isn't there.
+    fn start(&mut self, node: usize, path: &str, body: &Value) -> Option<()> {
+        if self.connections[node].is_none() {
+            // The node may be down at the moment.
+            TcpStream::connect((NODES[node], self.port)).ok()?;
+            self.connections[node] = Some(Connection::to(&format!("{}:{}", NODES[node], self.port)));
+        }
+        let body = body.to_string();
+        let path = format!("/passwordless/{path}");
+        let mut request = harness::head("POST", &path, &[("content-type", "application/json")], body.len());
+        request.extend_from_slice(body.as_bytes());
+        let sent = self.connections[node].as_mut()?.try_send(&request);
+        if sent.is_err() {
+            self.connections[node] = None;
+        }
+        sent.ok()
+    }
+
+    /// The answer to a request that was started; `None` if the node died over it.
+    fn finish(&mut self, node: usize) -> Option<Answer> {
+        let answer = self.connections[node].as_mut()?.try_receive("POST");
+        if answer.is_err() {
+            self.connections[node] = None;
+        }
+        answer.ok()
+    }
+
+    fn post(&mut self, node: usize, path: &str, body: &Value) -> Option<Answer> {
+        self.start(node, path, body)?;
+        self.finish(node)
+    }
+
+    /// Counts an answer, and checks that a refusal says what it is.
+    fn judge(&self, answer: Option<&Answer>) -> &'static str {
+        let Some(answer) = answer else { return "died" };
+        let name = match (answer.status, answer.status != 200) {
+            (200, _) => "signed in",
+            (400, _) => match answer.code().as_str() {
+                "invalid_credentials" if answer.json()["attempts_left"].is_u64() => "wrong code",
+                "challenge_spent" => "spent",
+                "attempts_exhausted" => "exhausted",
+                other => panic!("400 {other}"),
+            },
+            (503, _) => {
+                assert_eq!(answer.code(), "unavailable");
+                assert!(answer.header("retry-after").is_some());
+                "unavailable"
+            }
+            (status, _) => panic!("{status}: {answer:?}"),
+        };
+        self.tally.add(name);
+        name
+    }
+
+    /// One login from the request to the end. Whether it signed in.
+    fn log_in(&mut self, email: &str) -> bool {
+        let envelope = loop {
+            let node = self.pick(3);
+            let Some(answer) = self.post(node, "request/email/", &json!({"email": email})) else { continue };
+            match answer.status {
+                200 => break answer.json()["challenge"].as_str().unwrap().to_owned(),
+                503 => {}
+                status => panic!("{status}: {answer:?}"),
+            }
+        };
+        let code = code_of(self.challenges, &envelope, email);
+        let wrong: String = code.chars().map(|digit| if digit == '0' { '1' } else { '0' }).collect();
+        let exchange = |code: &str| json!({"email": email, "token": code, "challenge": envelope});
+
+        let (mut signed_in, mut guessed, mut may_be_lost) = (0, 0, false);
+        let guesses = [0, 0, 1, 3, 9][self.pick(5)];
+        for _ in 0..guesses {
+            let node = self.pick(3);
+            let answer = self.post(node, "exchange/email/", &exchange(&wrong));
+            guessed += usize::from(self.judge(answer.as_ref()) == "wrong code");
+        }
+        // The right code through several nodes at once, until it is decided.
+        for _ in 0..50 {
+            let started: Vec<usize> =
+                (0..3).filter(|node| self.start(*node, "exchange/email/", &exchange(&code)).is_some()).collect();
+            let answers: Vec<_> = started.into_iter().map(|node| self.finish(node)).collect();
+            let names: Vec<_> = answers.iter().map(|answer| self.judge(answer.as_ref())).collect();
+            signed_in += names.iter().filter(|name| **name == "signed in").count();
+            may_be_lost |= names.iter().any(|name| matches!(*name, "died" | "unavailable"));
+            if signed_in > 0 || names.iter().any(|name| matches!(*name, "spent" | "exhausted")) {
+                break;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        assert!(signed_in <= 1, "signed in {signed_in} times");
+        assert!(guessed <= MAX_ATTEMPTS, "{guessed} comparisons");
+        assert!(signed_in == 1 || may_be_lost || guesses > 0, "refused for no reason");
+        if signed_in == 1 {
+            if self.kept.len() < KEPT {
+                self.kept.push((email.to_owned(), envelope, code));
+            } else {
+                let at = self.pick(KEPT);
+                self.kept[at] = (email.to_owned(), envelope, code);
+            }
+        }
+        signed_in == 1
+    }
+
+    /// Somebody sends an old login once more.
+    fn repeat(&mut self) {
+        if self.kept.is_empty() {
+            return;
+        }
+        let (at, node) = (self.pick(self.kept.len()), self.pick(3));
+        let (email, envelope, code) = self.kept[at].clone();
+        let answer = self.post(node, "exchange/email/", &json!({"email": email, "token": code, "challenge": envelope}));
+        let name = self.judge(answer.as_ref());
+        assert!(matches!(name, "spent" | "unavailable" | "died"), "an old login was {name}");
+    }
+}
+
+#[test]
+fn no_challenge_signs_in_twice_and_none_is_guessed_at_too_often() {
+    let wanted: usize = std::env::var_os("COUNTERSIGN_CHAOS").map_or(2_000, |n| n.to_str().unwrap().parse().unwrap());
+    let journals = TempDir::new().unwrap();
+    let port = free_port();
+    let nodes: Vec<Mutex<Option<Server>>> =
+        NODES.iter().map(|node| Mutex::new(Some(start_node(node, port, journals.path())))).collect();
+    let (redeemed, is_over, tally, challenges) = (AtomicUsize::new(0), AtomicBool::new(false), Tally::default(), challenges());
+
+    let kills = thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|number| {
+                let (redeemed, tally, challenges) = (&redeemed, &tally, &challenges);
+                scope.spawn(move || {
+                    let random = ChaCha8Rng::seed_from_u64(number as u64);
+                    let connections = [None, None, None];
+                    let mut client = Client { port, random, connections, challenges, tally, kept: Vec::new() };
+                    for login in 0.. {
+                        if redeemed.load(Ordering::Relaxed) >= wanted {
+                            break;
+                        }
+                        if client.log_in(&format!("person{login}of{number}@example.com")) {
+                            redeemed.fetch_add(1, Ordering::Relaxed);
+                        }
+                        client.repeat();
+                    }
+                    // In the end everything that was redeemed still is.
+                    for _ in 0..KEPT {
+                        client.repeat();
+                    }
+                })
+            })
+            .collect();
+        let killer = scope.spawn(|| {
+            let mut random = ChaCha8Rng::seed_from_u64(99);
+            let mut kills = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                let at = random.next_u32() as usize % 3;
+                let mut node = nodes[at].lock().unwrap();
+                // Dropping it is `kill -9`.
+                drop(node.take());
+                thread::sleep(Duration::from_millis(u64::from(random.next_u32() % 50)));
+                *node = Some(start_node(NODES[at], port, journals.path()));
+                kills += 1;
+                drop(node);
+                thread::sleep(Duration::from_millis(100 + u64::from(random.next_u32() % 300)));
+            }
+            kills
+        });
+        let ended: Vec<_> = clients.into_iter().map(thread::ScopedJoinHandle::join).collect();
+        is_over.store(true, Ordering::Relaxed);
+        let kills = killer.join().expect("nodes start again");
+        for client in ended {
+            client.expect("the promises are kept");
+        }
+        kills
+    });
+    println!("{} redeemed over {kills} kills: {:?}", redeemed.load(Ordering::Relaxed), tally.0.lock().unwrap());
+    assert!(kills > 0);
+}
