@@ -23,7 +23,6 @@ use countersign::{
     keyring::EnvelopeFormat,
     policy::Policy,
     recipient::{Channel, Recipient},
-    time::UnixTime,
     token::AccessAlgorithm,
 };
 use given::{ISSUER, NOW};
