@@ -65,7 +65,7 @@ fn texts(input: &[u8], genuine: &str) -> impl Iterator<Item = String> {
 }
 
 /// No address that isn't its own canonical form; nothing in it that means something to a mail server.
-pub fn email(input: &[u8]) {
+pub(crate) fn email(input: &[u8]) {
     for typed in texts(input, "ann.smith+tag@example.com") {
         let Ok(recipient) = Recipient::parse_email(&typed) else { continue };
         let canonical = recipient.as_str();
@@ -81,7 +81,7 @@ pub fn email(input: &[u8]) {
 }
 
 /// No number that isn't its own canonical form, whatever the region.
-pub fn phone(input: &[u8]) {
+pub(crate) fn phone(input: &[u8]) {
     static RULES: LazyLock<[PhoneRules; 3]> =
         LazyLock::new(|| ["", "US", "AR"].map(|region| PhoneRules::new::<&str>(region, &[], &[]).unwrap()));
     for typed in texts(input, "+49 (0)30 1234-567;ext=8") {
@@ -98,7 +98,7 @@ pub fn phone(input: &[u8]) {
 }
 
 /// An envelope that is still believed states what the genuine one states; nobody else's is.
-pub fn envelope(input: &[u8]) {
+pub(crate) fn envelope(input: &[u8]) {
     static GENUINE: LazyLock<Vec<(Challenges, String)>> = LazyLock::new(|| {
         let genuine = |format| {
             let challenges = Challenges::new(&KEYRING, ISSUER, format);
@@ -123,7 +123,7 @@ pub fn envelope(input: &[u8]) {
 }
 
 /// A link that still opens is the genuine one.
-pub fn link(input: &[u8]) {
+pub(crate) fn link(input: &[u8]) {
     static GENUINE: LazyLock<(Challenges, Links, String)> = LazyLock::new(|| {
         let challenges = Challenges::new(&KEYRING, ISSUER, EnvelopeFormat::EdDsa);
         let links = Links::new(&KEYRING, ISSUER);
@@ -160,7 +160,7 @@ fn sessions(algorithm: AccessAlgorithm) -> (Sessions, String, String) {
 }
 
 /// An access token that is still believed has the genuine one's claims.
-pub fn access(input: &[u8]) {
+pub(crate) fn access(input: &[u8]) {
     use AccessAlgorithm::{EdDsa, Es256, Hs256, V4Local, V4Public};
     static GENUINE: LazyLock<[(Sessions, String, String); 5]> =
         LazyLock::new(|| [EdDsa, Es256, Hs256, V4Public, V4Local].map(sessions));
@@ -174,7 +174,7 @@ pub fn access(input: &[u8]) {
 }
 
 /// A refresh token that is still believed is the genuine one's session.
-pub fn refresh(input: &[u8]) {
+pub(crate) fn refresh(input: &[u8]) {
     static GENUINE: LazyLock<(Sessions, String, String)> = LazyLock::new(|| sessions(AccessAlgorithm::EdDsa));
     let (sessions, _, genuine) = &*GENUINE;
     for text in texts(input, genuine) {
@@ -185,7 +185,7 @@ pub fn refresh(input: &[u8]) {
 }
 
 /// A cookie that is still believed names the genuine device, and any cookie can be replaced by a good one.
-pub fn device(input: &[u8]) {
+pub(crate) fn device(input: &[u8]) {
     static GENUINE: LazyLock<(Devices, String)> = LazyLock::new(|| {
         let devices = Devices::new(&KEYRING);
         let cookie = devices.remember(None, &recipient("bob"), "epoch", DeviceId(2), NOW);
@@ -209,7 +209,7 @@ pub fn device(input: &[u8]) {
 }
 
 /// A solution that still counts is a proof of the genuine puzzle, for its recipient.
-pub fn puzzle(input: &[u8]) {
+pub(crate) fn puzzle(input: &[u8]) {
     static GENUINE: LazyLock<(Puzzles, String, Proof)> = LazyLock::new(|| {
         let puzzles = Puzzles::new(&KEYRING);
         let mut payload = serde_json::to_value(puzzles.offer(&recipient("ann"), 0, NOW, &mut random())).unwrap();
@@ -230,7 +230,7 @@ pub fn puzzle(input: &[u8]) {
 }
 
 /// A relayed request or answer that still opens is the genuine one.
-pub fn relay(input: &[u8]) {
+pub(crate) fn relay(input: &[u8]) {
     let request = RelayedRequest {
         addressee: Addressee::Home("node".into()),
         client: [127, 0, 0, 1].into(),

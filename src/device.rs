@@ -116,7 +116,9 @@ impl Devices {
         let mut bytes = Vec::with_capacity(1 + (1 + others.len()) * ENTRY);
         bytes.push(VERSION);
         entry.write(&mut bytes);
-        others.iter().for_each(|other| other.write(&mut bytes));
+        for other in &others {
+            other.write(&mut bytes);
+        }
         base64url::encode(&bytes)
     }
 

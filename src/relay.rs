@@ -32,6 +32,9 @@ const VERSION: u8 = 1;
 const NONCE: usize = 24;
 const HEAD: usize = 1 + 6 + NONCE;
 
+/// Names and values of HTTP headers.
+pub type Headers = Vec<(Box<str>, Box<[u8]>)>;
+
 /// Seals and opens what the nodes of one fleet relay.
 pub struct Relays {
     keys: Vec<(RootId, XChaCha20Poly1305)>,
@@ -59,7 +62,7 @@ pub struct RelayedRequest {
     /// Path and query.
     pub path: Box<str>,
     /// The headers that matter, in their order.
-    pub headers: Vec<(Box<str>, Box<[u8]>)>,
+    pub headers: Headers,
     /// The whole body.
     pub body: Box<[u8]>,
 }
@@ -70,7 +73,7 @@ pub struct RelayedAnswer {
     /// The HTTP status.
     pub status: u16,
     /// The headers that matter, in their order.
-    pub headers: Vec<(Box<str>, Box<[u8]>)>,
+    pub headers: Headers,
     /// The whole body.
     pub body: Box<[u8]>,
 }
@@ -304,11 +307,11 @@ impl RelayedAnswer {
     }
 }
 
-fn write_headers(fields: Canonical<Vec<u8>>, headers: &[(Box<str>, Box<[u8]>)]) -> Canonical<Vec<u8>> {
+fn write_headers(fields: Canonical<Vec<u8>>, headers: &Headers) -> Canonical<Vec<u8>> {
     headers.iter().fold(fields.number(headers.len() as u64), |fields, (name, value)| fields.text(name).bytes(value))
 }
 
-fn read_headers(fields: &mut Fields<'_>) -> Option<Vec<(Box<str>, Box<[u8]>)>> {
+fn read_headers(fields: &mut Fields<'_>) -> Option<Headers> {
     let count = fields.number()?;
     (0..count).map(|_| Some((fields.text()?.into(), fields.bytes()?.into()))).collect()
 }
@@ -605,11 +608,9 @@ mod tests {
             (status, body) in (any::<u16>(), proptest::collection::vec(any::<u8>(), 0..1000)),
         ) {
             let relays = relays(b"1");
-            let addressee = match home {
-                true => Addressee::Home(node.as_str().into()),
-                false => Addressee::Guard(GuardId::new(alloc::format!("{node}.e")).unwrap()),
-            };
-            let headers: Vec<(Box<str>, Box<[u8]>)> = headers.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+            let guard = GuardId::new(alloc::format!("{node}.e")).unwrap();
+            let addressee = if home { Addressee::Home(node.as_str().into()) } else { Addressee::Guard(guard) };
+            let headers: Headers = headers.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
             let body: Box<[u8]> = body.into();
             let request = RelayedRequest { addressee, client, method: method.into(), path: path.into(), headers: headers.clone(), body: body.clone() };
             let (sealed, asking) = relays.seal(&request, NOW, &mut random());

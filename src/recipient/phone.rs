@@ -19,7 +19,7 @@ use std::{
 use phonenumber::{
     Metadata,
     country::{Id as Region, Source},
-    metadata::DATABASE,
+    metadata::{DATABASE, Descriptor},
 };
 use regex::{Regex, RegexBuilder};
 
@@ -151,7 +151,7 @@ impl Plan {
         let pattern = format!("^(?:{})$", kinds.general().national_number().as_str());
         let dialled = [kinds.fixed_line(), kinds.mobile(), kinds.voip(), kinds.personal_number(), kinds.pager(), kinds.uan()];
         let paid = [kinds.toll_free(), kinds.premium_rate(), kinds.shared_cost(), kinds.voicemail()];
-        let lengths = dialled.into_iter().chain(paid).flatten().flat_map(|kind| kind.possible_length());
+        let lengths = dialled.into_iter().chain(paid).flatten().flat_map(Descriptor::possible_length);
         Some(Self {
             // Without Unicode, `\d` has ten characters and the pattern a twentieth of the size.
             pattern: RegexBuilder::new(&pattern).unicode(false).ignore_whitespace(true).build().ok()?,
@@ -402,7 +402,13 @@ mod tests {
             );
             refused(
                 rules,
-                ["+1 800 FLOWERS", "+13035551234,+13035551235", "+13035551234 +13035551235", "+1303555\n1234", "+1303555\01234"],
+                [
+                    "+1 800 FLOWERS",
+                    "+13035551234,+13035551235",
+                    "+13035551234 +13035551235",
+                    "+1303555\n1234",
+                    "+1303555\x001234",
+                ],
             );
             refused(
                 rules,
