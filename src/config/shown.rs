@@ -67,6 +67,10 @@ pub(super) fn masked(secret: &str) -> String {
 
 /// A URL without its password and query. What can't be read as a URL is masked whole: a secret may be anywhere in it.
 pub(super) fn masked_url(text: &str) -> String {
+    // Redis takes several, separated by commas, each with a password of its own.
+    if text.starts_with("redis") && text.contains(',') {
+        return text.split(',').map(|url| masked_url(url.trim())).collect::<Vec<_>>().join(",");
+    }
     let masked = || -> Option<String> {
         let mut url = Url::parse(text).ok().filter(Url::has_host)?;
         if url.password().is_some() {
@@ -99,6 +103,8 @@ mod tests {
         for (url, shown) in [
             ("smtp://ann:hunter2@mail:587?tls=required", "smtp://ann:***@mail:587?tls=required"),
             ("redis://:hunter2@cache:6379/0", "redis://:***@cache:6379/0"),
+            ("redis://:hunter2@a,redis://:hunter2@b:1", "redis://:***@a,redis://:***@b:1"),
+            ("unix:///run/redis.sock?pass=hunter2", "***"),
             ("https://hooks.example/a?key=hunter2", "https://hooks.example/a?***"),
             ("https://hunter2@hooks.example/", "https://***@hooks.example/"),
             ("hunter2", "***"),
