@@ -16,18 +16,15 @@ const STARTS: usize = 20;
 const READY_WITHIN: Duration = Duration::from_millis(150);
 const RESIDENT_AT_MOST: f64 = 24.0;
 
-/// What is measured: a name, what differs from the defaults, and whether the memory has a target.
-const SHAPES: [(&str, &[(&str, &str)], bool); 2] = [
-    ("e-mail only", &[("PASSWORDLESS__ALLOWED_PASSWORDLESS_METHODS", "EMAIL")], true),
-    ("e-mail and mobile", &[("PASSWORDLESS__ALLOWED_PASSWORDLESS_METHODS", "EMAIL,MOBILE")], false),
-];
+/// What is measured: a name, the allowed methods, and whether the memory has a target.
+const SHAPES: [(&str, &str, bool); 2] = [("e-mail only", "EMAIL", true), ("e-mail and mobile", "EMAIL,MOBILE", false)];
 
 fn main() -> ExitCode {
     let check = std::env::args().any(|argument| argument == "--check");
     let mut is_met = true;
     println!("{:<20} {:>12} {:>12} {:>14} {:>14}", "", "ready", "slowest", "resident", "after a login");
-    for (name, settings, has_memory_target) in SHAPES {
-        let mut started: Vec<Started> = (0..STARTS).map(|_| start(settings)).collect();
+    for (name, methods, has_memory_target) in SHAPES {
+        let mut started: Vec<Started> = (0..STARTS).map(|_| start(methods)).collect();
         started.sort_by_key(|started| started.ready);
         let (median, slowest) = (started[STARTS / 2].ready, started[STARTS - 1].ready);
         let most = |memory: fn(&Started) -> f64| started.iter().map(memory).fold(0.0, f64::max);
@@ -51,16 +48,17 @@ struct Started {
     used: f64,
 }
 
-fn start(settings: &[(&str, &str)]) -> Started {
+fn start(methods: &str) -> Started {
     let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
     command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let base = [
+    let settings = [
         ("SERVER__LISTEN", "127.0.0.1:0"),
         ("SERVER__ADMIN_LISTEN", "127.0.0.1:0"),
         ("EMAIL__TRANSPORT", "discard"),
         ("SMS__TRANSPORT", "discard"),
+        ("PASSWORDLESS__ALLOWED_PASSWORDLESS_METHODS", methods),
     ];
-    for (key, value) in base.iter().chain(settings) {
+    for (key, value) in settings {
         command.env(format!("COUNTERSIGN_{key}"), value);
     }
     let begin = Instant::now();

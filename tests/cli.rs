@@ -119,7 +119,7 @@ fn check_shows_every_fault_at_once_and_nothing_else() {
 fn which_file_is_read() {
     let directory = TempDir::new().unwrap();
     let write = |name: &str, site: &str| {
-        fs::write(directory.path().join(name), format!("[passwordless]\nsite_name = \"{site}\"\n")).unwrap()
+        fs::write(directory.path().join(name), format!("[passwordless]\nsite_name = \"{site}\"\n")).unwrap();
     };
     let site = |command: &mut Command| {
         let ran = run(command);

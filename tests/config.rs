@@ -1,7 +1,7 @@
 //! The configuration's rules from the outside: what is refused and under which key, what the defaults are, what is shown.
 #![cfg(feature = "server")]
 
-use std::{ffi::OsString, io, path::Path, time::Duration};
+use std::{ffi::OsString, fmt::Write as _, io, path::Path, time::Duration};
 
 use countersign::{
     challenge::Alphabet,
@@ -16,7 +16,7 @@ use countersign::{
         server::Listen,
         sms::SmsTransport,
     },
-    keyring::EnvelopeFormat,
+    keyring::{EnvelopeFormat, Root},
     recipient::Channel,
     token::{AccessAlgorithm, AccessKeys},
 };
@@ -303,7 +303,7 @@ fn keyring() {
     ]);
     let from_file = accepted("[keyring]\nsecrets_file = \"secrets\"");
     let inline = accepted(&format!("[keyring]\nsecrets = [\"{SECRET}\", \"{OTHER_SECRET}=\"]"));
-    let ids = |config: &Config| config.keyring.roots().iter().map(|root| root.id()).collect::<Vec<_>>();
+    let ids = |config: &Config| config.keyring.roots().iter().map(Root::id).collect::<Vec<_>>();
     assert_eq!((ids(&from_file).len(), ids(&from_file)), (2, ids(&inline)));
 }
 
@@ -617,11 +617,11 @@ fn what_init_writes_is_accepted_as_it_is_and_with_every_default_spelled_out() {
 fn reference() -> String {
     let mut text = String::new();
     for section in SECTIONS {
-        text += &format!("### [{}]\n\n{}\n\n| key | default | values | |\n|---|---|---|---|\n", section.name, section.about);
+        let _ = write!(text, "### [{}]\n\n{}\n\n| key | default | values | |\n|---|---|---|---|\n", section.name, section.about);
         for key in section.keys {
             let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ").replace('<', "&lt;");
             let (default, values) = (key.kind.default_toml(), key.kind.in_words());
-            text += &format!("| `{}` | `{default}` | {} | {} |\n", key.name, cell(&values), cell(key.about));
+            let _ = writeln!(text, "| `{}` | `{default}` | {} | {} |", key.name, cell(&values), cell(key.about));
         }
         text += "\n";
     }

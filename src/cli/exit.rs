@@ -25,7 +25,7 @@ impl Exit {
     /// Says what has to be said, and gives the code.
     pub(super) fn report(self) -> ExitCode {
         match self {
-            Self::Printed(text) => super::print(&text).map_or_else(|exit| exit.report(), |()| ExitCode::SUCCESS),
+            Self::Printed(text) => super::print(&text).map_or_else(Self::report, |()| ExitCode::SUCCESS),
             Self::No => ExitCode::from(1),
             Self::Usage(text) => fail(text.trim_end(), 64),
             Self::Faults(faults) => {

@@ -1,6 +1,6 @@
 //! `[email]`: how e-mail goes out.
 
-use std::path::PathBuf;
+use std::{borrow::Cow, path::PathBuf};
 
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
@@ -144,7 +144,7 @@ impl Smtp {
             ("smtps", Some(_)) => return Err("must have no query with smtps, which is TLS from the start".into()),
             _ => return Err("must start with smtp:// or smtps://".into()),
         };
-        let decode = |part: &str| percent_decode_str(part).decode_utf8().map(|text| text.into_owned());
+        let decode = |part: &str| percent_decode_str(part).decode_utf8().map(Cow::into_owned);
         let credentials = match (url.username(), url.password()) {
             ("", None) => None,
             (_, None) => return Err("names a user but no password".into()),

@@ -48,11 +48,16 @@ impl fmt::Display for Fault {
             write!(f, "{}: ", self.key)?;
         }
         f.write_str(&self.reason)?;
-        match &self.origin {
-            Origin::File(name, Some(line)) => write!(f, " ({name}:{line})"),
-            Origin::File(name, None) => write!(f, " ({name})"),
-            Origin::Environment(name) => write!(f, " ({name})"),
-            Origin::Default => Ok(()),
+        if self.origin == Origin::Default { Ok(()) } else { write!(f, " ({})", self.origin) }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(name, Some(line)) => write!(f, "{name}:{line}"),
+            Self::File(name, None) | Self::Environment(name) => f.write_str(name),
+            Self::Default => f.write_str("the default"),
         }
     }
 }

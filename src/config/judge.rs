@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::BTreeMap, path::Path};
 use zeroize::Zeroizing;
 
 use super::{
-    SecretText, Sources,
+    Sources,
     fault::{Fault, Faults, Origin},
     schema::{self, Key, Kind, SectionSchema},
     shown::{self, quoted},
@@ -124,11 +124,6 @@ impl Section<'_> {
     pub(super) fn texts(&self, key: &str) -> impl Iterator<Item = &str> {
         let Value::Texts(texts) = &self.values[key] else { unreachable!("the schema says that this key is a list") };
         texts.iter().map(|text| text.as_str())
-    }
-
-    /// The secret, unless it is empty.
-    pub(super) fn secret(&self, key: &str) -> Option<SecretText> {
-        Some(self.text(key)).filter(|text| !text.is_empty()).map(SecretText::new)
     }
 
     /// What `read` makes of the text; its error is a fault.

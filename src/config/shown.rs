@@ -17,12 +17,7 @@ pub(super) fn render<'a>(
         let _ = writeln!(text, "{gap}[{}]", section.name);
         for key in section.keys {
             let value = values.get(&(section.name, key.name)).map_or("\"\"", String::as_str);
-            let comment = match origin(section.name, key.name) {
-                Some(Origin::Environment(name)) => format!("  # {name}"),
-                Some(Origin::File(name, Some(line))) => format!("  # {name}:{line}"),
-                Some(Origin::File(name, None)) => format!("  # {name}"),
-                Some(Origin::Default) | None => String::new(),
-            };
+            let comment = origin(section.name, key.name).map(|origin| format!("  # {origin}")).unwrap_or_default();
             // A line break in a file's name would end the comment.
             let _ = writeln!(text, "{} = {value}{}", key.name, comment.replace(char::is_control, " "));
         }

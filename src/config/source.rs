@@ -97,15 +97,11 @@ fn read_file(name: &str, text: &str, values: &mut GivenValues, faults: &mut Vec<
         for (key_name, value) in keys {
             let at = origin(key_name.span().start);
             let key_name = key_name.into_inner();
-            match section.key(&key_name) {
-                Some(key) => {
-                    let raw = Raw::of_toml(value.into_inner());
-                    values.insert((section.name, key.name), Given { raw, origin: at });
-                }
-                None => {
-                    let reason = unknown_key(section, &key_name);
-                    faults.push(Fault { key: format!("{}.{key_name}", section.name), origin: at, reason });
-                }
+            if let Some(key) = section.key(&key_name) {
+                values.insert((section.name, key.name), Given { raw: Raw::of_toml(value.into_inner()), origin: at });
+            } else {
+                let reason = unknown_key(section, &key_name);
+                faults.push(Fault { key: format!("{}.{key_name}", section.name), origin: at, reason });
             }
         }
     }
@@ -131,29 +127,20 @@ fn read_variable(name: &str, value: &OsString, values: &mut GivenValues, faults:
 }
 
 fn unknown_section(name: &str) -> String {
-    let names = schema::SECTIONS.into_iter().map(|section| section.name);
-    match closest(name, names) {
-        Some(meant) => format!("no such section; did you mean [{meant}]?"),
-        None => {
-            let owner = schema::SECTIONS.into_iter().find(|section| section.key(name).is_some());
-            owner.map_or_else(
-                || "no such section".to_owned(),
-                |owner| format!("no such section; the key belongs under [{}]", owner.name),
-            )
-        }
+    if let Some(meant) = closest(name, schema::SECTIONS.into_iter().map(|section| section.name)) {
+        return format!("no such section; did you mean [{meant}]?");
     }
+    let owner = schema::SECTIONS.into_iter().find(|section| section.key(name).is_some());
+    owner.map_or_else(|| "no such section".to_owned(), |owner| format!("no such section; the key belongs under [{}]", owner.name))
 }
 
 fn unknown_key(section: &SectionSchema, name: &str) -> String {
-    let spelled = |key: &Key| key.name.eq_ignore_ascii_case(name);
-    let elsewhere = schema::SECTIONS.into_iter().find(|other| other.keys.iter().any(spelled));
-    match closest(name, section.keys.iter().map(|key| key.name)) {
-        Some(meant) => format!("no such key; did you mean {}.{meant}?", section.name),
-        None => match elsewhere {
-            Some(other) => format!("no such key; it belongs under [{}]", other.name),
-            None => "no such key".to_owned(),
-        },
+    if let Some(meant) = closest(name, section.keys.iter().map(|key| key.name)) {
+        return format!("no such key; did you mean {}.{meant}?", section.name);
     }
+    let spelled = |key: &Key| key.name.eq_ignore_ascii_case(name);
+    let owner = schema::SECTIONS.into_iter().find(|other| other.keys.iter().any(spelled));
+    owner.map_or_else(|| "no such key".to_owned(), |owner| format!("no such key; it belongs under [{}]", owner.name))
 }
 
 impl Raw {
