@@ -83,7 +83,7 @@ fn another_secret() {
     let answer = server.post("request/email/", &json!({ "email": "ann@example.com" }));
     assert_eq!((answer.status, answer.code().as_str()), (503, "unavailable"), "{answer:?}");
     assert!(endpoint.process.next_line()["refused"].is_string());
-    assert_eq!(server.mails_to("ann@example.com").iter().map(|mail| code_in(mail)).count(), 0);
+    assert!(server.mails_to("ann@example.com").is_empty());
 }
 
 fn frozen_vector() {

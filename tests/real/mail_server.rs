@@ -16,7 +16,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     let python = [Part::Python];
     vec![
         trial("mail_server::takes_our_message_over_starttls_with_a_login", &python, || {
-            takes("starttls", "smtp", "?tls=required")
+            takes("starttls", "smtp", "?tls=required");
         }),
         trial("mail_server::takes_our_message_over_tls_with_a_login", &python, || takes("implicit", "smtps", "")),
         trial("mail_server::takes_our_message_over_starttls_where_it_is_offered", &python, || {
