@@ -9,6 +9,7 @@ mod harness;
 mod mail_server;
 mod pages;
 mod parts;
+mod puzzle;
 mod stand_in;
 mod tokens;
 
@@ -18,6 +19,9 @@ use libtest_mimic::Arguments;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let trials = [mail_server::trials(), directory::trials(), tokens::trials(), pages::trials()].into_iter().flatten().collect();
+    let trials = [mail_server::trials(), directory::trials(), tokens::trials(), pages::trials(), puzzle::trials()]
+        .into_iter()
+        .flatten()
+        .collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -6,11 +6,25 @@ use std::{
 };
 
 use countersign::{keyring::Keyring, puzzle::Puzzles, recipient::Recipient, time::UnixTime};
+use libtest_mimic::Trial;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+use crate::parts::{Part, folder, node, python, trial};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial("puzzle::is_solved_by_the_library_of_npm", &[Part::Node], || {
+            is_solved_by(node().arg(folder().join("solve_puzzle.mjs")));
+        }),
+        trial("puzzle::is_solved_by_the_library_of_pypi", &[Part::Python], || {
+            is_solved_by(python().arg(folder().join("solve_puzzle.py")));
+        }),
+    ]
+}
 
 /// Gives `solver` a puzzle on standard input and takes its payload from standard output. The solvers beside this file:
 /// `node solve_puzzle.mjs` where npm's `altcha-lib` is, `python solve_puzzle.py` with PyPI's `altcha`.
-pub fn is_solved_by(solver: &mut Command) {
+fn is_solved_by(solver: &mut Command) {
     let puzzles = Puzzles::new(&Keyring::new([vec![1; 32]]).unwrap());
     let ann = Recipient::parse_email("ann@example.com").unwrap();
     // Libraries refuse what has ended by their own clock, so the end is far away here.
