@@ -50,11 +50,8 @@ impl Lane {
 
     /// Waits for a place.
     pub(super) async fn turn(&self, again: bool) -> Turn<'_> {
-        let _retry = match again {
-            true => Some(self.retries.acquire().await.expect("nobody closes it")),
-            false => None,
-        };
-        Turn { _try: self.tries.acquire().await.expect("nobody closes it"), _retry }
+        let retry = if again { Some(self.retries.acquire().await.expect("nobody closes it")) } else { None };
+        Turn { _retry: retry, _try: self.tries.acquire().await.expect("nobody closes it") }
     }
 
     /// Tries to send.

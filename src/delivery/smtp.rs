@@ -61,8 +61,8 @@ impl Smtp {
 
     /// Sends one message. Given up at any time, it leaves nothing behind but a connection that closes.
     pub(super) async fn send(&self, envelope: &Envelope, mail: &[u8]) -> Result<(), SendError> {
-        let mut connection = self.connection().await.map_err(classify)?;
-        connection.send(envelope, mail).await.map_err(classify)?;
+        let mut connection = self.connection().await.map_err(|error| classify(&error))?;
+        connection.send(envelope, mail).await.map_err(|error| classify(&error))?;
         let mut idle = self.idle();
         if idle.len() < IDLE.0 {
             idle.push((connection, Instant::now()));
@@ -108,8 +108,8 @@ impl Smtp {
 }
 
 /// 5xx is final, and so is what can't work with this server; everything else may work later.
-fn classify(error: Error) -> SendError {
-    let reason = describe(&error);
+fn classify(error: &Error) -> SendError {
+    let reason = describe(error);
     if error.is_permanent() || error.is_client() { SendError::Permanent(reason) } else { SendError::Transient(reason) }
 }
 

@@ -175,7 +175,8 @@ impl Words<'_> {
 fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_auto_escape_callback(|name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
+    environment
+        .set_auto_escape_callback(|name| if name.ends_with(Part::Html.file()) { AutoEscape::Html } else { AutoEscape::None });
     environment.set_formatter(|out, state, value| match value.as_str() {
         // minijinja's own escaping turns every slash of a link into `&#x2f;`.
         Some(text) if *state.auto_escape() == AutoEscape::Html && !value.is_safe() => escape_html(out, text).map_err(Error::from),

@@ -2,6 +2,8 @@
 
 use std::{fmt, future::Future, io, time::Duration};
 
+use hyper::body::Bytes;
+
 use super::{
     console,
     file::{self, Folder},
@@ -41,7 +43,7 @@ pub(super) struct Parcel {
     id: MessageId,
     written_at: UnixTime,
     envelope: Option<lettre::address::Envelope>,
-    bytes: Vec<u8>,
+    bytes: Bytes,
 }
 
 /// A transport that can't be used, with the reason.
@@ -115,16 +117,11 @@ impl Transport {
             #[cfg(test)]
             Carrier::Scripted(_) => (None, message.to.as_bytes().to_vec()),
         };
-        Ok(Parcel { id: message.id.clone(), written_at: now, envelope, bytes })
+        Ok(Parcel { id: message.id.clone(), written_at: now, envelope, bytes: bytes.into() })
     }
 
-    /// Tries once, for as long as a try may take.
+    /// Tries once. What goes over a network is given up after a while; a write that blocks can't be.
     pub(super) async fn send(&self, parcel: &Parcel) -> Result<(), SendError> {
-        let sent = tokio::time::timeout(self.timeout, self.attempt(parcel)).await;
-        sent.unwrap_or_else(|_| Err(SendError::Transient(format!("no answer within {} s", self.timeout.as_secs()))))
-    }
-
-    async fn attempt(&self, parcel: &Parcel) -> Result<(), SendError> {
         match &self.carrier {
             Carrier::Console => {
                 let bytes = parcel.bytes.clone();
@@ -136,13 +133,19 @@ impl Transport {
             }
             #[cfg(feature = "smtp")]
             Carrier::Smtp { server, .. } => match &parcel.envelope {
-                Some(envelope) => server.send(envelope, &parcel.bytes).await,
+                Some(envelope) => self.in_time(server.send(envelope, &parcel.bytes)).await,
                 None => Err(SendError::Permanent("an e-mail without an address".into())),
             },
             Carrier::Discard => Ok(()),
             #[cfg(test)]
-            Carrier::Scripted(script) => script(String::from_utf8_lossy(&parcel.bytes).into_owned()).await,
+            Carrier::Scripted(script) => self.in_time(script(String::from_utf8_lossy(&parcel.bytes).into_owned())).await,
         }
+    }
+
+    #[cfg(any(test, feature = "smtp"))]
+    async fn in_time(&self, sending: impl Future<Output = Result<(), SendError>>) -> Result<(), SendError> {
+        let sent = tokio::time::timeout(self.timeout, sending).await;
+        sent.unwrap_or_else(|_| Err(SendError::Transient(format!("no answer within {} s", self.timeout.as_secs()))))
     }
 
     /// One that does what a test says.

@@ -27,7 +27,7 @@ fn files_appear_whole_under_their_suffix_and_for_their_owner_only() {
     let folder = server.folder().join("a/new/folder");
     let names = || fs::read_dir(&folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
     let mail = wait_for(|| names().into_iter().find(|path| path.extension().is_some_and(|suffix| suffix == "eml")));
-    assert_eq!(names(), [mail.clone()], "nothing is left over");
+    assert_eq!(names(), std::slice::from_ref(&mail), "nothing is left over");
     let content = fs::read_to_string(&mail).unwrap();
     assert!(content.contains("\r\nSubject: Login on =?utf-8?b?") && content.contains("\r\nTo: ann@example.com\r\n"), "{content}");
     #[cfg(unix)]

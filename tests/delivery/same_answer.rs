@@ -46,7 +46,7 @@ fn seen(answer: &Answer) -> String {
             }
             _ => value.clone(),
         };
-        text.push_str(&format!("{name}: {value}\n"));
+        text.extend([name, ": ", &value, "\n"]);
     }
     let mut body = answer.json();
     for (_, value) in body.as_object_mut().unwrap().iter_mut() {

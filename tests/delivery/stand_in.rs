@@ -5,20 +5,20 @@ use std::{
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
-use countersign::{time::UnixTime, webhook::WebhookSecret};
+use countersign::{server::clock, webhook::WebhookSecret};
 use serde_json::{Value, json};
 
 use crate::harness::{PATIENCE, wait_for};
 
 /// The secret of every signed call here.
-pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// A server for SMTP without TLS that believes everything.
-pub struct SmtpServer {
-    pub port: u16,
+pub(crate) struct SmtpServer {
+    pub(crate) port: u16,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -31,16 +31,16 @@ struct Seen {
 }
 
 /// What the server says to a message; `{to}` becomes the recipient.
-pub type Script = fn(tries: usize) -> &'static str;
+pub(crate) type Script = fn(tries: usize) -> &'static str;
 
 /// A directory endpoint.
-pub struct DirectoryServer {
-    pub url: String,
+pub(crate) struct DirectoryServer {
+    pub(crate) url: String,
     questions: Arc<Mutex<Vec<Value>>>,
 }
 
 impl SmtpServer {
-    pub fn start(script: Script) -> Self {
+    pub(crate) fn start(script: Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(Mutex::new(Seen::default()));
@@ -55,24 +55,24 @@ impl SmtpServer {
         Self { port, seen }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("smtp://127.0.0.1:{}", self.port)
     }
 
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.seen.lock().unwrap().connections
     }
 
-    pub fn tries(&self) -> usize {
+    pub(crate) fn tries(&self) -> usize {
         self.seen.lock().unwrap().tries
     }
 
-    pub fn mails(&self) -> Vec<(String, String)> {
+    pub(crate) fn mails(&self) -> Vec<(String, String)> {
         self.seen.lock().unwrap().mails.clone()
     }
 
     /// Waits for the mail after the first `before`: its envelope's recipient and its content.
-    pub fn wait_for_mail(&self, before: usize) -> (String, String) {
+    pub(crate) fn wait_for_mail(&self, before: usize) -> (String, String) {
         wait_for(|| self.mails().into_iter().nth(before))
     }
 }
@@ -87,7 +87,7 @@ fn converse(stream: &TcpStream, script: Script, seen: &Mutex<Seen>) -> Option<()
         match line.split([' ', ':']).next().unwrap_or_default() {
             "EHLO" => say("250 stand-in")?,
             "RCPT" => {
-                to = line.trim_start_matches("RCPT TO:").trim_matches(['<', '>']).to_owned();
+                to = line.trim_start_matches("RCPT TO:").trim_matches(['<', '>']).into();
                 say("250 yes")?;
             }
             "DATA" => {
@@ -121,7 +121,7 @@ fn converse(stream: &TcpStream, script: Script, seen: &Mutex<Seen>) -> Option<()
 
 impl DirectoryServer {
     /// Answers each question, signed as it must be, with the bytes of `answer`: a whole HTTP response.
-    pub fn start(answer: impl Fn(&Value) -> Vec<u8> + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(answer: impl Fn(&Value) -> Vec<u8> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/users?x=1", listener.local_addr().unwrap());
         let questions = Arc::new(Mutex::new(Vec::new()));
@@ -136,23 +136,23 @@ impl DirectoryServer {
     }
 
     /// One that answers with the user that `find` finds.
-    pub fn of_users(find: impl Fn(&Value) -> Value + Send + Sync + 'static) -> Self {
+    pub(crate) fn of_users(find: impl Fn(&Value) -> Value + Send + Sync + 'static) -> Self {
         Self::start(move |question| response("200 OK", &json!({"user": find(question)}).to_string()))
     }
 
     /// The questions so far.
-    pub fn questions(&self) -> Vec<Value> {
+    pub(crate) fn questions(&self) -> Vec<Value> {
         self.questions.lock().unwrap().clone()
     }
 
     /// What makes the binary ask it.
-    pub fn settings(&self) -> [(&str, &str); 3] {
+    pub(crate) fn settings(&self) -> [(&str, &str); 3] {
         [("directory.kind", "http"), ("directory.url", &self.url), ("directory.secret", SECRET)]
     }
 }
 
 /// A response that keeps its connection.
-pub fn response(status: &str, body: &str) -> Vec<u8> {
+pub(crate) fn response(status: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
@@ -180,13 +180,12 @@ fn serve(stream: &TcpStream, answer: &dyn Fn(&Value) -> Vec<u8>, questions: &Mut
         reader.read_exact(&mut body).ok()?;
         assert!(head[0].starts_with("POST /users?x=1 "), "{head:?}");
         assert_eq!(header("content-type"), "application/json");
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
         let signed = WebhookSecret::parse(SECRET).unwrap().verify(
             &header("webhook-id"),
             &header("webhook-timestamp"),
             &header("webhook-signature"),
             &body,
-            UnixTime::from_seconds(now),
+            clock::now(),
         );
         let question: Value = serde_json::from_slice(&body).unwrap();
         let reply = if signed.is_ok() { answer(&question) } else { response("401 Unauthorized", "{}") };
