@@ -32,7 +32,8 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
         text(
             "templates",
             "",
-            "A folder of templates that come before the built-in ones, for e-mail and SMS. See docs/messages.md.",
+            "A folder of [<language>/]email.subject.txt, email.txt, email.html and sms.txt (minijinja), used before the built-in ones.\n\
+             They know code, link, site_name, minutes, host and locale.",
         ),
         secret("secret", "Signs what transport http POSTs: whsec_ and base64 of 24 to 64 bytes (Standard Webhooks)."),
         number("max_per_hour", 0, 0, 1_000_000_000, "E-mails an hour that this node sends at most; beyond: 429. 0: off."),
