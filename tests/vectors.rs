@@ -1,0 +1,191 @@
+//! Frozen vectors: what a fleet has made, a later version must still derive, make or open. `vectors.txt` holds them, one
+//! `name value` on a line, all for the root secret of 32 bytes 01 and the inputs below. A line changes never.
+
+mod given;
+
+use std::collections::BTreeMap;
+
+use countersign::{
+    challenge::{Binding, Challenge, Challenges, Links, UntrustedEnvelope, UntrustedLink, VerifiedChallenge},
+    crypto::{base64url, labels},
+    keyring::{EnvelopeFormat, KeyDocuments},
+    token::{AccessAlgorithm, AccessKeys, Amr, Login, SessionTokens, Sessions, SessionsConfig},
+};
+use given::{
+    ALGORITHMS, ISSUER, NOW, challenge, challenges, code_format, keyring, random, recipient, sessions, sessions_config, user,
+};
+
+/// The value of that name.
+fn vector(name: &str) -> &'static str {
+    let vectors: BTreeMap<&str, &str> =
+        include_str!("vectors.txt").lines().map(|line| line.split_once(' ').expect("a name and a value")).collect();
+    vectors.get(name).copied().unwrap_or_default()
+}
+
+#[track_caller]
+fn frozen(name: &str, actual: &str) {
+    assert_eq!(actual, vector(name), "\nvector: {name} {actual}");
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A challenge with every claim in use.
+fn bound() -> Challenge {
+    Challenge { binding: Binding::from_text("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"), ..challenge() }
+}
+
+fn sealed(challenges: &Challenges, challenge: Challenge) -> VerifiedChallenge {
+    challenges.seal(challenge, recipient())
+}
+
+fn tokens(algorithm: AccessAlgorithm) -> SessionTokens {
+    let login = Login { user: &user(), recipient: &recipient(), amr: Amr::Otp };
+    sessions(algorithm).begin(&login, NOW, &mut random())
+}
+
+#[test]
+fn every_label() {
+    // The labels as the source has them, so that a new one can't be forgotten here.
+    let source = include_str!("../src/crypto/labels.rs");
+    let labels: Vec<&str> =
+        source.lines().filter(|line| line.starts_with("pub const")).map(|line| line.split('"').nth(1).unwrap()).collect();
+    assert!(labels.len() > 20);
+    let keyring = keyring(&[1]);
+    for label in labels {
+        frozen(label, &hex(keyring.current().derive::<48>(label).expose()));
+    }
+}
+
+#[test]
+fn root_id() {
+    frozen("root-id", &keyring(&[1]).current().id().to_text());
+    frozen(labels::ROOT_ID, &hex(keyring(&[1]).current().derive::<48>(labels::ROOT_ID).expose()));
+}
+
+#[test]
+fn key_ids_and_documents() {
+    for algorithm in ALGORITHMS {
+        let documents = KeyDocuments::new(&sessions(algorithm), &keyring(&[1]), EnvelopeFormat::EdDsa);
+        frozen(&format!("jwks-{}", algorithm.name()), &documents.jwks);
+        frozen(&format!("paserk-{}", algorithm.name()), &documents.paserk);
+    }
+    for (name, format) in
+        [("EdDSA", EnvelopeFormat::EdDsa), ("ES256", EnvelopeFormat::Es256), ("v4.public", EnvelopeFormat::V4Public)]
+    {
+        let documents = KeyDocuments::new(&sessions(AccessAlgorithm::EdDsa), &keyring(&[1]), format);
+        frozen(&format!("challenge-jwks-{name}"), &documents.challenge_jwks);
+        frozen(&format!("challenge-paserk-{name}"), &documents.paserk);
+    }
+}
+
+#[test]
+fn envelopes() {
+    for (name, format) in [("envelope-EdDSA", EnvelopeFormat::EdDsa), ("envelope-v4.public", EnvelopeFormat::V4Public)] {
+        let challenges = challenges(format);
+        frozen(name, &challenges.sign(&sealed(&challenges, challenge())));
+        frozen(&format!("{name}-bound"), &challenges.sign(&sealed(&challenges, bound())));
+    }
+    // ECDSA signs anew each time: what stands before the signature is the same, and the frozen signature is right.
+    let challenges = challenges(EnvelopeFormat::Es256);
+    let made = challenges.sign(&sealed(&challenges, challenge()));
+    let old = vector("envelope-ES256");
+    assert_eq!(made.rsplit_once('.').unwrap().0, old.rsplit_once('.').unwrap_or_default().0, "\nvector: envelope-ES256 {made}");
+    assert_eq!(challenges.verify_signature(UntrustedEnvelope::parse(old).unwrap()), Ok(challenge()));
+}
+
+#[test]
+fn frozen_envelopes_are_believed() {
+    for (name, format, challenge) in [
+        ("envelope-EdDSA", EnvelopeFormat::EdDsa, challenge()),
+        ("envelope-EdDSA-bound", EnvelopeFormat::EdDsa, bound()),
+        ("envelope-ES256", EnvelopeFormat::Es256, challenge()),
+        ("envelope-v4.public", EnvelopeFormat::V4Public, challenge()),
+    ] {
+        let envelope = UntrustedEnvelope::parse(vector(name)).unwrap();
+        let verified = challenges(format).authenticate(envelope, &recipient()).unwrap();
+        assert_eq!(*verified.challenge(), challenge, "{name}");
+    }
+}
+
+#[test]
+fn macs_are_the_same_in_every_format() {
+    let mac = |format| {
+        let challenges = challenges(format);
+        let envelope = challenges.sign(&sealed(&challenges, challenge()));
+        let claims = envelope.split('.').find_map(|part| {
+            let text = String::from_utf8_lossy(&base64url::decode(part)?).into_owned();
+            text.split_once(r#""mac":""#).map(|(_, mac)| mac[..43].to_owned())
+        });
+        claims.unwrap()
+    };
+    for format in [EnvelopeFormat::EdDsa, EnvelopeFormat::Es256, EnvelopeFormat::V4Public] {
+        frozen("mac", &mac(format));
+    }
+}
+
+#[test]
+fn codes() {
+    let challenges = challenges(EnvelopeFormat::EdDsa);
+    for (name, characters, length) in [
+        ("code-6-digits", "0123456789", 6),
+        ("code-8-base20", "BCDFGHJKLMNPQRSTVWXZ", 8),
+        ("code-15-base20", "BCDFGHJKLMNPQRSTVWXZ", 15),
+        ("code-20-custom", "01", 20),
+        ("code-5-unicode", "äöü€", 5),
+        ("code-128-digits", "0123456789", 128),
+    ] {
+        let verified = sealed(&challenges, Challenge { format: code_format(characters, length), ..challenge() });
+        frozen(name, challenges.code(&verified, "epoch 7").expose());
+    }
+    let verified = sealed(&challenges, challenge());
+    frozen("code-without-epoch", challenges.code(&verified, "").expose());
+    let long = code_format("abcdefghijklmnopqrstuvwxyz0123456789", 64);
+    frozen("long-code", challenges.long_code(&verified, "epoch 7", &long).expose());
+}
+
+#[test]
+fn a_frozen_link_opens() {
+    let links = Links::new(&keyring(&[1]), ISSUER);
+    let challenges = challenges(EnvelopeFormat::EdDsa);
+    let made = links.seal(&sealed(&challenges, bound()), "epoch 7");
+    let link = UntrustedLink::parse(vector("link")).unwrap_or_else(|| panic!("\nvector: link {}", made.expose()));
+    let opened = links.open(&challenges, link).unwrap();
+    assert_eq!((opened.challenge.challenge(), opened.challenge.recipient()), (&bound(), &recipient()));
+    assert_eq!(&*opened.epoch, "epoch 7");
+}
+
+#[test]
+fn access_tokens() {
+    for algorithm in ALGORITHMS {
+        let name = format!("access-{}", algorithm.name());
+        let access = tokens(algorithm).access;
+        if !matches!(algorithm, AccessAlgorithm::Es256 | AccessAlgorithm::V4Local) {
+            frozen(&name, &access);
+        }
+        let verified = sessions(algorithm).verify_access(vector(&name), NOW);
+        let verified = verified.unwrap_or_else(|_| panic!("\nvector: {name} {access}"));
+        assert_eq!((verified.subject(), verified.expires_at(), verified.amr()), ("42", NOW.plus(300), Amr::Otp));
+        frozen(if algorithm.is_paseto() { "claims-paseto" } else { "claims-jwt" }, verified.json());
+    }
+}
+
+/// Where no secret is configured, HS256 signs with a derived key.
+#[test]
+fn hs256_with_the_derived_key() {
+    let config = SessionsConfig { keys: AccessKeys::Derived, ..sessions_config(AccessAlgorithm::Hs256) };
+    let sessions = Sessions::new(&keyring(&[1]), config).unwrap();
+    let login = Login { user: &user(), recipient: &recipient(), amr: Amr::Otp };
+    frozen("access-HS256-derived", &sessions.begin(&login, NOW, &mut random()).access);
+}
+
+#[test]
+fn refresh_tokens() {
+    let refresh = tokens(AccessAlgorithm::EdDsa).refresh;
+    frozen("refresh", &refresh);
+    let session = sessions(AccessAlgorithm::EdDsa).open_refresh(vector("refresh"), NOW).unwrap();
+    assert_eq!((&*session.subject, &*session.epoch, session.recipient), ("42", "epoch 7", recipient()));
+    assert_eq!((session.authenticated_at, session.ends_at), (NOW, NOW.plus(86_400)));
+    assert_eq!((session.amr, session.generation), (Amr::Otp, 0));
+}
