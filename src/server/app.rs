@@ -228,13 +228,6 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
         parsed.map_err(|InvalidRecipient| errors.add(name, message)).ok()
     }
 
-    /// Which of the two recipient fields was given; neither counts as e-mail.
-    pub(super) fn channel(&self, call: &Call<'_>) -> Result<Channel, Problem> {
-        let channel = self.given_channel(call)?.unwrap_or(Channel::Email);
-        self.require(channel)?;
-        Ok(channel)
-    }
-
     /// Which of the two recipient fields was given, if one was.
     pub(super) fn given_channel(&self, call: &Call<'_>) -> Result<Option<Channel>, Problem> {
         let is_given = |channel| call.fields.is_given(self.field_of(channel));

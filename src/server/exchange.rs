@@ -23,9 +23,7 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
             Some(channel) => Some(channel),
             None => self.given_channel(call)?,
         };
-        if let Some(channel) = given {
-            self.require(channel)?;
-        }
+        given.map_or(Ok(()), |channel| self.require(channel))?;
         let token = call.fields.required_token("token", &mut errors);
         let link = token.and_then(UntrustedLink::parse);
         // A link token stands alone; everything else needs a recipient, an e-mail address if nothing says otherwise.

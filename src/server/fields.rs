@@ -101,11 +101,6 @@ impl<'b> Fields<'b> {
 }
 
 impl FieldErrors {
-    /// One error about one field.
-    pub(crate) fn one(name: &str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(vec![(name.into(), message.into())])
-    }
-
     /// Adds an error about a field.
     pub(crate) fn add(&mut self, name: &str, message: impl Into<Cow<'static, str>>) {
         self.0.push((name.into(), message.into()));

@@ -41,11 +41,6 @@ impl Origin {
         let host = if is_loopback(&host) { "localhost".into() } else { host.into() };
         Some(Self { scheme: scheme.into(), host, port })
     }
-
-    /// Whether it is plain HTTP on this machine, where browsers refuse `Secure` cookies or needn't have them.
-    pub(crate) fn is_plain_loopback(&self) -> bool {
-        &*self.scheme == "http" && &*self.host == "localhost"
-    }
 }
 
 impl Sites {
@@ -53,11 +48,6 @@ impl Sites {
     pub(crate) fn new(public_url: &str, cors_origins: &[impl AsRef<str>]) -> Self {
         let others = cors_origins.iter().filter_map(|origin| Origin::parse(origin.as_ref())).collect();
         Self { own: Origin::parse(public_url), others }
-    }
-
-    /// The server's own origin.
-    pub(crate) const fn own(&self) -> Option<&Origin> {
-        self.own.as_ref()
     }
 
     /// Whether no other site may call.

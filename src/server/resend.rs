@@ -6,14 +6,15 @@ use super::{
     fields::FieldErrors,
     problem::{Answer, Problem},
 };
-use crate::{delivery::Outbox, directory::Directory, engine::Resend, guard::Guard};
+use crate::{delivery::Outbox, directory::Directory, engine::Resend, guard::Guard, recipient::Channel};
 
 impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
     pub(super) async fn resend(&self, call: &Call<'_>) -> Result<Answer, Problem> {
-        let channel = self.channel(call)?;
+        let channel = self.given_channel(call)?;
+        channel.map_or(Ok(()), |channel| self.require(channel))?;
         let mut errors = FieldErrors::default();
         let envelope = envelope::find(call, &mut errors);
-        let begin = self.begin(call, channel, errors)?;
+        let begin = self.begin(call, channel.unwrap_or(Channel::Email), errors)?;
         let envelope = envelope.unwrap_or_default();
         let recipient = begin.recipient.clone();
         let challenge = match self.engine.resend(Resend { begin, envelope }, call.now).await {

@@ -11,6 +11,7 @@ use std::{
 
 use hyper::{Request, body::Incoming};
 use metrics_exporter_prometheus::PrometheusBuilder;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::task::{LocalSet, spawn_local};
 
 use super::{
@@ -43,6 +44,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
 }
 
 async fn serve(config: Config) -> Result<(), StartError> {
+    allow_many_connections();
     let listener = bind("server.listen", &config.server.listen)?;
     let admin_listener = bind("server.admin_listen", &config.server.admin_listen)?;
     let recorder = PrometheusBuilder::new().build_recorder();
@@ -78,6 +80,12 @@ async fn serve(config: Config) -> Result<(), StartError> {
 
 fn bind(key: &str, listen: &crate::config::server::Listen) -> Result<Listener, StartError> {
     Listener::bind(listen).map_err(StartError::unavailable(format!("{key}: {listen}")))
+}
+
+/// Raises the soft limit of open files, often 1024, to the hard one. Where that fails, accepting pauses at the limit.
+fn allow_many_connections() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// Says where it listens, since the port may be the system's choice.

@@ -137,6 +137,7 @@ fn methods_that_are_not_allowed_by_configuration() {
     }
     let mobile = Server::start(&[("passwordless.allowed_passwordless_methods", "mobile")]);
     assert_eq!(mobile.post("request/email/", &json!({})).code(), "method_disabled");
+    assert_eq!(mobile.post("resend/", &json!({})).json()["email"], json!(["This field is required."]));
     assert_eq!(mobile.post("exchange/", &json!({"email": "a@example.com", "token": "1"})).code(), "method_disabled");
     for path in ["external/request/", "external/verify/"] {
         let answer = mobile.post(path, &json!({"phone_number": "+12025550143", "code": "1"}));
