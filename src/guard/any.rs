@@ -3,7 +3,8 @@
 #[cfg(feature = "redis")]
 use super::RedisGuard;
 use super::{
-    Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, MemoryGuard, Pressure, Request, RequestRefused, Verdict,
+    Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, JournalGuard, MemoryGuard, Pressure, Request, RequestRefused,
+    Verdict,
 };
 use crate::time::UnixTime;
 
@@ -12,6 +13,8 @@ use crate::time::UnixTime;
 pub enum AnyGuard {
     /// In this process's memory: `memory` and `shared-nothing`.
     Memory(MemoryGuard),
+    /// In a file.
+    Journal(JournalGuard),
     /// In Redis.
     #[cfg(feature = "redis")]
     Redis(RedisGuard),
@@ -22,8 +25,22 @@ impl AnyGuard {
     pub fn pressure(&self, now: UnixTime) -> Option<Pressure> {
         match self {
             Self::Memory(guard) => Some(guard.pressure(now)),
+            Self::Journal(guard) => Some(guard.pressure(now)),
             #[cfg(feature = "redis")]
             Self::Redis(_) => None,
+        }
+    }
+}
+
+impl AnyGuard {
+    /// Ends it: what is kept in a file is on disk when this returns, and every later attempt is refused.
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    pub fn close(&self) -> std::io::Result<()> {
+        match self {
+            Self::Journal(guard) => guard.close(),
+            _ => Ok(()),
         }
     }
 }
@@ -32,6 +49,7 @@ impl Guard for AnyGuard {
     async fn admit(&self, request: &Request<'_>) -> Result<Admitted, RequestRefused> {
         match self {
             Self::Memory(guard) => guard.admit(request).await,
+            Self::Journal(guard) => guard.admit(request).await,
             #[cfg(feature = "redis")]
             Self::Redis(guard) => guard.admit(request).await,
         }
@@ -40,6 +58,7 @@ impl Guard for AnyGuard {
     async fn withdraw(&self, request: &Request<'_>) {
         match self {
             Self::Memory(guard) => guard.withdraw(request).await,
+            Self::Journal(guard) => guard.withdraw(request).await,
             #[cfg(feature = "redis")]
             Self::Redis(guard) => guard.withdraw(request).await,
         }
@@ -48,6 +67,7 @@ impl Guard for AnyGuard {
     async fn peek(&self, attempt: &Attempt<'_>) -> Result<(), AttemptRefused> {
         match self {
             Self::Memory(guard) => guard.peek(attempt).await,
+            Self::Journal(guard) => guard.peek(attempt).await,
             #[cfg(feature = "redis")]
             Self::Redis(guard) => guard.peek(attempt).await,
         }
@@ -56,6 +76,7 @@ impl Guard for AnyGuard {
     async fn count(&self, attempt: &Attempt<'_>, verdict: Verdict) -> Result<Counted, AttemptRefused> {
         match self {
             Self::Memory(guard) => guard.count(attempt, verdict).await,
+            Self::Journal(guard) => guard.count(attempt, verdict).await,
             #[cfg(feature = "redis")]
             Self::Redis(guard) => guard.count(attempt, verdict).await,
         }
@@ -64,6 +85,7 @@ impl Guard for AnyGuard {
     async fn give_back(&self, attempt: &Attempt<'_>) {
         match self {
             Self::Memory(guard) => guard.give_back(attempt).await,
+            Self::Journal(guard) => guard.give_back(attempt).await,
             #[cfg(feature = "redis")]
             Self::Redis(guard) => guard.give_back(attempt).await,
         }
@@ -72,6 +94,7 @@ impl Guard for AnyGuard {
     async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused> {
         match self {
             Self::Memory(guard) => guard.amend(attempt, amendment).await,
+            Self::Journal(guard) => guard.amend(attempt, amendment).await,
             #[cfg(feature = "redis")]
             Self::Redis(guard) => guard.amend(attempt, amendment).await,
         }

@@ -6,7 +6,7 @@
 //! before it takes effect.
 
 use super::{
-    sketch::{CELL_BITS, Sketch},
+    sketch::{CELL_BITS, DAY, Sketch},
     spent::{FINGERPRINT_BITS, Place, Record, Slot, Spent},
     sync::{AtomicU32, Mutex, MutexGuard, Ordering, PoisonError},
 };
@@ -25,7 +25,8 @@ const LEAST_SLOTS: usize = 4;
 const SHARD_BYTES: usize = size_of::<Mutex<Spent>>();
 const MOST_SHARDS: usize = 256;
 const LEAST_ENTRIES_PER_SHARD: usize = 1024;
-const SKETCHES: usize = 64;
+/// Shards of the sketch.
+pub(super) const SKETCHES: usize = 64;
 
 /// The limits that a ledger keeps.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +92,15 @@ pub(super) enum Refusal {
 pub(super) trait Log {
     /// # Errors
     /// If the change can't be kept; then it doesn't happen.
-    fn append(&self, change: &Change) -> Result<(), Unwritten>;
+    fn append(&self, change: &Change, now: u32) -> Result<(), Unwritten>;
+
+    /// The shard of the sketch that should be kept whole next, so that old changes can go.
+    fn wants(&self) -> Option<usize> {
+        None
+    }
+
+    /// Keeps it. No change of this shard comes in between.
+    fn keep(&self, _shard: usize, _sketch: &Sketch) {}
 }
 
 /// What a decision changes.
@@ -112,7 +121,7 @@ pub(super) struct Unwritten;
 pub(super) struct NoLog;
 
 impl Log for NoLog {
-    fn append(&self, _: &Change) -> Result<(), Unwritten> {
+    fn append(&self, _: &Change, _: u32) -> Result<(), Unwritten> {
         Ok(())
     }
 }
@@ -125,6 +134,8 @@ pub(super) struct Ledger<L> {
     sketches: Box<[Mutex<Sketch>]>,
     /// Entries of all shards.
     entries: AtomicU32,
+    /// The latest day that was seen, since 1970: the day that comparisons are counted on, whatever a clock does later.
+    today: AtomicU32,
     /// The shard that the next housekeeping looks at.
     hand: AtomicU32,
     log: L,
@@ -146,6 +157,7 @@ impl<L: Log> Ledger<L> {
             spent: (0..shards).map(|_| Mutex::new(Spent::new(slots))).collect(),
             sketches: (0..SKETCHES).map(|_| Mutex::new(Sketch::default())).collect(),
             entries: AtomicU32::new(0),
+            today: AtomicU32::new(0),
             hand: AtomicU32::new(0),
             log,
         }
@@ -153,6 +165,7 @@ impl<L: Log> Ledger<L> {
 
     /// Whether an attempt would be refused already. Counts nothing.
     pub(super) fn peek(&self, case: &Case) -> Result<(), Refusal> {
+        self.today(case.now);
         let mut spent = self.spent(case.fingerprint);
         let (place, record) = Self::find(&spent, case)?;
         self.judge(&record, case.what)?;
@@ -165,6 +178,7 @@ impl<L: Log> Ledger<L> {
 
     /// Counts an attempt, then says whether it was right.
     pub(super) fn count(&self, case: &Case, right: bool) -> Result<Outcome, Refusal> {
+        let today = self.today(case.now);
         let mut spent = self.spent(case.fingerprint);
         self.swept(spent.sweep(case.now, SWEEP));
         let (place, mut record) = Self::find(&spent, case)?;
@@ -176,7 +190,7 @@ impl<L: Log> Ledger<L> {
         let mut sketch = tally.map(|tally| self.sketch(tally.key));
         let mut day = 0;
         if let (Some(tally), Some(sketch)) = (tally, &mut sketch) {
-            day = sketch.day_at(case.now);
+            day = sketch.turn_to(today);
             if sketch.count(tally.key) >= tally.ceiling {
                 return Err(Refusal::Exhausted);
             }
@@ -192,7 +206,7 @@ impl<L: Log> Ledger<L> {
         let place = self.make_room(&mut spent, case, place)?;
         let (Place::Known(at) | Place::Free(at)) = place else { return Err(Refusal::Full) };
         let change = Change { slot: record.to_slot(case.fingerprint), comparisons };
-        if self.log.append(&change).is_err() {
+        if self.log.append(&change, case.now).is_err() {
             self.leave(place);
             return Err(Refusal::Full);
         }
@@ -200,6 +214,8 @@ impl<L: Log> Ledger<L> {
         if let Some(sketch) = &mut sketch {
             sketch.apply(change.comparisons);
         }
+        drop((spent, sketch));
+        self.keep_a_sketch();
         Ok(if right { Outcome::Accepted } else { Outcome::Rejected { attempts_left: self.attempts_left(&record, case.what) } })
     }
 
@@ -237,7 +253,7 @@ impl<L: Log> Ledger<L> {
     /// Comparisons in a bucket within the last 24 hours, or a little more.
     pub(super) fn comparisons(&self, key: u64, now: u32) -> u32 {
         let mut sketch = self.sketch(key);
-        sketch.day_at(now);
+        sketch.turn_to(self.today(now));
         sketch.count(key)
     }
 
@@ -250,6 +266,48 @@ impl<L: Log> Ledger<L> {
     pub(super) fn housekeeping(&self, now: u32) {
         let shard = self.hand.fetch_add(1, Ordering::Relaxed) as usize % self.spent.len();
         self.swept(lock(&self.spent[shard]).sweep(now, HOUSEKEEPING));
+    }
+
+    /// What hears of its changes.
+    pub(super) const fn log(&self) -> &L {
+        &self.log
+    }
+
+    /// Puts a record back that was kept elsewhere; one that has ended by `now` only as a moment.
+    pub(super) fn restore(&self, slot: Slot, now: u32) -> Result<(), Refusal> {
+        let (fingerprint, record) = Record::from_slot(slot);
+        let mut spent = self.spent(fingerprint);
+        if record.expires_at <= now {
+            spent.forget_until(record.expires_at);
+            return Ok(());
+        }
+        match spent.locate(fingerprint) {
+            Place::Known(at) => spent.write(at, slot),
+            Place::Free(at) if self.entries() < self.rules.capacity => {
+                self.entries.fetch_add(1, Ordering::Relaxed);
+                spent.write(at, slot);
+            }
+            Place::Free(_) | Place::Full => return Err(Refusal::Full),
+        }
+        Ok(())
+    }
+
+    /// Refuses whatever ends at `until` or before.
+    pub(super) fn forget_until(&self, until: u32) {
+        self.spent.iter().for_each(|shard| lock(shard).forget_until(until));
+    }
+
+    /// Puts a shard of the sketch back.
+    pub(super) fn restore_sketch(&self, shard: usize, sketch: Sketch) {
+        self.today.fetch_max(sketch.cells().0, Ordering::Relaxed);
+        *lock(&self.sketches[shard]) = sketch;
+    }
+
+    /// Gives the log a shard of the sketch, if it wants one.
+    fn keep_a_sketch(&self) {
+        if let Some(shard) = self.log.wants() {
+            self.log.keep(shard, &lock(&self.sketches[shard]));
+        }
     }
 
     /// Bytes of the spend table, with all its slots.
@@ -325,6 +383,7 @@ impl<L: Log> Ledger<L> {
 
     /// Changes the record of a known challenge, and takes off as many of its comparisons as `change` says.
     fn change(&self, case: &Case, change: impl FnOnce(&mut Record, &mut u8) -> Result<(), Refusal>) -> Result<(), Refusal> {
+        let today = self.today(case.now);
         let mut spent = self.spent(case.fingerprint);
         let Place::Known(at) = spent.locate(case.fingerprint) else { return Err(Refusal::Expired) };
         let mut record = spent.read(at);
@@ -332,16 +391,21 @@ impl<L: Log> Ledger<L> {
         change(&mut record, &mut number)?;
         let mut sketch = case.tally.map(|tally| self.sketch(tally.key));
         let comparisons = case.tally.zip(sketch.as_mut()).and_then(|(tally, sketch)| {
-            let day = sketch.day_at(case.now);
+            let day = sketch.turn_to(today);
             record.take_off(&tally, day, number)
         });
         let change = Change { slot: record.to_slot(case.fingerprint), comparisons };
-        self.log.append(&change).map_err(|Unwritten| Refusal::Full)?;
+        self.log.append(&change, case.now).map_err(|Unwritten| Refusal::Full)?;
         spent.write(at, change.slot);
         if let Some(sketch) = &mut sketch {
             sketch.apply(comparisons);
         }
         Ok(())
+    }
+
+    fn today(&self, now: u32) -> u32 {
+        let (day, latest) = (now / DAY, self.today.load(Ordering::Relaxed));
+        if day > latest { self.today.fetch_max(day, Ordering::Relaxed).max(day) } else { latest }
     }
 
     fn swept(&self, removed: u32) {
@@ -356,9 +420,21 @@ impl<L: Log> Ledger<L> {
         lock(&self.spent[upper & (self.spent.len() - 1)])
     }
 
-    #[allow(clippy::cast_possible_truncation, reason = "cut to the number of sketches")]
     fn sketch(&self, key: u64) -> MutexGuard<'_, Sketch> {
-        lock(&self.sketches[(key >> CELL_BITS) as usize & (SKETCHES - 1)])
+        lock(&self.sketches[sketch_of(key)])
+    }
+}
+
+/// The shard of the sketch in which a bucket is counted.
+#[allow(clippy::cast_possible_truncation, reason = "cut to the number of sketches")]
+pub(super) const fn sketch_of(key: u64) -> usize {
+    (key >> CELL_BITS) as usize & (SKETCHES - 1)
+}
+
+impl Change {
+    /// When its challenge ends.
+    pub(super) fn ends(&self) -> u32 {
+        Record::from_slot(self.slot).1.expires_at
     }
 }
 
@@ -398,6 +474,14 @@ impl Record {
 }
 
 impl Sketch {
+    /// What a [`Change`] said that was kept elsewhere.
+    pub(super) fn replay(&mut self, comparisons: Option<(u64, i8, u32)>) {
+        if let Some((_, _, day)) = comparisons {
+            self.turn_to(day);
+        }
+        self.apply(comparisons);
+    }
+
     /// Adds or takes off what a [`Change`] says.
     fn apply(&mut self, comparisons: Option<(u64, i8, u32)>) {
         match comparisons {

@@ -42,7 +42,7 @@ fn an_entry_costs_at_most_24_bytes() {
 struct Disk(Arc<AtomicU32>);
 
 impl Log for Disk {
-    fn append(&self, _: &Change) -> Result<(), Unwritten> {
+    fn append(&self, _: &Change, _: u32) -> Result<(), Unwritten> {
         let take = |left: u32| left.checked_sub(1);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).map(|_| ()).map_err(|_| Unwritten)
     }

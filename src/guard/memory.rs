@@ -35,7 +35,7 @@ pub(super) struct Counters<L> {
     id: GuardId,
     limits: Limits,
     hashes: Hashes,
-    ledger: Ledger<L>,
+    pub(super) ledger: Ledger<L>,
     throttle: Throttle,
 }
 
@@ -100,6 +100,12 @@ impl Guard for MemoryGuard {
 
     async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused> {
         self.counters.amend(attempt, amendment)
+    }
+}
+
+impl<L> Counters<L> {
+    pub(super) const fn id(&self) -> &GuardId {
+        &self.id
     }
 }
 

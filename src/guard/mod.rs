@@ -12,6 +12,8 @@ mod difficulty;
 #[cfg(feature = "std")]
 mod hashing;
 #[cfg(feature = "std")]
+pub mod journal;
+#[cfg(feature = "std")]
 mod ledger;
 #[cfg(all(test, feature = "std"))]
 mod ledger_tests;
@@ -37,6 +39,8 @@ use core::{fmt, net::IpAddr, num::NonZeroU32};
 pub use any::AnyGuard;
 #[cfg(feature = "std")]
 pub use bound::{Bound, Deployment, Keeper};
+#[cfg(feature = "std")]
+pub use journal::JournalGuard;
 pub use limits::Limits;
 #[cfg(feature = "std")]
 pub use memory::MemoryGuard;

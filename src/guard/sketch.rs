@@ -11,6 +11,8 @@ pub(super) const DAY: u32 = 24 * 60 * 60;
 const WIDTH: usize = 1 << WIDTH_BITS;
 const WIDTH_BITS: u32 = 14;
 const ROWS: usize = 4;
+/// Cells of a shard and day.
+pub(super) const CELLS: usize = WIDTH * ROWS;
 /// The bits of a key that choose cells; those above are free to choose the shard.
 pub(super) const CELL_BITS: u32 = WIDTH_BITS * 4;
 
@@ -30,9 +32,8 @@ pub(super) struct Sketch {
 struct Cells(Vec<u8>);
 
 impl Sketch {
-    /// The day that is counted on at `now`. Forgets what is older than the day before.
-    pub(super) fn day_at(&mut self, now: u32) -> u32 {
-        let day = now / DAY;
+    /// Counts on `day` from now on, and forgets what is older than the day before it; never goes back.
+    pub(super) fn turn_to(&mut self, day: u32) -> u32 {
         if day > self.day {
             let last = std::mem::take(&mut self.today);
             self.yesterday = if day == self.day + 1 { last } else { Cells::default() };
@@ -60,9 +61,14 @@ impl Sketch {
         }
     }
 
-    /// The day that it has reached.
-    pub(super) const fn day(&self) -> u32 {
-        self.day
+    /// The day that it has reached, and the cells of that day and of the one before; none where nothing was counted.
+    pub(super) fn cells(&self) -> (u32, &[u8], &[u8]) {
+        (self.day, &self.today.0, &self.yesterday.0)
+    }
+
+    /// The inverse of [`Sketch::cells`]; each has [`CELLS`] cells, or none.
+    pub(super) fn with_cells(day: u32, today: Vec<u8>, yesterday: Vec<u8>) -> Self {
+        Self { day, today: Cells(today), yesterday: Cells(yesterday) }
     }
 }
 
@@ -76,7 +82,7 @@ impl Cells {
 
     fn add(&mut self, key: u64) {
         if self.0.is_empty() {
-            self.0 = vec![0; WIDTH * ROWS];
+            self.0 = vec![0; CELLS];
         }
         cells(key).for_each(|cell| self.0[cell] = self.0[cell].saturating_add(1));
     }
@@ -115,7 +121,7 @@ mod tests {
     #[test]
     fn an_idle_sketch_takes_no_memory() {
         let mut sketch = Sketch::default();
-        assert_eq!((sketch.day_at(5 * DAY), sketch.count(1)), (5, 0));
+        assert_eq!((sketch.turn_to(5), sketch.count(1)), (5, 0));
         sketch.take_off(1, 3, 5);
         assert_eq!((sketch.today.0.capacity(), sketch.yesterday.0.capacity()), (0, 0));
     }
@@ -125,7 +131,7 @@ mod tests {
         let mut sketch = Sketch::default();
         for (now, expected) in [(DAY, 1), (2 * DAY - 1, 2), (2 * DAY, 3), (DAY, 4), (3 * DAY - 1, 5), (3 * DAY, 4), (5 * DAY, 1)]
         {
-            sketch.day_at(now);
+            sketch.turn_to(now / DAY);
             sketch.add(7);
             assert_eq!(sketch.count(7), expected, "at {now}");
         }
@@ -134,15 +140,15 @@ mod tests {
     #[test]
     fn only_what_a_day_got_is_taken_off_it() {
         let mut sketch = Sketch::default();
-        let day = sketch.day_at(9 * DAY);
+        let day = sketch.turn_to(9);
         (0..5).for_each(|_| sketch.add(7));
-        sketch.day_at(10 * DAY);
+        sketch.turn_to(10);
         sketch.add(7);
         sketch.take_off(7, 3, day);
         assert_eq!(sketch.count(7), 3);
         sketch.take_off(7, 1, day - 1);
         assert_eq!(sketch.count(7), 3);
-        sketch.day_at(11 * DAY);
+        sketch.turn_to(11);
         sketch.take_off(7, 2, day);
         assert_eq!(sketch.count(7), 1);
     }
@@ -150,7 +156,7 @@ mod tests {
     #[test]
     fn a_full_cell_stays_full() {
         let mut sketch = Sketch::default();
-        let day = sketch.day_at(DAY);
+        let day = sketch.turn_to(1);
         (0..300).for_each(|_| sketch.add(7));
         assert_eq!(sketch.count(7), 255);
         sketch.take_off(7, 100, day);
@@ -164,7 +170,7 @@ mod tests {
             let mut sketch = Sketch::default();
             let mut truth: HashMap<(u64, u32), u32> = HashMap::new();
             for (name, days, adds) in steps {
-                let day = sketch.day_at((100 + days) * DAY);
+                let day = sketch.turn_to(100 + days);
                 let mine = truth.entry((name, day)).or_default();
                 if adds {
                     *mine += 1;

@@ -1,6 +1,6 @@
 //! Turns a judged configuration into the running product.
 
-use std::sync::Arc;
+use std::{io, path::Path, sync::Arc};
 
 use rand_core::CryptoRng;
 use tokio::runtime::Handle;
@@ -27,7 +27,7 @@ use crate::{
     device::Devices,
     directory::{AnyDirectory, FileDirectory, HttpDirectory, NoDirectory, http::FieldNames},
     engine::Engine,
-    guard::MemoryGuard,
+    guard::{AnyGuard, JournalGuard, MemoryGuard, journal, journal::OpenError},
     home::Homes,
     puzzle::Puzzles,
     recipient::{Channel, phone},
@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// The application as the binary runs it.
-pub(crate) type Product = App<MemoryGuard, AnyDirectory, Post>;
+pub(crate) type Product = App<AnyGuard, AnyDirectory, Post>;
 
 /// What was assembled.
 #[derive(Debug)]
@@ -174,16 +174,30 @@ fn directory(config: &Config, clock: &Clock, background: &Handle) -> Result<AnyD
     })
 }
 
-fn guard(config: &Config, random: &mut impl CryptoRng) -> Result<MemoryGuard, StartError> {
+fn guard(config: &Config, random: &mut impl CryptoRng) -> Result<AnyGuard, StartError> {
+    let node = config.guard.node.as_deref();
     let id = match &config.guard.kind {
-        GuardKind::Memory => GuardId::fresh(config.guard.node.as_deref(), random),
+        GuardKind::Memory => GuardId::fresh(node, random),
         GuardKind::SharedNothing { id } => GuardId::shared_nothing(id),
-        GuardKind::Journal { .. } | GuardKind::Redis { .. } => {
+        GuardKind::Journal { path } => return open_journal(config, path, random).map(AnyGuard::Journal),
+        GuardKind::Redis { .. } => {
             return Err(StartError::at("guard.kind", "this build has no such guard"));
         }
     };
     let id = id.ok_or_else(|| StartError::at("guard.node", "this is no name of a node"))?;
-    Ok(MemoryGuard::new(id, config.limits(), random))
+    Ok(AnyGuard::Memory(MemoryGuard::new(id, config.limits(), random)))
+}
+
+fn open_journal(config: &Config, path: &Path, random: &mut impl CryptoRng) -> Result<JournalGuard, StartError> {
+    let node = config.guard.node.as_deref();
+    let opening = journal::Opening { path, node, limits: config.limits(), boot: journal::boot(), segment_bytes: None };
+    JournalGuard::open(&opening, clock::now(), random).map_err(|error| match error {
+        OpenError::OtherNode(_) | OpenError::NoName => StartError::at("guard.node", error),
+        OpenError::TooMany => StartError::at("guard.capacity", error),
+        OpenError::InUse | OpenError::Damaged { .. } | OpenError::Io(_) => {
+            StartError::unavailable(format!("guard.path: {}", path.display()))(io::Error::other(error))
+        }
+    })
 }
 
 /// This node's place among the others; `None` where it has no peers.

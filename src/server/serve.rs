@@ -60,7 +60,11 @@ async fn serve(config: Config) -> Result<(), StartError> {
     let service = Arc::new(Service { app, protocol, is_closing: Arc::clone(&is_closing) });
     let workers = Workers::start(workers, &service).map_err(StartError::unavailable("a thread"))?;
     let observed = Arc::clone(&service);
-    let observe = Box::new(move || observed.app.metrics.observe(observed.app.engine.guard.pressure(clock::now())));
+    let observe = Box::new(move || {
+        if let Some(pressure) = observed.app.engine.guard.pressure(clock::now()) {
+            observed.app.metrics.observe(pressure);
+        }
+    });
     spawn_local(serve_admin(admin_listener, Admin { metrics, observe, is_closing: Arc::clone(&is_closing) }));
     announce(&listener, page.as_deref());
 
@@ -75,6 +79,9 @@ async fn serve(config: Config) -> Result<(), StartError> {
         left => tracing::warn!(left, "messages could not be delivered before the end"),
     }
     workers.stop();
+    if let Err(error) = service.app.engine.guard.close() {
+        tracing::warn!(%error, "the journal could not be closed: after a reboot, outstanding challenges are refused");
+    }
     Ok(())
 }
 

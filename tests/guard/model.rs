@@ -9,12 +9,14 @@ use countersign::{
 };
 use proptest::prelude::*;
 
-use crate::support::{Issuer, LIFETIME, LONG, MEDIUM, SHORT, START, at, guard, limits, mail, now};
+use crate::support::{Issuer, LIFETIME, LONG, MEDIUM, SHORT, START, TestJournal, at, guard, limits, mail, now};
 
 #[derive(Clone, Debug)]
 enum Step {
     /// The clock moves.
     Time(i64),
+    /// The process ends and begins again, where that forgets nothing.
+    Restart,
     Issue {
         recipient: u8,
         format: (&'static str, u8),
@@ -77,14 +79,13 @@ impl Model {
     }
 
     fn comparisons(&mut self, challenge: &VerifiedChallenge, who: Who) -> u32 {
-        // Each bucket's days are turned when it is looked at; all are looked at often enough for one clock to do.
         let key = |day| (challenge.challenge().usage == Use::External, challenge.recipient().as_str().to_owned(), who, day);
         [self.day, self.day - 1].map(|day| self.counts.get(&key(day)).copied().unwrap_or_default()).iter().sum()
     }
 
     fn tick(&mut self) {
         self.latest = self.latest.max(self.now);
-        self.day = self.latest / 86_400;
+        self.day = self.day.max(self.now / 86_400);
     }
 
     /// What must be answered to an attempt before it counts.
@@ -196,12 +197,26 @@ fn by(challenge: &VerifiedChallenge, wanted: By) -> By {
 }
 
 /// Plays the steps to a guard and to the model; they must agree on every answer.
-fn play(limits: &Limits, guard: &impl Guard, issuer: &mut Issuer, steps: Vec<Step>) -> Result<(), TestCaseError> {
+fn play<G: Guard>(
+    limits: &Limits,
+    mut guard: G,
+    issuer: &mut Issuer,
+    steps: Vec<Step>,
+    restart: impl Fn(G, u64) -> G,
+) -> Result<(), TestCaseError> {
     let mut model = Model::new(limits.clone());
     let mut issued: Vec<VerifiedChallenge> = Vec::new();
     for step in steps {
         let pick = |index: usize| (index % issued.len().max(1), issued.get(index % issued.len().max(1)));
         match step {
+            // The days turn with the clock that is seen; one that is set back shows a restarted guard the day before again.
+            Step::Restart if model.now / 86_400 >= model.day => {
+                model.tick();
+                // What was refused as forgotten may be remembered again: its record, if it is still in the file.
+                model.known.values_mut().for_each(|known| known.is_over = false);
+                guard = restart(guard, model.now);
+            }
+            Step::Restart => {}
             Step::Time(seconds) => model.now = model.now.saturating_add_signed(seconds),
             Step::Issue { recipient, format, usage } => {
                 issued.push(issuer.issue(&mail(recipient), usage, format, model.now, LIFETIME));
@@ -209,6 +224,7 @@ fn play(limits: &Limits, guard: &impl Guard, issuer: &mut Issuer, steps: Vec<Ste
             Step::Peek { challenge, by: wanted, who } => {
                 let (index, Some(challenge)) = pick(challenge) else { continue };
                 let by = by(challenge, wanted);
+                model.tick();
                 let answer = now(guard.peek(&attempt(challenge, by, who, model.now)));
                 let expected = model.judge(index, challenge, by, who);
                 agree(&mut model, index, challenge, answer, expected)?;
@@ -216,6 +232,7 @@ fn play(limits: &Limits, guard: &impl Guard, issuer: &mut Issuer, steps: Vec<Ste
             Step::Count { challenge, by: wanted, who, right } => {
                 let (index, Some(challenge)) = pick(challenge) else { continue };
                 let by = by(challenge, wanted);
+                model.tick();
                 let answer = now(guard.count(&attempt(challenge, by, who, model.now), Verdict::sealed(right)));
                 if is_forgotten(&model, challenge, &answer) {
                     model.known.entry(index).or_default().is_over |= !challenge.is_expired(at(model.now));
@@ -226,7 +243,10 @@ fn play(limits: &Limits, guard: &impl Guard, issuer: &mut Issuer, steps: Vec<Ste
             }
             Step::GiveBack { challenge } => {
                 let (index, Some(challenge)) = pick(challenge) else { continue };
-                let given = model.known.get_mut(&index).filter(|known| known.accepted > 0);
+                model.tick();
+                // One that has ended may be forgotten already, and then stays spent.
+                let is_living = !challenge.is_expired(at(model.latest));
+                let given = model.known.get_mut(&index).filter(|known| known.accepted > 0 && is_living);
                 if let Some(known) = given {
                     known.accepted -= 1;
                     known.uses -= 1;
@@ -239,6 +259,7 @@ fn play(limits: &Limits, guard: &impl Guard, issuer: &mut Issuer, steps: Vec<Ste
                 {
                     continue;
                 }
+                model.tick();
                 let answer = now(guard.amend(&attempt(challenge, By::External, who, model.now), amendment));
                 if is_forgotten(&model, challenge, &answer) {
                     model.known.entry(index).or_default().is_over |= !challenge.is_expired(at(model.now));
@@ -253,7 +274,7 @@ fn play(limits: &Limits, guard: &impl Guard, issuer: &mut Issuer, steps: Vec<Ste
 
 /// Whether a challenge that had ended, by a clock that was set back since, is refused for it: the guard may have forgotten it.
 fn is_forgotten<T>(model: &Model, challenge: &VerifiedChallenge, answer: &Result<T, AttemptRefused>) -> bool {
-    let had_ended = challenge.is_expired(at(model.latest.max(model.now)));
+    let had_ended = challenge.is_expired(at(model.latest));
     matches!(answer, Err(AttemptRefused::Expired)) && had_ended
 }
 
@@ -282,6 +303,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let challenge = 0_usize..24;
     let step = prop_oneof![
         2 => time.prop_map(Step::Time),
+        1 => Just(Step::Restart),
         3 => (0_u8..3, format, usage).prop_map(|(recipient, format, usage)| Step::Issue { recipient, format, usage }),
         2 => (challenge.clone(), by.clone(), who.clone()).prop_map(|(challenge, by, who)| Step::Peek { challenge, by, who }),
         12 => (challenge.clone(), by, who.clone(), prop::bool::weighted(0.2))
@@ -304,10 +326,23 @@ fn any_limits() -> impl Strategy<Value = Limits> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
     #[test]
     fn the_guard_in_memory_keeps_the_rules(limits in any_limits(), steps in steps()) {
         let guard = guard(limits.clone());
         let mut issuer = Issuer::new(guard.id());
-        play(&limits, &guard, &mut issuer, steps)?;
+        play(&limits, guard, &mut issuer, steps, |guard, _| guard)?;
+    }
+
+    #[test]
+    fn the_guard_in_a_file_keeps_the_rules_over_restarts(limits in any_limits(), steps in steps()) {
+        let journal = TestJournal { limits: limits.clone(), segment_bytes: Some(2_000), ..TestJournal::new() };
+        let guard = journal.open(START);
+        let mut issuer = Issuer::new(guard.id());
+        play(&limits, guard, &mut issuer, steps, |guard, seconds| {
+            drop(guard);
+            journal.open(seconds)
+        })?;
     }
 }

@@ -1,13 +1,17 @@
 //! Challenges, recipients and a guard to try them on.
 
 use std::{
+    path::PathBuf,
     pin::pin,
     task::{Context, Poll, Waker},
 };
 
 use countersign::{
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Use, VerifiedChallenge},
-    guard::{Attempt, AttemptRefused, Bucket, By, ClientNetwork, Counted, Guard, Limits, MemoryGuard, Request, Verdict},
+    guard::{
+        Attempt, AttemptRefused, Bucket, By, ClientNetwork, Counted, Guard, JournalGuard, Limits, MemoryGuard, Request, Verdict,
+        journal::{OpenError, Opening},
+    },
     keyring::{EnvelopeFormat, Keyring},
     recipient::{Channel, Recipient},
     time::UnixTime,
@@ -75,10 +79,16 @@ pub(crate) struct Issuer {
 }
 
 impl Issuer {
+    /// Always the same challenges, in this order.
     pub(crate) fn new(guard: &GuardId) -> Self {
+        Self::seeded(guard, 9)
+    }
+
+    /// Others than those of another seed.
+    pub(crate) fn seeded(guard: &GuardId, seed: u8) -> Self {
         let keyring = Keyring::new([vec![7; 32]]).unwrap();
         let challenges = Challenges::new(&keyring, "https://login.example", EnvelopeFormat::EdDsa);
-        Self { challenges, random: random(9), guard: guard.clone() }
+        Self { challenges, random: random(seed), guard: guard.clone() }
     }
 
     pub(crate) fn issue(
@@ -122,4 +132,42 @@ pub(crate) fn guess(guard: &impl Guard, challenge: &VerifiedChallenge, right: bo
 /// A stranger's request at a moment, for a code.
 pub(crate) fn request(recipient: &Recipient, seconds: u64) -> Request<'_> {
     Request { recipient, usage: Use::Code, network: network(1), device: None, proof: None, now: at(seconds) }
+}
+
+/// A journal in a folder of its own, and how it is opened.
+pub(crate) struct TestJournal {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) limits: Limits,
+    pub(crate) node: Option<&'static str>,
+    pub(crate) boot: Option<[u8; 16]>,
+    pub(crate) segment_bytes: Option<u64>,
+}
+
+impl TestJournal {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder, limits: limits(), node: Some("node"), boot: Some([1; 16]), segment_bytes: None }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("guard.journal")
+    }
+
+    /// All files beside it, its own too.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let mut files: Vec<_> = std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+    }
+
+    pub(crate) fn try_open(&self, seconds: u64) -> Result<JournalGuard, OpenError> {
+        let Self { limits, node, boot, segment_bytes, .. } = self;
+        let (node, boot, segment_bytes) = (*node, *boot, *segment_bytes);
+        let opening = Opening { path: &self.path(), node, limits: limits.clone(), boot, segment_bytes };
+        JournalGuard::open(&opening, at(seconds), &mut rand::rng())
+    }
+
+    pub(crate) fn open(&self, seconds: u64) -> JournalGuard {
+        self.try_open(seconds).unwrap()
+    }
 }

@@ -1,0 +1,320 @@
+//! What a journal's segments hold: a header of 256 bytes, then records of 40.
+//!
+//! header = magic (8) ‖ sequence (8) ‖ earlier end (4) ‖ hash key (16) ‖ length of id (1) ‖ id (128) ‖ zeros ‖ check (8)
+//! record = kind (1) ‖ body (35) ‖ check (4)
+//! check = SipHash-2-4(key of the journal; the header's own: zeros, (sequence, offset, all before it)), cut
+//!
+//! Numbers are big-endian. All records have one length, so that damage in the middle is never taken for a torn end; and
+//! each check covers its place, so that a record found elsewhere is none.
+
+use core::hash::Hasher as _;
+
+use siphasher::sip::SipHasher24;
+
+use super::super::{
+    ledger::Change,
+    sketch::{CELLS, Sketch},
+};
+use crate::challenge::GuardId;
+
+/// Bytes of a header.
+pub(super) const HEADER: usize = 256;
+/// Bytes of a record.
+pub(super) const RECORD: usize = 40;
+
+const MAGIC: [u8; 8] = *b"csgnjrn1";
+const BODY: usize = 35;
+/// Cells that one record holds.
+const RUN: usize = 32;
+
+/// Names one run of the machine's kernel; all zeros where there is no such name.
+pub(super) type Boot = [u8; 16];
+
+/// What a segment begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    /// Counts a journal's segments from 1.
+    pub(super) sequence: u64,
+    /// The latest end of a challenge in all earlier segments: where those are gone, whatever ended by then is refused.
+    pub(super) earlier_end: u32,
+    /// The key of the guard's hashes, and of the checks.
+    pub(super) key: [u8; 16],
+    /// The guard's id.
+    pub(super) id: GuardId,
+}
+
+/// One record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Record {
+    /// A decision.
+    Change(Change),
+    /// A process opened the journal, or began a segment, in this run of the kernel.
+    Opened(Boot),
+    /// It closed the journal, and all before this is on disk.
+    Closed,
+    /// The cells of one shard of the sketch follow, of this day and the one before.
+    Sketch { shard: u8, day: u32 },
+    /// Some of them, from this one on; all others are 0.
+    Cells { is_yesterday: bool, from: u16, run: [u8; RUN] },
+    /// They are complete and replace what the shard held.
+    SketchEnd { shard: u8 },
+}
+
+/// Checks the records of one segment.
+#[derive(Clone)]
+pub(super) struct Seal {
+    hasher: SipHasher24,
+    sequence: u64,
+}
+
+impl Header {
+    pub(super) fn encode(&self) -> [u8; HEADER] {
+        let id = self.id.as_str().as_bytes();
+        let length = u8::try_from(id.len()).expect("a guard's id has at most 128 bytes");
+        let mut bytes = [0; HEADER];
+        let mut at = 0;
+        for part in [&MAGIC[..], &self.sequence.to_be_bytes(), &self.earlier_end.to_be_bytes(), &self.key, &[length], id] {
+            bytes[at..at + part.len()].copy_from_slice(part);
+            at += part.len();
+        }
+        let check = header_check(&bytes);
+        bytes[HEADER - 8..].copy_from_slice(&check);
+        bytes
+    }
+
+    /// `None` if it is damaged.
+    pub(super) fn decode(bytes: &[u8; HEADER]) -> Option<Self> {
+        if bytes[..8] != MAGIC || bytes[HEADER - 8..] != header_check(bytes) {
+            return None;
+        }
+        let mut rest = &bytes[8..];
+        let sequence = u64::from_be_bytes(take(&mut rest));
+        let earlier_end = u32::from_be_bytes(take(&mut rest));
+        let key = take(&mut rest);
+        let [length] = take(&mut rest);
+        let id = core::str::from_utf8(rest.get(..usize::from(length))?).ok()?;
+        Some(Self { sequence, earlier_end, key, id: GuardId::new(id)? })
+    }
+
+    pub(super) fn seal(&self) -> Seal {
+        Seal { hasher: SipHasher24::new_with_key(&self.key), sequence: self.sequence }
+    }
+}
+
+impl Record {
+    pub(super) fn encode(&self, seal: &Seal, offset: u64) -> [u8; RECORD] {
+        let mut bytes = [0; RECORD];
+        let (kind, body) = bytes.split_at_mut(1);
+        let body = &mut body[..BODY];
+        let mut put = |at: usize, part: &[u8]| body[at..at + part.len()].copy_from_slice(part);
+        kind[0] = match self {
+            Self::Change(Change { slot: [name, counts], comparisons }) => {
+                let (key, number, day) = comparisons.unwrap_or_default();
+                put(0, &name.to_be_bytes());
+                put(8, &counts.to_be_bytes());
+                put(16, &key.to_be_bytes());
+                put(24, &day.to_be_bytes());
+                put(28, &number.to_be_bytes());
+                1
+            }
+            Self::Opened(boot) => {
+                put(0, boot);
+                2
+            }
+            Self::Closed => 3,
+            Self::Sketch { shard, day } => {
+                put(0, &[*shard]);
+                put(1, &day.to_be_bytes());
+                4
+            }
+            Self::Cells { is_yesterday, from, run } => {
+                put(0, &[u8::from(*is_yesterday)]);
+                put(1, &from.to_be_bytes());
+                put(3, run);
+                5
+            }
+            Self::SketchEnd { shard } => {
+                put(0, &[*shard]);
+                6
+            }
+        };
+        let check = seal.check(&bytes, offset);
+        bytes[RECORD - 4..].copy_from_slice(&check);
+        bytes
+    }
+
+    /// `None` if it is damaged.
+    pub(super) fn decode(bytes: &[u8; RECORD], seal: &Seal, offset: u64) -> Option<Self> {
+        if bytes[RECORD - 4..] != seal.check(bytes, offset) {
+            return None;
+        }
+        let mut rest = &bytes[1..];
+        Some(match bytes[0] {
+            1 => {
+                let slot = [u64::from_be_bytes(take(&mut rest)), u64::from_be_bytes(take(&mut rest))];
+                let key = u64::from_be_bytes(take(&mut rest));
+                let day = u32::from_be_bytes(take(&mut rest));
+                let number = i8::from_be_bytes(take(&mut rest));
+                Self::Change(Change { slot, comparisons: (number != 0).then_some((key, number, day)) })
+            }
+            2 => Self::Opened(take(&mut rest)),
+            3 => Self::Closed,
+            4 => {
+                let [shard] = take(&mut rest);
+                Self::Sketch { shard, day: u32::from_be_bytes(take(&mut rest)) }
+            }
+            5 => {
+                let [is_yesterday] = take(&mut rest);
+                let from = u16::from_be_bytes(take(&mut rest));
+                Self::Cells { is_yesterday: is_yesterday != 0, from, run: take(&mut rest) }
+            }
+            6 => {
+                let [shard] = take(&mut rest);
+                Self::SketchEnd { shard }
+            }
+            _ => return None,
+        })
+    }
+
+    /// All records of one shard of the sketch: only runs in which something was counted.
+    pub(super) fn of_sketch(shard: u8, sketch: &Sketch) -> Vec<Self> {
+        let (day, today, yesterday) = sketch.cells();
+        let mut records = vec![Self::Sketch { shard, day }];
+        for (cells, is_yesterday) in [(today, false), (yesterday, true)] {
+            let mut at = 0;
+            while let Some(skipped) = cells[at..].iter().position(|cell| *cell != 0) {
+                at += skipped;
+                let mut run = [0; RUN];
+                let end = (at + RUN).min(cells.len());
+                run[..end - at].copy_from_slice(&cells[at..end]);
+                let from = u16::try_from(at).expect("a shard has 65,536 cells");
+                records.push(Self::Cells { is_yesterday, from, run });
+                at = end;
+            }
+        }
+        records.push(Self::SketchEnd { shard });
+        records
+    }
+}
+
+/// A shard of the sketch while its records are read.
+#[derive(Debug)]
+pub(super) struct SketchReader {
+    shard: u8,
+    day: u32,
+    today: Vec<u8>,
+    yesterday: Vec<u8>,
+}
+
+impl SketchReader {
+    pub(super) fn new(shard: u8, day: u32) -> Self {
+        Self { shard, day, today: Vec::new(), yesterday: Vec::new() }
+    }
+
+    pub(super) fn take(&mut self, is_yesterday: bool, from: u16, run: &[u8; RUN]) {
+        let cells = if is_yesterday { &mut self.yesterday } else { &mut self.today };
+        cells.resize(CELLS, 0);
+        let from = usize::from(from);
+        let end = (from + RUN).min(CELLS);
+        cells[from..end].copy_from_slice(&run[..end - from]);
+    }
+
+    /// The shard, if `shard` is the one that was begun.
+    pub(super) fn finish(self, shard: u8) -> Option<(u8, Sketch)> {
+        (self.shard == shard).then(|| (shard, Sketch::with_cells(self.day, self.today, self.yesterday)))
+    }
+}
+
+impl Seal {
+    fn check(&self, record: &[u8; RECORD], offset: u64) -> [u8; 4] {
+        let mut hasher = self.hasher;
+        hasher.write(&self.sequence.to_be_bytes());
+        hasher.write(&offset.to_be_bytes());
+        hasher.write(&record[..RECORD - 4]);
+        let [a, b, c, d, ..] = hasher.finish().to_be_bytes();
+        [a, b, c, d]
+    }
+}
+
+fn header_check(header: &[u8; HEADER]) -> [u8; 8] {
+    let mut hasher = SipHasher24::new();
+    hasher.write(&header[..HEADER - 8]);
+    hasher.finish().to_be_bytes()
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
+    let (first, others) = rest.split_first_chunk().expect("a record is as long as its parts");
+    *rest = others;
+    *first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header() -> Header {
+        Header { sequence: 3, earlier_end: 7, key: [9; 16], id: GuardId::new("node.eu.0123").unwrap() }
+    }
+
+    fn records() -> Vec<Record> {
+        let change = Change { slot: [1, 2], comparisons: Some((3, -4, 5)) };
+        let cells = Record::Cells { is_yesterday: true, from: 65_530, run: [7; RUN] };
+        vec![
+            Record::Change(change),
+            Record::Change(Change { comparisons: None, ..change }),
+            Record::Opened([8; 16]),
+            Record::Closed,
+            Record::Sketch { shard: 63, day: 20_000 },
+            cells,
+            Record::SketchEnd { shard: 63 },
+        ]
+    }
+
+    #[test]
+    fn headers_come_back_and_any_altered_byte_is_damage() {
+        let bytes = header().encode();
+        assert_eq!(Header::decode(&bytes), Some(header()));
+        for at in 0..HEADER {
+            let mut altered = bytes;
+            altered[at] ^= 1;
+            assert_eq!(Header::decode(&altered), None, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn records_come_back_and_any_altered_byte_or_place_is_damage() {
+        let seal = header().seal();
+        for record in records() {
+            let bytes = record.encode(&seal, 256);
+            assert_eq!(Record::decode(&bytes, &seal, 256), Some(record));
+            assert_eq!(Record::decode(&bytes, &seal, 296), None);
+            assert_eq!(Record::decode(&bytes, &Header { sequence: 4, ..header() }.seal(), 256), None);
+            for at in 0..RECORD {
+                let mut altered = bytes;
+                altered[at] ^= 0x80;
+                assert_eq!(Record::decode(&altered, &seal, 256), None, "byte {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_sketch_comes_back() {
+        let mut sketch = Sketch::default();
+        for (day, keys) in [(20_000_u32, 0..50_u64), (20_001, 25..75)] {
+            sketch.turn_to(day);
+            keys.for_each(|key| (0..=key % 7).for_each(|_| sketch.add(key.wrapping_mul(0x9e37_79b9_7f4a_7c15))));
+        }
+        let mut reader = None;
+        let mut read = None;
+        for record in Record::of_sketch(5, &sketch) {
+            match record {
+                Record::Sketch { shard, day } => reader = Some(SketchReader::new(shard, day)),
+                Record::Cells { is_yesterday, from, run } => reader.as_mut().unwrap().take(is_yesterday, from, &run),
+                Record::SketchEnd { shard } => read = reader.take().unwrap().finish(shard),
+                other => panic!("{other:?}"),
+            }
+        }
+        let (shard, read) = read.unwrap();
+        assert_eq!((shard, read.cells()), (5, sketch.cells()));
+    }
+}

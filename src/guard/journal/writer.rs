@@ -1,0 +1,173 @@
+//! The end of a journal that is written: appends each change before it takes effect, begins a new segment when one is
+//! large enough, and removes those whose challenges have all expired.
+//!
+//! What must outlive a segment's challenges is the sketch. After a segment is begun, each count writes one shard of the
+//! sketch whole; a segment after which all were written isn't needed for the comparisons any more.
+
+use std::{
+    collections::VecDeque,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use super::{
+    super::{
+        ledger::{Change, Log, SKETCHES, Unwritten},
+        sketch::Sketch,
+    },
+    record::{Boot, Header, Record},
+    segment::{Segment, earlier_path, folder_of, next_path},
+};
+
+/// A journal that is open for writing.
+#[derive(Debug)]
+pub(super) struct Writer {
+    path: PathBuf,
+    boot: Boot,
+    /// Bytes from which on a segment is followed by the next.
+    segment_bytes: u64,
+    files: Mutex<Files>,
+    /// The shard of the sketch to write next; [`SKETCHES`]: all stand in the active segment.
+    wanted: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Files {
+    active: Segment,
+    /// Those before it, oldest first, which stay locked.
+    earlier: VecDeque<Earlier>,
+    /// In which segment each shard of the sketch was last written whole.
+    kept: Kept,
+    /// Whether the writer was closed: nothing is written any more.
+    is_closed: bool,
+}
+
+/// For each shard of the sketch, the segment in which it was last written whole; 0: in none.
+pub(super) type Kept = [u64; SKETCHES];
+
+/// A segment that is full.
+#[derive(Debug)]
+pub(super) struct Earlier {
+    pub(super) segment: Segment,
+    pub(super) path: PathBuf,
+}
+
+impl Writer {
+    pub(super) fn new(
+        path: &Path,
+        boot: Boot,
+        segment_bytes: u64,
+        active: Segment,
+        earlier: VecDeque<Earlier>,
+        kept: Kept,
+    ) -> Self {
+        let files = Files { active, earlier, kept, is_closed: false };
+        let wanted = AtomicUsize::new(files.wanted());
+        Self { path: path.into(), boot, segment_bytes, files: Mutex::new(files), wanted }
+    }
+
+    /// Writes that the journal was closed, and waits until it and its name are on disk.
+    pub(super) fn close(&self) -> io::Result<()> {
+        let mut files = self.files();
+        if files.is_closed {
+            return Ok(());
+        }
+        files.is_closed = true;
+        files.active.append(&[Record::Closed])?;
+        files.earlier.iter().try_for_each(|earlier| earlier.segment.sync())?;
+        files.active.sync()?;
+        sync_folder(&self.path)
+    }
+
+    /// Begins a segment where the active one is large enough.
+    fn rotate(&self, files: &mut Files) -> io::Result<()> {
+        let Header { sequence, earlier_end, .. } = files.active.header;
+        let next = next_path(&self.path);
+        let header =
+            Header { sequence: sequence + 1, earlier_end: earlier_end.max(files.active.ends), ..files.active.header.clone() };
+        let mut segment = Segment::create(&next, header)?;
+        segment.append(&[Record::Opened(self.boot)])?;
+        // Once in 800,000 attempts: a name never stands for a file that a crash of the machine leaves without its header.
+        segment.sync()?;
+        let earlier = earlier_path(&self.path, sequence);
+        fs::rename(&self.path, &earlier)?;
+        if let Err(error) = fs::rename(&next, &self.path) {
+            // Where this fails too, the next start finds the prepared segment and the one before it, and goes on there.
+            fs::rename(&earlier, &self.path)?;
+            return Err(error);
+        }
+        let full = core::mem::replace(&mut files.active, segment);
+        files.earlier.push_back(Earlier { segment: full, path: earlier });
+        self.wanted.store(files.wanted(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Removes segments that nobody needs: their challenges have ended, and the sketch was written since.
+    fn drop_ended(files: &mut Files, now: u32) {
+        while let Some(Earlier { segment, path }) = files.earlier.front() {
+            let is_needed = segment.ends > now || files.kept.iter().any(|kept| *kept <= segment.header.sequence);
+            if is_needed || fs::remove_file(path).is_err() {
+                break;
+            }
+            files.earlier.pop_front();
+        }
+    }
+
+    fn files(&self) -> MutexGuard<'_, Files> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Files {
+    /// The shard of the sketch that was written longest ago, if that was before the active segment began.
+    fn wanted(&self) -> usize {
+        let stale = (0..SKETCHES).filter(|shard| self.kept[*shard] < self.active.header.sequence);
+        let oldest = stale.min_by_key(|shard| self.kept[*shard]).filter(|_| !self.earlier.is_empty());
+        oldest.unwrap_or(SKETCHES)
+    }
+}
+
+impl Log for Writer {
+    fn append(&self, change: &Change, now: u32) -> Result<(), Unwritten> {
+        let mut files = self.files();
+        if files.is_closed {
+            return Err(Unwritten);
+        }
+        if !files.earlier.is_empty() {
+            Self::drop_ended(&mut files, now);
+        }
+        if files.active.length() >= self.segment_bytes {
+            // A segment that can't be followed grows: what it can't take is refused below.
+            let _ = self.rotate(&mut files);
+        }
+        files.active.append(&[Record::Change(*change)]).map_err(|_| Unwritten)?;
+        files.active.ends = files.active.ends.max(change.ends());
+        Ok(())
+    }
+
+    fn wants(&self) -> Option<usize> {
+        let wanted = self.wanted.load(Ordering::Relaxed);
+        (wanted < SKETCHES).then_some(wanted)
+    }
+
+    fn keep(&self, shard: usize, sketch: &Sketch) {
+        let mut files = self.files();
+        let number = u8::try_from(shard).expect("there are 64 shards");
+        if self.wanted.load(Ordering::Relaxed) != shard || files.is_closed {
+            return;
+        }
+        if files.active.append(&Record::of_sketch(number, sketch)).is_ok() {
+            files.kept[shard] = files.active.header.sequence;
+            self.wanted.store(files.wanted(), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Makes the names in the file's folder last.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    folder_of(path).map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
+}
