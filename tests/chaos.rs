@@ -1,4 +1,4 @@
-//! Three nodes with journals and homes under `kill -9`, while clients guess, repeat themselves, come late and come all at
+//! Three nodes with homes under `kill -9`, while clients guess, repeat themselves, come late and come all at
 //! once through any node: no challenge signs in twice, none is guessed at more often than allowed, and whoever is
 //! refused learns why.
 //!
@@ -38,22 +38,34 @@ const ISSUER: &str = "http://localhost:8000";
 /// Envelopes that each client keeps, to try them again later.
 const KEPT: usize = 64;
 
-fn start_node(node: &str, port: u16, journals: &Path) -> Server {
+/// What the nodes' guards are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A node that was killed refuses the challenges that it made before.
+    Memory,
+    /// A node that was killed has forgotten nothing.
+    Journal,
+}
+
+fn start_node(kind: Kind, node: &str, port: u16, journals: &Path) -> Server {
     let (listen, peer_url) = (format!("{node}:{port}"), format!("http://{{node}}:{port}"));
     let journal = journals.join(node);
     let nodes = NODES.join(",");
-    Server::start(&[
+    let guard = match kind {
+        Kind::Memory => vec![("guard.kind", "memory")],
+        Kind::Journal => vec![("guard.kind", "journal"), ("guard.path", journal.to_str().unwrap())],
+    };
+    let settings = [
         ("server.listen", &listen),
         ("server.public_url", ISSUER),
         ("email.transport", "discard"),
-        ("guard.kind", "journal"),
-        ("guard.path", journal.to_str().unwrap()),
         ("guard.node", node),
         ("guard.nodes", &nodes),
         ("guard.peer_url", &peer_url),
         ("passwordless.token_request_throttle_seconds", "0"),
         ("passwordless.max_messages_per_hour", "0"),
-    ])
+    ];
+    Server::start(&[&settings[..], &guard].concat())
 }
 
 fn free_port() -> u16 {
@@ -86,6 +98,7 @@ impl Tally {
 }
 
 struct Client<'a> {
+    kind: Kind,
     port: u16,
     random: ChaCha8Rng,
     connections: [Option<Connection>; 3],
@@ -148,6 +161,10 @@ impl Client<'_> {
                 assert!(answer.header("retry-after").is_some());
                 "unavailable"
             }
+            (421, _) if self.kind == Kind::Memory => {
+                assert_eq!(answer.code(), "misdirected");
+                "misdirected"
+            }
             (status, _) => panic!("{status}: {answer:?}"),
         };
         self.tally.add(name);
@@ -183,8 +200,8 @@ impl Client<'_> {
             let answers: Vec<_> = started.into_iter().map(|node| self.finish(node)).collect();
             let names: Vec<_> = answers.iter().map(|answer| self.judge(answer.as_ref())).collect();
             signed_in += names.iter().filter(|name| **name == "signed in").count();
-            may_be_lost |= names.iter().any(|name| matches!(*name, "died" | "unavailable"));
-            if signed_in > 0 || names.iter().any(|name| matches!(*name, "spent" | "exhausted")) {
+            may_be_lost |= names.iter().any(|name| matches!(*name, "died" | "unavailable" | "misdirected"));
+            if signed_in > 0 || names.iter().any(|name| matches!(*name, "spent" | "exhausted" | "misdirected")) {
                 break;
             }
             thread::sleep(Duration::from_millis(20));
@@ -212,17 +229,26 @@ impl Client<'_> {
         let (email, envelope, code) = self.kept[at].clone();
         let answer = self.post(node, "exchange/email/", &json!({"email": email, "token": code, "challenge": envelope}));
         let name = self.judge(answer.as_ref());
-        assert!(matches!(name, "spent" | "unavailable" | "died"), "an old login was {name}");
+        assert!(matches!(name, "spent" | "misdirected" | "unavailable" | "died"), "an old login was {name}");
     }
 }
 
 #[test]
-fn no_challenge_signs_in_twice_and_none_is_guessed_at_too_often() {
+fn with_memory_no_challenge_signs_in_twice_and_none_is_guessed_at_too_often() {
+    survive(Kind::Memory);
+}
+
+#[test]
+fn with_journals_no_challenge_signs_in_twice_and_none_is_guessed_at_too_often() {
+    survive(Kind::Journal);
+}
+
+fn survive(kind: Kind) {
     let wanted: usize = std::env::var_os("COUNTERSIGN_CHAOS").map_or(2_000, |n| n.to_str().unwrap().parse().unwrap());
     let journals = TempDir::new().unwrap();
     let port = free_port();
     let nodes: Vec<Mutex<Option<Server>>> =
-        NODES.iter().map(|node| Mutex::new(Some(start_node(node, port, journals.path())))).collect();
+        NODES.iter().map(|node| Mutex::new(Some(start_node(kind, node, port, journals.path())))).collect();
     let (redeemed, is_over, tally, challenges) = (AtomicUsize::new(0), AtomicBool::new(false), Tally::default(), challenges());
 
     let kills = thread::scope(|scope| {
@@ -232,7 +258,7 @@ fn no_challenge_signs_in_twice_and_none_is_guessed_at_too_often() {
                 scope.spawn(move || {
                     let random = ChaCha8Rng::seed_from_u64(number as u64);
                     let connections = [None, None, None];
-                    let mut client = Client { port, random, connections, challenges, tally, kept: Vec::new() };
+                    let mut client = Client { kind, port, random, connections, challenges, tally, kept: Vec::new() };
                     for login in 0.. {
                         if redeemed.load(Ordering::Relaxed) >= wanted {
                             break;
@@ -258,7 +284,7 @@ fn no_challenge_signs_in_twice_and_none_is_guessed_at_too_often() {
                 // Dropping it is `kill -9`.
                 drop(node.take());
                 thread::sleep(Duration::from_millis(u64::from(random.next_u32() % 50)));
-                *node = Some(start_node(NODES[at], port, journals.path()));
+                *node = Some(start_node(kind, NODES[at], port, journals.path()));
                 kills += 1;
                 drop(node);
                 thread::sleep(Duration::from_millis(100 + u64::from(random.next_u32() % 300)));
