@@ -8,7 +8,7 @@ mod harness;
 
 use std::{
     collections::BTreeMap,
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     path::Path,
     sync::{
         Mutex,
@@ -56,7 +56,7 @@ fn start_node(kind: Kind, node: &str, port: u16, journals: &Path) -> Server {
         Kind::Journal => vec![("guard.kind", "journal"), ("guard.path", journal.to_str().unwrap())],
     };
     let settings = [
-        ("server.listen", &listen),
+        ("server.listen", listen.as_str()),
         ("server.public_url", ISSUER),
         ("email.transport", "discard"),
         ("guard.node", node),
@@ -117,8 +117,7 @@ impl Client<'_> {
     fn start(&mut self, node: usize, path: &str, body: &Value) -> Option<()> {
         if self.connections[node].is_none() {
             // The node may be down at the moment.
-            TcpStream::connect((NODES[node], self.port)).ok()?;
-            self.connections[node] = Some(Connection::to(&format!("{}:{}", NODES[node], self.port)));
+            self.connections[node] = Some(Connection::try_to(&format!("{}:{}", NODES[node], self.port)).ok()?);
         }
         let body = body.to_string();
         let path = format!("/passwordless/{path}");

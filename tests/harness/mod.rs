@@ -210,17 +210,22 @@ pub fn command(folder: &Path, settings: &[(&str, &str)]) -> Command {
 
 impl Connection {
     pub fn to(address: &str) -> Self {
+        Self::try_to(address).expect("it accepts")
+    }
+
+    /// The same to a server that may be down.
+    pub fn try_to(address: &str) -> io::Result<Self> {
         let stream: Box<dyn Stream> = if address.starts_with('/') {
-            let stream = UnixStream::connect(address).expect("the socket accepts");
-            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            let stream = UnixStream::connect(address)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
             Box::new(stream)
         } else {
-            let stream = TcpStream::connect(address).expect("the port accepts");
-            stream.set_read_timeout(Some(PATIENCE)).unwrap();
-            stream.set_nodelay(true).unwrap();
+            let stream = TcpStream::connect(address)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.set_nodelay(true)?;
             Box::new(stream)
         };
-        Self { stream: BufReader::new(stream) }
+        Ok(Self { stream: BufReader::new(stream) })
     }
 
     /// Sends a request with its length and reads the answer.
