@@ -135,10 +135,8 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
     ) -> Result<(), BeginError> {
         let recipient = request.recipient;
         let stored = user.as_ref().and_then(|user| user.address(recipient.channel()));
-        let fate = match self.may_log_in(user.as_ref()) {
-            true => Fate::Send(stored.unwrap_or(recipient.as_str()).into()),
-            false => Fate::Drop,
-        };
+        let address = stored.unwrap_or(recipient.as_str());
+        let fate = if self.may_log_in(user.as_ref()) { Fate::Send(address.into()) } else { Fate::Drop };
         let mut languages = begin.languages.clone();
         let epoch = user.map_or_else(Box::default, |user| {
             languages.stored = user.locale;
