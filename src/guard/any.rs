@@ -22,6 +22,7 @@ pub enum AnyGuard {
 
 impl AnyGuard {
     /// How full it is; `None` where nothing can fill it.
+    #[must_use]
     pub fn pressure(&self, now: UnixTime) -> Option<Pressure> {
         match self {
             Self::Memory(guard) => Some(guard.pressure(now)),

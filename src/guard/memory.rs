@@ -175,10 +175,11 @@ impl<L: Log> Counters<L> {
 
     pub(super) fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused> {
         let case = self.case(attempt)?;
-        Ok(match amendment {
+        match amendment {
             Amendment::Right => self.ledger.accept(&case)?,
             Amendment::Unanswered => self.ledger.forget(&case)?,
-        })
+        }
+        Ok(())
     }
 
     /// The attempt in numbers, if its challenge is this guard's.

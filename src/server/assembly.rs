@@ -36,6 +36,9 @@ use crate::{
     token::Sessions,
 };
 
+#[cfg(feature = "redis")]
+use crate::guard::redis::{self, RedisGuard, RedisSettings};
+
 /// The application as the binary runs it.
 pub(crate) type Product = App<AnyGuard, AnyDirectory, Post>;
 
@@ -51,7 +54,7 @@ pub(crate) struct Assembled {
 }
 
 /// Builds everything. Deliveries run on `background`.
-pub(crate) fn assemble(config: Config, background: &Handle, random: &mut impl CryptoRng) -> Result<Assembled, StartError> {
+pub(crate) async fn assemble(config: Config, background: &Handle, random: &mut impl CryptoRng) -> Result<Assembled, StartError> {
     let keyring = &config.keyring;
     let (server, rules) = (&config.server, &config.passwordless);
     let issuer = &config.tokens.sessions.issuer;
@@ -88,7 +91,7 @@ pub(crate) fn assemble(config: Config, background: &Handle, random: &mut impl Cr
         links,
         sessions,
         devices: Devices::new(keyring),
-        guard: guard(&config, random)?,
+        guard: guard(&config, random).await?,
         directory: directory(&config, &clock, background)?,
         outbox: post.clone(),
     };
@@ -174,15 +177,19 @@ fn directory(config: &Config, clock: &Clock, background: &Handle) -> Result<AnyD
     })
 }
 
-fn guard(config: &Config, random: &mut impl CryptoRng) -> Result<AnyGuard, StartError> {
+async fn guard(config: &Config, random: &mut impl CryptoRng) -> Result<AnyGuard, StartError> {
     let node = config.guard.node.as_deref();
     let id = match &config.guard.kind {
         GuardKind::Memory => GuardId::fresh(node, random),
         GuardKind::SharedNothing { id } => GuardId::shared_nothing(id),
         GuardKind::Journal { path } => return open_journal(config, path, random).map(AnyGuard::Journal),
-        GuardKind::Redis { .. } => {
-            return Err(StartError::at("guard.kind", "this build has no such guard"));
+        #[cfg(feature = "redis")]
+        GuardKind::Redis { url, id, durable } => {
+            let settings = RedisSettings { durable: *durable, ..RedisSettings::new(url.expose(), id.as_str()) };
+            return Ok(AnyGuard::Redis(RedisGuard::connect(&settings, config.limits(), random).await?));
         }
+        #[cfg(not(feature = "redis"))]
+        GuardKind::Redis { .. } => return Err(StartError::at("guard.kind", "this build has no such guard")),
     };
     let id = id.ok_or_else(|| StartError::at("guard.node", "this is no name of a node"))?;
     Ok(AnyGuard::Memory(MemoryGuard::new(id, config.limits(), random)))
@@ -198,6 +205,16 @@ fn open_journal(config: &Config, path: &Path, random: &mut impl CryptoRng) -> Re
             StartError::unavailable(format!("guard.path: {}", path.display()))(io::Error::other(error))
         }
     })
+}
+
+#[cfg(feature = "redis")]
+impl From<redis::StartError> for StartError {
+    fn from(error: redis::StartError) -> Self {
+        match error {
+            redis::StartError::Settings(reason) => Self::at("guard.url", reason),
+            error => Self::Unavailable { what: "guard.url".into(), error: std::io::Error::other(error) },
+        }
+    }
 }
 
 /// This node's place among the others; `None` where it has no peers.

@@ -64,8 +64,9 @@ impl Metrics {
         }
     }
 
-    /// Notes how full the guard is.
-    pub(crate) fn observe(&self, pressure: Pressure) {
+    /// Notes how full the guard is; one that nothing can fill has no such figures.
+    pub(crate) fn observe(&self, pressure: Option<Pressure>) {
+        let Some(pressure) = pressure else { return };
         self.guard_entries.set(pressure.entries);
         self.guard_capacity.set(pressure.capacity);
     }

@@ -55,16 +55,12 @@ async fn serve(config: Config) -> Result<(), StartError> {
     let workers = config.server.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let page = config.server.pages.then(|| config.server.public_url.as_str().to_owned());
     let background = tokio::runtime::Handle::current();
-    let Assembled { app, protocol, post } = assembly::assemble(config, &background, &mut rand::rng())?;
+    let Assembled { app, protocol, post } = assembly::assemble(config, &background, &mut rand::rng()).await?;
     let is_closing = Arc::new(AtomicBool::new(false));
     let service = Arc::new(Service { app, protocol, is_closing: Arc::clone(&is_closing) });
     let workers = Workers::start(workers, &service).map_err(StartError::unavailable("a thread"))?;
     let observed = Arc::clone(&service);
-    let observe = Box::new(move || {
-        if let Some(pressure) = observed.app.engine.guard.pressure(clock::now()) {
-            observed.app.metrics.observe(pressure);
-        }
-    });
+    let observe = Box::new(move || observed.app.metrics.observe(observed.app.engine.guard.pressure(clock::now())));
     spawn_local(serve_admin(admin_listener, Admin { metrics, observe, is_closing: Arc::clone(&is_closing) }));
     announce(&listener, page.as_deref());
 

@@ -43,13 +43,20 @@ enum Connection {
 }
 
 impl Connections {
-    /// Finds out what `url` leads to. Several addresses, separated by commas, are nodes of one cluster.
+    /// Finds out what `url` leads to. Several addresses, separated by commas, are nodes of one cluster, and so is
+    /// `redis+cluster://`.
     ///
     /// # Errors
-    /// `InvalidClientConfig` for a bad URL; else nobody answers within `timeout`.
+    /// `InvalidClientConfig` for a bad URL; else nobody answers in time.
     pub(super) async fn open(url: &str, timeout: Duration) -> RedisResult<Self> {
-        let nodes = url.split(',').map(|url| Ok(settle(url.trim().into_connection_info()?))).collect::<RedisResult<Vec<_>>>()?;
-        let mut unreachable = None;
+        let mut must_be_cluster = url.contains(',');
+        let nodes = url.split(',').map(|url| {
+            let plain = url.trim().replacen("+cluster://", "://", 1);
+            must_be_cluster |= plain.len() < url.trim().len();
+            Ok(settle(plain.into_connection_info()?))
+        });
+        let nodes = nodes.collect::<RedisResult<Vec<_>>>()?;
+        let mut unreachable = RedisError::from((ErrorKind::InvalidClientConfig, "no address"));
         for node in &nodes {
             let single = Self::with(Servers::Single(Client::open(node.clone())?), timeout);
             match single.in_time(single.info("cluster")).await.flatten() {
@@ -57,14 +64,14 @@ impl Connections {
                     let cluster = ClusterClient::builder(nodes.iter().cloned()).retries(0).build()?;
                     return Ok(Self::with(Servers::Cluster(cluster), timeout));
                 }
-                Ok(_) if nodes.len() > 1 => {
-                    return Err((ErrorKind::InvalidClientConfig, "several addresses, but this one is no cluster's").into());
+                Ok(_) if must_be_cluster => {
+                    return Err((ErrorKind::InvalidClientConfig, "the URL says that it is a cluster, but it isn't one").into());
                 }
                 Ok(_) => return Ok(single),
-                Err(error) => unreachable = Some(error),
+                Err(error) => unreachable = error,
             }
         }
-        Err(unreachable.unwrap_or_else(|| (ErrorKind::InvalidClientConfig, "no address").into()))
+        Err(unreachable)
     }
 
     fn with(servers: Servers, timeout: Duration) -> Self {

@@ -123,7 +123,7 @@ impl RedisGuard {
         else {
             return Err(unexpected());
         };
-        if self.connections.is_cluster() && !self.shared(&self.names(), request).next().is_none() {
+        if self.counts_apart(request) {
             let raised = self.decide(|names| self.raising(names, request, proved)).await?;
             if raised.word() != "admitted" {
                 self.decide(|names| self.withdrawal(names, request)).await?;
@@ -139,7 +139,7 @@ impl RedisGuard {
 
     async fn withdraw_in_redis(&self, request: &Request<'_>) -> RedisResult<()> {
         self.decide(|names| self.withdrawal(names, request)).await?;
-        if self.connections.is_cluster() && !self.shared(&self.names(), request).next().is_none() {
+        if self.counts_apart(request) {
             self.decide(|names| self.lowering(names, request)).await?;
         }
         Ok(())
@@ -157,9 +157,10 @@ impl RedisGuard {
             return Err(AttemptRefused::Misdirected);
         }
         let work = async {
-            let reply = self.decide(|names| self.trial(names, script, attempt, result)).await?;
-            if reply.word() == "misdirected" {
-                self.look_again(attempt.now).await?;
+            let trial = |names: &Names| self.trial(names, script, attempt, result);
+            let reply = self.decide(trial).await?;
+            if reply.word() == "misdirected" && self.learns_another_key(attempt.now).await? {
+                return self.decide(trial).await;
             }
             Ok(reply)
         };
@@ -191,9 +192,19 @@ impl RedisGuard {
 
     /// In a cluster the names of a recipient don't show that the key is another one now: then everything is misdirected, so
     /// that is when to ask, at most once a second.
-    async fn look_again(&self, now: UnixTime) -> RedisResult<()> {
+    async fn learns_another_key(&self, now: UnixTime) -> RedisResult<bool> {
         let looked = self.looked.swap(now.as_seconds(), Ordering::Relaxed);
-        if self.connections.is_cluster() && looked != now.as_seconds() { self.begin().await } else { Ok(()) }
+        if !self.connections.is_cluster() || looked == now.as_seconds() {
+            return Ok(false);
+        }
+        let known = self.names();
+        self.begin().await?;
+        Ok(known.key_text() != self.names().key_text())
+    }
+
+    /// Whether some ceilings are in another slot than the recipient.
+    fn counts_apart(&self, request: &Request<'_>) -> bool {
+        self.connections.is_cluster() && self.shared(&self.names(), request).next().is_some()
     }
 }
 

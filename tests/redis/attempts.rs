@@ -1,0 +1,253 @@
+//! Uses, attempts and comparisons.
+
+use std::sync::Arc;
+
+use countersign::{
+    challenge::{Use, code::Strength},
+    guard::{Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard as _, Limits, Verdict},
+};
+
+use crate::{
+    Test,
+    server::Server,
+    world::{
+        admit, attempt, begin, challenge, challenge_of, connect, email, from_device, guard, left, limits, now, numeric, peek,
+        race, request, right, run, settings, wrong,
+    },
+};
+
+pub(crate) const TESTS: &[Test] = &[
+    Test::new("of_64_parallel_redemptions_at_four_replicas_one_succeeds", one_succeeds),
+    Test::new("of_64_parallel_redemptions_max_uses_succeed", max_uses_succeed),
+    Test::new("parallel_wrong_codes_at_four_replicas_get_no_more_attempts", no_more_attempts),
+    Test::new("a_right_code_after_the_last_attempt_is_refused", too_late),
+    Test::new("wrong_codes_do_not_end_the_link", link),
+    Test::new("wrong_codes_may_take_uses_but_not_from_the_link", wrong_code_spends),
+    Test::new("a_use_is_given_back", give_back),
+    Test::new("an_expired_challenge_is_refused", expired),
+    Test::new("a_budget_outlives_its_challenges_and_codes_grow", budget),
+    Test::new("a_success_takes_its_own_comparisons_off", success_takes_off),
+    Test::new("a_device_has_a_budget_of_its_own", device),
+    Test::new("an_external_attempt_is_amended", external),
+    Test::new("another_fleet_is_another_guard", another_fleet),
+    Test::new("keys_show_nothing_and_all_but_the_epoch_expire", keys),
+];
+
+fn one_succeeds() {
+    assert_eq!(redemptions(1), 1);
+}
+
+fn max_uses_succeed() {
+    assert_eq!(redemptions(3), 3);
+}
+
+fn redemptions(max_uses: u32) -> usize {
+    let server = Server::plain();
+    let replicas: Arc<[_]> = (0..4).map(|_| guard(&server.url(), Limits { max_uses, ..limits() })).collect();
+    let now = now(&server);
+    let challenge = begin(&replicas[0], &email("ann"), now);
+    let results = race(64, move |number| right(&replicas[number % 4], &challenge, now));
+    let (won, lost): (Vec<_>, Vec<_>) = results.into_iter().partition(|result| *result == Ok(Counted::Accepted));
+    assert!(lost.iter().all(|result| *result == Err(AttemptRefused::Spent)), "{lost:?}");
+    won.len()
+}
+
+fn no_more_attempts() {
+    let server = Server::plain();
+    let replicas: Arc<[_]> = (0..4).map(|_| guard(&server.url(), limits())).collect();
+    let now = now(&server);
+    let challenge = begin(&replicas[0], &email("ann"), now);
+    let results = race(64, move |number| wrong(&replicas[number % 4], &challenge, now));
+    let mut compared: Vec<u32> = results
+        .iter()
+        .filter_map(|result| if let Ok(Counted::Rejected { attempts_left }) = result { Some(*attempts_left) } else { None })
+        .collect();
+    compared.sort_unstable();
+    assert_eq!(compared, [0, 1, 2, 3, 4]);
+    assert_eq!(results.iter().filter(|result| **result == Err(AttemptRefused::Exhausted)).count(), 59);
+}
+
+fn too_late() {
+    let server = Server::plain();
+    let (guard, now) = (guard(&server.url(), limits()), now(&server));
+    let challenge = begin(&guard, &email("ann"), now);
+    for attempts_left in (0..5).rev() {
+        assert_eq!(peek(&guard, &challenge, now), Ok(()));
+        assert_eq!(wrong(&guard, &challenge, now), left(attempts_left));
+    }
+    assert_eq!(peek(&guard, &challenge, now), Err(AttemptRefused::Exhausted));
+    assert_eq!(right(&guard, &challenge, now), Err(AttemptRefused::Exhausted));
+}
+
+fn link() {
+    let server = Server::plain();
+    let (guard, now) = (guard(&server.url(), limits()), now(&server));
+    let challenge = begin(&guard, &email("ann"), now);
+    (0..5).for_each(|_| drop(wrong(&guard, &challenge, now)));
+    let link = Attempt { by: By::Link, ..attempt(&challenge, now) };
+    assert_eq!(run(guard.count(&link, Verdict::sealed(false))), left(0));
+    assert_eq!(run(guard.count(&link, Verdict::sealed(true))), Ok(Counted::Accepted));
+    assert_eq!(run(guard.count(&link, Verdict::sealed(true))), Err(AttemptRefused::Spent));
+    assert_eq!(peek(&guard, &challenge, now), Err(AttemptRefused::Spent));
+}
+
+fn wrong_code_spends() {
+    let server = Server::plain();
+    let limits = Limits { wrong_code_spends: true, max_uses: 2, ..limits() };
+    let (guard, now) = (guard(&server.url(), limits), now(&server));
+    let challenge = begin(&guard, &email("ann"), now);
+    assert_eq!(wrong(&guard, &challenge, now), left(1));
+    assert_eq!(wrong(&guard, &challenge, now), left(0));
+    assert_eq!(right(&guard, &challenge, now), Err(AttemptRefused::Spent));
+    let link = Attempt { by: By::Link, ..attempt(&challenge, now) };
+    for expected in [Ok(Counted::Accepted), Ok(Counted::Accepted), Err(AttemptRefused::Spent)] {
+        assert_eq!(run(guard.count(&link, Verdict::sealed(true))), expected);
+    }
+}
+
+fn give_back() {
+    let server = Server::plain();
+    let (guard, now) = (guard(&server.url(), limits()), now(&server));
+    let challenge = begin(&guard, &email("ann"), now);
+    assert_eq!(wrong(&guard, &challenge, now), left(4));
+    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
+    run(guard.give_back(&attempt(&challenge, now)));
+    assert_eq!(wrong(&guard, &challenge, now), left(3));
+    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &challenge, now), Err(AttemptRefused::Spent));
+}
+
+fn expired() {
+    let server = Server::plain();
+    let (guard, now) = (guard(&server.url(), limits()), now(&server));
+    let ann = email("ann");
+    // By Redis' clock, whatever the node's says.
+    let old = challenge(admit(&guard, &ann, now).guard, &ann, now.minus(600));
+    assert_eq!(peek(&guard, &old, now.minus(300)), Err(AttemptRefused::Expired));
+    assert_eq!(right(&guard, &old, now.minus(300)), Err(AttemptRefused::Expired));
+}
+
+fn budget() {
+    let server = Server::plain();
+    let (guard, now) = (guard(&server.url(), Limits { comparisons: 20, ..limits() }), now(&server));
+    let ann = email("ann");
+    let early = [numeric(6), numeric(11), numeric(20)]
+        .map(|format| challenge_of(admit(&guard, &ann, now).guard, &ann, now, format, Use::Code));
+    let mut compared = 0;
+    let mut guess = |strength, format, until: u32| {
+        while compared < until {
+            let admitted = admit(&guard, &ann, now);
+            assert_eq!(admitted.strength, strength, "after {compared}");
+            let challenge = challenge_of(admitted.guard, &ann, now, numeric(format), Use::Code);
+            for attempts_left in (0..5).rev() {
+                assert_eq!(wrong(&guard, &challenge, now), left(attempts_left));
+                compared += 1;
+            }
+        }
+    };
+    guess(Strength::Short, 6, 10);
+    guess(Strength::Medium, 11, 20);
+    assert_eq!(early.each_ref().map(|challenge| peek(&guard, challenge, now)), [Err(AttemptRefused::Exhausted), Ok(()), Ok(())]);
+    assert_eq!(right(&guard, &early[0], now), Err(AttemptRefused::Exhausted));
+    guess(Strength::Medium, 11, 100);
+    assert_eq!(admit(&guard, &ann, now).strength, Strength::Long);
+    assert_eq!(right(&guard, &early[1], now), Err(AttemptRefused::Exhausted));
+    assert_eq!(right(&guard, &early[2], now), Ok(Counted::Accepted));
+    assert_eq!(admit(&guard, &email("bob"), now).strength, Strength::Short);
+    // The link of a short code is no guess.
+    let link = Attempt { by: By::Link, ..attempt(&early[0], now) };
+    assert_eq!(run(guard.count(&link, Verdict::sealed(true))), Ok(Counted::Accepted));
+}
+
+fn success_takes_off() {
+    let server = Server::plain();
+    let (guard, now) = (guard(&server.url(), Limits { max_attempts: 20, ..limits() }), now(&server));
+    let ann = email("ann");
+    let (mine, other) = (begin(&guard, &ann, now), begin(&guard, &ann, now));
+    (0..4).for_each(|_| drop(wrong(&guard, &mine, now)));
+    (0..9).for_each(|_| drop(wrong(&guard, &other, now)));
+    assert_eq!(admit(&guard, &ann, now).strength, Strength::Medium);
+    assert_eq!(right(&guard, &mine, now), Ok(Counted::Accepted));
+    assert_eq!(admit(&guard, &ann, now).strength, Strength::Short);
+    assert_eq!(wrong(&guard, &other, now), left(10));
+    assert_eq!(admit(&guard, &ann, now).strength, Strength::Medium);
+}
+
+fn device() {
+    let server = Server::plain();
+    let (guard, now) = (guard(&server.url(), Limits { comparisons: 5, ..limits() }), now(&server));
+    let ann = email("ann");
+    let attacked = begin(&guard, &ann, now);
+    (0..5).for_each(|_| drop(wrong(&guard, &attacked, now)));
+    let mine = begin(&guard, &ann, now);
+    assert_eq!(peek(&guard, &mine, now), Err(AttemptRefused::Exhausted));
+    assert_eq!(run(guard.peek(&Attempt { bucket: Bucket::Claimed, ..attempt(&mine, now) })), Ok(()));
+    let claimed = Attempt { bucket: Bucket::Claimed, ..attempt(&mine, now) };
+    assert_eq!(run(guard.count(&claimed, Verdict::sealed(true))), Err(AttemptRefused::Exhausted));
+    assert_eq!(run(guard.count(&from_device(&mine, 7, now), Verdict::sealed(true))), Ok(Counted::Accepted));
+
+    let mine = begin(&guard, &ann, now);
+    (0..5).for_each(|_| drop(run(guard.count(&from_device(&mine, 7, now), Verdict::sealed(false)))));
+    let next = begin(&guard, &ann, now);
+    assert_eq!(run(guard.count(&from_device(&next, 7, now), Verdict::sealed(true))), Err(AttemptRefused::Exhausted));
+    assert_eq!(run(guard.count(&from_device(&next, 8, now), Verdict::sealed(true))), Ok(Counted::Accepted));
+}
+
+fn external() {
+    let server = Server::plain();
+    let (guard, now) = (guard(&server.url(), Limits { external_comparisons: 3, ..limits() }), now(&server));
+    let ann = email("ann");
+    let begin = || challenge_of(admit(&guard, &ann, now).guard, &ann, now, numeric(6), Use::External);
+    let check = |challenge| {
+        let attempt = Attempt { by: By::External, ..attempt(challenge, now) };
+        run(guard.count(&attempt, Verdict::sealed(false)))
+    };
+    let amend = |challenge, amendment| run(guard.amend(&Attempt { by: By::External, ..attempt(challenge, now) }, amendment));
+
+    let first = begin();
+    assert_eq!(check(&first), left(4));
+    assert_eq!(amend(&first, Amendment::Unanswered), Ok(()));
+    assert_eq!(check(&first), left(4));
+    assert_eq!(check(&first), left(3));
+    assert_eq!(amend(&first, Amendment::Right), Ok(()));
+    assert_eq!(amend(&first, Amendment::Right), Err(AttemptRefused::Spent));
+    assert_eq!(check(&first), Err(AttemptRefused::Spent));
+
+    let second = begin();
+    (0..3).for_each(|_| assert!(check(&second).is_ok()));
+    assert_eq!(check(&second), Err(AttemptRefused::Exhausted));
+    let mut external = request(&ann, now);
+    external.usage = Use::External;
+    assert!(run(guard.admit(&external)).is_err());
+    // Its own codes stay open.
+    assert_eq!(admit(&guard, &ann, now).strength, Strength::Short);
+}
+
+fn another_fleet() {
+    let server = Server::plain();
+    let now = now(&server);
+    let one = guard(&server.url(), limits());
+    let mut settings = settings(&server.url());
+    settings.id = "fleet.two".into();
+    let two = connect(&settings, limits()).unwrap();
+    let challenge = begin(&one, &email("ann"), now);
+    assert_eq!(right(&two, &challenge, now), Err(AttemptRefused::Misdirected));
+    assert_eq!(right(&one, &challenge, now), Ok(Counted::Accepted));
+    assert_eq!(begin(&two, &email("ann"), now).challenge().guard.node(), "fleet.two");
+}
+
+fn keys() {
+    let server = Server::plain();
+    let limits = Limits { throttle_seconds: 60, max_messages_per_hour: 10, max_messages_per_network_per_hour: 10, ..limits() };
+    let (guard, now) = (guard(&server.url(), limits), now(&server));
+    let challenge = begin(&guard, &email("ann"), now);
+    drop(wrong(&guard, &challenge, now));
+    let keys: Vec<String> = server.ask("KEYS *");
+    // Epoch, challenge, bucket, messages, pause, network.
+    assert_eq!(keys.len(), 6, "{keys:?}");
+    for key in keys {
+        assert!(!key.contains("ann") && !key.contains("example") && !key.contains("192"), "{key}");
+        let lives: i64 = server.ask(&format!("TTL {key}"));
+        assert_eq!(lives == -1, key == "countersign:fleet:epoch", "{key} lives {lives} s");
+    }
+}

@@ -1,0 +1,151 @@
+//! Clocks that are set: nothing comes back to life. Redis' own clock is moved with libfaketime.
+
+use std::path::{Path, PathBuf};
+
+use countersign::guard::{AttemptRefused, Counted, RedisGuard};
+use tempfile::TempDir;
+
+use crate::{
+    Test,
+    server::Server,
+    world::{admit, begin, email, guard, limits, now, peek, right, wrong},
+};
+
+pub(crate) const TESTS: &[Test] = &[
+    Test::new("nodes_whose_clocks_differ_decide_alike", nodes),
+    faked("a_clock_set_back_a_minute_finds_everything", a_minute),
+    faked("a_clock_set_back_an_hour_retires_everything", an_hour),
+    faked("a_clock_set_forward_expires_and_forgets_in_this_order", forward),
+    faked("comparisons_are_remembered_until_the_day_after", days),
+];
+
+const fn faked(name: &'static str, run: fn()) -> Test {
+    Test { name, run, missing: || library().is_none().then_some("needs libfaketime") }
+}
+
+fn library() -> Option<PathBuf> {
+    let folders =
+        ["/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime", "/usr/lib/faketime", "/usr/lib64/faketime"];
+    folders.iter().map(|folder| Path::new(folder).join("libfaketimeMT.so.1")).find(|library| library.exists())
+}
+
+/// A server whose clock the test sets.
+struct Faked {
+    server: Server,
+    folder: TempDir,
+}
+
+impl Faked {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("time");
+        std::fs::write(&file, "+0").expect("it can be written");
+        let server = Server::start_with(
+            r#"--save """#,
+            &[
+                ("LD_PRELOAD", library().expect("it was found")),
+                ("FAKETIME_TIMESTAMP_FILE", file),
+                ("FAKETIME_NO_CACHE", "1".into()),
+                ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
+            ],
+        );
+        Self { server, folder }
+    }
+
+    /// Sets the clock so many seconds off the true time.
+    fn set(&self, offset: i64) {
+        let new = self.folder.path().join("new");
+        std::fs::write(&new, format!("{offset:+}")).expect("it can be written");
+        std::fs::rename(new, self.folder.path().join("time")).expect("it can be renamed");
+    }
+
+    fn guard(&self) -> RedisGuard {
+        guard(&self.server.url(), limits())
+    }
+}
+
+fn nodes() {
+    let server = Server::plain();
+    let (early, late) = (guard(&server.url(), limits()), guard(&server.url(), limits()));
+    let now = now(&server);
+    let challenge = begin(&early, &email("ann"), now.minus(5));
+    assert_eq!(wrong(&late, &challenge, now.plus(5)).is_ok(), true);
+    assert_eq!(right(&early, &challenge, now.minus(5)), Ok(Counted::Accepted));
+    assert_eq!(right(&late, &challenge, now.plus(5)), Err(AttemptRefused::Spent));
+}
+
+fn a_minute() {
+    let faked = Faked::start();
+    let guard = faked.guard();
+    let now = now(&faked.server);
+    let challenge = begin(&guard, &email("ann"), now);
+    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
+    for offset in [590, 605, 610, 550, 0] {
+        faked.set(offset);
+        admit(&guard, &email("bob"), now);
+        let expected = if offset > 600 { AttemptRefused::Expired } else { AttemptRefused::Spent };
+        // Back by 610 seconds at once is too much; what went on in between isn't.
+        let expected = if offset == 0 { AttemptRefused::Misdirected } else { expected };
+        assert_eq!(right(&guard, &challenge, now), Err(expected), "at {offset}");
+    }
+}
+
+fn an_hour() {
+    let faked = Faked::start();
+    let guard = faked.guard();
+    let now = now(&faked.server);
+    let [spent, open] = ["ann", "bob"].map(|name| begin(&guard, &email(name), now));
+    assert_eq!(right(&guard, &spent, now), Ok(Counted::Accepted));
+    faked.set(3_600);
+    admit(&guard, &email("cat"), now);
+    // Redis forgets keys whose time has come when they are looked at.
+    let keys: Vec<String> = faked.server.ask("KEYS *challenge*");
+    assert!(keys.is_empty(), "{keys:?}");
+    faked.set(0);
+    for challenge in [&spent, &open] {
+        assert_eq!(peek(&guard, challenge, now), Err(AttemptRefused::Misdirected));
+        assert_eq!(right(&guard, challenge, now), Err(AttemptRefused::Misdirected));
+    }
+    let next = begin(&guard, &email("ann"), now);
+    assert_eq!(right(&guard, &next, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &spent, now), Err(AttemptRefused::Misdirected));
+}
+
+fn forward() {
+    let faked = Faked::start();
+    let guard = faked.guard();
+    let now = now(&faked.server);
+    let challenge = begin(&guard, &email("ann"), now);
+    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
+    let records = || faked.server.ask::<Vec<String>>("KEYS *challenge*").len();
+    for (offset, expected, kept) in [
+        (580, AttemptRefused::Spent, 1),
+        (601, AttemptRefused::Expired, 1),
+        (700, AttemptRefused::Expired, 1),
+        (730, AttemptRefused::Expired, 0),
+    ] {
+        faked.set(offset);
+        assert_eq!(right(&guard, &challenge, now), Err(expected), "at {offset}");
+        assert_eq!(records(), kept, "at {offset}");
+    }
+}
+
+fn days() {
+    use countersign::challenge::code::Strength::{Medium, Short};
+    let faked = Faked::start();
+    let guard = faked.guard();
+    let start = now(&faked.server);
+    let ann = email("ann");
+    let day = 86_400;
+    // Begins early on a day, so that the days of this test aren't the machine's.
+    let early = day - i64::try_from(start.as_seconds()).unwrap() % day + 60;
+    for (offset, guesses, strength) in
+        [(0, 5, Short), (day - 120, 5, Medium), (day, 1, Medium), (day + 120, 0, Medium), (3 * day - 120, 0, Short)]
+    {
+        faked.set(early + offset);
+        let now = now(&faked.server);
+        let challenge = begin(&guard, &ann, now);
+        (0..guesses).for_each(|_| assert!(wrong(&guard, &challenge, now).is_ok(), "at {offset}"));
+        assert_eq!(admit(&guard, &ann, now).strength, strength, "at {offset}");
+    }
+}

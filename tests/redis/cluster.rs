@@ -1,0 +1,256 @@
+//! A cluster of three masters: each recipient's memory is one master's, and so is its epoch.
+
+use std::sync::Arc;
+
+use countersign::{
+    challenge::VerifiedChallenge,
+    guard::{AttemptRefused, Counted, Guard as _, Limits, RedisGuard},
+    recipient::Recipient,
+    time::UnixTime,
+};
+
+use crate::{
+    Test,
+    requests::ask,
+    server::{Server, free_port, until},
+    world::{
+        admit, begin, connect, email, guard, left, limits, network, now, peek, proof, race, request, right, run, settings, wrong,
+    },
+};
+
+pub(crate) const TESTS: &[Test] = &[
+    Test::new("in_a_cluster_one_of_64_parallel_redemptions_succeeds_on_every_master", one_succeeds),
+    Test::new("in_a_cluster_guard_ids_do_not_show_who_shares_a_master_or_a_recipient", ids),
+    Test::new("in_a_cluster_a_master_that_restarts_retires_what_was_its_own", restart),
+    Test::new("in_a_cluster_a_flushed_master_retires_what_was_its_own", flush),
+    Test::new("in_a_cluster_ceilings_count_all_recipients", ceilings),
+    Test::new("in_a_cluster_a_slot_that_moves_is_followed", moved),
+    Test::new("in_a_cluster_a_lost_key_is_agreed_on_again", lost_key),
+    Test::new("a_cluster_whose_master_evicts_is_refused_at_the_start", evicts),
+];
+
+const SLOTS: u16 = 16_384;
+
+struct Cluster {
+    masters: Vec<Server>,
+}
+
+impl Cluster {
+    fn start() -> Self {
+        let masters: Vec<Server> = (0..3).map(|_| Self::master()).collect();
+        for (number, master) in (0..).zip(&masters) {
+            let share = SLOTS / 3 + 1;
+            let last = ((number + 1) * share).min(SLOTS) - 1;
+            let _: String = master.ask(&format!("CLUSTER ADDSLOTSRANGE {} {last}", number * share));
+            let _: String = master.ask(&format!("CLUSTER SET-CONFIG-EPOCH {}", number + 1));
+        }
+        for other in &masters[1..] {
+            let bus: String = other.ask::<Vec<String>>("CONFIG GET cluster-port")[1].clone();
+            let _: String = masters[0].ask(&format!("CLUSTER MEET 127.0.0.1 {} {bus}", other.port()));
+        }
+        until("the cluster is whole", || {
+            masters.iter().all(|master| {
+                let info: String = master.ask("CLUSTER INFO");
+                info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
+            })
+        });
+        Self { masters }
+    }
+
+    fn master() -> Server {
+        Server::start(&format!(
+            "--save \"\" --cluster-enabled yes --cluster-port {} --cluster-node-timeout 5000 --cluster-require-full-coverage no",
+            free_port()
+        ))
+    }
+
+    fn url(&self) -> String {
+        let urls: Vec<_> = self.masters.iter().map(Server::url).collect();
+        urls.join(",")
+    }
+
+    fn guard(&self, limits: Limits) -> RedisGuard {
+        guard(&self.url(), limits)
+    }
+
+    fn now(&self) -> UnixTime {
+        now(&self.masters[0])
+    }
+
+    /// How many keys each master has.
+    fn sizes(&self) -> Vec<usize> {
+        self.masters.iter().map(|master| master.ask("DBSIZE")).collect()
+    }
+
+    /// A challenge on each of the masters, in their order.
+    fn on_each(&self, guard: &RedisGuard, now: UnixTime) -> Vec<(Recipient, VerifiedChallenge)> {
+        let mut found: Vec<Option<_>> = (0..3).map(|_| None).collect();
+        for number in 0.. {
+            let recipient = email(&format!("someone{number}"));
+            let before = self.sizes();
+            let challenge = begin(guard, &recipient, now);
+            let after = self.sizes();
+            let at = (0..3).find(|at| after[*at] > before[*at]).expect("an epoch was made");
+            found[at].get_or_insert((recipient, challenge));
+            if found.iter().all(Option::is_some) {
+                break;
+            }
+        }
+        found.into_iter().flatten().collect()
+    }
+}
+
+fn one_succeeds() {
+    let cluster = Cluster::start();
+    let replicas: Arc<[_]> = (0..4).map(|_| cluster.guard(limits())).collect();
+    let now = cluster.now();
+    for (_, challenge) in cluster.on_each(&replicas[0], now) {
+        assert_eq!(wrong(&replicas[1], &challenge, now), left(4));
+        let replicas = Arc::clone(&replicas);
+        let results = race(64, move |number| right(&replicas[number % 4], &challenge, now));
+        assert_eq!(results.iter().filter(|result| **result == Ok(Counted::Accepted)).count(), 1);
+        assert_eq!(results.iter().filter(|result| **result == Err(AttemptRefused::Spent)).count(), 63);
+    }
+}
+
+fn ids() {
+    let cluster = Cluster::start();
+    let guard = cluster.guard(limits());
+    let now = cluster.now();
+    let mut seen = std::collections::HashSet::new();
+    for name in ["ann", "ann", "ann", "bob"] {
+        let id = admit(&guard, &email(name), now).guard;
+        assert_eq!((id.node(), id.epoch().len()), ("fleet", 48));
+        assert!(seen.insert(id.as_str().to_owned()));
+        assert_eq!(peek(&guard, &crate::world::challenge(id, &email(name), now), now), Ok(()));
+    }
+    // An id made up, or another recipient's, is nobody's.
+    let other = admit(&guard, &email("bob"), now).guard;
+    let stolen = crate::world::challenge(other, &email("ann"), now);
+    assert_eq!(right(&guard, &stolen, now), Err(AttemptRefused::Misdirected));
+}
+
+fn restart() {
+    let mut cluster = Cluster::start();
+    let guard = cluster.guard(limits());
+    let now = cluster.now();
+    let challenges = cluster.on_each(&guard, now);
+    assert_eq!(right(&guard, &challenges[1].1, now), Ok(Counted::Accepted));
+    cluster.masters[1].kill();
+    let refused = right(&guard, &challenges[1].1, now);
+    assert!(matches!(refused, Err(AttemptRefused::Unavailable(_))), "{refused:?}");
+    // The others go on meanwhile.
+    assert_eq!(wrong(&guard, &challenges[0].1, now), left(4));
+    cluster.masters[1].revive();
+    until("the master decides again", || right(&guard, &challenges[1].1, now) == Err(AttemptRefused::Misdirected));
+    assert_eq!(right(&guard, &challenges[0].1, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &challenges[2].1, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &begin(&guard, &challenges[1].0, now), now), Ok(Counted::Accepted));
+}
+
+fn flush() {
+    let cluster = Cluster::start();
+    let guard = cluster.guard(limits());
+    let now = cluster.now();
+    let challenges = cluster.on_each(&guard, now);
+    assert_eq!(right(&guard, &challenges[2].1, now), Ok(Counted::Accepted));
+    let _: String = cluster.masters[2].ask("FLUSHALL");
+    assert_eq!(right(&guard, &challenges[2].1, now), Err(AttemptRefused::Misdirected));
+    let next = begin(&guard, &challenges[2].0, now);
+    assert_eq!(right(&guard, &challenges[2].1, now), Err(AttemptRefused::Misdirected));
+    assert_eq!(right(&guard, &next, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &challenges[0].1, now), Ok(Counted::Accepted));
+}
+
+fn ceilings() {
+    let cluster = Cluster::start();
+    let limits = Limits {
+        throttle_seconds: 60,
+        max_messages_per_hour: 5,
+        max_messages_per_network_per_hour: 2,
+        email_per_hour: 8,
+        ..limits()
+    };
+    let guard = cluster.guard(limits);
+    let now = cluster.now();
+    let recipients: Vec<_> = (0..12).map(|number| email(&format!("someone{number}"))).collect();
+    assert_eq!(ask(&guard, &request(&recipients[0], now)), Ok(()));
+    assert_eq!(ask(&guard, &request(&recipients[1], now)), Ok(()));
+    let third = request(&recipients[2], now);
+    assert_eq!(ask(&guard, &third).map_err(|(_, puzzle)| puzzle), Err(true));
+    // It paused nobody: the same request passes with a proof, once.
+    let mut proved = third;
+    proved.proof = Some(proof(1, now));
+    assert_eq!(ask(&guard, &proved), Ok(()));
+    run(guard.withdraw(&proved));
+    proved.proof = Some(proof(2, now));
+    assert_eq!(ask(&guard, &proved), Ok(()));
+    // Eight for all, a quarter of them kept for devices.
+    let mut admitted = 3;
+    for (last, recipient) in (2..).zip(&recipients[3..]) {
+        let mut elsewhere = request(recipient, now);
+        elsewhere.network = network(last);
+        match ask(&guard, &elsewhere) {
+            Ok(()) => admitted += 1,
+            Err((_, puzzle)) => assert!(!puzzle),
+        }
+    }
+    assert_eq!(admitted, 6);
+}
+
+fn moved() {
+    let cluster = Cluster::start();
+    let guard = cluster.guard(limits());
+    let now = cluster.now();
+    let (recipient, challenge) = cluster.on_each(&guard, now).remove(0);
+    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
+    // All of the first master's slots go to the second, as redis-cli --cluster reshard does it.
+    let ids: Vec<String> = cluster.masters.iter().map(|master| master.ask("CLUSTER MYID")).collect();
+    let keys: Vec<String> = cluster.masters[0].ask("KEYS *");
+    let slots: std::collections::BTreeSet<u16> =
+        keys.iter().map(|key| cluster.masters[0].ask(&format!("CLUSTER KEYSLOT {key}"))).collect();
+    for slot in slots {
+        let _: String = cluster.masters[1].ask(&format!("CLUSTER SETSLOT {slot} IMPORTING {}", ids[0]));
+        let _: String = cluster.masters[0].ask(&format!("CLUSTER SETSLOT {slot} MIGRATING {}", ids[1]));
+        for key in keys.iter().filter(|key| cluster.masters[0].ask::<u16>(&format!("CLUSTER KEYSLOT {key}")) == slot) {
+            let _: String = cluster.masters[0].ask(&format!("MIGRATE 127.0.0.1 {} {key} 0 5000", cluster.masters[1].port()));
+        }
+        for master in [1, 0, 2] {
+            let _: String = cluster.masters[master].ask(&format!("CLUSTER SETSLOT {slot} NODE {}", ids[1]));
+        }
+    }
+    // Another master, another history: what the first one held is retired, though the records moved.
+    until("the new owner decides", || right(&guard, &challenge, now) == Err(AttemptRefused::Misdirected));
+    let next = begin(&guard, &recipient, now);
+    assert_eq!(right(&guard, &next, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &next, now), Err(AttemptRefused::Spent));
+}
+
+fn lost_key() {
+    let cluster = Cluster::start();
+    let old = cluster.guard(limits());
+    let now = cluster.now();
+    let before = begin(&old, &email("ann"), now);
+    assert_eq!(right(&old, &before, now), Ok(Counted::Accepted));
+    // The master that keeps the key of the counters loses it, and a node that starts now makes another one.
+    for master in &cluster.masters {
+        let _: Vec<String> = master.ask("KEYS *");
+        let _: redis::RedisResult<u32> = redis::cmd("DEL").arg("countersign:fleet:epoch").query(&mut master.connect());
+    }
+    let new = cluster.guard(limits());
+    assert_eq!(right(&new, &before, now), Err(AttemptRefused::Misdirected));
+    let challenge = begin(&new, &email("ann"), now);
+    // The old node meets a challenge under names that it doesn't know: it asks for the key, and is at one again.
+    assert!(right(&old, &challenge, now).is_err());
+    until("both are at one", || peek(&old, &challenge, now) == Ok(()));
+    assert_eq!(right(&old, &challenge, now), Ok(Counted::Accepted));
+    assert_eq!(right(&new, &challenge, now), Err(AttemptRefused::Spent));
+    assert_eq!(right(&old, &before, now), Err(AttemptRefused::Misdirected));
+}
+
+fn evicts() {
+    let cluster = Cluster::start();
+    let _: String = cluster.masters[2].ask("CONFIG SET maxmemory-policy allkeys-lru");
+    let refused = connect(&settings(&cluster.url()), limits()).unwrap_err().to_string();
+    assert!(refused.contains("allkeys-lru"), "{refused}");
+}

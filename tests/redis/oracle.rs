@@ -1,0 +1,183 @@
+//! The guard in memory and the guard in Redis answer alike: the same steps, drawn at random, are given to both.
+
+use countersign::{
+    challenge::{GuardId, Use, VerifiedChallenge},
+    device::DeviceId,
+    guard::{
+        Admitted, Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Limits, MemoryGuard, Request, RequestRefused,
+        Verdict,
+    },
+    recipient::Recipient,
+    time::UnixTime,
+};
+use rand_chacha::{
+    ChaCha20Rng,
+    rand_core::{Rng as _, SeedableRng},
+};
+
+use crate::{
+    Test,
+    server::Server,
+    world::{challenge_of, connect, email, network, now, numeric, proof, random, run, settings},
+};
+
+pub(crate) const TESTS: &[Test] = &[Test::new("redis_and_memory_answer_alike", alike)];
+
+const SEQUENCES: u64 = 60;
+const STEPS: usize = 80;
+
+/// A challenge as both guards made it.
+struct Pair {
+    in_memory: VerifiedChallenge,
+    in_redis: VerifiedChallenge,
+}
+
+/// What a guard did, as far as both must do the same: not how long to wait, which clocks and roundings make differ.
+#[derive(Debug, PartialEq)]
+enum Done {
+    Admitted(countersign::challenge::code::Strength),
+    Throttled { puzzle: bool },
+    Tried(Result<Counted, AttemptRefused>),
+    Looked(Result<(), AttemptRefused>),
+    Unavailable,
+    GivenBack,
+}
+
+fn alike() {
+    let server = Server::plain();
+    for seed in 0..SEQUENCES {
+        let mut choices = Choices(ChaCha20Rng::seed_from_u64(seed));
+        let limits = choices.limits();
+        let mut settings = settings(&server.url());
+        settings.id = format!("fleet{seed}").into();
+        let in_redis = connect(&settings, limits.clone()).unwrap();
+        let in_memory = MemoryGuard::new(GuardId::fresh(Some("node"), &mut random()).unwrap(), limits, &mut random());
+        // One runtime for all steps of a sequence: connections belong to runtimes.
+        run(sequence(&mut choices, &in_memory, &in_redis, now(&server), seed));
+    }
+}
+
+async fn sequence(choices: &mut Choices, in_memory: &impl Guard, in_redis: &impl Guard, now: UnixTime, seed: u64) {
+    let recipients = ["ann", "bob"].map(email);
+    let mut pairs: Vec<Pair> = Vec::new();
+    let mut history = Vec::new();
+    for _ in 0..STEPS {
+        let recipient = &recipients[choices.below(2)];
+        let (step, memory, redis) = match choices.below(10) {
+            0..3 => {
+                let request = choices.request(recipient, now);
+                let (memory, redis) = (in_memory.admit(&request).await, in_redis.admit(&request).await);
+                if let (Ok(memory), Ok(redis)) = (&memory, &redis) {
+                    pairs.push(choices.pair(recipient, memory, redis, now));
+                }
+                (format!("admit {request:?}"), admitted(memory), admitted(redis))
+            }
+            3 => {
+                let request = choices.request(recipient, now);
+                in_memory.withdraw(&request).await;
+                in_redis.withdraw(&request).await;
+                (format!("withdraw {request:?}"), Done::GivenBack, Done::GivenBack)
+            }
+            _ if pairs.is_empty() => continue,
+            what => {
+                let number = choices.below(pairs.len());
+                let pair = &pairs[number];
+                let (by, bucket) = choices.attempt(&pair.in_memory);
+                let memory = Attempt { challenge: &pair.in_memory, by, bucket, now };
+                let redis = Attempt { challenge: &pair.in_redis, ..memory };
+                let right = choices.below(4) == 0;
+                match what {
+                    4 | 5 => {
+                        let done = (in_memory.peek(&memory).await, in_redis.peek(&redis).await);
+                        (format!("peek {number} {by:?} {bucket:?}"), Done::Looked(done.0), Done::Looked(done.1))
+                    }
+                    9 if by == By::External => {
+                        let amendment = if right { Amendment::Right } else { Amendment::Unanswered };
+                        let done = (in_memory.amend(&memory, amendment).await, in_redis.amend(&redis, amendment).await);
+                        (format!("amend {number} {amendment:?} {bucket:?}"), Done::Looked(done.0), Done::Looked(done.1))
+                    }
+                    9 => {
+                        in_memory.give_back(&memory).await;
+                        in_redis.give_back(&redis).await;
+                        (format!("give back {number}"), Done::GivenBack, Done::GivenBack)
+                    }
+                    _ => {
+                        let verdict = Verdict::sealed(right && by != By::External);
+                        let done = (in_memory.count(&memory, verdict).await, in_redis.count(&redis, verdict).await);
+                        (format!("count {number} {by:?} {bucket:?} {right}"), Done::Tried(done.0), Done::Tried(done.1))
+                    }
+                }
+            }
+        };
+        history.push(step);
+        assert_eq!(redis, memory, "Redis against memory, sequence {seed}:\n{}", history.join("\n"));
+    }
+}
+
+fn admitted(result: Result<Admitted, RequestRefused>) -> Done {
+    match result {
+        Ok(admitted) => Done::Admitted(admitted.strength),
+        Err(RequestRefused::Throttled { puzzle, .. }) => Done::Throttled { puzzle: puzzle.is_some() },
+        Err(RequestRefused::Unavailable(_)) => Done::Unavailable,
+    }
+}
+
+struct Choices(ChaCha20Rng);
+
+impl Choices {
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.0.next_u32()).expect("32 bits fit") % end
+    }
+
+    fn limits(&mut self) -> Limits {
+        let mut number = |from: u32, to: u32| from + u32::try_from(self.below((to - from + 1) as usize)).expect("it is small");
+        Limits {
+            max_attempts: number(1, 8),
+            max_uses: number(1, 3),
+            wrong_code_spends: number(0, 3) == 0,
+            comparisons: number(5, 25),
+            external_comparisons: number(2, 8),
+            throttle_seconds: number(0, 1) * 600,
+            max_messages_per_hour: number(0, 6),
+            max_messages_per_network_per_hour: number(0, 8),
+            email_per_hour: number(0, 1) * number(4, 40),
+            ..Limits::default()
+        }
+    }
+
+    fn request<'a>(&mut self, recipient: &'a Recipient, now: UnixTime) -> Request<'a> {
+        Request {
+            recipient,
+            usage: if self.below(4) == 0 { Use::External } else { Use::Code },
+            network: network(u8::try_from(self.below(3)).expect("it is small")),
+            device: (self.below(4) == 0).then_some(DeviceId(7)),
+            // A proof for this recipient alone, as the puzzle says.
+            proof: (self.below(3) == 0).then(|| {
+                proof(u8::try_from(self.below(4)).expect("it is small") * 2 + recipient.as_str().as_bytes()[0] % 2, now)
+            }),
+            now,
+        }
+    }
+
+    fn pair(&mut self, recipient: &Recipient, memory: &Admitted, redis: &Admitted, now: UnixTime) -> Pair {
+        let usage = if self.below(4) == 0 { Use::External } else { Use::Code };
+        let format = numeric([6, 11, 20][self.below(3)]);
+        let make = |guard: &GuardId| challenge_of(guard.clone(), recipient, now, format.clone(), usage);
+        Pair { in_memory: make(&memory.guard), in_redis: make(&redis.guard) }
+    }
+
+    fn attempt(&mut self, challenge: &VerifiedChallenge) -> (By, Bucket) {
+        let by = match challenge.challenge().usage {
+            Use::External => By::External,
+            Use::Code if self.below(5) == 0 => By::Link,
+            Use::Code => By::Code,
+        };
+        let bucket = match self.below(6) {
+            0 => Bucket::Device(DeviceId(7)),
+            1 => Bucket::Device(DeviceId(8)),
+            2 if by != By::External => Bucket::Claimed,
+            _ => Bucket::Strangers,
+        };
+        (by, bucket)
+    }
+}

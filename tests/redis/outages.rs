@@ -1,0 +1,166 @@
+//! A Redis that doesn't answer, answers late, or can't be trusted allows nothing.
+
+use std::{thread, time::Duration};
+
+use countersign::guard::{AttemptRefused, Counted, Guard as _, RequestRefused, redis::StartError};
+
+use crate::{
+    Test,
+    server::{Server, free_port, until},
+    world::{begin, connect, email, guard, limits, now, peek, request, right, run, settings, until_it_decides},
+};
+
+pub(crate) const TESTS: &[Test] = &[
+    Test::new("a_redis_that_is_gone_allows_nothing_until_it_is_back", gone),
+    Test::new("a_slow_redis_allows_nothing_and_counts_once", slow),
+    Test::new("a_loading_redis_allows_nothing", loading),
+    Test::new("a_full_redis_allows_nothing", full),
+    Test::new("a_redis_that_evicts_is_refused_at_the_start", evicts),
+    Test::new("what_is_wrong_at_the_start_is_said", start),
+    Test::new("scripts_that_redis_forgot_are_sent_again", forgotten_scripts),
+    Test::new("a_script_that_fails_allows_nothing", broken),
+];
+
+fn is_unavailable<T>(result: &Result<T, AttemptRefused>) -> bool {
+    matches!(result, Err(AttemptRefused::Unavailable(_)))
+}
+
+fn gone() {
+    let mut server = Server::start("--save 3600 1");
+    let guard = guard(&server.url(), limits());
+    let now = now(&server);
+    let ann = email("ann");
+    let challenge = begin(&guard, &ann, now);
+    server.kill();
+    assert!(is_unavailable(&peek(&guard, &challenge, now)));
+    assert!(is_unavailable(&right(&guard, &challenge, now)));
+    assert!(matches!(run(guard.admit(&request(&ann, now))), Err(RequestRefused::Unavailable(_))));
+    run(guard.withdraw(&request(&ann, now)));
+    server.revive();
+    until_it_decides(&guard, now);
+    assert_eq!(right(&guard, &begin(&guard, &ann, now), now), Ok(Counted::Accepted));
+}
+
+fn slow() {
+    let server = Server::plain();
+    let patient = guard(&server.url(), limits());
+    let mut settings = settings(&server.url());
+    settings.timeout = Duration::from_millis(200);
+    // On a busy machine even the start may take longer than that.
+    let mut hasty = None;
+    until("a hasty guard starts", || {
+        hasty = connect(&settings, limits()).ok();
+        hasty.is_some()
+    });
+    let hasty = hasty.unwrap();
+    let now = now(&server);
+    let challenge = begin(&patient, &email("ann"), now);
+    until("the connection is warm", || peek(&hasty, &challenge, now) == Ok(()));
+    let mut sleeper = server.connect();
+    let asleep = thread::spawn(move || redis::cmd("DEBUG").arg("SLEEP").arg("2").query::<String>(&mut sleeper));
+    // Each may be told before Redis falls asleep; at last one isn't.
+    let mut answers = Vec::new();
+    until("Redis sleeps", || {
+        answers.push(right(&hasty, &challenge, now));
+        answers.last().is_some_and(is_unavailable)
+    });
+    asleep.join().unwrap().unwrap();
+    // It may have been spent all the same, but never twice.
+    let accepted = answers.iter().filter(|answer| **answer == Ok(Counted::Accepted)).count();
+    assert!(accepted <= 1);
+    until("Redis answers", || peek(&patient, &challenge, now) == Err(AttemptRefused::Spent));
+    let keys: Vec<String> = server.ask("KEYS *challenge*");
+    assert_eq!(server.ask::<u32>(&format!("HGET {} u", keys[0])), 1);
+}
+
+fn loading() {
+    // Each key takes a while to load, so the test meets Redis loading.
+    let mut server = Server::start("--save 3600 1 --key-load-delay 20000 --loading-process-events-interval-bytes 1024");
+    let guard = guard(&server.url(), limits());
+    let now = now(&server);
+    let challenge = begin(&guard, &email("ann"), now);
+    let mut connection = server.connect();
+    for number in 0..200 {
+        let () = redis::cmd("SET").arg(number).arg("x".repeat(64)).query(&mut connection).unwrap();
+    }
+    let _: String = server.ask("SAVE");
+    server.kill();
+    server.revive();
+    let mut seen = Vec::new();
+    until("it has loaded", || {
+        seen.push(right(&guard, &challenge, now));
+        *seen.last().unwrap() == Err(AttemptRefused::Misdirected)
+    });
+    assert!(seen.len() > 1 && seen[..seen.len() - 1].iter().all(is_unavailable), "{seen:?}");
+}
+
+fn full() {
+    let server = Server::plain();
+    let guard = guard(&server.url(), limits());
+    let now = now(&server);
+    let ann = email("ann");
+    let challenge = begin(&guard, &ann, now);
+    let _: String = server.ask("CONFIG SET maxmemory 1");
+    assert!(is_unavailable(&right(&guard, &challenge, now)));
+    assert!(matches!(run(guard.admit(&request(&email("bob"), now))), Err(RequestRefused::Unavailable(_))));
+    let _: String = server.ask("CONFIG SET maxmemory 0");
+    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
+}
+
+fn evicts() {
+    for policy in ["allkeys-lru", "volatile-ttl"] {
+        let server = Server::start(&format!(r#"--save "" --maxmemory-policy {policy}"#));
+        let refused = connect(&settings(&server.url()), limits());
+        let Err(StartError::Unfit(text)) = refused else { panic!("{refused:?}") };
+        assert!(text.contains(policy) && text.contains("noeviction"), "{text}");
+    }
+}
+
+fn start() {
+    let nobody = format!("redis://127.0.0.1:{}", free_port());
+    let refused = connect(&settings(&nobody), limits());
+    assert!(matches!(refused, Err(StartError::Unreachable(_))), "{refused:?}");
+
+    for url in ["", "http://localhost", "redis://", "redis://:hunter2@[::1", "nonsense"] {
+        let refused = connect(&settings(url), limits());
+        assert!(matches!(refused, Err(StartError::Settings(_))), "{url}: {refused:?}");
+        assert!(!refused.unwrap_err().to_string().contains("hunter2"));
+    }
+    for id in ["", "with space", "é", &"x".repeat(64)] {
+        let mut settings = settings(&nobody);
+        settings.id = id.into();
+        let refused = connect(&settings, limits());
+        assert!(matches!(refused, Err(StartError::Settings(_))), "{id}: {refused:?}");
+    }
+
+    let server = Server::start(r#"--save "" --requirepass hunter2"#.replace("--requirepass hunter2", "").trim());
+    let _: String = server.ask("CONFIG SET requirepass hunter2");
+    let refused = connect(&settings(&server.url()), limits()).unwrap_err();
+    assert!(matches!(refused, StartError::Unfit(_) | StartError::Unreachable(_)), "{refused:?}");
+    let wrong = format!("redis://:hunter3@127.0.0.1:{}", server.port());
+    let refused = connect(&settings(&wrong), limits()).unwrap_err().to_string();
+    assert!(!refused.contains("hunter"), "{refused}");
+    let right = format!("redis://:hunter2@127.0.0.1:{}", server.port());
+    assert!(connect(&settings(&right), limits()).is_ok());
+}
+
+fn forgotten_scripts() {
+    let server = Server::plain();
+    let guard = guard(&server.url(), limits());
+    let now = now(&server);
+    let challenge = begin(&guard, &email("ann"), now);
+    let _: String = server.ask("SCRIPT FLUSH");
+    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
+}
+
+fn broken() {
+    let server = Server::plain();
+    let guard = guard(&server.url(), limits());
+    let now = now(&server);
+    let challenge = begin(&guard, &email("ann"), now);
+    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
+    let keys: Vec<String> = server.ask("KEYS *challenge*");
+    let _: String = server.ask(&format!("SET {} nonsense", keys[0]));
+    assert!(is_unavailable(&peek(&guard, &challenge, now)));
+    assert!(is_unavailable(&right(&guard, &challenge, now)));
+}

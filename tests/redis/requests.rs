@@ -1,0 +1,154 @@
+//! Requests for messages: pauses, counts, ceilings, proofs of work.
+
+use std::num::NonZeroU32;
+
+use countersign::{
+    device::DeviceId,
+    guard::{Guard as _, Limits, RedisGuard, Request, RequestRefused},
+    recipient::Recipient,
+    time::UnixTime,
+};
+
+use crate::{
+    Test,
+    server::Server,
+    world::{email, guard, limits, network, now, proof, race, request, run},
+};
+
+pub(crate) const TESTS: &[Test] = &[
+    Test::new("a_pause_holds_one_network_and_is_given_back", pause),
+    Test::new("of_parallel_requests_within_a_pause_one_is_admitted", parallel),
+    Test::new("messages_an_hour_are_counted_and_a_proof_lifts_them", messages),
+    Test::new("a_proof_counts_once", proof_once),
+    Test::new("a_network_has_a_ceiling", networks),
+    Test::new("ceilings_that_cost_money_are_hard_and_keep_a_quarter_for_devices", hard),
+    Test::new("a_refused_request_counts_nothing", refused_counts_nothing),
+];
+
+/// Whether it was admitted; else the seconds to wait and whether a puzzle helps.
+pub(crate) fn ask(guard: &RedisGuard, request: &Request<'_>) -> Result<(), (u32, bool)> {
+    match run(guard.admit(request)) {
+        Ok(_) => Ok(()),
+        Err(RequestRefused::Throttled { retry_after, puzzle }) => Err((retry_after.get(), puzzle.is_some())),
+        Err(refused) => panic!("{refused:?}"),
+    }
+}
+
+fn with<'a>(recipient: &'a Recipient, now: UnixTime, change: impl FnOnce(&mut Request<'a>)) -> Request<'a> {
+    let mut request = request(recipient, now);
+    change(&mut request);
+    request
+}
+
+fn pause() {
+    let server = Server::plain();
+    let (guard, now) = (guard(&server.url(), Limits { throttle_seconds: 60, ..limits() }), now(&server));
+    let ann = email("ann");
+    let here = request(&ann, now);
+    assert_eq!(ask(&guard, &here), Ok(()));
+    let (wait, puzzle) = ask(&guard, &here).unwrap_err();
+    assert!((1..=60).contains(&wait) && !puzzle, "{wait}");
+    // A proof doesn't lift it; another network, a device and another recipient have pauses of their own.
+    assert!(ask(&guard, &with(&ann, now, |request| request.proof = Some(proof(1, now)))).is_err());
+    assert_eq!(ask(&guard, &with(&ann, now, |request| request.network = network(2))), Ok(()));
+    assert_eq!(ask(&guard, &with(&ann, now, |request| request.device = Some(DeviceId(7)))), Ok(()));
+    assert!(ask(&guard, &with(&ann, now, |request| request.device = Some(DeviceId(7)))).is_err());
+    assert_eq!(ask(&guard, &request(&email("bob"), now)), Ok(()));
+
+    run(guard.withdraw(&here));
+    assert_eq!(ask(&guard, &here), Ok(()));
+    assert!(ask(&guard, &here).is_err());
+}
+
+fn parallel() {
+    let server = Server::plain();
+    let (guard, now) = (guard(&server.url(), Limits { throttle_seconds: 60, ..limits() }), now(&server));
+    let admitted = race(32, move |_| ask(&guard, &request(&email("ann"), now)).is_ok());
+    assert_eq!(admitted.into_iter().filter(|admitted| *admitted).count(), 1);
+}
+
+fn messages() {
+    let server = Server::plain();
+    let (guard, now) = (guard(&server.url(), Limits { max_messages_per_hour: 2, ..limits() }), now(&server));
+    let ann = email("ann");
+    let plain = request(&ann, now);
+    assert_eq!((ask(&guard, &plain), ask(&guard, &plain)), (Ok(()), Ok(())));
+    let (wait, puzzle) = ask(&guard, &plain).unwrap_err();
+    assert!((3_500..=3_600).contains(&wait) && puzzle, "{wait}");
+    run(guard.withdraw(&plain));
+    assert_eq!(ask(&guard, &plain), Ok(()));
+    assert!(ask(&guard, &plain).is_err());
+
+    // Known devices have a count of their own each.
+    let device = with(&ann, now, |request| request.device = Some(DeviceId(7)));
+    assert_eq!((ask(&guard, &device), ask(&guard, &device)), (Ok(()), Ok(())));
+    assert!(ask(&guard, &device).is_err());
+
+    for number in 0..8 {
+        assert_eq!(ask(&guard, &with(&ann, now, |request| request.proof = Some(proof(number, now)))), Ok(()));
+    }
+    let (_, puzzle) = ask(&guard, &with(&ann, now, |request| request.proof = Some(proof(99, now)))).unwrap_err();
+    assert!(!puzzle, "five times as many is the end");
+    assert_eq!(ask(&guard, &plain).map_err(|(_, puzzle)| puzzle), Err(false));
+}
+
+fn proof_once() {
+    let server = Server::plain();
+    let (guard, now) = (guard(&server.url(), Limits { max_messages_per_hour: 1, ..limits() }), now(&server));
+    let ann = email("ann");
+    assert_eq!(ask(&guard, &request(&ann, now)), Ok(()));
+    let proved = with(&ann, now, |request| request.proof = Some(proof(1, now)));
+    assert_eq!(ask(&guard, &proved), Ok(()));
+    let (_, puzzle) = ask(&guard, &proved).unwrap_err();
+    assert!(puzzle, "another one would help");
+    // It stays used where the message didn't leave: it may have counted for another one.
+    run(guard.withdraw(&proved));
+    assert_eq!(ask(&guard, &with(&ann, now, |request| request.proof = Some(proof(2, now)))), Ok(()));
+    assert!(ask(&guard, &proved).is_err());
+    let old = proof(3, now.minus(120));
+    assert!(ask(&guard, &with(&ann, now, |request| request.proof = Some(old))).is_err());
+}
+
+fn networks() {
+    let server = Server::plain();
+    let limits = Limits { max_messages_per_network_per_hour: 2, ..limits() };
+    let (guard, now) = (guard(&server.url(), limits), now(&server));
+    assert_eq!(ask(&guard, &request(&email("ann"), now)), Ok(()));
+    assert_eq!(ask(&guard, &request(&email("bob"), now)), Ok(()));
+    let cat = email("cat");
+    assert_eq!(ask(&guard, &request(&cat, now)).map_err(|(_, puzzle)| puzzle), Err(true));
+    assert_eq!(ask(&guard, &with(&cat, now, |request| request.network = network(2))), Ok(()));
+    assert_eq!(ask(&guard, &with(&cat, now, |request| request.device = Some(DeviceId(7)))), Ok(()));
+    assert_eq!(ask(&guard, &with(&cat, now, |request| request.proof = Some(proof(1, now)))), Ok(()));
+}
+
+fn hard() {
+    let server = Server::plain();
+    let (guard, now) = (guard(&server.url(), Limits { email_per_hour: 4, ..limits() }), now(&server));
+    for name in ["ann", "bob", "cat"] {
+        assert_eq!(ask(&guard, &request(&email(name), now)), Ok(()));
+    }
+    let dan = email("dan");
+    let (wait, puzzle) = ask(&guard, &request(&dan, now)).unwrap_err();
+    assert!((3_500..=3_600).contains(&wait) && !puzzle, "{wait}");
+    assert!(ask(&guard, &with(&dan, now, |request| request.proof = Some(proof(1, now)))).is_err());
+    let device = with(&dan, now, |request| request.device = Some(DeviceId(7)));
+    assert_eq!(ask(&guard, &device), Ok(()));
+    assert!(ask(&guard, &device).is_err());
+}
+
+fn refused_counts_nothing() {
+    let server = Server::plain();
+    let limits = Limits { throttle_seconds: 60, max_messages_per_hour: 2, email_per_hour: 4, ..limits() };
+    let (guard, now) = (guard(&server.url(), limits), now(&server));
+    let ann = email("ann");
+    assert_eq!(ask(&guard, &request(&ann, now)), Ok(()));
+    (0..20).for_each(|_| assert!(ask(&guard, &request(&ann, now)).is_err()));
+    let elsewhere = |last| with(&ann, now, |request| request.network = network(last));
+    assert_eq!(ask(&guard, &elsewhere(2)), Ok(()));
+    for last in 3..20 {
+        assert!(ask(&guard, &elsewhere(last)).is_err());
+    }
+    assert_eq!(ask(&guard, &request(&email("bob"), now)), Ok(()), "the node's ceiling counts three");
+    assert!(NonZeroU32::new(ask(&guard, &request(&email("cat"), now)).unwrap_err().0).is_some());
+}
