@@ -76,7 +76,9 @@ impl User {
     #[must_use]
     pub fn is(&self, recipient: &Recipient) -> bool {
         let is_same = |stored: &str| {
-            stored == recipient.as_str() || Recipient::of_stored(recipient.channel(), stored).as_ref() == Some(recipient)
+            // Nearly every address is stored like that; parsing it again would take long enough to be noticed.
+            stored.eq_ignore_ascii_case(recipient.as_str())
+                || Recipient::of_stored(recipient.channel(), stored).as_ref() == Some(recipient)
         };
         self.address(recipient.channel()).is_some_and(is_same)
     }
