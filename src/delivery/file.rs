@@ -39,6 +39,13 @@ impl Folder {
         finished
     }
 
+    /// The same work for a message that is dropped: it is written and removed, and never has our suffix.
+    pub(super) fn rehearse(&self, id: &MessageId, at: UnixTime, bytes: &[u8]) -> io::Result<()> {
+        let unfinished = self.path.join(format!("{}-{id}.part", at.as_seconds()));
+        let written = self.create(&unfinished).and_then(|mut file| file.write_all(bytes));
+        written.and(fs::remove_file(&unfinished))
+    }
+
     fn create(&self, path: &Path) -> io::Result<fs::File> {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
@@ -58,4 +65,23 @@ impl Folder {
 /// An SMS as JSON: `{"to","body"}`.
 pub(super) fn json(message: &Message) -> Vec<u8> {
     serde_json::json!({"to": message.to, "body": message.text.as_str()}).to_string().into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rehearsal_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new");
+        let messages = Folder::open(&path, "eml").unwrap();
+        let (id, at) = (MessageId::random(&mut rand::rng()), UnixTime::from_seconds(1_700_000_000));
+        messages.rehearse(&id, at, b"dropped").unwrap();
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
+        fs::remove_dir(&path).unwrap();
+        messages.write(&id, at, b"sent").unwrap();
+        let names: Vec<_> = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, [format!("1700000000-{id}.eml").as_str()], "the folder is made again");
+    }
 }

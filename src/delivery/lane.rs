@@ -64,7 +64,10 @@ impl Lane {
 
     /// Goes as the last real try went: a message that is dropped takes as long, and holds its slot as long, as one that
     /// is sent, so that a full queue tells nobody which recipients exist.
-    pub(super) async fn imitate(&self, _: &Turn<'_>) -> Result<(), SendError> {
+    pub(super) async fn imitate(&self, _: &Turn<'_>, parcel: &Parcel) -> Result<(), SendError> {
+        if let Some(result) = self.transport.rehearse(parcel).await {
+            return result;
+        }
         let (took, result) = {
             let last = self.last();
             let stands = last.ended.elapsed() < FAILURE_STANDS;

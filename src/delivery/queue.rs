@@ -147,7 +147,7 @@ impl Worker {
             if (self.clock)() >= expires_at {
                 return failed(dispatch, Some(parcel), "its challenge has ended");
             }
-            let tried = if dropped { lane.imitate(&turn).await } else { lane.send(&turn, parcel).await };
+            let tried = if dropped { lane.imitate(&turn, parcel).await } else { lane.send(&turn, parcel).await };
             drop(turn);
             let reason = match tried {
                 Ok(()) if dropped => return Outcome::Dropped,

@@ -142,6 +142,13 @@ impl Transport {
         }
     }
 
+    /// Does the work of sending for a message that is dropped, where nobody else would see it; `None` elsewhere.
+    pub(super) async fn rehearse(&self, parcel: &Parcel) -> Option<Result<(), SendError>> {
+        let (Carrier::Mails { folder, .. } | Carrier::Texts(folder)) = &self.carrier else { return None };
+        let (folder, id, at, bytes) = (folder.clone(), parcel.id.clone(), parcel.written_at, parcel.bytes.clone());
+        Some(blocking(move || folder.rehearse(&id, at, &bytes)).await)
+    }
+
     #[cfg(any(test, feature = "smtp"))]
     async fn in_time(&self, sending: impl Future<Output = Result<(), SendError>>) -> Result<(), SendError> {
         let sent = tokio::time::timeout(self.timeout, sending).await;
