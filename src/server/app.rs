@@ -37,7 +37,7 @@ use crate::{
 
 /// Everything that a request may need; one for all workers.
 #[derive(Debug)]
-pub struct App<G, D, O> {
+pub(crate) struct App<G, D, O> {
     pub(super) engine: Engine<G, D, O>,
     pub(super) puzzles: Puzzles,
     pub(super) phone_rules: PhoneRules,

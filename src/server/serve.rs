@@ -101,10 +101,10 @@ fn announce(listener: &Listener, page: Option<&str>) {
 
 async fn serve_admin(listener: Listener, admin: Admin) {
     eprintln!("countersign: health and metrics on {listener}");
-    let admin = Arc::new((admin, Protocol::new(ADMIN_HEAD_BYTES, ADMIN_PATIENCE)));
+    let admin = std::rc::Rc::new((admin, Protocol::new(ADMIN_HEAD_BYTES, ADMIN_PATIENCE)));
     loop {
         let (socket, _) = listener.accept().await;
-        let admin = Arc::clone(&admin);
+        let admin = std::rc::Rc::clone(&admin);
         spawn_local(async move {
             let (admin, protocol) = &*admin;
             let handle = async |request: Request<Incoming>, progress: &Progress<'_>| {

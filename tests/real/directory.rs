@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
-    harness::{Server, code_in},
+    harness::Server,
     parts::{Part, folder, output, python, trial},
     stand_in::StandIn,
 };

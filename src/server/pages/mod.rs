@@ -67,7 +67,7 @@ impl Pages {
     /// Renders both pages.
     pub fn new(config: &PagesConfig<'_>) -> Self {
         let base_path = config.base_path.trim_end_matches('/').to_owned();
-        let fields = Value::from_iter(config.channels.iter().map(|channel| field(*channel, config)));
+        let fields = config.channels.iter().map(|channel| field(*channel, config)).collect::<Value>();
         let render = |page, steps| {
             let values = context! {
                 page,
