@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use countersign::{
-    challenge::{Use, code::Strength},
-    guard::{Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard as _, Limits, Verdict},
+    challenge::{Use, VerifiedChallenge, code::Strength},
+    guard::{Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard as _, Limits, RedisGuard, Verdict},
+    time::UnixTime,
 };
 
 use crate::{
@@ -32,6 +33,11 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("another_fleet_is_another_guard", another_fleet),
     Test::new("keys_show_nothing_and_all_but_the_epoch_expire", keys),
 ];
+
+/// So many wrong codes, all of them compared.
+fn guess(guard: &RedisGuard, challenge: &VerifiedChallenge, times: u32, now: UnixTime) {
+    (0..times).for_each(|_| assert!(wrong(guard, challenge, now).is_ok()));
+}
 
 fn one_succeeds() {
     assert_eq!(redemptions(1), 1);
@@ -83,7 +89,7 @@ fn link() {
     let server = Server::plain();
     let (guard, now) = (guard(&server.url(), limits()), now(&server));
     let challenge = begin(&guard, &email("ann"), now);
-    (0..5).for_each(|_| drop(wrong(&guard, &challenge, now)));
+    guess(&guard, &challenge, 5, now);
     let link = Attempt { by: By::Link, ..attempt(&challenge, now) };
     assert_eq!(run(guard.count(&link, Verdict::sealed(false))), left(0));
     assert_eq!(run(guard.count(&link, Verdict::sealed(true))), Ok(Counted::Accepted));
@@ -134,7 +140,7 @@ fn budget() {
     let early = [numeric(6), numeric(11), numeric(20)]
         .map(|format| challenge_of(admit(&guard, &ann, now).guard, &ann, now, format, Use::Code));
     let mut compared = 0;
-    let mut guess = |strength, format, until: u32| {
+    let mut compare = |strength, format, until: u32| {
         while compared < until {
             let admitted = admit(&guard, &ann, now);
             assert_eq!(admitted.strength, strength, "after {compared}");
@@ -145,11 +151,11 @@ fn budget() {
             }
         }
     };
-    guess(Strength::Short, 6, 10);
-    guess(Strength::Medium, 11, 20);
+    compare(Strength::Short, 6, 10);
+    compare(Strength::Medium, 11, 20);
     assert_eq!(early.each_ref().map(|challenge| peek(&guard, challenge, now)), [Err(AttemptRefused::Exhausted), Ok(()), Ok(())]);
     assert_eq!(right(&guard, &early[0], now), Err(AttemptRefused::Exhausted));
-    guess(Strength::Medium, 11, 100);
+    compare(Strength::Medium, 11, 100);
     assert_eq!(admit(&guard, &ann, now).strength, Strength::Long);
     assert_eq!(right(&guard, &early[1], now), Err(AttemptRefused::Exhausted));
     assert_eq!(right(&guard, &early[2], now), Ok(Counted::Accepted));
@@ -164,8 +170,8 @@ fn success_takes_off() {
     let (guard, now) = (guard(&server.url(), Limits { max_attempts: 20, ..limits() }), now(&server));
     let ann = email("ann");
     let (mine, other) = (begin(&guard, &ann, now), begin(&guard, &ann, now));
-    (0..4).for_each(|_| drop(wrong(&guard, &mine, now)));
-    (0..9).for_each(|_| drop(wrong(&guard, &other, now)));
+    guess(&guard, &mine, 4, now);
+    guess(&guard, &other, 9, now);
     assert_eq!(admit(&guard, &ann, now).strength, Strength::Medium);
     assert_eq!(right(&guard, &mine, now), Ok(Counted::Accepted));
     assert_eq!(admit(&guard, &ann, now).strength, Strength::Short);
@@ -178,7 +184,7 @@ fn device() {
     let (guard, now) = (guard(&server.url(), Limits { comparisons: 5, ..limits() }), now(&server));
     let ann = email("ann");
     let attacked = begin(&guard, &ann, now);
-    (0..5).for_each(|_| drop(wrong(&guard, &attacked, now)));
+    guess(&guard, &attacked, 5, now);
     let mine = begin(&guard, &ann, now);
     assert_eq!(peek(&guard, &mine, now), Err(AttemptRefused::Exhausted));
     assert_eq!(run(guard.peek(&Attempt { bucket: Bucket::Claimed, ..attempt(&mine, now) })), Ok(()));
@@ -187,7 +193,9 @@ fn device() {
     assert_eq!(run(guard.count(&from_device(&mine, 7, now), Verdict::sealed(true))), Ok(Counted::Accepted));
 
     let mine = begin(&guard, &ann, now);
-    (0..5).for_each(|_| drop(run(guard.count(&from_device(&mine, 7, now), Verdict::sealed(false)))));
+    for attempts_left in (0..5).rev() {
+        assert_eq!(run(guard.count(&from_device(&mine, 7, now), Verdict::sealed(false))), left(attempts_left));
+    }
     let next = begin(&guard, &ann, now);
     assert_eq!(run(guard.count(&from_device(&next, 7, now), Verdict::sealed(true))), Err(AttemptRefused::Exhausted));
     assert_eq!(run(guard.count(&from_device(&next, 8, now), Verdict::sealed(true))), Ok(Counted::Accepted));
@@ -241,7 +249,7 @@ fn keys() {
     let limits = Limits { throttle_seconds: 60, max_messages_per_hour: 10, max_messages_per_network_per_hour: 10, ..limits() };
     let (guard, now) = (guard(&server.url(), limits), now(&server));
     let challenge = begin(&guard, &email("ann"), now);
-    drop(wrong(&guard, &challenge, now));
+    guess(&guard, &challenge, 1, now);
     let keys: Vec<String> = server.ask("KEYS *");
     // Epoch, challenge, bucket, messages, pause, network.
     assert_eq!(keys.len(), 6, "{keys:?}");

@@ -1,6 +1,9 @@
-//! Clocks that are set: nothing comes back to life. Redis' own clock is moved with libfaketime.
+//! Clocks that are set: nothing comes back to life. Redis' own clock is moved by a library that is preloaded (clock.c).
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use countersign::guard::{AttemptRefused, Counted, RedisGuard};
 use tempfile::TempDir;
@@ -20,13 +23,20 @@ pub(crate) const TESTS: &[Test] = &[
 ];
 
 const fn faked(name: &'static str, run: fn()) -> Test {
-    Test { name, run, missing: || library().is_none().then_some("needs libfaketime") }
+    Test { name, run, missing: || (!has_compiler()).then_some("needs Linux and a C compiler") }
 }
 
-fn library() -> Option<PathBuf> {
-    let folders =
-        ["/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime", "/usr/lib/faketime", "/usr/lib64/faketime"];
-    folders.iter().map(|folder| Path::new(folder).join("libfaketimeMT.so.1")).find(|library| library.exists())
+fn has_compiler() -> bool {
+    let mut version = Command::new("cc");
+    version.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    cfg!(target_os = "linux") && version.status().is_ok_and(|status| status.success())
+}
+
+/// Builds the library that sets the clock.
+fn build(library: &Path) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/redis/clock.c");
+    let status = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(library).arg(source).status();
+    assert!(status.expect("there is a compiler").success());
 }
 
 /// A server whose clock the test sets.
@@ -38,24 +48,17 @@ struct Faked {
 impl Faked {
     fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("time");
-        std::fs::write(&file, "+0").expect("it can be written");
-        let server = Server::start_with(
-            r#"--save """#,
-            &[
-                ("LD_PRELOAD", library().expect("it was found")),
-                ("FAKETIME_TIMESTAMP_FILE", file),
-                ("FAKETIME_NO_CACHE", "1".into()),
-                ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
-            ],
-        );
+        let [file, library] = ["time", "clock.so"].map(|name| folder.path().join(name));
+        std::fs::write(&file, "0").expect("it can be written");
+        build(&library);
+        let server = Server::start_with(r#"--save """#, &[("LD_PRELOAD", library), ("TEST_CLOCK", file)]);
         Self { server, folder }
     }
 
     /// Sets the clock so many seconds off the true time.
     fn set(&self, offset: i64) {
         let new = self.folder.path().join("new");
-        std::fs::write(&new, format!("{offset:+}")).expect("it can be written");
+        std::fs::write(&new, offset.to_string()).expect("it can be written");
         std::fs::rename(new, self.folder.path().join("time")).expect("it can be renamed");
     }
 
@@ -69,7 +72,7 @@ fn nodes() {
     let (early, late) = (guard(&server.url(), limits()), guard(&server.url(), limits()));
     let now = now(&server);
     let challenge = begin(&early, &email("ann"), now.minus(5));
-    assert_eq!(wrong(&late, &challenge, now.plus(5)).is_ok(), true);
+    assert!(wrong(&late, &challenge, now.plus(5)).is_ok());
     assert_eq!(right(&early, &challenge, now.minus(5)), Ok(Counted::Accepted));
     assert_eq!(right(&late, &challenge, now.plus(5)), Err(AttemptRefused::Spent));
 }

@@ -51,7 +51,8 @@ impl Cluster {
         until("the cluster is whole", || {
             masters.iter().all(|master| {
                 let info: String = master.ask("CLUSTER INFO");
-                info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
+                let parts = ["cluster_state:ok", "cluster_known_nodes:3", "cluster_slots_assigned:16384"];
+                parts.iter().all(|part| info.contains(part))
             })
         });
         Self { masters }
@@ -241,8 +242,6 @@ fn lost_key() {
     assert_eq!(right(&new, &before, now), Err(AttemptRefused::Misdirected));
     let challenge = begin(&new, &email("ann"), now);
     // The old node meets a challenge under names that it doesn't know: it asks for the key, and is at one again.
-    assert!(right(&old, &challenge, now).is_err());
-    until("both are at one", || peek(&old, &challenge, now) == Ok(()));
     assert_eq!(right(&old, &challenge, now), Ok(Counted::Accepted));
     assert_eq!(right(&new, &challenge, now), Err(AttemptRefused::Spent));
     assert_eq!(right(&old, &before, now), Err(AttemptRefused::Misdirected));

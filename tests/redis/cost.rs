@@ -1,91 +1,98 @@
-//! What a decision costs: `cargo test --release --test redis -- --bench`.
+//! What a decision costs: one round trip.
 
-use std::time::{Duration, Instant};
-
-use countersign::guard::{Guard as _, RedisGuard};
-use libtest_mimic::{Failed, Measurement, Trial};
+use countersign::{
+    challenge::Use,
+    guard::{Amendment, Attempt, By, Guard as _, Limits, Verdict},
+};
+use redis::Connection;
 
 use crate::{
-    server::{self, Server},
-    world::{attempt, begin, challenge, email, guard, limits, now, request, run},
+    Test,
+    server::{Server, ask},
+    world::{attempt, challenge_of, email, guard, limits, now, numeric, proof, request, run},
 };
 
-const ROUNDS: u32 = 2_000;
+pub(crate) const TESTS: &[Test] = &[Test::new("every_decision_is_one_command", one_command)];
 
-pub(crate) fn trials() -> Vec<Trial> {
-    let bench = |name: &str, decide: fn(&RedisGuard, &Server, u32) -> Duration| {
-        let trial = Trial::bench(name, move |is_test| {
-            if let Some(reason) = server::missing() {
-                return Err(Failed::from(reason));
-            }
-            let server = Server::plain();
-            let guard = guard(&server.url(), limits());
-            if is_test {
-                decide(&guard, &server, 2);
-                return Ok(None);
-            }
-            decide(&guard, &server, ROUNDS / 10);
-            let samples: Vec<u128> = (0..10).map(|_| (decide(&guard, &server, ROUNDS) / ROUNDS).as_nanos()).collect();
-            let avg = u64::try_from(samples.iter().sum::<u128>() / 10)?;
-            let spread = samples.iter().max().unwrap_or(&0) - samples.iter().min().unwrap_or(&0);
-            Ok(Some(Measurement { avg, variance: u64::try_from(spread)? }))
-        });
-        trial.with_ignored_flag(server::missing().is_some())
+fn one_command() {
+    let server = Server::plain();
+    let limits = Limits {
+        throttle_seconds: 60,
+        max_messages_per_hour: 10,
+        max_messages_per_network_per_hour: 10,
+        max_uses: 2,
+        external_comparisons: 5,
+        ..limits()
     };
-    vec![
-        bench("cost_of_admit", admits),
-        bench("cost_of_peek", peeks),
-        bench("cost_of_count", counts),
-        bench("cost_of_ping", pings),
-    ]
+    let guard = guard(&server.url(), limits);
+    let (ann, now) = (email("ann"), now(&server));
+    let mut asking = request(&ann, now);
+    asking.proof = Some(proof(1, now));
+    run(async {
+        let mut id = None;
+        // The first round meets a server that doesn't know the scripts; only the second one is watched.
+        for is_watched in [false, true] {
+            let mut watched = is_watched.then(|| Watched::new(&server));
+            let mut expect = |what: &str| {
+                let Some(watched) = &mut watched else { return };
+                let seen = watched.commands();
+                assert_eq!(seen, ["EVALSHA"], "{what}");
+            };
+            id = guard.admit(&asking).await.map(|admitted| admitted.guard).ok().or(id);
+            expect("a request");
+            assert!(guard.admit(&asking).await.is_err());
+            expect("a request that is throttled");
+            guard.withdraw(&asking).await;
+            expect("a request that is withdrawn");
+            let make = |usage| challenge_of(id.clone().unwrap(), &ann, now, numeric(20), usage);
+            let challenge = make(Use::Code);
+            let attempt = attempt(&challenge, now);
+            assert!(guard.peek(&attempt).await.is_ok());
+            expect("a look");
+            assert!(guard.count(&attempt, Verdict::sealed(false)).await.is_ok());
+            expect("a wrong code");
+            assert!(guard.count(&attempt, Verdict::sealed(true)).await.is_ok());
+            expect("a right code");
+            guard.give_back(&attempt).await;
+            expect("a use that is given back");
+            assert!(guard.count(&Attempt { by: By::Link, ..attempt }, Verdict::sealed(true)).await.is_ok());
+            expect("a link");
+            let challenge = make(Use::External);
+            let attempt = Attempt { challenge: &challenge, by: By::External, ..attempt };
+            assert!(guard.count(&attempt, Verdict::sealed(false)).await.is_ok());
+            expect("an external check");
+            assert!(guard.amend(&attempt, Amendment::Right).await.is_ok());
+            expect("its result");
+        }
+    });
 }
 
-fn admits(guard: &RedisGuard, server: &Server, rounds: u32) -> Duration {
-    let (ann, now) = (email("ann"), now(server));
-    run(async {
-        let start = Instant::now();
-        for _ in 0..rounds {
-            assert!(guard.admit(&request(&ann, now)).await.is_ok());
-        }
-        start.elapsed()
-    })
+/// What a server is told from now on.
+struct Watched {
+    monitor: Connection,
+    other: Connection,
 }
 
-fn peeks(guard: &RedisGuard, server: &Server, rounds: u32) -> Duration {
-    let now = now(server);
-    let challenge = begin(guard, &email("ann"), now);
-    run(async {
-        let start = Instant::now();
-        for _ in 0..rounds {
-            assert_eq!(guard.peek(&attempt(&challenge, now)).await, Ok(()));
-        }
-        start.elapsed()
-    })
-}
+impl Watched {
+    fn new(server: &Server) -> Self {
+        let (mut monitor, other) = (server.connect(), server.connect());
+        let _: String = ask(&mut monitor, "MONITOR");
+        Self { monitor, other }
+    }
 
-fn counts(guard: &RedisGuard, server: &Server, rounds: u32) -> Duration {
-    let (ann, now) = (email("ann"), now(server));
-    let id = begin(guard, &ann, now).challenge().guard.clone();
-    let challenges: Vec<_> = (0..rounds).map(|_| challenge(id.clone(), &ann, now)).collect();
-    run(async {
-        let start = Instant::now();
-        for challenge in &challenges {
-            let counted = guard.count(&attempt(challenge, now), countersign::guard::Verdict::sealed(true)).await;
-            assert!(counted.is_ok());
+    /// The commands since the last time, without those that scripts ran.
+    fn commands(&mut self) -> Vec<String> {
+        let _: String = ask(&mut self.other, "ECHO enough");
+        let mut commands = Vec::new();
+        loop {
+            let line: String = redis::from_redis_value(self.monitor.recv_response().unwrap()).unwrap();
+            // 1700000000.123456 [0 127.0.0.1:50000] "EVALSHA" "…"
+            let (from, command) = line.split_once("] \"").unwrap();
+            match command.split('"').next().unwrap() {
+                "ECHO" => return commands,
+                _ if from.ends_with("lua") => {}
+                command => commands.push(command.to_owned()),
+            }
         }
-        start.elapsed()
-    })
-}
-
-/// A round trip by the same library in the same way, without a script.
-fn pings(_: &RedisGuard, server: &Server, rounds: u32) -> Duration {
-    run(async {
-        let client = redis::Client::open(server.url()).expect("a URL");
-        let mut connection = client.get_multiplexed_async_connection().await.expect("it answers");
-        let start = Instant::now();
-        for _ in 0..rounds {
-            let _: String = redis::cmd("PING").query_async(&mut connection).await.expect("it answers");
-        }
-        start.elapsed()
-    })
+    }
 }

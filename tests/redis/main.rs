@@ -2,7 +2,6 @@
 //!
 //! Without a `redis-server` on the path every test is listed as ignored, with the reason. With
 //! `COUNTERSIGN_TEST_REQUIRE_PARTS=1`, as in CI, they fail instead.
-#![allow(dropping_copy_types, clippy::bool_assert_comparison, reason = "some counts are only taken")]
 
 mod attempts;
 mod clocks;
@@ -20,11 +19,20 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    let groups =
-        [attempts::TESTS, clocks::TESTS, cluster::TESTS, oracle::TESTS, outages::TESTS, requests::TESTS, restarts::TESTS];
-    let mut trials: Vec<Trial> = groups.into_iter().flatten().map(|test| test.trial()).collect();
-    trials.extend(cost::trials());
+    let mut arguments = Arguments::from_args();
+    // They wait for servers more than they compute.
+    arguments.test_threads.get_or_insert(4);
+    let groups = [
+        attempts::TESTS,
+        clocks::TESTS,
+        cluster::TESTS,
+        cost::TESTS,
+        oracle::TESTS,
+        outages::TESTS,
+        requests::TESTS,
+        restarts::TESTS,
+    ];
+    let trials = groups.into_iter().flatten().map(Test::trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

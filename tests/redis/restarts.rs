@@ -93,15 +93,22 @@ fn failover() {
     let (one, two) = (Server::plain(), Server::plain());
     let on_one = guard(&one.url(), limits());
     let now = now(&one);
-    let challenge = begin(&on_one, &email("ann"), now);
-    let follow = |replica: &Server, master: &Server| {
-        let _: String = replica.ask(&format!("REPLICAOF 127.0.0.1 {}", master.port()));
+    let in_step = |replica: &Server, master: &Server| {
         until("the replica is in step", || {
             replica.info("replication", "master_link_status") == "up"
                 && replica.ask::<u64>("DBSIZE") == master.ask::<u64>("DBSIZE")
         });
     };
+    let follow = |replica: &Server, master: &Server| {
+        let _: String = replica.ask(&format!("REPLICAOF 127.0.0.1 {}", master.port()));
+        in_step(replica, master);
+    };
+    // A master's first replica begins a history: what was there before is retired, though nothing was lost.
+    let early = begin(&on_one, &email("ann"), now);
     follow(&two, &one);
+    assert_eq!(right(&on_one, &early, now), Err(AttemptRefused::Misdirected));
+    let challenge = begin(&on_one, &email("ann"), now);
+    in_step(&two, &one);
     // The replica takes over while the master, unaware, counts one more use.
     let _: String = two.ask("REPLICAOF NO ONE");
     let process = one.info("server", "run_id");

@@ -109,7 +109,7 @@ impl Drop for Server {
 pub(crate) fn ask<T: FromRedisValue>(connection: &mut Connection, command: &str) -> T {
     let mut words = command.split_whitespace();
     let mut sent = redis::cmd(words.next().expect("a command"));
-    words.for_each(|word| drop(sent.arg(word)));
+    sent.arg(words.collect::<Vec<_>>());
     sent.query(connection).unwrap_or_else(|error| panic!("{command}: {error}"))
 }
 
