@@ -34,6 +34,23 @@ impl AnyGuard {
 }
 
 impl AnyGuard {
+    /// Whether it can decide now. What is in this process always can; Redis is asked.
+    pub async fn is_ready(&self) -> bool {
+        match self {
+            Self::Memory(_) | Self::Journal(_) => true,
+            #[cfg(feature = "redis")]
+            Self::Redis(guard) => match guard.ready().await {
+                Ok(()) => true,
+                Err(error) => {
+                    #[cfg(feature = "server")]
+                    tracing::warn!(%error, "not ready");
+                    let _ = error;
+                    false
+                }
+            },
+        }
+    }
+
     /// Ends it: what is kept in a file is on disk when this returns, and every later attempt is refused.
     ///
     /// # Errors

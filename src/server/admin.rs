@@ -14,6 +14,7 @@ use hyper::{
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::problem::{Answer, Problem};
+use crate::guard::Unavailable;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 /// The exposition format of Prometheus.
@@ -30,8 +31,8 @@ pub(crate) struct Admin {
 }
 
 impl Admin {
-    /// The answer to a request; its body isn't looked at.
-    pub(crate) fn answer<B>(&self, request: &Request<B>) -> Answer {
+    /// The answer to a request; its body isn't looked at. `is_ready` asks whether the guard can decide.
+    pub(crate) async fn answer<B>(&self, request: &Request<B>, is_ready: impl AsyncFnOnce() -> bool) -> Answer {
         let path = request.uri().path();
         let path = path.strip_suffix('/').unwrap_or(path);
         if !matches!(path, "/healthz" | "/readyz" | "/metrics") {
@@ -43,6 +44,7 @@ impl Admin {
         match path {
             "/healthz" => text(StatusCode::OK, TEXT, "ok\n"),
             "/readyz" if self.is_closing.load(Ordering::Relaxed) => Problem::shutting_down().into_answer(),
+            "/readyz" if !is_ready().await => Problem::unavailable(Unavailable::for_seconds(2)).into_answer(),
             "/readyz" => text(StatusCode::OK, TEXT, "ready\n"),
             _ => {
                 (self.observe)();
@@ -66,22 +68,24 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn health_readiness_and_metrics() {
+    #[tokio::test]
+    async fn health_readiness_and_metrics() {
         let recorder = PrometheusBuilder::new().build_recorder();
         metrics::with_local_recorder(&recorder, || metrics::counter!("countersign_test_total").increment(3));
         let is_closing = Arc::new(AtomicBool::new(false));
         let admin = Admin { metrics: recorder.handle(), observe: Box::new(|| {}), is_closing: Arc::clone(&is_closing) };
-        let ask = |method: Method, path: &str| {
-            admin.answer(&Request::builder().method(method).uri(path).body(()).unwrap()).status().as_u16()
+        let ask = async |method: Method, path: &str, is_ready: bool| {
+            let request = Request::builder().method(method).uri(path).body(()).unwrap();
+            admin.answer(&request, async || is_ready).await.status().as_u16()
         };
         for path in ["/healthz", "/readyz", "/metrics", "/metrics/"] {
-            assert_eq!(ask(Method::GET, path), 200, "{path}");
-            assert_eq!(ask(Method::POST, path), 405, "{path}");
+            assert_eq!(ask(Method::GET, path, true).await, 200, "{path}");
+            assert_eq!(ask(Method::POST, path, true).await, 405, "{path}");
+            assert_eq!(ask(Method::GET, path, false).await, if path == "/readyz" { 503 } else { 200 }, "{path}");
         }
-        assert_eq!(ask(Method::GET, "/"), 404);
+        assert_eq!(ask(Method::GET, "/", true).await, 404);
         assert!(admin.metrics.render().contains("countersign_test_total 3"));
         is_closing.store(true, Ordering::Relaxed);
-        assert_eq!((ask(Method::GET, "/readyz"), ask(Method::GET, "/healthz")), (503, 200));
+        assert_eq!((ask(Method::GET, "/readyz", true).await, ask(Method::GET, "/healthz", true).await), (503, 200));
     }
 }

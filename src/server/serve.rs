@@ -26,7 +26,7 @@ use super::{
     runtime::{Service, Workers, single_threaded},
     shutdown,
 };
-use crate::config::Config;
+use crate::{config::Config, guard::AnyGuard};
 
 /// The longest head on the admin listener, in bytes.
 const ADMIN_HEAD_BYTES: usize = 16 << 10;
@@ -61,7 +61,8 @@ async fn serve(config: Config) -> Result<(), StartError> {
     let workers = Workers::start(workers, &service).map_err(StartError::unavailable("a thread"))?;
     let observed = Arc::clone(&service);
     let observe = Box::new(move || observed.app.metrics.observe(observed.app.engine.guard.pressure(clock::now())));
-    spawn_local(serve_admin(admin_listener, Admin { metrics, observe, is_closing: Arc::clone(&is_closing) }));
+    let admin = Admin { metrics, observe, is_closing: Arc::clone(&is_closing) };
+    spawn_local(serve_admin(admin_listener, admin, Arc::clone(&service)));
     announce(&listener, page.as_deref());
 
     tokio::select! {
@@ -99,17 +100,17 @@ fn announce(listener: &Listener, page: Option<&str>) {
     }
 }
 
-async fn serve_admin(listener: Listener, admin: Admin) {
+async fn serve_admin<D: 'static, O: 'static>(listener: Listener, admin: Admin, service: Arc<Service<AnyGuard, D, O>>) {
     eprintln!("countersign: health and metrics on {listener}");
     let admin = std::rc::Rc::new((admin, Protocol::new(ADMIN_HEAD_BYTES, ADMIN_PATIENCE)));
     loop {
         let (socket, _) = listener.accept().await;
-        let admin = std::rc::Rc::clone(&admin);
+        let (admin, service) = (std::rc::Rc::clone(&admin), Arc::clone(&service));
         spawn_local(async move {
             let (admin, protocol) = &*admin;
             let handle = async |request: Request<Incoming>, progress: &Progress<'_>| {
                 progress.request_arrived();
-                admin.answer(&request)
+                admin.answer(&request, async || service.app.engine.guard.is_ready().await).await
             };
             let in_flight = AtomicUsize::new(0);
             let served = socket.serve(protocol, &in_flight, handle).await;

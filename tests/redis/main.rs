@@ -7,10 +7,13 @@ mod attempts;
 mod clocks;
 mod cluster;
 mod cost;
+#[path = "../harness/mod.rs"]
+mod harness;
 mod oracle;
 mod outages;
 mod requests;
 mod restarts;
+mod served;
 mod server;
 mod world;
 
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
         outages::TESTS,
         requests::TESTS,
         restarts::TESTS,
+        served::TESTS,
     ];
     let trials = groups.into_iter().flatten().map(Test::trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -8,7 +8,8 @@ use std::{
 };
 
 use redis::{
-    Client, Cmd, ConnectionInfo, ErrorKind, IntoConnectionInfo as _, RedisError, RedisResult, ServerErrorKind, Value,
+    Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo as _, ProtocolVersion, RedisError, RedisResult,
+    ServerErrorKind, Value,
     aio::{ConnectionLike as _, ConnectionManager, ConnectionManagerConfig},
     cluster::{ClusterClient, ClusterConfig},
     cluster_async::ClusterConnection,
@@ -43,19 +44,16 @@ enum Connection {
 }
 
 impl Connections {
-    /// Finds out what `url` leads to. Several addresses, separated by commas, are nodes of one cluster, and so is
-    /// `redis+cluster://`.
+    /// Finds out what `url` leads to.
     ///
     /// # Errors
     /// `InvalidClientConfig` for a bad URL; else nobody answers in time.
     pub(super) async fn open(url: &str, timeout: Duration) -> RedisResult<Self> {
-        let mut must_be_cluster = url.contains(',');
-        let nodes = url.split(',').map(|url| {
-            let plain = url.trim().replacen("+cluster://", "://", 1);
-            must_be_cluster |= plain.len() < url.trim().len();
-            Ok(settle(plain.into_connection_info()?))
-        });
-        let nodes = nodes.collect::<RedisResult<Vec<_>>>()?;
+        let (nodes, must_be_cluster) = parse(url)?;
+        if nodes.iter().any(|node| matches!(node.addr(), ConnectionAddr::TcpTls { .. })) {
+            // The client takes the process's cryptography. Where the embedder chose one already, that one stays.
+            let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        }
         let mut unreachable = RedisError::from((ErrorKind::InvalidClientConfig, "no address"));
         for node in &nodes {
             let single = Self::with(Servers::Single(Client::open(node.clone())?), timeout);
@@ -175,12 +173,30 @@ impl Connection {
     }
 }
 
-/// Our own TCP settings: no delays, and a server that is gone without a word is noticed.
+/// The addresses in a URL, and whether it says that they are a cluster's: several, separated by commas, are, and so is
+/// `redis+cluster://`.
+///
+/// # Errors
+/// `InvalidClientConfig` for a bad URL.
+pub(super) fn parse(url: &str) -> RedisResult<(Vec<ConnectionInfo>, bool)> {
+    let mut is_cluster = url.contains(',');
+    let nodes = url.split(',').map(|url| {
+        let plain = url.trim().replacen("+cluster://", "://", 1);
+        is_cluster |= plain.len() < url.trim().len();
+        Ok(settle(plain.into_connection_info()?))
+    });
+    let nodes = nodes.collect::<RedisResult<_>>()?;
+    Ok((nodes, is_cluster))
+}
+
+/// Our own settings: no delays, a server that is gone without a word is noticed, and one that closes an idle connection is
+/// connected to at once (RESP3 tells that; before the next decision needs it).
 fn settle(info: ConnectionInfo) -> ConnectionInfo {
     let settings = TcpSettings::default().set_nodelay(true);
     #[cfg(target_os = "linux")]
     let settings = settings.set_user_timeout(DEAD_AFTER);
-    info.set_tcp_settings(settings)
+    let redis = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+    info.set_tcp_settings(settings).set_redis_settings(redis)
 }
 
 impl fmt::Debug for Connections {

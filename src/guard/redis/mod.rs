@@ -21,7 +21,7 @@ use std::sync::{
 use rand_core::CryptoRng;
 use redis::{ErrorKind, RedisError, RedisResult};
 
-pub use self::start::{RedisSettings, StartError};
+pub use self::start::{RedisSettings, StartError, is_url};
 use self::{
     connection::Connections,
     names::{Names, hex},

@@ -8,7 +8,7 @@ use redis::{ErrorKind, RedisError};
 
 use super::{
     Fresh, RedisGuard,
-    connection::Connections,
+    connection::{Connections, parse},
     names::Names,
     scripts::{Call, Scripts},
 };
@@ -20,7 +20,8 @@ use crate::{
 /// Where the guard's memory is.
 #[derive(Clone)]
 pub struct RedisSettings {
-    /// `redis://`, `rediss://` or `unix://`; several, separated by commas, are nodes of one cluster. May hold a password.
+    /// `redis://`, `rediss://` (TLS, with the system's roots or `SSL_CERT_FILE`) or `unix://`; several, separated by commas, and
+    /// `redis+cluster://` are nodes of one cluster. May hold a password.
     pub url: Box<str>,
     /// The guard's id without its epoch: fleets that share a Redis have different ones.
     pub id: Box<str>,
@@ -42,6 +43,12 @@ pub enum StartError {
     Unfit(Box<str>),
 }
 
+/// Whether this can be [`RedisSettings::url`]. Nothing is connected to.
+#[must_use]
+pub fn is_url(text: &str) -> bool {
+    parse(text).is_ok()
+}
+
 impl RedisSettings {
     /// A Redis that may forget, asked for at most a second.
     #[must_use]
@@ -61,7 +68,6 @@ impl RedisGuard {
             return Err(StartError::Settings("the id must be 1 to 63 letters, digits, dots and hyphens".into()));
         }
         let connections = Connections::open(&settings.url, settings.timeout).await?;
-        connections.in_time(judge(&connections, settings.durable)).await??;
 
         let fresh = Fresh::new(random);
         let offered = fresh.hex::<32>();
@@ -77,8 +83,17 @@ impl RedisGuard {
             difficulty: Difficulty::default(),
             looked: 0.into(),
         };
-        guard.connections.in_time(guard.begin()).await??;
+        guard.ready().await?;
         Ok(guard)
+    }
+
+    /// Whether Redis answers in time and is set up so that it can be trusted.
+    ///
+    /// # Errors
+    /// [`StartError`] says what it lacks.
+    pub async fn ready(&self) -> Result<(), StartError> {
+        self.connections.in_time(judge(&self.connections, self.durable)).await??;
+        Ok(self.connections.in_time(self.begin()).await??)
     }
 
     /// Takes the key of the counters that is in Redis, or puts ours there.
