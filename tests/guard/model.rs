@@ -244,13 +244,14 @@ fn play<G: Guard>(
             }
             Step::GiveBack { challenge } => {
                 let (index, Some(challenge)) = pick(challenge) else { continue };
-                model.tick();
                 // One that has ended may be forgotten already, and then stays spent.
-                let is_living = !challenge.is_expired(at(model.latest));
+                let is_living = !challenge.is_expired(at(model.latest.max(model.now)));
                 let given = model.known.get_mut(&index).filter(|known| known.accepted > 0 && is_living);
                 if let Some(known) = given {
                     known.accepted -= 1;
                     known.uses -= 1;
+                    // Only what the guard hears of moves its days.
+                    model.tick();
                     now(guard.give_back(&attempt(challenge, By::Link, Who::Strangers, model.now)));
                 }
             }
@@ -324,6 +325,52 @@ fn any_limits() -> impl Strategy<Value = Limits> {
         external_comparisons: external,
         ..limits()
     })
+}
+
+/// Once found by chance: a guard that was opened on a day and saw no attempt yet counted on the day before, when its clock
+/// was set back to it.
+#[test]
+fn a_restart_sees_the_day_that_a_clock_set_back_does_not_undo() {
+    let journal = TestJournal { limits: Limits { comparisons: 2, ..limits() }, ..TestJournal::new() };
+    let guard = journal.open(START);
+    let mut issuer = Issuer::new(guard.id());
+    let issue = || Step::Issue { recipient: 0, format: SHORT, usage: Use::Code };
+    let wrong = |challenge| Step::Count { challenge, by: By::Code, who: Who::Strangers, right: false };
+    let day = 86_400;
+    let steps = vec![issue(), wrong(0), wrong(0), Step::Time(2 * day), Step::Restart, Step::Time(-day), issue(), wrong(1)];
+    let restart = |guard, seconds| {
+        drop(guard);
+        journal.open(seconds)
+    };
+    play(&journal.limits, guard, &mut issuer, steps, Some(&restart)).unwrap();
+}
+
+/// Once found by chance: what isn't asked of the guard must not turn the model's days either.
+#[test]
+fn comparisons_of_the_day_before_count_until_the_next_day_is_over() {
+    let limits = Limits { comparisons: 2, ..limits() };
+    let guard = guard(limits.clone());
+    let mut issuer = Issuer::new(guard.id());
+    let issue = || Step::Issue { recipient: 0, format: SHORT, usage: Use::Code };
+    let wrong = |challenge| Step::Count { challenge, by: By::Code, who: Who::Strangers, right: false };
+    let peek = |challenge| Step::Peek { challenge, by: By::Code, who: Who::Strangers };
+    let (nothing, to_yesterday) = (Step::GiveBack { challenge: 0 }, Step::Time(-43_201));
+    let steps = vec![
+        issue(),
+        nothing,
+        to_yesterday,
+        wrong(0),
+        Step::Time(10_026),
+        issue(),
+        wrong(1),
+        peek(1),
+        Step::Time(76_374),
+        issue(),
+        peek(2),
+        Step::Time(1),
+        peek(2),
+    ];
+    play(&limits, guard, &mut issuer, steps, None).unwrap();
 }
 
 proptest! {

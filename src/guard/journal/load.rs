@@ -76,7 +76,9 @@ pub(super) fn load(path: &Path, file: File, header: &Header, boot: Boot) -> Resu
     headers.push(header.clone());
 
     let is_same_boot = boot != Boot::default() && changes.boot == Some(boot);
-    if !(is_same_boot || changes.is_closed && !scanned.is_torn) {
+    // A crash of the machine may have damaged anything that was written since it last began; but not the name of the boot.
+    let is_known = damage.is_none() || changes.boot.is_some();
+    if is_known && !(is_same_boot || changes.is_closed && !scanned.is_torn) {
         return Ok(Loaded::Untrusted { file, changes });
     }
     let oldest = &headers[0];
@@ -157,12 +159,13 @@ impl Changes {
         for slot in &self.spent {
             ledger.restore(*slot, now).map_err(|_| OpenError::TooMany)?;
         }
-        self.restore_comparisons(ledger);
+        self.restore_comparisons(ledger, now);
         Ok(())
     }
 
     /// Puts the comparisons back, and nothing else.
-    pub(super) fn restore_comparisons<L: Log>(self, ledger: &Ledger<L>) {
+    pub(super) fn restore_comparisons<L: Log>(self, ledger: &Ledger<L>, now: u32) {
+        ledger.see(now);
         self.sketches.into_iter().enumerate().for_each(|(shard, sketch)| ledger.restore_sketch(shard, sketch));
     }
 

@@ -171,7 +171,7 @@ impl JournalGuard {
                 }
                 let guard =
                     Self { counters: Self::counters(opening, &segment.header.clone(), segment, VecDeque::new(), [0; SKETCHES]) };
-                changes.restore_comparisons(&guard.counters.ledger);
+                changes.restore_comparisons(&guard.counters.ledger, seconds(now));
                 Ok(guard)
             }
         }
