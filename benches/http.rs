@@ -181,6 +181,7 @@ impl Process {
     }
 
     /// Server CPU in µs per request, over all connections at once.
+    #[allow(clippy::cast_precision_loss, reason = "far fewer than 2⁵² nanoseconds or requests")]
     fn measure(&self, requests: usize, ask: impl Fn(&mut Connection) + Sync) -> f64 {
         let connections: Vec<_> = (0..CONNECTIONS).map(|_| self.connect()).collect();
         let before = self.cpu_nanoseconds();

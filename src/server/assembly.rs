@@ -54,20 +54,20 @@ pub(crate) struct Assembled {
 }
 
 /// Builds everything. Deliveries run on `background`.
-pub(crate) async fn assemble(config: Config, background: &Handle, random: &mut impl CryptoRng) -> Result<Assembled, StartError> {
+pub(crate) async fn assemble(config: &Config, background: &Handle, random: &mut impl CryptoRng) -> Result<Assembled, StartError> {
     let keyring = &config.keyring;
     let (server, rules) = (&config.server, &config.passwordless);
     let issuer = &config.tokens.sessions.issuer;
     let challenges = Arc::new(Challenges::new(keyring, issuer, config.tokens.envelope_format));
     let links = Arc::new(Links::new(keyring, issuer));
-    let sessions = sessions(&config)?;
+    let sessions = sessions(config)?;
     let clock: Clock = Arc::new(clock::now);
     let post = Post::start(
         post::Settings {
             mode: config.delivery.mode,
             queue_length: config.delivery.queue_length,
-            composer: composer(&config, &challenges, &links)?,
-            email: email(&config)?,
+            composer: composer(config, &challenges, &links)?,
+            email: email(config)?,
             sms: Transport::sms(&config.sms.transport, config.delivery.timeout)
                 .map_err(|fault| StartError::at("sms", fault.0))?,
             clock: Arc::clone(&clock),
@@ -84,15 +84,15 @@ pub(crate) async fn assemble(config: Config, background: &Handle, random: &mut i
         phone::warm();
     }
     let mut documents = Documents::default();
-    documents.describe(&config, &sessions);
+    documents.describe(config, &sessions);
     let engine = Engine {
         policy: rules.policy.clone(),
         challenges,
         links,
         sessions,
         devices: Devices::new(keyring),
-        guard: guard(&config, random).await?,
-        directory: directory(&config, &clock, background)?,
+        guard: guard(config, random).await?,
+        directory: directory(config, &clock, background)?,
         outbox: post.clone(),
     };
     let app = App {
@@ -111,9 +111,9 @@ pub(crate) async fn assemble(config: Config, background: &Handle, random: &mut i
         sites: Sites::new(server.public_url.as_str(), &server.cors_origins),
         cookies: Cookies::new(&server.cookie_path, server.public_url.wants_secure_cookies()),
         documents,
-        pages: server.pages.then(|| pages(&config)),
+        pages: server.pages.then(|| pages(config)),
         metrics: Metrics::new(),
-        fleet: fleet(&config),
+        fleet: fleet(config),
     };
     let patience = Patience { request: server.request_timeout, idle: server.idle_timeout };
     Ok(Assembled { app, protocol: Protocol::new(server.max_head_bytes, patience), post })

@@ -52,7 +52,11 @@ pub(crate) const CODES: [&str; 21] = [
 
 /// Why a request isn't answered as it wishes.
 #[derive(Debug)]
-pub(crate) struct Problem {
+pub(crate) struct Problem(Box<Contents>);
+
+/// Boxed, so that every `Result` of a handler stays small.
+#[derive(Debug)]
+struct Contents {
     status: StatusCode,
     code: &'static str,
     detail: Cow<'static, str>,
@@ -67,7 +71,7 @@ pub(crate) struct Problem {
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self {
+        Self(Box::new(Contents {
             status,
             code,
             detail: detail.into(),
@@ -78,22 +82,28 @@ impl Problem {
             retry_after: None,
             allow: None,
             owner: None,
-        }
+        }))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Contents)) -> Self {
+        change(&mut self.0);
+        self
     }
 
     /// `detail` is what the original says in `non_field_errors`.
     fn non_field(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { non_field: true, ..Self::new(StatusCode::BAD_REQUEST, code, detail) }
+        Self::new(StatusCode::BAD_REQUEST, code, detail).with(|contents| contents.non_field = true)
     }
 
     /// Its code, one of [`CODES`].
-    pub(crate) const fn code(&self) -> &'static str {
-        self.code
+    pub(crate) fn code(&self) -> &'static str {
+        self.0.code
     }
 
     /// Fields that are missing or wrong.
     pub(crate) fn fields(fields: FieldErrors) -> Self {
-        Self { fields, ..Self::new(StatusCode::BAD_REQUEST, "invalid", "Some fields are missing or invalid.") }
+        let detail = "Some fields are missing or invalid.";
+        Self::new(StatusCode::BAD_REQUEST, "invalid", detail).with(|contents| contents.fields = fields)
     }
 
     /// The fields don't go together.
@@ -127,7 +137,7 @@ impl Problem {
     /// The path is there, but not for this method.
     pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
         let problem = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This method is not allowed here.");
-        Self { allow: Some(allow), ..problem }
+        problem.with(|contents| contents.allow = Some(allow))
     }
 
     /// The request didn't arrive in time.
@@ -161,7 +171,7 @@ impl Problem {
 
     /// Wrong, forged, another recipient's, unknown: nobody learns which.
     pub(crate) fn invalid_credentials(attempts_left: Option<u32>) -> Self {
-        Self { attempts_left, ..Self::non_field("invalid_credentials", "Invalid credentials") }
+        Self::non_field("invalid_credentials", "Invalid credentials").with(|contents| contents.attempts_left = attempts_left)
     }
 
     /// A session token that isn't valid.
@@ -176,12 +186,12 @@ impl Problem {
             "misdirected",
             "This challenge belongs to another node, or to one that has restarted since. Request a new code.",
         );
-        Self { owner: Some(owner), ..problem }
+        problem.with(|contents| contents.owner = Some(owner))
     }
 
     /// The guard that can answer instead.
-    pub(crate) const fn owner(&self) -> Option<&GuardId> {
-        self.owner.as_ref()
+    pub(crate) fn owner(&self) -> Option<&GuardId> {
+        self.0.owner.as_ref()
     }
 
     /// A relayed request that isn't from this fleet, or not for this node, or not from now.
@@ -195,7 +205,7 @@ impl Problem {
     /// Something that is needed can't be had now.
     pub(crate) fn unavailable(unavailable: Unavailable) -> Self {
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not available at the moment. Try again later.");
-        Self { retry_after: Some(unavailable.retry_after), ..problem }
+        problem.with(|contents| contents.retry_after = Some(unavailable.retry_after))
     }
 
     /// The node is shutting down.
@@ -211,7 +221,10 @@ impl Problem {
     /// Too many messages, or too soon. `puzzle` is the JSON of one whose solution lifts the refusal.
     pub(crate) fn throttled(retry_after: NonZeroU32, puzzle: Option<Box<[u8]>>) -> Self {
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", "Unable to send token");
-        Self { retry_after: Some(retry_after), puzzle, ..problem }
+        problem.with(|contents| {
+            contents.retry_after = Some(retry_after);
+            contents.puzzle = puzzle;
+        })
     }
 
     /// Inline delivery failed.
@@ -256,17 +269,17 @@ impl Problem {
     /// The answer. A connection can't go on after a request that wasn't read to its end.
     pub(crate) fn into_answer(self) -> Answer {
         let mut answer = Response::new(Full::new(self.body()));
-        *answer.status_mut() = self.status;
+        *answer.status_mut() = self.0.status;
         let headers = answer.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = self.0.retry_after {
             headers.insert(RETRY_AFTER, seconds.get().into());
         }
-        if let Some(allow) = self.allow {
+        if let Some(allow) = self.0.allow {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if self.0.status == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static(r#"Bearer realm="countersign", error="invalid_token""#);
             headers.insert(WWW_AUTHENTICATE, scheme);
         }
@@ -276,37 +289,37 @@ impl Problem {
     /// The answer as the bytes of HTTP/1.1, for a connection that hyper has given up.
     pub(crate) fn into_raw(self) -> Vec<u8> {
         let body = self.body();
-        let reason = self.status.canonical_reason().unwrap_or_default();
+        let reason = self.0.status.canonical_reason().unwrap_or_default();
         let head = format!(
             "HTTP/1.1 {} {reason}\r\n{CONTENT_TYPE}: application/problem+json\r\n{CACHE_CONTROL}: no-store\r\n{CONNECTION}: close\r\ncontent-length: {}\r\n\r\n",
-            self.status.as_u16(),
+            self.0.status.as_u16(),
             body.len(),
         );
         [head.as_bytes(), &body].concat()
     }
 
     fn body(&self) -> Bytes {
-        let title = self.status.canonical_reason().unwrap_or_default();
+        let title = self.0.status.canonical_reason().unwrap_or_default();
         let mut body = Object::with_capacity(256)
             .plain("type", "about:blank")
             .text("title", title)
-            .number("status", u64::from(self.status.as_u16()))
-            .text("detail", &self.detail)
-            .plain("code", self.code);
-        if self.non_field {
-            body = body.list("non_field_errors", &self.detail);
+            .number("status", u64::from(self.0.status.as_u16()))
+            .text("detail", &self.0.detail)
+            .plain("code", self.0.code);
+        if self.0.non_field {
+            body = body.list("non_field_errors", &self.0.detail);
         }
-        if !self.fields.is_empty() {
-            let errors = self.fields.iter().fold(Object::with_capacity(64), |errors, (name, text)| errors.list(name, text));
+        if !self.0.fields.is_empty() {
+            let errors = self.0.fields.iter().fold(Object::with_capacity(64), |errors, (name, text)| errors.list(name, text));
             body = body.raw("errors", &errors.finish());
         }
-        for (name, message) in self.fields.iter().filter(|(name, _)| !PROBLEM_MEMBERS.contains(name)) {
+        for (name, message) in self.0.fields.iter().filter(|(name, _)| !PROBLEM_MEMBERS.contains(name)) {
             body = body.list(name, message);
         }
-        if let Some(attempts_left) = self.attempts_left {
+        if let Some(attempts_left) = self.0.attempts_left {
             body = body.number("attempts_left", attempts_left.into());
         }
-        if let Some(puzzle) = &self.puzzle {
+        if let Some(puzzle) = &self.0.puzzle {
             body = body.raw("puzzle", puzzle);
         }
         body.finish()

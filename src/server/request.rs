@@ -22,11 +22,10 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
         if let Some(answer) = self.at_home(call, &recipient).await {
             return Ok(answer);
         }
-        let begun = self.engine.begin(begin, call.now, &mut rand::rng()).await;
-        let begun =
-            begun.map_err(|error| Problem::of_begin(error, |largest| self.puzzle(&recipient, largest.get(), call.now)))?;
+        let sent = self.engine.begin(begin, call.now, &mut rand::rng()).await;
+        let sent = sent.map_err(|error| Problem::of_begin(error, |largest| self.puzzle(&recipient, largest.get(), call.now)))?;
         let throttle = self.settings.throttle_seconds;
-        Ok(envelope::sent(call, &self.cookies, &begun.envelope, &begun.challenge, throttle, call.now))
+        Ok(envelope::sent(call, &self.cookies, &sent.envelope, &sent.challenge, throttle, call.now))
     }
 
     /// The request for a message that the body states, for the channel of the path or of the envelope.

@@ -1,6 +1,7 @@
 //! `run`: from a judged configuration to the end of the process.
 
 use std::{
+    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -55,7 +56,7 @@ async fn serve(config: Config) -> Result<(), StartError> {
     let workers = config.server.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let page = config.server.pages.then(|| config.server.public_url.as_str().to_owned());
     let background = tokio::runtime::Handle::current();
-    let Assembled { app, protocol, post } = assembly::assemble(config, &background, &mut rand::rng()).await?;
+    let Assembled { app, protocol, post } = assembly::assemble(&config, &background, &mut rand::rng()).await?;
     let is_closing = Arc::new(AtomicBool::new(false));
     let service = Arc::new(Service { app, protocol, is_closing: Arc::clone(&is_closing) });
     let workers = Workers::start(workers, &service).map_err(StartError::unavailable("a thread"))?;
@@ -102,10 +103,10 @@ fn announce(listener: &Listener, page: Option<&str>) {
 
 async fn serve_admin<D: 'static, O: 'static>(listener: Listener, admin: Admin, service: Arc<Service<AnyGuard, D, O>>) {
     eprintln!("countersign: health and metrics on {listener}");
-    let admin = std::rc::Rc::new((admin, Protocol::new(ADMIN_HEAD_BYTES, ADMIN_PATIENCE)));
+    let admin = Rc::new((admin, Protocol::new(ADMIN_HEAD_BYTES, ADMIN_PATIENCE)));
     loop {
         let (socket, _) = listener.accept().await;
-        let (admin, service) = (std::rc::Rc::clone(&admin), Arc::clone(&service));
+        let (admin, service) = (Rc::clone(&admin), Arc::clone(&service));
         spawn_local(async move {
             let (admin, protocol) = &*admin;
             let handle = async |request: Request<Incoming>, progress: &Progress<'_>| {

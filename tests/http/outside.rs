@@ -77,12 +77,9 @@ fn a_solved_puzzle_lifts_the_ceiling_once() {
     let puzzle = refused.json()["puzzle"].clone();
     assert_eq!(puzzle["algorithm"], "SHA-256");
     let solution = solve(&puzzle);
-    #[allow(clippy::single_element_loop, reason = "reads like its neighbours")]
-    for other in ["ben@example.com"] {
-        assert_eq!(ask(&server, other).status, 200);
-        let answer = server.post("request/email/", &json!({"email": other, "puzzle": solution}));
-        assert_eq!(answer.status, 429, "a puzzle is for one recipient");
-    }
+    assert_eq!(ask(&server, "ben@example.com").status, 200);
+    let elsewhere = server.post("request/email/", &json!({"email": "ben@example.com", "puzzle": solution}));
+    assert_eq!(elsewhere.status, 429, "a puzzle is for one recipient");
     assert_eq!(server.post("request/email/", &json!({"email": "ann@example.com", "altcha": solution})).status, 200);
     assert_eq!(
         server.post("request/email/", &json!({"email": "ann@example.com", "puzzle": solution})).status,
@@ -96,8 +93,9 @@ fn solve(puzzle: &Value) -> String {
     let text = |name: &str| puzzle[name].as_str().unwrap();
     let most = puzzle["maxnumber"].as_u64().unwrap();
     let hash = |number: &u64| {
-        let digest = Sha256::digest(format!("{}{number}", text("salt")));
-        digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        let digest: [u8; 32] = Sha256::digest(format!("{}{number}", text("salt"))).into();
+        let hex = |half: &[u8]| format!("{:032x}", u128::from_be_bytes(half.try_into().unwrap()));
+        hex(&digest[..16]) + &hex(&digest[16..])
     };
     let number = (0..=most).find(|number| hash(number) == text("challenge")).expect("there is one");
     let solved = json!({
