@@ -3,6 +3,7 @@
 //! M = one cloned HMAC-SHA-256 of 128 bytes, S = one Ed25519 signature of the backend over as many bytes as an access
 //! token signs. `cargo bench --bench functions` prints criterion's figures, then the ratios, each from the
 //! fastest of many rounds in which all functions take turns, so that a busy machine disturbs all alike.
+#![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "figures for people")]
 
 use std::{
     hint::black_box,
@@ -138,7 +139,7 @@ fn sessions() -> Sessions {
         refresh_lifetime: 86_400,
         user_id_claim: "user_id".into(),
     };
-    Sessions::new(&keyring(), config).expect("a right configuration")
+    Sessions::new(&keyring(), &config).expect("a right configuration")
 }
 
 fn user() -> User {

@@ -4,6 +4,7 @@
 //! runtimes, fed by one accepting thread, that read the same body and answer the same number of bytes. A fixed number of
 //! keep-alive connections on loopback asks both in turns. What counts is the CPU time of the server's process, user and
 //! system, as the scheduler reports it. S, one signature by the compiled backend, is measured in the same run.
+#![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "figures for people")]
 
 use std::{
     env,

@@ -83,7 +83,7 @@ fn login() -> Result<Login, Box<dyn Error>> {
             registration_sets_unusable_password: true,
         },
         links: Arc::new(Links::new(&keyring, ISSUER)),
-        sessions: Sessions::new(&keyring, sessions).map_err(|fault| format!("{fault:?}"))?,
+        sessions: Sessions::new(&keyring, &sessions).map_err(|fault| format!("{fault:?}"))?,
         devices: Devices::new(&keyring),
         guard: MemoryGuard::new(guard_id, Limits::default(), &mut rand::rng()),
         directory: NoDirectory,

@@ -152,7 +152,7 @@ fn sessions(algorithm: AccessAlgorithm) -> (Sessions, String, String) {
         refresh_lifetime: 86_400,
         user_id_claim: "user_id".into(),
     };
-    let sessions = Sessions::new(&KEYRING, config).unwrap();
+    let sessions = Sessions::new(&KEYRING, &config).unwrap();
     let user = serde_json::from_str(r#"{"id":"42","is_active":true}"#).unwrap();
     let login = Login { user: &user, recipient: &recipient("ann"), amr: Amr::of(Channel::Email) };
     let tokens = sessions.begin(&login, NOW, &mut random());

@@ -68,7 +68,7 @@
 //!         registration_sets_unusable_password: true,
 //!     },
 //!     links: Arc::new(Links::new(&keyring, issuer)),
-//!     sessions: Sessions::new(&keyring, sessions).unwrap(),
+//!     sessions: Sessions::new(&keyring, &sessions).unwrap(),
 //!     devices: Devices::new(&keyring),
 //!     guard: MemoryGuard::new(GuardId::fresh(None, &mut random).unwrap(), Limits::default(), &mut random),
 //!     directory: NoDirectory,

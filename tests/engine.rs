@@ -88,7 +88,7 @@ impl Guard for Ledger {
 
 #[derive(Default)]
 struct Users {
-    users: RefCell<HashMap<String, User>>,
+    known: RefCell<HashMap<String, User>>,
     is_down: Cell<bool>,
     is_closed: Cell<bool>,
     lookups: Cell<u32>,
@@ -101,7 +101,7 @@ impl Directory for Users {
         if self.is_down.get() {
             return Err(Unavailable::for_seconds(5));
         }
-        Ok(self.users.borrow().get(recipient.as_str()).cloned())
+        Ok(self.known.borrow().get(recipient.as_str()).cloned())
     }
 
     async fn register(&self, recipient: &Recipient, _: bool) -> Result<User, Unavailable> {
@@ -110,7 +110,7 @@ impl Directory for Users {
         }
         self.registered.set(self.registered.get() + 1);
         let user = user("new", recipient.as_str());
-        self.users.borrow_mut().insert(recipient.as_str().into(), user.clone());
+        self.known.borrow_mut().insert(recipient.as_str().into(), user.clone());
         Ok(user)
     }
 }
@@ -194,7 +194,7 @@ impl Desk {
             directory: Users::default(),
             outbox: Sent::default(),
         };
-        engine.directory.users.borrow_mut().insert("ann@example.com".into(), user("42", "Ann@Example.com"));
+        engine.directory.known.borrow_mut().insert("ann@example.com".into(), user("42", "Ann@Example.com"));
         Self { engine, random: RefCell::new(ChaCha8Rng::seed_from_u64(1)) }
     }
 
@@ -397,9 +397,9 @@ fn unknown_inactive_and_admin_users_get_an_envelope_that_no_code_opens() {
             "other address" => ann.email = Some("ann@exämple.com".into()),
             _ => {}
         }
-        desk.engine.directory.users.borrow_mut().remove("ann@example.com");
+        desk.engine.directory.known.borrow_mut().remove("ann@example.com");
         if change != "unknown" {
-            desk.engine.directory.users.borrow_mut().insert("ann@example.com".into(), ann);
+            desk.engine.directory.known.borrow_mut().insert("ann@example.com".into(), ann);
         }
         let begun = desk.begin();
         let (code, link) = desk.last_message();
@@ -412,7 +412,7 @@ fn unknown_inactive_and_admin_users_get_an_envelope_that_no_code_opens() {
 #[test]
 fn admins_may_log_in_where_the_rules_say_so() {
     let desk = Desk::with(|policy| policy.allows_admins = true);
-    desk.engine.directory.users.borrow_mut().get_mut("ann@example.com").unwrap().is_staff = true;
+    desk.engine.directory.known.borrow_mut().get_mut("ann@example.com").unwrap().is_staff = true;
     let begun = desk.begin();
     assert!(desk.redeem(&begun.envelope, &desk.last_message().0).is_ok());
 }
@@ -435,7 +435,7 @@ fn an_epoch_that_changes_ends_codes_links_and_sessions() {
     let (code, link) = desk.last_message();
     let refresh = || now(desk.engine.refresh(&session.tokens.refresh, NOW, &mut *desk.random.borrow_mut()));
     assert!(refresh().is_ok());
-    desk.engine.directory.users.borrow_mut().get_mut("ann@example.com").unwrap().epoch = "e2".into();
+    desk.engine.directory.known.borrow_mut().get_mut("ann@example.com").unwrap().epoch = "e2".into();
     assert_eq!(desk.redeem(&begun.envelope, &code).unwrap_err(), invalid(2));
     assert_eq!(desk.redeem_link(&link).unwrap_err(), invalid(None));
     assert_eq!(refresh().unwrap_err(), RefreshError::Invalid);
@@ -452,14 +452,14 @@ fn refreshing_asks_the_directory_again() {
     desk.engine.directory.is_down.set(true);
     assert_eq!(refresh(NOW).unwrap_err(), RefreshError::Unavailable(Unavailable::for_seconds(5)));
     desk.engine.directory.is_down.set(false);
-    desk.engine.directory.users.borrow_mut().get_mut("ann@example.com").unwrap().is_active = false;
+    desk.engine.directory.known.borrow_mut().get_mut("ann@example.com").unwrap().is_active = false;
     assert_eq!(refresh(NOW).unwrap_err(), RefreshError::Invalid);
 }
 
 #[test]
 fn registration_happens_when_the_recipient_is_proved_and_not_before() {
     let desk = Desk::with(|policy| policy.registers = true);
-    desk.engine.directory.users.borrow_mut().clear();
+    desk.engine.directory.known.borrow_mut().clear();
     let begun = desk.begin();
     let (code, _) = desk.last_message();
     assert_eq!(desk.last_fate(), Fate::Send("ann@example.com".into()));

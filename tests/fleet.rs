@@ -139,7 +139,9 @@ fn sixty_four_redemptions_through_three_nodes_sign_in_once() {
             connection
         })
         .collect();
-    connections.iter_mut().for_each(|connection| connection.send(&[*last]));
+    for connection in &mut connections {
+        connection.send(&[*last]);
+    }
     let statuses: Vec<u16> = connections.iter_mut().map(|connection| connection.receive("POST").status).collect();
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
     assert_eq!(statuses.iter().filter(|status| **status == 400).count(), 63, "{statuses:?}");

@@ -38,7 +38,7 @@ fn begin(sessions: &Sessions) -> SessionTokens {
 fn with(algorithm: AccessAlgorithm, change: impl FnOnce(&mut SessionsConfig)) -> Result<Sessions, SessionsError> {
     let mut config = sessions_config(algorithm);
     change(&mut config);
-    Sessions::new(&keyring(&[1]), config)
+    Sessions::new(&keyring(&[1]), &config)
 }
 
 fn claims(sessions: &Sessions, access: &str) -> Value {
@@ -233,7 +233,7 @@ fn another_issuer_audience_or_secret() {
         assert!(sessions.open_refresh(&begin(&issuer).refresh, NOW).is_err(), "refresh of another issuer");
         let audience = with(algorithm, |config| config.audiences = vec!["https://other.example".into()]).unwrap();
         refused(&sessions, &begin(&audience).access, "another audience");
-        let other = Sessions::new(&keyring(&[2]), sessions_config(algorithm)).unwrap();
+        let other = Sessions::new(&keyring(&[2]), &sessions_config(algorithm)).unwrap();
         assert!(sessions.open_refresh(&begin(&other).refresh, NOW).is_err(), "refresh of another secret");
         if !matches!(algorithm, AccessAlgorithm::Rs256 | AccessAlgorithm::Hs256) {
             refused(&sessions, &begin(&other).access, "another secret");
@@ -249,7 +249,7 @@ fn rotated_secrets_are_accepted_until_they_are_removed() {
             if algorithm != AccessAlgorithm::Rs256 {
                 config.keys = AccessKeys::Derived;
             }
-            Sessions::new(&keyring(roots), config).unwrap()
+            Sessions::new(&keyring(roots), &config).unwrap()
         };
         let tokens = begin(&derived(&[1]));
         let rotated = derived(&[2, 1]);
@@ -535,7 +535,7 @@ fn documents_publish_what_is_accepted() {
     let envelope = EnvelopeFormat::EdDsa;
     let keyring = keyring(&[2, 1]);
     for algorithm in ALGORITHMS {
-        let sessions = Sessions::new(&keyring, sessions_config(algorithm)).unwrap();
+        let sessions = Sessions::new(&keyring, &sessions_config(algorithm)).unwrap();
         let documents = KeyDocuments::new(&sessions, &keyring, envelope);
         let set = |text: &str| serde_json::from_str::<Value>(text).unwrap()["keys"].as_array().unwrap().clone();
         let counts = [&documents.jwks, &documents.jwks_eddsa, &documents.jwks_es256, &documents.jwks_rs256, &documents.paserk]

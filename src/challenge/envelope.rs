@@ -74,10 +74,10 @@ impl<'a> UntrustedEnvelope<'a> {
     }
 
     /// What was signed, and the signature; `None` if either is no base64url.
-    pub(super) fn signed(&self) -> Option<(Cow<'_, [u8]>, Cow<'_, [u8]>)> {
+    pub(super) fn signed(&self) -> Option<[Cow<'_, [u8]>; 2]> {
         match &self.form {
-            Form::Jws { parts, .. } => Some((parts.signed.as_bytes().into(), base64url::decode(parts.signature)?.into())),
-            Form::Paseto(token) => Some((token.signed()?.into(), token.signature().into())),
+            Form::Jws { parts, .. } => Some([parts.signed.as_bytes().into(), base64url::decode(parts.signature)?.into()]),
+            Form::Paseto(token) => Some([token.signed()?.into(), token.signature().into()]),
         }
     }
 }

@@ -115,7 +115,7 @@ impl Challenges {
     /// [`Forged`], whatever is wrong.
     pub fn verify_signature(&self, envelope: UntrustedEnvelope<'_>) -> Result<Challenge, Forged> {
         let keys = &self.roots[self.root_of(&envelope).ok_or(Forged)?];
-        let (message, signature) = envelope.signed().ok_or(Forged)?;
+        let [message, signature] = envelope.signed().ok_or(Forged)?;
         if keys.signing.verify(&message, &signature) { Ok(envelope.challenge) } else { Err(Forged) }
     }
 

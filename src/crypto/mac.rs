@@ -98,11 +98,13 @@ impl MacKey {
     }
 
     /// A canonical writer under this key, after the field `label`.
+    #[must_use]
     pub fn begin(&self, label: &str) -> Canonical<MacState> {
         Canonical::new(self.0.clone(), label)
     }
 
     /// The plain HMAC of `message`, for formats of others, which have no fields.
+    #[must_use]
     pub fn raw(&self, message: &[u8]) -> Mac {
         let mut state = self.0.clone();
         state.absorb(message);
@@ -110,11 +112,13 @@ impl MacKey {
     }
 
     /// This key with the constant first fields of `prefix` absorbed, for messages that share them.
+    #[must_use]
     pub fn with_prefix(prefix: Canonical<MacState>) -> Self {
         Self(prefix.finish())
     }
 
     /// A canonical writer that goes on after the prefix.
+    #[must_use]
     pub fn resume(&self) -> Canonical<MacState> {
         Canonical::resume(self.0.clone())
     }

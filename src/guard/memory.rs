@@ -63,11 +63,9 @@ impl GuardId {
     /// `<node>.<epoch>` with 96 random bits as the epoch; without a node, a random name. `None` if the node's name fits no id.
     #[must_use]
     pub fn fresh(node: Option<&str>, random: &mut impl CryptoRng) -> Option<Self> {
-        let mut bytes = [0; 16];
-        random.fill_bytes(&mut bytes);
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| alloc::format!("{byte:02x}")).collect::<alloc::string::String>();
-        let (name, epoch) = (hex(&bytes[12..]), hex(&bytes[..12]));
-        Self::new(alloc::format!("{}.{epoch}", node.unwrap_or(&name)))
+        let name = node.map_or_else(|| alloc::format!("{:08x}", random.next_u32()), Into::into);
+        let epoch = [random.next_u32(), random.next_u32(), random.next_u32()];
+        Self::new(alloc::format!("{name}.{:08x}{:08x}{:08x}", epoch[0], epoch[1], epoch[2]))
     }
 
     /// `<id>.0`: the id of a fleet whose processes share nothing and count each for itself.

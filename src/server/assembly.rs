@@ -133,7 +133,7 @@ fn pages(config: &Config) -> Pages {
 }
 
 fn sessions(config: &Config) -> Result<Sessions, StartError> {
-    let sessions = Sessions::new(&config.keyring, config.tokens.sessions.clone());
+    let sessions = Sessions::new(&config.keyring, &config.tokens.sessions);
     sessions.map_err(|error| StartError::at("tokens", format!("{error:?}")))
 }
 

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     challenge::claims::CHALLENGE_AUDIENCE,
-    crypto::{MacKey, Secret, labels},
+    crypto::{MacKey, labels},
     directory::User,
     keyring::{Algorithm, Keyring, MAX_ROOTS, PublicKey, SigningKey},
     recipient::Recipient,
@@ -121,15 +121,15 @@ impl Sessions {
     ///
     /// # Errors
     /// See [`SessionsError`].
-    pub fn new(keyring: &Keyring, config: SessionsConfig) -> Result<Self, SessionsError> {
+    pub fn new(keyring: &Keyring, config: &SessionsConfig) -> Result<Self, SessionsError> {
         config.judge()?;
         let (signer, accepted, published) = config.keys(keyring)?;
         Ok(Self {
             algorithm: config.algorithm,
             signer,
-            verifier: AccessVerifier::new(accepted, &config),
+            verifier: AccessVerifier::new(accepted, config),
             published,
-            claims: ClaimsWriter::new(&config),
+            claims: ClaimsWriter::new(config),
             refresh: RefreshTokens::new(keyring, &config.issuer),
             access_lifetime: config.access_lifetime,
             refresh_lifetime: config.refresh_lifetime,
@@ -247,7 +247,7 @@ impl SessionsConfig {
             }
             #[cfg(feature = "std")]
             AccessAlgorithm::V4Local => {
-                let keys: Vec<Secret<32>> = keyring.roots().iter().map(|root| root.derive(labels::ACCESS_V4_LOCAL_KEY)).collect();
+                let keys: Vec<_> = keyring.roots().iter().map(|root| root.derive(labels::ACCESS_V4_LOCAL_KEY)).collect();
                 let signer = Signer::V4Local(LocalSigner::new(&keys[0]).into());
                 Ok((signer, AcceptedKeys::V4Local(LocalKeys::new(&keys)), Vec::new()))
             }

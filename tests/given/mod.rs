@@ -52,7 +52,7 @@ pub fn sessions_config(algorithm: AccessAlgorithm) -> SessionsConfig {
 }
 
 pub fn sessions(algorithm: AccessAlgorithm) -> Sessions {
-    Sessions::new(&keyring(&[1]), sessions_config(algorithm)).unwrap()
+    Sessions::new(&keyring(&[1]), &sessions_config(algorithm)).unwrap()
 }
 
 pub fn recipient() -> Recipient {

@@ -28,10 +28,10 @@ fn fill(guard: &MemoryGuard, issuer: &mut Issuer) -> Vec<VerifiedChallenge> {
     }
 }
 
-fn proof(number: u32) -> Option<Proof> {
+fn proof(number: u32) -> Proof {
     let mut id = [0; 16];
     id[..4].copy_from_slice(&number.to_be_bytes());
-    Some(Proof { id, expires_at: at(START + 60) })
+    Proof { id, expires_at: at(START + 60) }
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn strangers_leave_a_quarter_and_a_full_table_fails_closed() {
 
         // The last quarter is for known devices, and for challenges that a puzzle was solved for.
         let proven = mail("proven");
-        now(guard.admit(&Request { proof: proof(0), ..request(&proven, START) })).unwrap();
+        now(guard.admit(&Request { proof: Some(proof(0)), ..request(&proven, START) })).unwrap();
         guess(&guard, &issuer.code(&proven), true).expect("a puzzle was solved for it");
         let earlier = issuer.issue(&proven, Use::Code, SHORT, START - 1, LIFETIME);
         assert!(matches!(guess(&guard, &earlier, true), Err(AttemptRefused::Unavailable(_))), "but not for this one");
@@ -92,7 +92,7 @@ fn more_than_half_full_new_envelopes_are_for_proofs_and_devices() {
     let RequestRefused::Throttled { puzzle: Some(_), .. } = now(guard.admit(&request(&ann, START))).unwrap_err() else {
         panic!("a puzzle lifts it")
     };
-    now(guard.admit(&Request { proof: proof(1), ..request(&ann, START) })).unwrap();
+    now(guard.admit(&Request { proof: Some(proof(1)), ..request(&ann, START) })).unwrap();
     now(guard.admit(&Request { device: Some(DEVICE), ..request(&ann, START) })).unwrap();
 }
 
@@ -101,7 +101,9 @@ fn entries_leave_when_their_challenge_ends_and_a_clock_set_back_brings_nothing_b
     let guard = guard(Limits { capacity: 64, ..limits() });
     let mut issuer = Issuer::new(guard.id());
     let spent: Vec<_> = (0..40).map(|name| issuer.code(&mail(name))).collect();
-    spent.iter().for_each(|challenge| assert!(guess(&guard, challenge, true).is_ok()));
+    for challenge in &spent {
+        assert!(guess(&guard, challenge, true).is_ok());
+    }
     assert_eq!(entries(&guard), 40);
     let end = START + LIFETIME;
     assert_eq!(guard.pressure(at(end - 1)).entries, 40);
@@ -196,8 +198,7 @@ fn a_flood_of_hostile_pairs_does_not_close_the_service() {
         let mut stranger = Request { network: network(u32::MAX), ..request(&bob, second) };
         if let Err(refused) = now(guard.admit(&stranger)) {
             assert!(matches!(refused, RequestRefused::Throttled { puzzle: Some(_), .. }), "{refused:?}");
-            stranger.proof =
-                Some(Proof { expires_at: at(second + 60), ..proof(u32::try_from(second - START).unwrap()).unwrap() });
+            stranger.proof = Some(Proof { expires_at: at(second + 60), ..proof(u32::try_from(second - START).unwrap()) });
             now(guard.admit(&stranger)).expect("whoever solves a puzzle gets a code");
         }
         let challenge = issuer.issue(&bob, Use::Code, SHORT, second, LIFETIME);

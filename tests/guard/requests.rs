@@ -9,8 +9,8 @@ use countersign::{
 
 use crate::support::{Issuer, START, at, guard, guess, limits, mail, network, now, request};
 
-fn proof(number: u8) -> Option<Proof> {
-    Some(Proof { id: [number; 16], expires_at: at(START + 60) })
+fn proof(number: u8) -> Proof {
+    Proof { id: [number; 16], expires_at: at(START + 60) }
 }
 
 /// Seconds to wait, and whether a puzzle helps.
@@ -34,7 +34,7 @@ fn a_pause_is_of_recipient_and_network_or_of_one_device() {
     assert_eq!(refusal(&guard, &Request { device: Some(DeviceId(1)), ..base }), Some((60, false)));
     assert_eq!(refusal(&guard, &Request { device: Some(DeviceId(2)), ..base }), None);
     assert_eq!(refusal(&guard, &request(&bob, START)), None);
-    assert_eq!(refusal(&guard, &Request { proof: proof(1), ..base }), Some((60, false)), "a puzzle doesn't shorten it");
+    assert_eq!(refusal(&guard, &Request { proof: Some(proof(1)), ..base }), Some((60, false)), "a puzzle doesn't shorten it");
     assert_eq!(refusal(&guard, &Request { usage: Use::External, ..base }), Some((60, false)), "external requests share it");
     assert_eq!(refusal(&guard, &request(&ann, START + 60)), None);
 }
@@ -48,14 +48,14 @@ fn strangers_messages_to_one_recipient_are_limited_and_a_puzzle_lifts_that_five_
     assert_eq!(refusal(&guard, &from(3)), Some((3597, true)));
     assert_eq!(refusal(&guard, &Request { device: Some(DeviceId(1)), ..from(3) }), None, "a known device isn't counted");
     for number in 0..12 {
-        assert_eq!(refusal(&guard, &Request { proof: proof(number), ..from(3) }), None);
+        assert_eq!(refusal(&guard, &Request { proof: Some(proof(number)), ..from(3) }), None);
         assert_eq!(
-            refusal(&guard, &Request { proof: proof(number), ..from(3) }),
+            refusal(&guard, &Request { proof: Some(proof(number)), ..from(3) }),
             Some((3597, number < 11)),
             "a solution counts once"
         );
     }
-    assert_eq!(refusal(&guard, &Request { proof: proof(99), ..from(3) }), Some((3597, false)), "not beyond five times");
+    assert_eq!(refusal(&guard, &Request { proof: Some(proof(99)), ..from(3) }), Some((3597, false)), "not beyond five times");
     assert_eq!(refusal(&guard, &from(4)), Some((3596, false)));
     assert_eq!(refusal(&guard, &request(&ann, START + 3600)), None, "an hour later");
 }
@@ -69,10 +69,10 @@ fn a_refused_request_uses_up_nothing() {
     // Refused for the recipient's count: neither the pause nor the network's count is touched.
     let elsewhere = Request { network: network(2), proof: None, ..request(&ann, START) };
     assert_eq!(refusal(&guard, &elsewhere), Some((3600, true)));
-    assert_eq!(refusal(&guard, &Request { proof: proof(1), ..elsewhere }), None, "no pause: the refused one began none");
+    assert_eq!(refusal(&guard, &Request { proof: Some(proof(1)), ..elsewhere }), None, "no pause: the refused one began none");
     // Refused for the pause: the proof is still good.
-    assert_eq!(refusal(&guard, &Request { proof: proof(2), ..elsewhere }), Some((60, false)));
-    assert_eq!(refusal(&guard, &Request { proof: proof(2), network: network(3), ..elsewhere }), None);
+    assert_eq!(refusal(&guard, &Request { proof: Some(proof(2)), ..elsewhere }), Some((60, false)));
+    assert_eq!(refusal(&guard, &Request { proof: Some(proof(2)), network: network(3), ..elsewhere }), None);
     assert_eq!(refusal(&guard, &request(&bob, START)), None);
     assert_eq!(refusal(&guard, &request(&mail("eve"), START)), Some((3600, true)), "the network's third");
 }
@@ -97,7 +97,7 @@ fn what_is_withdrawn_can_be_asked_again() {
         }
     }
     // A proof is not given back: it may have counted for another request.
-    let proven = Request { proof: proof(1), ..request(&ann, START) };
+    let proven = Request { proof: Some(proof(1)), ..request(&ann, START) };
     assert_eq!(refusal(&guard, &proven), None);
     now(guard.withdraw(&proven));
     assert_eq!(refusal(&guard, &request(&ann, START)), None);
@@ -115,7 +115,7 @@ fn ceilings_are_hard_and_keep_a_quarter_for_known_devices() {
     let sms: Vec<_> = (0..30).map(|number: u32| phone(if number < 10 { 2 } else { 3 + number % 6 }, number)).collect();
     let ask = |number: usize, proven: bool| {
         let mut request = request(&sms[number], START);
-        request.proof = proof(u8::try_from(number).unwrap()).filter(|_| proven);
+        request.proof = proven.then(|| proof(u8::try_from(number).unwrap()));
         refusal(&guard, &request)
     };
     (0..3).for_each(|number| assert_eq!(ask(number, false), None));

@@ -149,6 +149,7 @@ pub(crate) fn wrong(guard: &impl Guard, challenge: &VerifiedChallenge, now: Unix
 }
 
 /// A wrong code after which so many attempts are left.
+#[allow(clippy::unnecessary_wraps, reason = "it is compared with an answer")]
 pub(crate) const fn left(attempts_left: u32) -> Result<Counted, AttemptRefused> {
     Ok(Counted::Rejected { attempts_left })
 }

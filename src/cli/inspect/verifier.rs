@@ -21,7 +21,7 @@ pub(super) struct Verifier {
 impl Verifier {
     /// `None` if session tokens can't be made that way, which the configuration has judged before.
     pub(super) fn new(config: &Config) -> Option<Self> {
-        let sessions = config.tokens.sessions.clone();
+        let sessions = &config.tokens.sessions;
         let issuer = sessions.issuer.clone();
         Some(Self {
             challenges: Challenges::new(&config.keyring, &issuer, config.tokens.envelope_format),

@@ -115,27 +115,27 @@ impl Changes {
         self.ends = 0;
         self.sequence = header.sequence;
         self.reading = None;
-        Ok(scan(file, &header.seal(), |record| self.take(record))?)
+        Ok(scan(file, &header.seal(), |record| self.take(&record))?)
     }
 
-    fn take(&mut self, record: Record) {
-        self.is_closed = record == Record::Closed;
+    fn take(&mut self, record: &Record) {
+        self.is_closed = *record == Record::Closed;
         match record {
-            Record::Change(change) => self.change(&change),
-            Record::Opened(boot) => self.boot = Some(boot),
+            Record::Change(change) => self.change(change),
+            Record::Opened(boot) => self.boot = Some(*boot),
             Record::Closed => {}
             Record::Sketch { shard, day } => {
-                self.reading = Some(SketchReader::new(shard, day));
+                self.reading = Some(SketchReader::new(*shard, *day));
                 return;
             }
             Record::Cells { is_yesterday, from, run } => {
                 if let Some(reading) = &mut self.reading {
-                    reading.take(is_yesterday, from, &run);
+                    reading.take(*is_yesterday, *from, run);
                 }
                 return;
             }
             Record::SketchEnd { shard } => {
-                if let Some((shard, sketch)) = self.reading.take().and_then(|reading| reading.finish(shard)) {
+                if let Some((shard, sketch)) = self.reading.take().and_then(|reading| reading.finish(*shard)) {
                     self.sketches[usize::from(shard) % SKETCHES] = sketch;
                     self.kept[usize::from(shard) % SKETCHES] = self.sequence;
                 }

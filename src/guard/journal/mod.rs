@@ -103,7 +103,7 @@ impl JournalGuard {
         };
         match (file, known) {
             (Some(file), Some(header)) => Self::reopen(opening, file, &header, now, random),
-            (file, _) => Self::begin(opening, file, random),
+            (file, _) => Self::begin(opening, file.as_ref(), random),
         }
     }
 
@@ -128,16 +128,16 @@ impl JournalGuard {
     }
 
     /// A journal of which nothing is known yet. `file` is one that was cut off within its header, locked.
-    fn begin(opening: &Opening<'_>, file: Option<File>, random: &mut impl CryptoRng) -> Result<Self, OpenError> {
+    fn begin(opening: &Opening<'_>, file: Option<&File>, random: &mut impl CryptoRng) -> Result<Self, OpenError> {
         let mut key = [0; 16];
         random.fill_bytes(&mut key);
         let id = GuardId::fresh(opening.node, random).ok_or(OpenError::NoName)?;
         let header = Header { sequence: 1, earlier_end: 0, key, id };
-        let segment = prepare(opening, header, file.as_ref(), &[])?;
+        let segment = prepare(opening, header, file, &[])?;
         for (_, stale) in earlier_segments(opening.path)? {
             fs::remove_file(stale)?;
         }
-        Ok(Self { counters: Self::counters(opening, &segment.header.clone(), segment, VecDeque::new(), [0; SKETCHES]) })
+        Ok(Self { counters: Self::counters(opening, &segment.header.clone(), segment, VecDeque::new(), &[0; SKETCHES]) })
     }
 
     /// A journal that was found, and is locked.
@@ -156,7 +156,7 @@ impl JournalGuard {
             Loaded::Whole { mut active, earlier, changes } => {
                 active.append(&[Record::Opened(boot)])?;
                 active.sync()?;
-                let guard = Self { counters: Self::counters(opening, header, active, earlier, changes.kept) };
+                let guard = Self { counters: Self::counters(opening, header, active, earlier, &changes.kept) };
                 changes.restore(&guard.counters.ledger, seconds(now))?;
                 Ok(guard)
             }
@@ -170,7 +170,7 @@ impl JournalGuard {
                     fs::remove_file(stale)?;
                 }
                 let guard =
-                    Self { counters: Self::counters(opening, &segment.header.clone(), segment, VecDeque::new(), [0; SKETCHES]) };
+                    Self { counters: Self::counters(opening, &segment.header.clone(), segment, VecDeque::new(), &[0; SKETCHES]) };
                 changes.restore_comparisons(&guard.counters.ledger, seconds(now));
                 Ok(guard)
             }
@@ -182,7 +182,7 @@ impl JournalGuard {
         header: &Header,
         active: Segment,
         earlier: VecDeque<Earlier>,
-        kept: Kept,
+        kept: &Kept,
     ) -> Counters<Writer> {
         let boot = opening.boot.unwrap_or_default();
         let writer = Writer::new(opening.path, boot, opening.segment_bytes.unwrap_or(SEGMENT_BYTES), active, earlier, kept);

@@ -63,9 +63,9 @@ impl Writer {
         segment_bytes: u64,
         active: Segment,
         earlier: VecDeque<Earlier>,
-        kept: Kept,
+        kept: &Kept,
     ) -> Self {
-        let files = Files { active, earlier, kept, is_closed: false };
+        let files = Files { active, earlier, kept: *kept, is_closed: false };
         let wanted = AtomicUsize::new(files.wanted());
         Self { path: path.into(), boot, segment_bytes, files: Mutex::new(files), wanted }
     }

@@ -32,6 +32,7 @@ pub(super) struct Connections {
     open: RwLock<HashMap<runtime::Id, Connection>>,
 }
 
+#[allow(clippy::large_enum_variant, reason = "there is one")]
 enum Servers {
     Single(Client),
     Cluster(ClusterClient),

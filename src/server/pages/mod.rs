@@ -65,6 +65,7 @@ pub struct Pages {
 
 impl Pages {
     /// Renders both pages.
+    #[must_use]
     pub fn new(config: &PagesConfig<'_>) -> Self {
         let base_path = config.base_path.trim_end_matches('/').to_owned();
         let fields = config.channels.iter().map(|channel| field(*channel, config)).collect::<Value>();
