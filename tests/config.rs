@@ -282,7 +282,14 @@ fn server() {
     assert_eq!(config.passwordless.link_url, "https://a.example/link#{token}");
     assert_eq!(config.tokens.sessions.issuer, "https://a.example");
     let config = accepted("[server]\nlisten = \"0.0.0.0:9000\"\ntrusted_proxies = [\"10.0.0.1\", \"fd00::/8\"]");
-    assert_eq!(config.server.public_url.as_str(), "http://localhost:9000", "follows the listener's port");
+    assert_eq!(config.server.public_url.as_str(), "http://localhost:8000", "the default is one URL, whatever the port");
+    assert_eq!(config.tokens.sessions.issuer, "http://localhost:8000");
+    assert!(
+        config.warnings.iter().any(|warning| warning.starts_with("server.public_url: is not given")),
+        "{:?}",
+        config.warnings
+    );
+    assert_eq!(config.server.page_url.expect("a browser finds it there").as_str(), "http://localhost:9000");
     assert_eq!(config.server.trusted_proxies.len(), 2);
     assert!(accepted("[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"").warnings.len() == 1);
 }
@@ -301,6 +308,10 @@ fn keyring() {
         ("[keyring]\nsecrets_file = \"bad-secrets\"", "keyring.secrets_file", "secret 2"),
         ("[keyring]\nsecrets_file = \"binary\"", "keyring.secrets_file", "not UTF-8"),
     ]);
+    for text in ["B".repeat(43), format!("{SECRET}=")] {
+        let config = accepted(&format!("[keyring]\nsecrets = [\"{text}\"]"));
+        assert_eq!(config.keyring.roots().len(), 1, "trailing bits and padding mean nothing: {text}");
+    }
     let from_file = accepted("[keyring]\nsecrets_file = \"secrets\"");
     let inline = accepted(&format!("[keyring]\nsecrets = [\"{SECRET}\", \"{OTHER_SECRET}=\"]"));
     let ids = |config: &Config| config.keyring.roots().iter().map(Root::id).collect::<Vec<_>>();

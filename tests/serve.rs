@@ -39,6 +39,8 @@ fn a_faulty_configuration_is_64_before_anything_is_bound() {
         (&[("guard.replicas", "50")], "guard.max_takeover_probability"),
         (&[("external_2fa.provider", "telnyx")], "external_2fa.provider"),
         (&[("server.colour", "red")], "server.colour"),
+        (&[("email.path", "users.json")], "email"),
+        (&[("sms.path", "users.json")], "sms"),
     ] {
         let mut settings = settings.to_vec();
         settings.push(("server.listen", &listen));
@@ -72,6 +74,19 @@ fn what_it_announces_is_there() {
         assert_eq!(server.get_admin("/readyz").status, 200);
         assert_eq!(server.get("/").status, 200);
     }
+}
+
+#[test]
+fn without_a_public_url_the_page_is_found_at_the_port_and_the_issuer_is_the_default() {
+    let port = harness::free_port();
+    let listen = format!("127.0.0.1:{port}");
+    let server = Server::start(&[("server.listen", &listen)]);
+    let log = harness::wait_for(|| Some(server.log()).filter(|log| log.contains("login page at")));
+    assert!(log.contains(&format!("login page at http://localhost:{port}/")), "{log}");
+    assert_eq!(server.get("/.well-known/openid-configuration").json()["issuer"], "http://localhost:8000");
+    let own = [("origin", &*format!("http://127.0.0.1:{port}"))];
+    let answer = server.post_with("request/email/", &own, &serde_json::json!({"email": "a@example.com"}));
+    assert_eq!(answer.cookies().len(), 2, "a page of its own: {answer:?}");
 }
 
 #[test]

@@ -1,12 +1,22 @@
 //! `[keyring]`: the root secrets.
 
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use rand_core::CryptoRng;
 
 use super::{
     judge::Section,
     schema::{Key, Kind, SectionSchema, text},
 };
-use crate::{crypto::base64url, keyring::Keyring};
+use crate::keyring::Keyring;
+
+/// base64url as people write it: with or without padding, and whatever the bits are that stand for nothing.
+const BASE64URL: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true).with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 pub(super) static SCHEMA: SectionSchema = SectionSchema {
     name: "keyring",
@@ -64,7 +74,7 @@ fn random_secret(section: &Section<'_>, random: &mut impl CryptoRng) -> Vec<u8> 
 fn decode_each<'a>(section: &Section<'_>, key: &str, secrets: impl Iterator<Item = &'a str>) -> Option<Vec<Vec<u8>>> {
     let mut decoded = Some(Vec::new());
     for (at, secret) in secrets.enumerate() {
-        match (base64url::decode(secret.trim_end_matches('=')), &mut decoded) {
+        match (BASE64URL.decode(secret).ok(), &mut decoded) {
             (Some(bytes), Some(decoded)) => decoded.push(bytes),
             (Some(_), None) => {}
             (None, _) => {

@@ -25,7 +25,7 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
             "public_url",
             "",
             "How people reach `listen`: scheme, host and port. Links, cookies and the default issuer come from it.\n\
-             Default: http://localhost:8000; if `listen` has another port, http://localhost with that one.",
+             Default: http://localhost:8000, whatever `listen` is.",
         ),
         text("base_path", "/passwordless", "What stands before every endpoint; \"/\" for nothing."),
         texts(
@@ -57,6 +57,8 @@ pub struct Server {
     pub admin_listen: Listen,
     /// How people reach `listen`: the base of links and the default issuer.
     pub public_url: PublicUrl,
+    /// Where a browser on this machine finds `listen`, if nobody said how people reach it; a site of this server's own too.
+    pub page_url: Option<PublicUrl>,
     /// What stands before every endpoint: empty, or `/passwordless`: a leading slash and no trailing one.
     pub base_path: String,
     /// Peers whose `X-Forwarded-For` counts; a Unix socket's peer always does.
@@ -156,10 +158,17 @@ pub(super) fn read(section: &Section<'_>) -> Option<Server> {
     if listen.is_some() && listen == admin_listen && !listen.as_ref().is_some_and(Listen::lets_the_system_choose) {
         section.fault("admin_listen", "must differ from server.listen");
     }
+    let page_url = listen.as_ref().and_then(PublicUrl::of_listener).filter(|_| section.text("public_url").is_empty());
     let public_url = match section.text("public_url") {
-        "" => Some(PublicUrl::default_for(listen.as_ref())),
+        "" => Some(PublicUrl::default()),
         _ => section.parse("public_url", PublicUrl::parse),
     };
+    if page_url.as_ref().is_some_and(|url| *url != PublicUrl::default()) {
+        section.warn(
+            "public_url",
+            "is not given: links and the issuer say http://localhost:8000, though server.listen has another port",
+        );
+    }
     if let Some(url) = &public_url {
         section.show("public_url", url.as_str());
         if !url.is_https && !url.is_loopback {
@@ -188,6 +197,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Server> {
         listen: listen?,
         admin_listen: admin_listen?,
         public_url: public_url?,
+        page_url,
         base_path: base_path?,
         cookie_path: cookie_path?,
         max_body_bytes: section.number("max_body_bytes"),
@@ -238,13 +248,24 @@ impl PublicUrl {
         Ok(Self { text: url.origin().ascii_serialization(), host, is_https: url.scheme() == "https", is_loopback })
     }
 
-    fn default_for(listen: Option<&Listen>) -> Self {
-        let port = match listen {
-            Some(Listen::Tcp(address)) if address.port() != 0 => address.port(),
-            _ => 8000,
-        };
+    /// `http://localhost` with the listener's port, if it has one that is known.
+    fn of_listener(listen: &Listen) -> Option<Self> {
+        match listen {
+            Listen::Tcp(address) if address.port() != 0 => Some(Self::of_port(address.port())),
+            _ => None,
+        }
+    }
+
+    fn of_port(port: u16) -> Self {
         let text = if port == 80 { "http://localhost".into() } else { format!("http://localhost:{port}") };
         Self { text, host: "localhost".into(), is_https: false, is_loopback: true }
+    }
+}
+
+/// `http://localhost:8000`
+impl Default for PublicUrl {
+    fn default() -> Self {
+        Self::of_port(8000)
     }
 }
 
@@ -348,12 +369,12 @@ mod tests {
     }
 
     #[test]
-    fn the_public_url_follows_the_listener() {
-        let of = |listen: &str| PublicUrl::default_for(Some(&Listen::parse(listen).unwrap())).as_str().to_owned();
-        assert_eq!(of("127.0.0.1:8000"), "http://localhost:8000");
-        assert_eq!(of("0.0.0.0:9000"), "http://localhost:9000");
-        assert_eq!(of("127.0.0.1:80"), "http://localhost");
-        assert_eq!((of("127.0.0.1:0"), of("unix:/x")), ("http://localhost:8000".into(), "http://localhost:8000".into()));
+    fn where_a_browser_finds_a_listener() {
+        let of = |listen: &str| PublicUrl::of_listener(&Listen::parse(listen).unwrap()).map(|url| url.as_str().to_owned());
+        assert_eq!(of("127.0.0.1:8000").as_deref(), Some(PublicUrl::default().as_str()));
+        assert_eq!(of("0.0.0.0:9000").as_deref(), Some("http://localhost:9000"));
+        assert_eq!(of("127.0.0.1:80").as_deref(), Some("http://localhost"));
+        assert_eq!((of("127.0.0.1:0"), of("unix:/x")), (None, None));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     challenge::{Challenges, GuardId, Links},
-    config::{Config, directory, guard::GuardKind},
+    config::{Config, directory, guard::GuardKind, server::PublicUrl},
     delivery::{Composer, Post, Sender, Site, Templates, Transport, post},
     device::Devices,
     directory::{AnyDirectory, FileDirectory, HttpDirectory, NoDirectory, http::FieldNames},
@@ -108,7 +108,7 @@ pub(crate) async fn assemble(config: &Config, background: &Handle, random: &mut 
             max_body_bytes: server.max_body_bytes,
         },
         proxies: Proxies::new(server.trusted_proxies.clone()),
-        sites: Sites::new(server.public_url.as_str(), &server.cors_origins),
+        sites: Sites::new([&server.public_url].into_iter().chain(&server.page_url).map(PublicUrl::as_str), &server.cors_origins),
         cookies: Cookies::new(&server.cookie_path, server.public_url.wants_secure_cookies()),
         documents,
         pages: server.pages.then(|| pages(config)),

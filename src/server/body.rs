@@ -15,8 +15,12 @@ use serde::{
 
 use super::{
     fields::{Fields, Given},
+    long_integer,
     problem::Problem,
 };
+
+/// The field whose value may be an integer, of any length.
+const TOKEN: &str = "token";
 
 /// The whole body, if it has at most `limit` bytes: a declared length is judged at once, anything else by counting.
 pub(crate) async fn receive<B>(mut body: B, limit: usize) -> Result<Bytes, Problem>
@@ -61,7 +65,7 @@ pub(crate) async fn read<'b>(headers: &HeaderMap, body: &'b Bytes) -> Result<Fie
     } else if is("application/x-www-form-urlencoded") {
         if looks_like_json { json(body) } else { Ok(form(body)) }
     } else if is("multipart/form-data") {
-        multipart(content_type, body).await
+        if looks_like_json { json(body) } else { multipart(content_type, body).await }
     } else {
         Err(Problem::unsupported_media_type())
     }
@@ -92,7 +96,15 @@ fn json(body: &[u8]) -> Result<Fields<'_>, Problem> {
     let top = deserializer.deserialize_any(TopVisitor).map_err(broken)?;
     deserializer.end().map_err(broken)?;
     match top {
-        Top::Object(entries) => Ok(Fields::of_json(entries)),
+        Top::Object(mut entries) => {
+            // One scan at most: the last of a name counts.
+            if let Some((_, given @ Given::Other)) = entries.iter_mut().rfind(|(name, _)| name == TOKEN)
+                && let Some(digits) = long_integer::find(body, TOKEN)
+            {
+                *given = Given::Integer(digits.to_owned());
+            }
+            Ok(Fields::of_json(entries))
+        }
         Top::Other(kind) => Err(Problem::not_an_object(kind)),
     }
 }
@@ -254,7 +266,10 @@ mod tests {
         }
         let body = Bytes::copy_from_slice(body);
         match now(read(&headers, &body)) {
-            Ok(fields) => Ok(fields.required_token("a", &mut FieldErrors::default()).map(str::to_owned)),
+            Ok(fields) => {
+                let name = if fields.is_given_at_all(TOKEN) { TOKEN } else { "a" };
+                Ok(fields.required_token(name, &mut FieldErrors::default()).map(str::to_owned))
+            }
             Err(problem) => Err(String::from_utf8(problem.into_raw()).unwrap()),
         }
     }
@@ -269,6 +284,7 @@ mod tests {
         assert_eq!(field(None, br#" {"a": "b \u00fc"}"#), found);
         let multipart = "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb ü\r\n--B--\r\n";
         assert_eq!(field(Some("multipart/form-data; boundary=B"), multipart.as_bytes()), found);
+        assert_eq!(field(Some("multipart/form-data; boundary=B"), br#"{"a": "b \u00fc"}"#), found);
     }
 
     #[test]
@@ -303,7 +319,12 @@ mod tests {
     #[test]
     fn integers_are_their_digits_and_files_are_no_text() {
         assert_eq!(field(Some("application/json"), br#"{"a": 12345}"#), Ok(Some("12345".into())));
-        assert_eq!(field(Some("application/json"), br#"{"a": 1.5}"#), Ok(None));
+        for digits in ["0", "18446744073709551616", "123456789012345678901234567890", "-18446744073709551616"] {
+            assert_eq!(field(Some("application/json"), format!("{{\"token\": {digits}}}").as_bytes()), Ok(Some(digits.into())));
+        }
+        for none in ["1.5", "1e30", "123456789012345678901234567890.0"] {
+            assert_eq!(field(Some("application/json"), format!("{{\"token\": {none}}}").as_bytes()), Ok(None), "{none}");
+        }
         assert_eq!(field(Some("application/json"), br#"{"a": true}"#), Ok(None));
         let file = "--B\r\nContent-Disposition: form-data; name=\"a\"; filename=\"f\"\r\n\r\nb\r\n--B--\r\n";
         assert_eq!(field(Some("multipart/form-data; boundary=B"), file.as_bytes()), Ok(None));

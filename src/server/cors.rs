@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn only_admitted_sites_get_a_preflight_answer() {
-        let sites = Sites::new("https://a.example", &["https://b.example"]);
+        let sites = Sites::new(["https://a.example"], &["https://b.example"]);
         let asked = |origin| {
             preflight(&sites, &head(Method::OPTIONS, &[("origin", origin), ("access-control-request-method", "POST")])).is_some()
         };
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn answers_are_exposed_to_admitted_sites_with_credentials() {
-        let sites = Sites::new("https://a.example", &["https://b.example"]);
+        let sites = Sites::new(["https://a.example"], &["https://b.example"]);
         let exposed = |origin| {
             let mut answer = HeaderMap::new();
             expose(&sites, &head(Method::POST, &[("origin", origin)]).headers, &mut answer);

@@ -17,6 +17,7 @@ mod fields;
 mod json;
 mod listen;
 mod logging;
+mod long_integer;
 mod metrics;
 mod origin;
 pub mod pages;

@@ -12,10 +12,10 @@ pub(crate) struct Origin {
     port: u16,
 }
 
-/// The site of this server, and the others that may call it from a browser.
+/// The sites of this server, and the others that may call it from a browser.
 #[derive(Debug)]
 pub(crate) struct Sites {
-    own: Option<Origin>,
+    own: Vec<Origin>,
     others: Vec<Origin>,
 }
 
@@ -44,10 +44,10 @@ impl Origin {
 }
 
 impl Sites {
-    /// `public_url`'s origin and those of `cors_origins`.
-    pub(crate) fn new(public_url: &str, cors_origins: &[impl AsRef<str>]) -> Self {
+    /// The origins of the URLs by which people reach this server, and those of `cors_origins`.
+    pub(crate) fn new<'u>(own: impl IntoIterator<Item = &'u str>, cors_origins: &[impl AsRef<str>]) -> Self {
         let others = cors_origins.iter().filter_map(|origin| Origin::parse(origin.as_ref())).collect();
-        Self { own: Origin::parse(public_url), others }
+        Self { own: own.into_iter().filter_map(Origin::parse).collect(), others }
     }
 
     /// Whether no other site may call.
@@ -67,7 +67,7 @@ impl Sites {
         }
         let Some(origin) = headers.get(header::ORIGIN) else { return true };
         let origin = origin.to_str().ok().and_then(Origin::parse);
-        origin.is_some_and(|origin| self.own.as_ref() == Some(&origin) || self.others.contains(&origin))
+        origin.is_some_and(|origin| self.own.contains(&origin) || self.others.contains(&origin))
     }
 }
 
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn another_site_uses_no_cookies() {
-        let sites = Sites::new("http://localhost:8000", &["https://app.example.com"]);
+        let sites = Sites::new(["http://localhost:8000"], &["https://app.example.com"]);
         let may = |pairs: &[(&'static str, &'static str)]| {
             let headers = pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)));
             sites.may_use_cookies(&headers.collect())
@@ -115,8 +115,8 @@ mod tests {
 
     #[test]
     fn only_other_sites_are_admitted() {
-        let sites = Sites::new("https://a.example", &["https://b.example"]);
+        let sites = Sites::new(["https://a.example"], &["https://b.example"]);
         assert!(sites.admits("https://b.example") && !sites.admits("https://c.example") && !sites.is_closed());
-        assert!(Sites::new("https://a.example", &[""; 0]).is_closed());
+        assert!(Sites::new(["https://a.example"], &[""; 0]).is_closed());
     }
 }

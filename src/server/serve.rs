@@ -46,17 +46,17 @@ pub fn run(config: Config) -> Result<(), StartError> {
 
 async fn serve(config: Config) -> Result<(), StartError> {
     allow_many_connections();
-    let listener = bind("server.listen", &config.server.listen)?;
-    let admin_listener = bind("server.admin_listen", &config.server.admin_listen)?;
     let recorder = PrometheusBuilder::new().build_recorder();
     let metrics = recorder.handle();
     // Only tests run two servers in one process, and they don't look at metrics.
     let _ = metrics::set_global_recorder(recorder);
 
     let workers = config.server.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-    let page = config.server.pages.then(|| config.server.public_url.as_str().to_owned());
     let background = tokio::runtime::Handle::current();
+    // What is wrong with the configuration comes first: a port is bound by whoever can serve.
     let Assembled { app, protocol, post } = assembly::assemble(&config, &background, &mut rand::rng()).await?;
+    let listener = bind("server.listen", &config.server.listen)?;
+    let admin_listener = bind("server.admin_listen", &config.server.admin_listen)?;
     let is_closing = Arc::new(AtomicBool::new(false));
     let service = Arc::new(Service { app, protocol, is_closing: Arc::clone(&is_closing) });
     let workers = Workers::start(workers, &service).map_err(StartError::unavailable("a thread"))?;
@@ -64,7 +64,8 @@ async fn serve(config: Config) -> Result<(), StartError> {
     let observe = Box::new(move || observed.app.metrics.observe(observed.app.engine.guard.pressure(clock::now())));
     let admin = Admin { metrics, observe, is_closing: Arc::clone(&is_closing) };
     spawn_local(serve_admin(admin_listener, admin, Arc::clone(&service)));
-    announce(&listener, page.as_deref());
+    let page = config.server.page_url.as_ref().unwrap_or(&config.server.public_url);
+    announce(&listener, config.server.pages.then_some(page.as_str()));
 
     tokio::select! {
         () = workers.feed(&listener) => {}

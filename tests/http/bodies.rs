@@ -13,13 +13,14 @@ fn post(server: &Server, path: &str, content_type: Option<&str>, body: &[u8]) ->
 fn every_type_of_body() {
     let server = Server::start(&[]);
     let multipart = "--X\r\nContent-Disposition: form-data; name=\"email\"\r\n\r\nd@example.com\r\n--X--\r\n";
-    let bodies: [(Option<&str>, &str); 7] = [
+    let bodies: [(Option<&str>, &str); 8] = [
         (Some("application/json"), r#"{"email": "a@example.com"}"#),
         (Some("application/json; charset=utf-8"), r#"{"email": "b@example.com"}"#),
         (Some("application/x-www-form-urlencoded"), "email=c%40example.com"),
         (Some("multipart/form-data; boundary=X"), multipart),
         // As `curl --data '{…}'` sends it.
         (Some("application/x-www-form-urlencoded"), "{\n\t\"email\": \"e@example.com\"\n}"),
+        (Some("multipart/form-data; boundary=X"), r#"{"email": "h@example.com"}"#),
         (None, r#"{"email": "f@example.com"}"#),
         (Some("APPLICATION/JSON"), r#"{"email": "g@example.com", "unknown": [1, {"a": null}]}"#),
     ];

@@ -52,8 +52,18 @@ fn the_interface_describes_itself() {
     let document = answer.json();
     assert!(document["openapi"].as_str().unwrap().starts_with("3."));
     let paths = document["paths"].as_object().unwrap();
-    for path in ["/auth/request/email/", "/auth/exchange/", "/auth/token/refresh/", "/.well-known/jwks.json"] {
-        assert!(paths.contains_key(path), "{path}");
+    let below = ["request/email", "request/mobile", "resend", "exchange", "exchange/email", "exchange/mobile"];
+    let below = below.into_iter().chain(["token/refresh", "token/verify", "external/request", "external/verify"]);
+    for path in below.map(|path| format!("/auth/{path}/")) {
+        let post = &paths[&path]["post"];
+        for status in ["404", "405", "408", "413", "415", "431", "500", "503"] {
+            assert!(path.contains("token/") && status == "404" || post["responses"].get(status).is_some(), "{path} {status}");
+        }
+        let body = document.pointer(post["requestBody"]["$ref"].as_str().unwrap().trim_start_matches('#')).unwrap();
+        assert_eq!(body["content"].as_object().unwrap().len(), 3, "{path}");
+    }
+    for name in ["jwks", "jwks-eddsa", "jwks-es256", "jwks-rs256", "challenge-jwks", "paserk"] {
+        assert!(paths.contains_key(&format!("/.well-known/{name}.json")), "{name}");
     }
     let text = String::from_utf8(answer.body).unwrap();
     assert!(text.contains("\"mail\"") && !text.contains("/passwordless/"));

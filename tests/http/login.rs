@@ -128,6 +128,23 @@ fn tokens_are_trimmed_and_integers_are_their_digits() {
 }
 
 #[test]
+fn an_integer_of_any_length_is_its_digits() {
+    let settings = [("passwordless.short_token_chars", "1"), ("passwordless.short_token_length", "30")];
+    let server = Server::start(&[&settings[..], &[("guard.max_takeover_probability", "1")]].concat());
+    let envelope = server.post("request/email/", &json!({"email": "a@example.com"})).json()["challenge"].take();
+    let exchange = |token: &str| {
+        let body = format!(r#"{{"email": "a@example.com", "challenge": {envelope}, "token": {token}}}"#);
+        let headers = [("content-type", "application/json")];
+        server.connect().request("POST", "/passwordless/exchange/email/", &headers, body.as_bytes())
+    };
+    for none in ["111111111111111111111111111111.0", "1e29", "true", "[1]"] {
+        assert_eq!(exchange(none).json()["token"], json!(["Not a valid string."]), "{none}");
+    }
+    assert_eq!(exchange("111111111111111111111111111112").json()["attempts_left"], 4);
+    assert!(is_signed_in(&exchange("111111111111111111111111111111")));
+}
+
+#[test]
 fn resending_sends_the_same_code_for_the_same_envelope() {
     let server = Server::start(&[("passwordless.token_request_throttle_seconds", "0")]);
     let (envelope, code) = server.challenge("ann@example.com");
