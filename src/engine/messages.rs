@@ -1,6 +1,7 @@
 //! What goes into the engine and what comes out of it.
 
 use alloc::string::String;
+use core::fmt;
 
 use crate::{
     challenge::{Binding, GuardId, UntrustedLink, VerifiedChallenge, Verifier},
@@ -139,6 +140,45 @@ pub enum RefreshError {
     /// The directory can't answer.
     Unavailable(Unavailable),
 }
+
+impl fmt::Display for BeginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MethodDisabled => "this channel is not allowed",
+            Self::Refused(RequestRefused::Throttled { .. }) => "too many requests",
+            Self::Refused(RequestRefused::Unavailable(_)) => "the guard is full or out of reach",
+            Self::DeliveryFailed => "the message could not be delivered",
+            Self::Envelope(error) => return error.fmt(f),
+        })
+    }
+}
+
+impl fmt::Display for CompleteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MethodDisabled => "this channel is not allowed",
+            Self::InvalidCredentials { .. } => "invalid credentials",
+            Self::Expired => "the challenge has expired",
+            Self::Spent => "the challenge has been used",
+            Self::Exhausted => "the challenge has no attempts left",
+            Self::Misdirected(_) => "the challenge belongs to another guard",
+            Self::Unavailable(_) => "guard or directory is out of reach",
+        })
+    }
+}
+
+impl fmt::Display for RefreshError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Invalid => "the token is invalid or its session has ended",
+            Self::Unavailable(_) => "the directory is out of reach",
+        })
+    }
+}
+
+impl core::error::Error for BeginError {}
+impl core::error::Error for CompleteError {}
+impl core::error::Error for RefreshError {}
 
 impl CompleteError {
     /// What an attempt refused by the guard means for the client that holds this challenge.
