@@ -70,9 +70,15 @@ impl Server {
 
     /// The same in a folder that exists already.
     pub fn start_public_in(folder: TempDir, settings: &[(&str, &str)]) -> Self {
-        let port = free_port();
-        let (listen, url) = (format!("127.0.0.1:{port}"), format!("http://localhost:{port}"));
-        Self::start_in(folder, &[&[("server.listen", &*listen), ("server.public_url", &*url)], settings].concat())
+        let command = public_command(&folder, settings);
+        Self::run(folder, command)
+    }
+
+    /// The same without a line for every connection and request: for many of them.
+    pub fn start_public_quietly_in(folder: TempDir, settings: &[(&str, &str)]) -> Self {
+        let mut command = public_command(&folder, settings);
+        command.env("RUST_LOG", "info");
+        Self::run(folder, command)
     }
 
     /// Starts a prepared command in its folder.
@@ -206,6 +212,13 @@ pub fn command(folder: &Path, settings: &[(&str, &str)]) -> Command {
         command.env(format!("COUNTERSIGN_{}__{}", section.to_uppercase(), key.to_uppercase()), value);
     }
     command
+}
+
+/// The same at a public URL of its own.
+fn public_command(folder: &TempDir, settings: &[(&str, &str)]) -> Command {
+    let port = free_port();
+    let (listen, url) = (format!("127.0.0.1:{port}"), format!("http://localhost:{port}"));
+    command(folder.path(), &[&[("server.listen", &*listen), ("server.public_url", &*url)], settings].concat())
 }
 
 impl Connection {

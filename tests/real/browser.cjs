@@ -261,6 +261,19 @@ const scenarios = {
     await signedIn(page).waitFor();
   },
 
+  /** Strangers have sent this person many codes and failed on them, so that theirs is a long one and comes after a puzzle. */
+  async logs_in_under_attack({ page }) {
+    const asked = [];
+    page.on('request', (request) => {
+      if (request.url().includes('/request/email/') && request.method() === 'POST') asked.push(JSON.parse(request.postData()));
+    });
+    for (const name of fs.readdirSync(given.mail)) seen.add(name);
+    await ask(page, 'ann@example.com');
+    assert.ok(asked.at(-1).puzzle, 'no puzzle was solved');
+    await enter(page, codeIn(await mail('ann@example.com'), 15));
+    await signedIn(page).waitFor();
+  },
+
   async lets_nothing_from_elsewhere_run({ page }) {
     const violations = [];
     page.on('console', (message) => /Content Security Policy/.test(message.text()) && violations.push(message.text()));

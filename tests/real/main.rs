@@ -4,8 +4,13 @@
 //! `COUNTERSIGN_TEST_REQUIRE_PARTS=1`, as in CI, it fails instead. How to get the parts: docs/testing.md.
 
 mod directory;
+#[cfg(target_os = "linux")]
+mod flood;
 #[path = "../harness/mod.rs"]
 mod harness;
+#[cfg(target_os = "linux")]
+#[path = "../hostile/mod.rs"]
+mod hostile;
 mod mail_server;
 mod pages;
 mod parts;
@@ -19,9 +24,15 @@ use libtest_mimic::Arguments;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let trials = [mail_server::trials(), directory::trials(), tokens::trials(), pages::trials(), puzzle::trials()]
-        .into_iter()
-        .flatten()
-        .collect();
+    let trials = [
+        mail_server::trials(),
+        directory::trials(),
+        tokens::trials(),
+        pages::trials(),
+        puzzle::trials(),
+        #[cfg(target_os = "linux")]
+        flood::trials(),
+    ];
+    let trials = trials.into_iter().flatten().collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -101,7 +101,7 @@ fn fill_the_ceiling(server: &Server) {
 }
 
 /// Plays one scenario of browser.cjs.
-fn play(scenario: &str, server: &Server, options: &Value) {
+pub(crate) fn play(scenario: &str, server: &Server, options: &Value) {
     let given = json!({
         "url": server.url(),
         "mail": server.folder().join("mail"),
@@ -113,7 +113,7 @@ fn play(scenario: &str, server: &Server, options: &Value) {
 }
 
 /// What a script prints that is given JSON.
-fn run(command: &mut Command, given: &Value) -> String {
+pub(crate) fn run(command: &mut Command, given: &Value) -> String {
     let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = pipes.spawn().expect("Node.js starts");
     let mut stdin = child.stdin.take().expect("a pipe");
