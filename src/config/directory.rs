@@ -19,7 +19,7 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
             &["none", "file", "http"],
             "none: whoever proves a recipient is that recipient. file: a JSON array of users in `path`. http: `url` is asked.",
         ),
-        text("path", "", "The file of kind file; it is read again when it changes."),
+        text("path", "", "The file of kind file; it is read again when it changes; while it makes no sense, logins get 503."),
         url("url", "Kind http: where users are looked up and registered."),
         secret("secret", "Signs what kind http POSTs: whsec_ and base64 of 24 to 64 bytes (Standard Webhooks)."),
         number("timeout_seconds", 10, 1, 60, "How long one call of kind http may take; beyond: 503."),

@@ -18,10 +18,14 @@ use crate::{
     recipient::{Channel, Recipient},
 };
 
+/// What a file that can't be used says. Somebody may be writing it right now.
+const BROKEN: Unavailable = Unavailable::for_seconds(5);
+
 /// The users of a JSON file.
 ///
 /// Every lookup looks at the file's metadata, which costs less than a microsecond, so that a change counts for the very
-/// next request. A file that has become unreadable or wrong changes nothing but the log.
+/// next request. A file that has become unreadable or wrong answers nobody: lookups fail until it is right again, since the
+/// users of before may hold one whom the change was to keep out.
 #[derive(Debug)]
 pub struct FileDirectory(Arc<Shared>);
 
@@ -39,7 +43,8 @@ struct Shared {
 struct Loaded {
     /// What the file was when it was last read, rightly or not.
     seen: Option<Stamp>,
-    users: Arc<Users>,
+    /// `None` where that didn't make sense.
+    users: Option<Arc<Users>>,
 }
 
 /// What changes when a file does.
@@ -66,7 +71,7 @@ impl FileDirectory {
     /// [`FileFault`], for a file that can't be read or that isn't an array of users with one address each.
     pub fn open(path: &Path) -> Result<Self, FileFault> {
         let seen = Stamp::of(path);
-        let users = Arc::new(Users::read(path)?);
+        let users = Some(Arc::new(Users::read(path)?));
         let loaded = RwLock::new(Loaded { seen, users });
         Ok(Self(Arc::new(Shared { path: path.to_owned(), loaded, nobody: Arc::new(nobody()), reading: Mutex::default() })))
     }
@@ -84,14 +89,14 @@ impl FileDirectory {
 
 impl Shared {
     /// The users that the file is known to hold; whether it has changed since.
-    fn users(&self) -> (Arc<Users>, bool) {
+    fn users(&self) -> (Option<Arc<Users>>, bool) {
         let stamp = Stamp::of(&self.path);
         let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
-        (Arc::clone(&loaded.users), loaded.seen != stamp)
+        (loaded.users.clone(), loaded.seen != stamp)
     }
 
     /// Reads the file again, unless somebody else has just done so.
-    fn reread(&self) -> Arc<Users> {
+    fn reread(&self) -> Option<Arc<Users>> {
         let _one_at_a_time = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let (users, changed) = self.users();
         if !changed {
@@ -102,14 +107,14 @@ impl Shared {
         let users = match Users::read(&self.path) {
             Ok(read) => {
                 info!(addresses = read.0.len(), "the directory's file was read again");
-                Arc::new(read)
+                Some(Arc::new(read))
             }
             Err(fault) => {
-                error!(reason = %fault, "the directory's file can't be used; the users are those of before");
-                users
+                error!(reason = %fault, "the directory's file can't be used: nobody logs in until it can");
+                None
             }
         };
-        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Loaded { seen, users: Arc::clone(&users) };
+        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Loaded { seen, users: users.clone() };
         users
     }
 }
@@ -123,6 +128,7 @@ impl Directory for FileDirectory {
         } else {
             users
         };
+        let users = users.ok_or(BROKEN)?;
         // Whoever isn't there costs as much as whoever is: a user is copied, and the engine's comparison is made here.
         let found = users.0.get(recipient);
         let user = black_box(User::clone(found.unwrap_or(&self.0.nobody)));
@@ -267,14 +273,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_change_for_the_worse_changes_nothing() {
+    async fn a_change_for_the_worse_answers_nobody_until_it_is_mended() {
         let (_folder, path, directory) = directory(&format!("[{ANN}]"));
-        for bad in ["", "[", "{}", r#"[{"id":"1"}]"#] {
+        let ann = recipient(Channel::Email, "ann@example.com");
+        for bad in ["", "[", "{}", r#"[{"id":"1"}]"#, &format!("[{ANN},{ANN}]")] {
             fs::write(&path, bad).unwrap();
-            assert_eq!(epoch(&directory, "ann@example.com").await.as_deref(), Some("a"), "{bad}");
+            assert_eq!(directory.lookup(&ann).await.err(), Some(BROKEN), "{bad}");
+            assert_eq!(directory.lookup(&ann).await.err(), Some(BROKEN), "{bad}, asked again");
         }
         fs::remove_file(&path).unwrap();
-        assert_eq!(epoch(&directory, "ann@example.com").await.as_deref(), Some("a"), "gone");
+        assert_eq!(directory.lookup(&ann).await.err(), Some(BROKEN), "gone");
         fs::write(&path, "[]").unwrap();
         assert_eq!(epoch(&directory, "ann@example.com").await, None);
     }

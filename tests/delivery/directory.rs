@@ -202,10 +202,27 @@ fn a_file_is_read_again_when_it_changes() {
     other["epoch"] = "b".into();
     fs::write(&path, json!([other]).to_string()).unwrap();
     assert_eq!(exchange(&server, "ann@example.com", &envelope.into(), &code).code(), "invalid_credentials", "at once");
-    fs::write(&path, "[").unwrap();
     let (envelope, code) = server.challenge("ann@example.com");
-    let answer = exchange(&server, "ann@example.com", &envelope.into(), &code);
+    let envelope = Value::from(envelope);
+    let users = fs::read(&path).unwrap();
+    for broken in [Some("["), None] {
+        match broken {
+            Some(text) => fs::write(&path, text).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        let answer = exchange(&server, "ann@example.com", &envelope, &code);
+        assert_eq!((answer.status, answer.code().as_str()), (503, "unavailable"), "{answer:?}");
+        assert!(answer.header("retry-after").is_some_and(|seconds| seconds.parse::<u32>().is_ok()), "{answer:?}");
+    }
+    fs::write(&path, users).unwrap();
+    let wrong = exchange(&server, "ann@example.com", &envelope, &wrong(&code)).json();
+    assert_eq!(wrong["attempts_left"], 4, "a directory that fails costs no attempt");
+    let answer = exchange(&server, "ann@example.com", &envelope, &code);
     assert_eq!((answer.status, claims(&answer)["sub"].as_str()), (200, Some("42")));
+}
+
+fn wrong(code: &str) -> String {
+    code.chars().map(|digit| if digit == '0' { '1' } else { '0' }).collect()
 }
 
 #[test]
