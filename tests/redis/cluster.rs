@@ -1,10 +1,10 @@
 //! A cluster of three masters: each recipient's memory is one master's, and so is its epoch.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use countersign::{
     challenge::VerifiedChallenge,
-    guard::{AttemptRefused, Counted, Guard as _, Limits, RedisGuard},
+    guard::{AttemptRefused, Counted, Guard as _, Limits, RedisGuard, Verdict},
     recipient::Recipient,
     time::UnixTime,
 };
@@ -14,7 +14,8 @@ use crate::{
     requests::ask,
     server::{Server, free_port, until},
     world::{
-        admit, begin, connect, email, guard, left, limits, network, now, peek, proof, race, request, right, run, settings, wrong,
+        admit, attempt, begin, challenge, connect, email, guard, left, limits, network, now, peek, proof, race, request, right,
+        run, settings, wrong,
     },
 };
 
@@ -26,6 +27,10 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("in_a_cluster_ceilings_count_all_recipients", ceilings),
     Test::new("in_a_cluster_a_slot_that_moves_is_followed", moved),
     Test::new("in_a_cluster_a_lost_key_is_agreed_on_again", lost_key),
+    Test::new("in_a_cluster_a_promoted_replica_is_found_and_retires_what_its_master_held", promoted),
+    Test::new("in_a_cluster_connections_that_are_closed_cost_nobody_an_answer", idle),
+    Test::new("in_a_cluster_hostile_names_stay_in_their_slot", hostile),
+    Test::new("in_a_cluster_a_user_needs_few_commands_and_only_its_keys", least_rights),
     Test::new("a_cluster_whose_master_evicts_is_refused_at_the_start", evicts),
 ];
 
@@ -78,6 +83,24 @@ impl Cluster {
         now(&self.masters[0])
     }
 
+    /// Adds a replica of the first master.
+    fn replica_of_first(&self) -> Server {
+        let replica = Self::master();
+        let bus: String = replica.ask::<Vec<String>>("CONFIG GET cluster-port")[1].clone();
+        let _: String = self.masters[0].ask(&format!("CLUSTER MEET 127.0.0.1 {} {bus}", replica.port()));
+        let master: String = self.masters[0].ask("CLUSTER MYID");
+        until("the replica knows its master", || {
+            let replicate: redis::RedisResult<String> =
+                redis::cmd("CLUSTER").arg("REPLICATE").arg(&master).query(&mut replica.connect());
+            replicate.is_ok()
+        });
+        until("all know the replica", || {
+            let know = |server: &Server| server.ask::<String>("CLUSTER INFO").contains("cluster_known_nodes:4");
+            self.masters.iter().all(know) && know(&replica)
+        });
+        replica
+    }
+
     /// How many keys each master has.
     fn sizes(&self) -> Vec<usize> {
         self.masters.iter().map(|master| master.ask("DBSIZE")).collect()
@@ -123,11 +146,11 @@ fn ids() {
         let id = admit(&guard, &email(name), now).guard;
         assert_eq!((id.node(), id.epoch().len()), ("fleet", 48));
         assert!(seen.insert(id.as_str().to_owned()));
-        assert_eq!(peek(&guard, &crate::world::challenge(id, &email(name), now), now), Ok(()));
+        assert_eq!(peek(&guard, &challenge(id, &email(name), now), now), Ok(()));
     }
     // An id made up, or another recipient's, is nobody's.
     let other = admit(&guard, &email("bob"), now).guard;
-    let stolen = crate::world::challenge(other, &email("ann"), now);
+    let stolen = challenge(other, &email("ann"), now);
     assert_eq!(right(&guard, &stolen, now), Err(AttemptRefused::Misdirected));
 }
 
@@ -252,4 +275,111 @@ fn evicts() {
     let _: String = cluster.masters[2].ask("CONFIG SET maxmemory-policy allkeys-lru");
     let refused = connect(&settings(&cluster.url()), limits()).unwrap_err().to_string();
     assert!(refused.contains("allkeys-lru"), "{refused}");
+}
+
+fn promoted() {
+    let mut cluster = Cluster::start();
+    let guard = cluster.guard(limits());
+    let now = cluster.now();
+    let replica = cluster.replica_of_first();
+    let challenges = cluster.on_each(&guard, now);
+    let (recipient, spent) = &challenges[0];
+    until("the replica is in step", || {
+        replica.info("replication", "master_link_status") == "up"
+            && replica.ask::<usize>("DBSIZE") == cluster.masters[0].ask::<usize>("DBSIZE")
+    });
+    assert_eq!(right(&guard, spent, now), Ok(Counted::Accepted));
+    cluster.masters[0].kill();
+    let _: String = replica.ask("CLUSTER FAILOVER TAKEOVER");
+    // One node is gone, and the map of slots is another one: the guard finds out by itself, in the runtime that it has.
+    run(async {
+        let mut answers = Vec::new();
+        for _ in 0..600 {
+            let answer = guard.count(&attempt(spent, now), Verdict::sealed(true)).await;
+            answers.push(answer);
+            if answer == Err(AttemptRefused::Misdirected) {
+                break;
+            }
+            assert!(matches!(answer, Err(AttemptRefused::Unavailable(_))), "{answers:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(answers.last(), Some(&Err(AttemptRefused::Misdirected)), "{answers:?}");
+        let admitted = guard.admit(&request(recipient, now)).await.unwrap();
+        let next = challenge(admitted.guard, recipient, now);
+        assert_eq!(guard.count(&attempt(&next, now), Verdict::sealed(true)).await, Ok(Counted::Accepted));
+        // The other masters noticed nothing.
+        let other = &challenges[1].1;
+        assert_eq!(guard.count(&attempt(other, now), Verdict::sealed(true)).await, Ok(Counted::Accepted));
+    });
+    // A node that starts now, and is given the address of the lost one first.
+    assert_eq!(right(&cluster.guard(limits()), spent, now), Err(AttemptRefused::Misdirected));
+}
+
+fn idle() {
+    let cluster = Cluster::start();
+    let guard = cluster.guard(limits());
+    let now = cluster.now();
+    let recipients = cluster.on_each(&guard, now).into_iter().map(|(recipient, _)| recipient).collect::<Vec<_>>();
+    run(async {
+        for recipient in &recipients {
+            assert!(guard.admit(&request(recipient, now)).await.is_ok());
+        }
+        let connections = |master: &Server| master.info("stats", "total_connections_received").parse::<u32>().unwrap();
+        for (recipient, master) in recipients.iter().zip(&cluster.masters) {
+            let before = connections(master);
+            assert!(master.ask::<u32>("CLIENT KILL TYPE normal SKIPME yes") > 0);
+            // Two connections since are of this test, and each look is another one.
+            for looks in 2..600 {
+                if connections(master) > before + looks {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            let admitted = guard.admit(&request(recipient, now)).await;
+            assert!(admitted.is_ok(), "{admitted:?}");
+        }
+    });
+}
+
+fn hostile() {
+    let cluster = Cluster::start();
+    let guard = cluster.guard(Limits { throttle_seconds: 60, max_messages_per_hour: 5, ..limits() });
+    let now = cluster.now();
+    let names = ["{ceilings}", "}{", "{x}{y}", "'..redis.call('FLUSHALL')..'", "*", "a%00", "$1", &"x".repeat(64)];
+    let recipients: Vec<_> =
+        names.iter().filter_map(|name| Recipient::parse_email(&format!("{name}@example.com")).ok()).collect();
+    assert!(recipients.iter().any(|recipient| recipient.as_str().starts_with("{ceilings}@")), "{} of them", recipients.len());
+    for recipient in &recipients {
+        let challenge = begin(&guard, recipient, now);
+        assert_eq!(wrong(&guard, &challenge, now), left(4), "{}", recipient.as_str());
+        assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted), "{}", recipient.as_str());
+        assert_eq!(right(&guard, &challenge, now), Err(AttemptRefused::Spent), "{}", recipient.as_str());
+    }
+    for key in cluster.masters.iter().flat_map(|master| master.ask::<Vec<String>>("KEYS *")) {
+        let tag = key.strip_prefix("countersign:fleet:").unwrap();
+        let is_hash = |tag: &str| tag.len() == 32 && tag.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let tag = tag.strip_prefix('{').and_then(|rest| rest.split_once('}')).map(|(tag, _)| tag);
+        assert!(tag.is_none_or(is_hash) && (tag.is_some() || key.ends_with(":epoch")), "{key}");
+    }
+}
+
+fn least_rights() {
+    let cluster = Cluster::start();
+    let user = crate::served::documented_user();
+    for master in &cluster.masters {
+        let _: String = master.ask(&user);
+    }
+    let url = |master: &Server| format!("redis://countersign:secret@127.0.0.1:{}", master.port());
+    let urls: Vec<_> = cluster.masters.iter().map(url).collect();
+    let guard = guard(&urls.join(","), Limits { throttle_seconds: 60, max_messages_per_network_per_hour: 20, ..limits() });
+    let now = cluster.now();
+    for number in 0..10 {
+        let challenge = begin(&guard, &email(&format!("someone{number}")), now);
+        assert_eq!(wrong(&guard, &challenge, now), left(4));
+        assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
+    }
+    for master in &cluster.masters {
+        let denied: Vec<redis::Value> = master.ask("ACL LOG");
+        assert!(denied.is_empty(), "{denied:?}");
+    }
 }

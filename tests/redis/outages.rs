@@ -1,12 +1,17 @@
 //! A Redis that doesn't answer, answers late, or can't be trusted allows nothing.
 
-use std::{thread, time::Duration};
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    thread,
+    time::Duration,
+};
 
 use countersign::guard::{AttemptRefused, Counted, Guard as _, Limits, RequestRefused, Verdict, redis::StartError};
 
 use crate::{
     Test,
-    server::{Server, free_port, until},
+    server::{Server, ask, free_port, until},
     world::{
         attempt, begin, challenge, connect, email, guard, limits, now, peek, request, right, run, settings, until_it_decides,
     },
@@ -21,6 +26,10 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("what_is_wrong_at_the_start_is_said", start),
     Test::new("scripts_that_redis_forgot_are_sent_again", forgotten_scripts),
     Test::new("a_script_that_fails_allows_nothing", broken),
+    Test::new("a_connection_that_redis_closes_while_idle_costs_nobody_an_answer", idle),
+    Test::new("a_master_without_the_replicas_it_wants_allows_nothing", lonely_master),
+    Test::new("a_paused_redis_allows_nothing", paused),
+    Test::new("what_is_no_redis_is_refused_at_the_start", no_redis),
 ];
 
 fn is_unavailable<T>(result: &Result<T, AttemptRefused>) -> bool {
@@ -174,4 +183,79 @@ fn broken() {
     let _: String = server.ask(&format!("SET {} nonsense", keys[0]));
     assert!(is_unavailable(&peek(&guard, &challenge, now)));
     assert!(is_unavailable(&right(&guard, &challenge, now)));
+}
+
+fn idle() {
+    let server = Server::plain();
+    let guard = guard(&server.url(), limits());
+    let (ann, now) = (email("ann"), now(&server));
+    run(async {
+        for _ in 0..3 {
+            assert!(guard.admit(&request(&ann, now)).await.is_ok());
+            let connected = server.info("stats", "total_connections_received");
+            // As `timeout` in Redis' configuration, or a firewall, does it.
+            let closed: u32 = server.ask("CLIENT KILL TYPE normal SKIPME yes");
+            assert!(closed > 0);
+            let mut watching = server.connect();
+            let mut connections = || -> u32 {
+                let info: String = ask(&mut watching, "INFO stats");
+                let field = info.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+                field.unwrap().trim().parse().unwrap()
+            };
+            // Two connections are of this test.
+            let before: u32 = connected.parse::<u32>().unwrap() + 2;
+            for _ in 0..600 {
+                if connections() > before {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            assert!(guard.admit(&request(&ann, now)).await.is_ok());
+        }
+    });
+}
+
+fn lonely_master() {
+    let server = Server::plain();
+    let guard = guard(&server.url(), limits());
+    let now = now(&server);
+    let challenge = begin(&guard, &email("ann"), now);
+    let _: String = server.ask("CONFIG SET min-replicas-to-write 1");
+    assert!(is_unavailable(&right(&guard, &challenge, now)));
+    let _: String = server.ask("CONFIG SET min-replicas-to-write 0");
+    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
+}
+
+fn paused() {
+    let server = Server::plain();
+    let mut settings = settings(&server.url());
+    settings.timeout = Duration::from_secs(2);
+    let guard = connect(&settings, limits()).unwrap();
+    let (ann, now) = (email("ann"), now(&server));
+    let challenge = begin(&guard, &ann, now);
+    let _: String = server.ask("CLIENT PAUSE 60000 WRITE");
+    assert!(is_unavailable(&right(&guard, &challenge, now)));
+    let _: String = server.ask("CLIENT UNPAUSE");
+    // What was held back may have been counted, or may have ended with its connection; never is it counted twice.
+    let after = right(&guard, &challenge, now);
+    assert!(matches!(after, Ok(Counted::Accepted) | Err(AttemptRefused::Spent)), "{after:?}");
+    assert_eq!(right(&guard, &challenge, now), Err(AttemptRefused::Spent));
+}
+
+fn no_redis() {
+    for answer in ["", "HTTP/1.1 400 Bad Request\r\n\r\n", "+OK\r\n+OK\r\n+OK\r\n+OK\r\n", "*-7\r\n", "$99999999999\r\n"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut settings = settings(&format!("redis://{}", listener.local_addr().unwrap()));
+        settings.timeout = Duration::from_millis(300);
+        let answers = thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            let _ = socket.read(&mut [0; 1024]);
+            let _ = socket.write_all(answer.as_bytes());
+            // Held open until the guard gives up.
+            let _ = socket.read_to_end(&mut Vec::new());
+        });
+        let refused = connect(&settings, limits()).unwrap_err();
+        assert!(matches!(refused, StartError::Unreachable(_) | StartError::Unfit(_)), "{answer:?}: {refused}");
+        answers.join().unwrap();
+    }
 }
