@@ -132,7 +132,7 @@ fn warnings_come_before_the_address() {
 
 #[test]
 fn a_slow_client_does_not_keep_it_from_ending() {
-    let server = Server::start(&[("server.request_timeout_seconds", "1")]);
+    let server = Server::start(&[("server.request_timeout_seconds", "1"), ("server.workers", "1")]);
     let mut slow = server.connect();
     slow.send(b"POST /passwordless/request/email/ HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n{");
     // The head has arrived when the next connection's answer has.

@@ -236,7 +236,8 @@ fn parse_peer_url(text: &str) -> Result<String, String> {
     if !text.contains("{node}") {
         return Err("must contain {node}, as http://{node}.countersign:8000".into());
     }
-    let url = parse_http_url(&text.replace("{node}", "node"))?;
+    // On one machine the nodes may be named like their ports.
+    let url = parse_http_url(&text.replace("{node}", "node")).or_else(|_| parse_http_url(&text.replace("{node}", "1")))?;
     if url.scheme() != "http" {
         return Err("must be http://: what nodes send to each other is sealed".into());
     }
@@ -269,6 +270,8 @@ mod tests {
         assert!(["", "a b", "a_b", "ä", &"x".repeat(64)].into_iter().all(|bad| parse_node(bad).is_err()));
         let url = parse_peer_url("http://{node}.countersign:8000/").unwrap();
         assert_eq!(Peers { url, nodes: Vec::new() }.url_of("n1"), "http://n1.countersign:8000");
+        let url = parse_peer_url("http://127.0.0.1:{node}").unwrap();
+        assert_eq!(Peers { url, nodes: Vec::new() }.url_of("8001"), "http://127.0.0.1:8001");
         for bad in
             ["", "http://countersign:8000", "{node}", "ftp://{node}", "http://{node}/x", "http://a?{node}", "http://u:{node}@a"]
         {

@@ -23,9 +23,8 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
         ),
         text(
             "public_url",
-            "",
-            "How people reach `listen`: scheme, host and port. Links, cookies and the default issuer come from it.\n\
-             Default: http://localhost:8000, whatever `listen` is.",
+            "http://localhost:8000",
+            "How people reach `listen`: scheme, host and port. Links, cookies and the default issuer come from it.",
         ),
         text("base_path", "/passwordless", "What stands before every endpoint; \"/\" for nothing."),
         texts(
@@ -34,7 +33,7 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
             "Addresses or networks (10.0.0.0/8) whose X-Forwarded-For is believed. A Unix socket's peer always is.",
         ),
         number("max_body_bytes", 16_384, 1, 64 << 20, "The longest request body; beyond: 413."),
-        number("max_head_bytes", 16_384, 1_024, 1 << 20, "The longest request head; beyond: 431."),
+        number("max_head_bytes", 16_384, 1_024, 1 << 20, "The longest request head, of at most 100 headers; beyond: 431."),
         number("request_timeout_seconds", 10, 1, 3_600, "How long a whole request may take to arrive; beyond: 408."),
         number("idle_timeout_seconds", 75, 1, 3_600, "How long an open connection may wait for its next request."),
         number("workers", 0, 0, 1_024, "Threads that serve requests; 0: one per core."),
@@ -158,11 +157,9 @@ pub(super) fn read(section: &Section<'_>) -> Option<Server> {
     if listen.is_some() && listen == admin_listen && !listen.as_ref().is_some_and(Listen::lets_the_system_choose) {
         section.fault("admin_listen", "must differ from server.listen");
     }
-    let page_url = listen.as_ref().and_then(PublicUrl::of_listener).filter(|_| section.text("public_url").is_empty());
-    let public_url = match section.text("public_url") {
-        "" => Some(PublicUrl::default()),
-        _ => section.parse("public_url", PublicUrl::parse),
-    };
+    let is_default = !section.is_given("public_url");
+    let public_url = if is_default { Some(PublicUrl::default()) } else { section.parse("public_url", PublicUrl::parse) };
+    let page_url = listen.as_ref().and_then(PublicUrl::of_listener).filter(|_| is_default);
     if page_url.as_ref().is_some_and(|url| *url != PublicUrl::default()) {
         section.warn(
             "public_url",
