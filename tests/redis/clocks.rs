@@ -5,7 +5,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use countersign::guard::{AttemptRefused, Counted, RedisGuard};
+use countersign::{
+    guard::{AttemptRefused, Counted, RedisGuard},
+    time::UnixTime,
+};
 use tempfile::TempDir;
 
 use crate::{
@@ -22,7 +25,7 @@ pub(crate) const TESTS: &[Test] = &[
     faked("comparisons_are_remembered_until_the_day_after", days),
 ];
 
-const fn faked(name: &'static str, run: fn()) -> Test {
+pub(crate) const fn faked(name: &'static str, run: fn()) -> Test {
     Test { name, run, missing: || (!has_compiler()).then_some("needs Linux and a C compiler") }
 }
 
@@ -40,13 +43,13 @@ fn build(library: &Path) {
 }
 
 /// A server whose clock the test sets.
-struct Faked {
-    server: Server,
+pub(crate) struct Faked {
+    pub(crate) server: Server,
     folder: TempDir,
 }
 
 impl Faked {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let [file, library] = ["time", "clock.so"].map(|name| folder.path().join(name));
         std::fs::write(&file, "0").expect("it can be written");
@@ -57,8 +60,17 @@ impl Faked {
 
     /// Sets the clock so many seconds off the true time.
     fn set(&self, offset: i64) {
+        self.write(&offset.to_string());
+    }
+
+    /// Lets the clock rest.
+    pub(crate) fn rest_at(&self, now: UnixTime) {
+        self.write(&format!("={}", now.as_seconds()));
+    }
+
+    fn write(&self, text: &str) {
         let new = self.folder.path().join("new");
-        std::fs::write(&new, offset.to_string()).expect("it can be written");
+        std::fs::write(&new, text).expect("it can be written");
         std::fs::rename(new, self.folder.path().join("time")).expect("it can be renamed");
     }
 

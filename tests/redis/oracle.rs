@@ -1,4 +1,5 @@
-//! The guard in memory and the guard in Redis answer alike: the same steps, drawn at random, are given to both.
+//! The guard in memory and the guard in Redis answer alike: the same steps, drawn at random, are given to both. The guard in
+//! memory keeps to the rules that `tests/guard/model.rs` writes down.
 
 use countersign::{
     challenge::{GuardId, Use, VerifiedChallenge},
@@ -17,11 +18,13 @@ use rand_chacha::{
 
 use crate::{
     Test,
+    clocks::{Faked, faked},
     server::Server,
     world::{challenge_of, connect, email, network, now, numeric, proof, random, run, settings},
 };
 
-pub(crate) const TESTS: &[Test] = &[Test::new("redis_and_memory_answer_alike", alike)];
+pub(crate) const TESTS: &[Test] =
+    &[Test::new("redis_and_memory_answer_alike", alike), faked("redis_and_memory_answer_alike_while_time_passes", alike_in_time)];
 
 const SEQUENCES: u64 = 60;
 const STEPS: usize = 80;
@@ -46,22 +49,54 @@ enum Done {
 fn alike() {
     let server = Server::plain();
     for seed in 0..SEQUENCES {
-        let mut choices = Choices(ChaCha20Rng::seed_from_u64(seed));
+        let mut choices = Choices::new(seed);
         let limits = choices.limits();
-        let mut settings = settings(&server.url());
-        settings.id = format!("fleet{seed}").into();
-        let in_redis = connect(&settings, limits.clone()).unwrap();
-        let in_memory = MemoryGuard::new(GuardId::fresh(Some("node"), &mut random()).unwrap(), limits, &mut random());
-        // One runtime for all steps of a sequence: connections belong to runtimes.
-        run(sequence(&mut choices, &in_memory, &in_redis, now(&server), seed));
+        play(&mut choices, limits, seed, &server, now(&server), None);
     }
 }
 
-async fn sequence(choices: &mut Choices, in_memory: &impl Guard, in_redis: &impl Guard, now: UnixTime, seed: u64) {
+/// Redis' clock rests but where a step moves it, and the guard in memory is told the same second.
+fn alike_in_time() {
+    let clock = Faked::start();
+    let mut start = UnixTime::from_seconds(2_000_000_000);
+    for seed in 0..SEQUENCES {
+        clock.rest_at(start);
+        let mut choices = Choices::new(seed);
+        // Their hours begin at different moments, so what is counted by the hour is left out.
+        let limits =
+            Limits { max_messages_per_hour: 0, max_messages_per_network_per_hour: 0, email_per_hour: 0, ..choices.limits() };
+        start = play(&mut choices, limits, seed, &clock.server, start, Some(&clock));
+    }
+}
+
+/// One sequence of steps; returns when it ends.
+fn play(choices: &mut Choices, limits: Limits, seed: u64, server: &Server, now: UnixTime, clock: Option<&Faked>) -> UnixTime {
+    let mut settings = settings(&server.url());
+    settings.id = format!("fleet{seed}").into();
+    let in_redis = connect(&settings, limits.clone()).unwrap();
+    let in_memory = MemoryGuard::new(GuardId::fresh(Some("node"), &mut random()).unwrap(), limits, &mut random());
+    // One runtime for all steps of a sequence: connections belong to runtimes.
+    run(sequence(choices, &in_memory, &in_redis, now, clock, seed))
+}
+
+async fn sequence(
+    choices: &mut Choices,
+    in_memory: &impl Guard,
+    in_redis: &impl Guard,
+    mut now: UnixTime,
+    clock: Option<&Faked>,
+    seed: u64,
+) -> UnixTime {
     let recipients = ["ann", "bob"].map(email);
     let mut pairs: Vec<Pair> = Vec::new();
     let mut history = Vec::new();
     for _ in 0..STEPS {
+        if let Some(clock) = clock.filter(|_| choices.below(8) == 0) {
+            let pass = [1, 9, 59, 60, 61, 299, 599, 600, 601, 3_600, 43_200, 86_400][choices.below(12)];
+            now = now.plus(pass);
+            clock.rest_at(now);
+            history.push(format!("{pass} s pass"));
+        }
         let recipient = &recipients[choices.below(2)];
         let (step, memory, redis) = match choices.below(10) {
             0..3 => {
@@ -72,6 +107,8 @@ async fn sequence(choices: &mut Choices, in_memory: &impl Guard, in_redis: &impl
                 }
                 (format!("admit {request:?}"), admitted(memory), admitted(redis))
             }
+            // What is withdrawn later than it was asked for ends a pause in Redis only.
+            3 if clock.is_some() => continue,
             3 => {
                 let request = choices.request(recipient, now);
                 in_memory.withdraw(&request).await;
@@ -80,17 +117,21 @@ async fn sequence(choices: &mut Choices, in_memory: &impl Guard, in_redis: &impl
             }
             _ if pairs.is_empty() => continue,
             what => {
-                let number = choices.below(pairs.len());
+                // Mostly one of the last ones, which still live.
+                let number = pairs.len() - 1 - choices.below(pairs.len()).min(choices.below(pairs.len()));
                 let pair = &pairs[number];
                 let (by, bucket) = choices.attempt(&pair.in_memory);
                 let memory = Attempt { challenge: &pair.in_memory, by, bucket, now };
                 let redis = Attempt { challenge: &pair.in_redis, ..memory };
                 let right = choices.below(4) == 0;
+                // A result comes right after its attempt; of what has ended the two may forget at different times.
+                let has_ended = pair.in_memory.is_expired(now);
                 match what {
                     4 | 5 => {
                         let done = (in_memory.peek(&memory).await, in_redis.peek(&redis).await);
                         (format!("peek {number} {by:?} {bucket:?}"), Done::Looked(done.0), Done::Looked(done.1))
                     }
+                    9 if has_ended => continue,
                     9 if by == By::External => {
                         let amendment = if right { Amendment::Right } else { Amendment::Unanswered };
                         let done = (in_memory.amend(&memory, amendment).await, in_redis.amend(&redis, amendment).await);
@@ -112,6 +153,7 @@ async fn sequence(choices: &mut Choices, in_memory: &impl Guard, in_redis: &impl
         history.push(step);
         assert_eq!(redis, memory, "Redis against memory, sequence {seed}:\n{}", history.join("\n"));
     }
+    now
 }
 
 fn admitted(result: Result<Admitted, RequestRefused>) -> Done {
@@ -125,6 +167,10 @@ fn admitted(result: Result<Admitted, RequestRefused>) -> Done {
 struct Choices(ChaCha20Rng);
 
 impl Choices {
+    fn new(seed: u64) -> Self {
+        Self(ChaCha20Rng::seed_from_u64(seed))
+    }
+
     fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.0.next_u32()).expect("32 bits fit") % end
     }
