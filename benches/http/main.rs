@@ -1,0 +1,206 @@
+//! What a request costs the server's processor over HTTP, against a bare hyper server of the same shape; ratios within one run.
+//!
+//! `cargo bench --bench http [-- rounds]` starts the real binary, alone and as a fleet of two, and bare servers: as many
+//! current-thread runtimes, fed by one accepting thread, that read the same body and answer the same number of bytes,
+//! head included. A fixed number of keep-alive connections on loopback asks all of them in turns, in short rounds. What
+//! counts is the processor time of the server's process, user and system, as the scheduler reports it; a ratio is made
+//! within each round, and the median of all rounds is printed, so that a busy machine disturbs all alike.
+//!
+//! B is what the bare server takes, S one signature by the compiled backend, "sealing" what a relayed request and its
+//! answer cost to seal and open, both sides together.
+
+mod bare;
+mod client;
+mod process;
+mod sealing;
+
+use std::{
+    env,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Instant,
+};
+
+use countersign::keyring::{EnvelopeFormat, Keyring};
+use serde_json::{Value, json};
+
+use client::Answer;
+use process::Process;
+
+const CONNECTIONS: usize = 16;
+const REQUESTS: usize = 1_600;
+const ROUNDS: usize = 40;
+
+const REQUEST: &str = "/passwordless/request/email/";
+const EXCHANGE: &str = "/passwordless/exchange/email/";
+
+fn main() {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    if let [role, bytes] = &arguments[..]
+        && role == "bare"
+    {
+        bare::serve(bytes.parse().expect("a number of bytes"));
+    }
+    let rounds = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(ROUNDS);
+    // `cargo test --benches` only checks that everything runs.
+    let rounds = if arguments.iter().any(|argument| argument == "--bench") { rounds } else { 1 };
+    compare(rounds);
+}
+
+fn compare(rounds: usize) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Process::countersign(folder.path(), &[]);
+    let [stranger, owner] = Process::fleet(folder.path());
+    let people = People::default();
+
+    // One of each, to learn the sizes.
+    let person = people.next();
+    let request = server.connect().ask(REQUEST, &request_body(person));
+    let exchange = server.connect().ask(EXCHANGE, &exchange_body(person, &envelope(&request)));
+    let person = people.next();
+    let relayed = envelope(&owner.connect().ask(REQUEST, &request_body(person)));
+    let relayed = stranger.connect().ask(EXCHANGE, &exchange_body(person, &relayed));
+    let bytes_in = exchange_body(person, &envelope(&request)).len();
+    println!("request: {} bytes in, {} out; exchange: {bytes_in} in, {} out", request_body(person).len(), request.bytes, exchange.bytes);
+    let (bare_request, bare_exchange) = (Process::bare(request.bytes), Process::bare(exchange.bytes));
+    assert_eq!(bare_request.connect().ask(REQUEST, &request_body(0)).bytes, request.bytes);
+    assert_eq!(bare_exchange.connect().ask(EXCHANGE, "{}").bytes, exchange.bytes);
+
+    let mut figures = Figures::default();
+    // The first round warms up.
+    for round in 0..=rounds {
+        let signature = signature_time();
+        let sealing = sealing::time(bytes_in, &relayed);
+        let b_request = bare_request.spends(|connection| drop(connection.ask(REQUEST, &request_body(0))));
+        let request = server.spends(|connection| drop(connection.ask(REQUEST, &request_body(people.next()))));
+        let challenges = server.challenges(&people);
+        let exchange = server.spends(|connection| drop(connection.ask(EXCHANGE, &challenges.next())));
+        let b_exchange = bare_exchange.spends(|connection| drop(connection.ask(EXCHANGE, &challenges.any())));
+        let challenges = owner.challenges(&people);
+        let at_owner = owner.spends(|connection| drop(connection.ask(EXCHANGE, &challenges.next())));
+        let challenges = owner.challenges(&people);
+        let before = owner.nanoseconds();
+        let relayed = stranger.spends(|connection| drop(connection.ask(EXCHANGE, &challenges.next())));
+        let relayed = relayed + owner.spent_since(before);
+        if round > 0 || rounds == 1 {
+            figures.0.push(Round { signature, sealing, b_request, request, b_exchange, exchange, at_owner, relayed });
+        }
+    }
+    figures.print();
+}
+
+/// Microseconds of processor time for each request.
+#[derive(Clone, Copy)]
+struct Round {
+    signature: f64,
+    sealing: f64,
+    b_request: f64,
+    request: f64,
+    b_exchange: f64,
+    exchange: f64,
+    at_owner: f64,
+    relayed: f64,
+}
+
+#[derive(Default)]
+struct Figures(Vec<Round>);
+
+impl Figures {
+    fn print(&self) {
+        println!("{:<44} {:>9} µs", "S, one signature", self.show(|round| round.signature));
+        println!("{:<44} {:>9} µs", "sealing", self.show(|round| round.sealing));
+        println!("{:<44} {:>9} µs", "B of a request", self.show(|round| round.b_request));
+        println!("{:<44} {:>9} µs", "B of an exchange", self.show(|round| round.b_exchange));
+        self.line("request", |round| round.request, |round| (round.request - round.signature) / round.b_request, 1.15, "S");
+        self.line("exchange", |round| round.exchange, |round| (round.exchange - round.signature) / round.b_exchange, 1.25, "S");
+        self.line("exchange at its owner", |round| round.at_owner, |round| (round.at_owner - round.signature) / round.b_exchange, 1.25, "S");
+        let beyond = |round: &Round| (round.relayed - round.at_owner - round.sealing) / round.b_exchange;
+        self.line("relayed exchange, beyond its owner's", |round| round.relayed - round.at_owner, beyond, 2.2, "sealing");
+    }
+
+    fn line(&self, name: &str, time: impl Fn(&Round) -> f64, ratio: impl Fn(&Round) -> f64, limit: f64, plus: &str) {
+        let (ratio, time) = (self.quartiles(ratio), self.show(time));
+        let verdict = if ratio[1] <= limit { "met" } else { "MISSED" };
+        let [low, median, high] = ratio;
+        println!("{name:<44} {time:>9} µs = {median:.2} B + {plus} (quartiles {low:.2}, {high:.2}); at most {limit:.2}: {verdict}");
+    }
+
+    fn show(&self, value: impl Fn(&Round) -> f64) -> String {
+        format!("{:.1}", self.quartiles(value)[1])
+    }
+
+    fn quartiles(&self, value: impl Fn(&Round) -> f64) -> [f64; 3] {
+        let mut values: Vec<f64> = self.0.iter().map(value).collect();
+        values.sort_by(f64::total_cmp);
+        [1, 2, 3].map(|quarter| values[(values.len() * quarter / 4).min(values.len() - 1)])
+    }
+}
+
+/// Numbers for new recipients.
+#[derive(Default)]
+struct People(AtomicUsize);
+
+impl People {
+    fn next(&self) -> usize {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// Exchanges that will succeed, once each.
+struct Challenges {
+    bodies: Vec<String>,
+    used: AtomicUsize,
+}
+
+impl Challenges {
+    fn next(&self) -> String {
+        self.bodies[self.used.fetch_add(1, Ordering::Relaxed)].clone()
+    }
+
+    fn any(&self) -> String {
+        self.bodies[0].clone()
+    }
+}
+
+impl Process {
+    /// As many challenges as a round needs.
+    fn challenges(&self, people: &People) -> Challenges {
+        let mut connection = self.connect();
+        let mut make = || {
+            let person = people.next();
+            exchange_body(person, &envelope(&connection.ask(REQUEST, &request_body(person))))
+        };
+        Challenges { bodies: (0..REQUESTS).map(|_| make()).collect(), used: AtomicUsize::new(0) }
+    }
+}
+
+fn request_body(person: usize) -> String {
+    format!(r#"{{"email":"person{person:08}@example.com"}}"#)
+}
+
+/// With an alphabet of one character every code is known.
+fn exchange_body(person: usize, envelope: &str) -> String {
+    json!({"email": format!("person{person:08}@example.com"), "token": "111111", "challenge": envelope}).to_string()
+}
+
+fn envelope(answer: &Answer) -> String {
+    let json: Value = serde_json::from_slice(&answer.body).expect("answers are JSON");
+    json["challenge"].as_str().expect("a request is answered with an envelope").to_owned()
+}
+
+/// Microseconds of one signature, as a mean over a few that nothing interrupted.
+fn signature_time() -> f64 {
+    let keyring = Keyring::new([vec![7; 32]]).expect("one secret of 32 bytes");
+    let key = keyring.current().envelope_key(EnvelopeFormat::EdDsa);
+    let message = [b'x'; 500];
+    fastest(|| drop(std::hint::black_box(key.sign(std::hint::black_box(&message)))))
+}
+
+/// Microseconds of one call, from the fastest of many short batches.
+fn fastest(mut call: impl FnMut()) -> f64 {
+    let mut batch = || {
+        let start = Instant::now();
+        (0..10).for_each(|_| call());
+        start.elapsed().as_secs_f64() * 1e5
+    };
+    (0..100).map(|_| batch()).fold(f64::MAX, f64::min)
+}

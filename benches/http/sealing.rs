@@ -1,0 +1,41 @@
+//! What it costs to seal and open a relayed exchange and its answer, both nodes together.
+
+use std::{hint::black_box, net::IpAddr};
+
+use countersign::{
+    challenge::GuardId,
+    keyring::Keyring,
+    relay::{Addressee, RelayedAnswer, RelayedRequest, Relays, UntrustedRequest},
+    time::UnixTime,
+};
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+use super::{EXCHANGE, client::Answer, fastest};
+
+/// Microseconds for a request with a body of so many bytes, and this answer.
+pub(crate) fn time(body: usize, answer: &Answer) -> f64 {
+    let relays = Relays::new(&Keyring::new([vec![7; 32]]).expect("one secret of 32 bytes"));
+    let now = UnixTime::from_seconds(1_800_000_000);
+    let node = "127.0.0.2";
+    let request = RelayedRequest {
+        addressee: Addressee::Guard(GuardId::new(format!("{node}.00112233445566778899aabb")).expect("a guard id")),
+        client: IpAddr::from([127, 0, 0, 1]),
+        method: "POST".into(),
+        path: EXCHANGE.into(),
+        headers: vec![("content-type".into(), (*b"application/json").into())],
+        body: vec![b'x'; body].into(),
+    };
+    let headers = answer.head.lines().skip(1).filter_map(|line| line.split_once(": "));
+    let answer = RelayedAnswer {
+        status: 200,
+        headers: headers.map(|(name, value)| (name.into(), value.as_bytes().into())).collect(),
+        body: answer.body.clone().into(),
+    };
+    let mut random = ChaCha8Rng::from_seed([1; 32]);
+    fastest(|| {
+        let (sealed, exchange) = relays.seal(black_box(&request), now, &mut random);
+        black_box(relays.open(UntrustedRequest::new(&sealed), node, now).expect("it is for that node"));
+        let sealed = relays.seal_answer(&exchange, black_box(&answer), &mut random);
+        black_box(relays.open_answer(&exchange, &sealed).expect("it is this exchange's"));
+    })
+}
