@@ -2,7 +2,8 @@
 //!
 //! M = one cloned HMAC-SHA-256 of 128 bytes, S = one Ed25519 signature of the backend over as many bytes as an access
 //! token signs. `cargo bench --bench functions` prints criterion's figures, then the ratios, each from the
-//! fastest of many rounds in which all functions take turns, so that a busy machine disturbs all alike.
+//! fastest of many rounds in which all functions take turns, so that a busy machine disturbs all alike. At last it makes
+//! up to 10⁷ challenges, and shows that the costs stay what they are: nothing of them is kept.
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "figures for people")]
 
 use std::{
@@ -211,6 +212,28 @@ fn ratios() {
     }
 }
 
+/// Prints what making and checking cost in multiples of M while ever more challenges are outstanding.
+fn outstanding() {
+    const ROUNDS: usize = 500;
+    let mut subjects = [mac(), make_challenge(), check_code("right", true), check_code("wrong", false)];
+    let mut made = 0_u32;
+    println!("\n{:<16} {:>10} {:>12} {:>12}", "outstanding", "make", "check right", "check wrong");
+    for exponent in 3..=7 {
+        while made < 10_u32.pow(exponent) {
+            (subjects[1].run)();
+            made += 1;
+        }
+        let mut best = [f64::INFINITY; 4];
+        for _ in 0..ROUNDS {
+            for (best, subject) in best.iter_mut().zip(&mut subjects) {
+                *best = best.min(time(subject, 100));
+            }
+        }
+        let [mac, make, right, wrong] = best;
+        println!("10^{exponent:<13} {:>8.2} M {:>10.2} M {:>10.2} M", make / mac, right / mac, wrong / mac);
+    }
+}
+
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     for mut subject in subjects() {
@@ -220,5 +243,6 @@ fn main() {
     // `cargo test --benches` only checks that everything runs and is right.
     if std::env::args().any(|argument| argument == "--bench") {
         ratios();
+        outstanding();
     }
 }

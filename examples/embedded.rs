@@ -104,9 +104,9 @@ impl Outbox for Terminal {
     }
 
     async fn post(&self, _slot: (), dispatch: Dispatch) -> Result<(), DeliveryFailed> {
-        let code = self.0.code(&dispatch.challenge, &dispatch.epoch);
-        if let Fate::Send(address) = &dispatch.fate {
-            println!("to {address}: your code is {}", code.expose());
+        let code = self.0.code(&dispatch.challenge, dispatch.epoch());
+        if dispatch.fate == Fate::Send {
+            println!("to {}: your code is {}", dispatch.address(), code.expose());
         }
         Ok(())
     }

@@ -111,12 +111,12 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         self.guard.peek(&attempt).await.map_err(|refused| CompleteError::refused(refused, &challenge))?;
 
         let user = self.find(recipient).await?;
-        let epoch = epoch_of(user.as_ref());
+        let epoch = epoch_of(user.as_deref());
         attempt.bucket = self.bucket(claimed, recipient, epoch);
 
         let binding = challenge.challenge().binding;
         let is_bound = binding.is_none_or(|binding| complete.verifier.is_some_and(|verifier| binding.is_met_by(verifier)));
-        let right = self.is_right(&proving, &challenge, epoch) & is_bound & self.may_log_in(user.as_ref());
+        let right = self.is_right(&proving, &challenge, epoch) & is_bound & self.may_log_in(user.as_deref());
         let counted = self.guard.count(&attempt, Verdict::sealed(right)).await;
         if let Counted::Rejected { attempts_left } = counted.map_err(|refused| CompleteError::refused(refused, &challenge))? {
             let attempts_left = (attempt.by == By::Code).then_some(attempts_left);
@@ -148,6 +148,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         self.allow(session.recipient.channel()).map_err(|_| RefreshError::Invalid)?;
         let user = self.find(&session.recipient).await.map_err(RefreshError::Unavailable)?;
         let same = user.filter(|user| *user.id == *session.subject && *user.epoch == *session.epoch && self.policy.admits(user));
-        Ok(self.sessions.renew(&session, &same.ok_or(RefreshError::Invalid)?, now, random))
+        let user = same.ok_or(RefreshError::Invalid)?;
+        Ok(self.sessions.renew(&session, &user, now, random))
     }
 }

@@ -35,7 +35,7 @@
 //!         Ok(())
 //!     }
 //!     async fn post(&self, _: (), dispatch: Dispatch) -> Result<(), DeliveryFailed> {
-//!         let code = self.0.code(&dispatch.challenge, &dispatch.epoch);
+//!         let code = self.0.code(&dispatch.challenge, dispatch.epoch());
 //!         *self.1.lock().unwrap() = code.expose().to_owned();
 //!         Ok(())
 //!     }

@@ -60,7 +60,12 @@ fn compare(rounds: usize) {
     let relayed = envelope(&owner.connect().ask(REQUEST, &request_body(person)));
     let relayed = stranger.connect().ask(EXCHANGE, &exchange_body(person, &relayed));
     let bytes_in = exchange_body(person, &envelope(&request)).len();
-    println!("request: {} bytes in, {} out; exchange: {bytes_in} in, {} out", request_body(person).len(), request.bytes, exchange.bytes);
+    println!(
+        "request: {} bytes in, {} out; exchange: {bytes_in} in, {} out",
+        request_body(person).len(),
+        request.bytes,
+        exchange.bytes
+    );
     let (bare_request, bare_exchange) = (Process::bare(request.bytes), Process::bare(exchange.bytes));
     assert_eq!(bare_request.connect().ask(REQUEST, &request_body(0)).bytes, request.bytes);
     assert_eq!(bare_exchange.connect().ask(EXCHANGE, "{}").bytes, exchange.bytes);
@@ -112,7 +117,13 @@ impl Figures {
         println!("{:<44} {:>9} µs", "B of an exchange", self.show(|round| round.b_exchange));
         self.line("request", |round| round.request, |round| (round.request - round.signature) / round.b_request, 1.15, "S");
         self.line("exchange", |round| round.exchange, |round| (round.exchange - round.signature) / round.b_exchange, 1.25, "S");
-        self.line("exchange at its owner", |round| round.at_owner, |round| (round.at_owner - round.signature) / round.b_exchange, 1.25, "S");
+        self.line(
+            "exchange at its owner",
+            |round| round.at_owner,
+            |round| (round.at_owner - round.signature) / round.b_exchange,
+            1.25,
+            "S",
+        );
         let beyond = |round: &Round| (round.relayed - round.at_owner - round.sealing) / round.b_exchange;
         self.line("relayed exchange, beyond its owner's", |round| round.relayed - round.at_owner, beyond, 2.2, "sealing");
     }
@@ -121,7 +132,9 @@ impl Figures {
         let (ratio, time) = (self.quartiles(ratio), self.show(time));
         let verdict = if ratio[1] <= limit { "met" } else { "MISSED" };
         let [low, median, high] = ratio;
-        println!("{name:<44} {time:>9} µs = {median:.2} B + {plus} (quartiles {low:.2}, {high:.2}); at most {limit:.2}: {verdict}");
+        println!(
+            "{name:<44} {time:>9} µs = {median:.2} B + {plus} (quartiles {low:.2}, {high:.2}); at most {limit:.2}: {verdict}"
+        );
     }
 
     fn show(&self, value: impl Fn(&Round) -> f64) -> String {

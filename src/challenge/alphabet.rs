@@ -1,6 +1,6 @@
 //! The characters that codes are made of.
 
-use alloc::{boxed::Box, string::String};
+use alloc::{string::String, sync::Arc};
 use core::fmt;
 
 /// The decimal digits.
@@ -16,7 +16,7 @@ pub enum Alphabet {
     /// [`BASE20`].
     Base20,
     /// Any other.
-    Custom(Box<str>),
+    Custom(Arc<str>),
 }
 
 /// Why a text is no alphabet.

@@ -8,7 +8,7 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::{
-    Dispatch, Fate,
+    Dispatch,
     message::{Message, MessageId},
     templates::{Part, Templates, Words},
 };
@@ -52,19 +52,19 @@ impl Composer {
         Self { challenges, links, site, templates }
     }
 
-    /// Writes a message. One that will be dropped is written to the canonical recipient, with all the same work.
+    /// Writes a message. One that will be dropped takes all the same work.
     ///
     /// # Errors
     /// A template that fails on these very words.
     pub fn compose(&self, dispatch: &Dispatch, now: UnixTime, random: &mut impl CryptoRng) -> Result<Message, Error> {
-        let Dispatch { challenge, epoch, fate, languages } = dispatch;
+        let Dispatch { challenge, user, languages, .. } = dispatch;
         let channel = challenge.challenge().channel;
-        let code = self.challenges.code(challenge, epoch);
+        let code = self.challenges.code(challenge, dispatch.epoch());
         let link = match channel {
             Channel::Email => self.link(dispatch),
             Channel::Mobile => Zeroizing::default(),
         };
-        let locale = self.templates.choose(&languages.wanted());
+        let locale = self.templates.choose(&languages.wanted(user.as_ref().and_then(|user| user.locale.as_deref())));
         let words = Words {
             code: code.expose(),
             link: &link,
@@ -80,17 +80,14 @@ impl Composer {
             }
             Channel::Mobile => (String::new(), self.sms(&words)?, String::new()),
         };
-        let to = match fate {
-            Fate::Send(address) => address.clone(),
-            Fate::Drop => challenge.recipient().as_str().into(),
-        };
+        let to = dispatch.address().into();
         let code = Zeroizing::new(code.expose().to_owned());
         let (text, html) = (Zeroizing::new(text), Zeroizing::new(html));
         Ok(Message { id: MessageId::random(random), channel, to, code, link, locale, subject, text, html })
     }
 
     fn link(&self, dispatch: &Dispatch) -> Zeroizing<String> {
-        let Dispatch { challenge, epoch, .. } = dispatch;
+        let (challenge, epoch) = (&dispatch.challenge, dispatch.epoch());
         match &self.site.browser_link {
             Some(format) => self.link_with(self.challenges.long_code(challenge, epoch, format).expose()),
             None => self.link_with(self.links.seal(challenge, epoch).expose()),
@@ -135,7 +132,7 @@ mod tests {
 
     use super::{
         super::{
-            Languages,
+            Fate, Languages,
             testing::{Fleet, NOW, site},
         },
         *,
@@ -228,7 +225,7 @@ mod tests {
         #[test]
         fn whatever_language_is_asked_for_a_message_is_written(locale in ".{0,60}", header in ".{0,120}") {
             let fleet = Fleet::new();
-            let languages = Languages { requested: Some(locale.into()), stored: None, accepted: Some(header.into()) };
+            let languages = Languages { requested: Some(locale.into()), accepted: Some(header.into()) };
             let message = compose(&fleet, site(), &Dispatch { languages, ..fleet.dispatch("ann@example.com") });
             prop_assert_eq!(message.subject.as_str(), "Login on example.com");
             prop_assert!(!message.locale.as_str().contains(['.', '/', '\r', '\n', '\0']));

@@ -32,9 +32,9 @@ mod testing;
 #[cfg(feature = "server")]
 pub mod transport;
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, sync::Arc};
 
-use crate::{challenge::VerifiedChallenge, guard::Unavailable, recipient::Channel};
+use crate::{challenge::VerifiedChallenge, directory::User, guard::Unavailable, recipient::Channel};
 
 #[cfg(feature = "server")]
 pub use {
@@ -63,30 +63,45 @@ pub trait Outbox {
 pub struct Dispatch {
     /// The challenge that its code and link redeem.
     pub challenge: VerifiedChallenge,
-    /// The directory's word for the user; empty for unknown ones.
-    pub epoch: Box<str>,
+    /// Whom the directory knows by this recipient, whether they may log in or not.
+    pub user: Option<Arc<User>>,
     /// Whether it leaves at all: one to somebody who can't log in is rendered and dropped, like any other.
     pub fate: Fate,
     /// In which language it is wanted.
     pub languages: Languages,
 }
 
+impl Dispatch {
+    /// The directory's word for the user, under which the code is derived; empty for unknown ones.
+    #[must_use]
+    pub fn epoch(&self) -> &str {
+        self.user.as_ref().map_or("", |user| &user.epoch)
+    }
+
+    /// Where it goes, or would: the directory's stored address, or the canonical recipient.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        let recipient = self.challenge.recipient();
+        let stored = self.user.as_ref().and_then(|user| user.address(recipient.channel()));
+        stored.unwrap_or(recipient.as_str())
+    }
+}
+
 /// What happens to a rendered message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It goes to this address: the directory's stored one, or the canonical recipient.
-    Send(Box<str>),
+    /// It goes to [`Dispatch::address`].
+    Send,
     /// It is dropped.
     Drop,
 }
 
-/// Languages in the order in which they are looked for; each is what somebody sent, not yet judged.
+/// The languages of a request, in the order in which they are looked for; each is what somebody sent, not yet judged.
+/// A user's own comes after the first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Languages {
     /// The request's `locale`.
     pub requested: Option<Box<str>>,
-    /// The user's, from the directory.
-    pub stored: Option<Box<str>>,
     /// The header `Accept-Language`, whole.
     pub accepted: Option<Box<str>>,
 }

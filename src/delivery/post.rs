@@ -333,7 +333,7 @@ mod tests {
         let (email, mut told) = scripted(Duration::from_secs(4), |_| Ok(()));
         let (fleet, office) = queued(1, email);
         let mut held = Vec::new();
-        for fate in [Fate::Send(ANN.into()), Fate::Drop] {
+        for fate in [Fate::Send, Fate::Drop] {
             let begun = Instant::now();
             post(&office, Dispatch { fate, ..fleet.dispatch(ANN) }).await.unwrap();
             while is_full(&office) {

@@ -10,6 +10,7 @@ use tokio::{
 use super::{Composer, Dispatch, Fate, Languages, Site, Templates, Transport, transport::SendError};
 use crate::{
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Links, Use, VerifiedChallenge},
+    directory::User,
     keyring::{EnvelopeFormat, Keyring},
     recipient::{Channel, Recipient},
     time::{Clock, UnixTime},
@@ -47,12 +48,28 @@ impl Fleet {
     }
 
     pub(super) fn dispatch(&self, recipient: &str) -> Dispatch {
-        let fate = Fate::Send(recipient.into());
-        Dispatch { challenge: self.challenge(recipient), epoch: "e".into(), fate, languages: Languages::default() }
+        let challenge = self.challenge(recipient);
+        Dispatch { challenge, user: Some(user(recipient).into()), fate: Fate::Send, languages: Languages::default() }
     }
 
     pub(super) fn composer(&self, site: Site) -> Composer {
         Composer::new(Arc::clone(&self.challenges), Arc::clone(&self.links), site, Templates::built_in())
+    }
+}
+
+fn user(recipient: &str) -> User {
+    let (email, phone_number) =
+        if recipient.contains('@') { (Some(recipient.into()), None) } else { (None, Some(recipient.into())) };
+    User {
+        id: "1".into(),
+        email,
+        phone_number,
+        is_active: true,
+        is_staff: false,
+        is_superuser: false,
+        epoch: "e".into(),
+        claims: serde_json::Map::new(),
+        locale: None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The directory that the configuration chose.
 
+use std::sync::Arc;
+
 use super::{Directory, FileDirectory, HttpDirectory, NoDirectory, User};
 use crate::{guard::Unavailable, recipient::Recipient};
 
@@ -15,11 +17,12 @@ pub enum AnyDirectory {
 }
 
 impl Directory for AnyDirectory {
-    async fn lookup(&self, recipient: &Recipient) -> Result<Option<User>, Unavailable> {
+    async fn lookup(&self, recipient: &Recipient) -> Result<Option<Arc<User>>, Unavailable> {
         match self {
             Self::None(directory) => directory.lookup(recipient).await,
             Self::File(directory) => directory.lookup(recipient).await,
-            Self::Http(directory) => directory.lookup(recipient).await,
+            // Boxed, so that the others' requests don't hold the room that a call over the network needs.
+            Self::Http(directory) => Box::pin(directory.lookup(recipient)).await,
         }
     }
 
@@ -27,7 +30,7 @@ impl Directory for AnyDirectory {
         match self {
             Self::None(directory) => directory.register(recipient, set_unusable_password).await,
             Self::File(directory) => directory.register(recipient, set_unusable_password).await,
-            Self::Http(directory) => directory.register(recipient, set_unusable_password).await,
+            Self::Http(directory) => Box::pin(directory.register(recipient, set_unusable_password)).await,
         }
     }
 }

@@ -4,7 +4,7 @@
 //! `{"user":null}`; `{"action":"register",…,"set_unusable_password":true}` by `{"user":{…}}`. Whatever else comes back is
 //! no answer. Nothing is cached.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use hyper::body::Bytes;
 use serde::{Deserialize, Serialize};
@@ -96,9 +96,9 @@ impl HttpDirectory {
 }
 
 impl Directory for HttpDirectory {
-    async fn lookup(&self, recipient: &Recipient) -> Result<Option<User>, Unavailable> {
+    async fn lookup(&self, recipient: &Recipient) -> Result<Option<Arc<User>>, Unavailable> {
         let user = self.ask(recipient, None).await?;
-        Ok(user.filter(|user| is_about(user, recipient)))
+        Ok(user.filter(|user| is_about(user, recipient)).map(Arc::new))
     }
 
     async fn register(&self, recipient: &Recipient, set_unusable_password: bool) -> Result<User, Unavailable> {

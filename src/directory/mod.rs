@@ -7,7 +7,7 @@ pub mod file;
 #[cfg(feature = "server")]
 pub mod http;
 
-use alloc::{boxed::Box, string::String};
+use alloc::{boxed::Box, string::String, sync::Arc};
 use core::fmt;
 
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -25,7 +25,7 @@ pub use {any::AnyDirectory, file::FileDirectory, http::HttpDirectory};
 #[allow(async_fn_in_trait, reason = "embedders name a concrete directory, so the futures' Send-ness shows")]
 pub trait Directory {
     /// The user of this recipient. One whose stored address isn't the recipient is treated as unknown by the engine.
-    async fn lookup(&self, recipient: &Recipient) -> Result<Option<User>, Unavailable>;
+    async fn lookup(&self, recipient: &Recipient) -> Result<Option<Arc<User>>, Unavailable>;
 
     /// Makes a user for a recipient that was just proved.
     async fn register(&self, recipient: &Recipient, set_unusable_password: bool) -> Result<User, Unavailable>;
@@ -122,8 +122,8 @@ impl NoDirectory {
 }
 
 impl Directory for NoDirectory {
-    async fn lookup(&self, recipient: &Recipient) -> Result<Option<User>, Unavailable> {
-        Ok(Some(Self::user(recipient)))
+    async fn lookup(&self, recipient: &Recipient) -> Result<Option<Arc<User>>, Unavailable> {
+        Ok(Some(Arc::new(Self::user(recipient))))
     }
 
     async fn register(&self, recipient: &Recipient, _: bool) -> Result<User, Unavailable> {

@@ -1,6 +1,6 @@
 //! The steps that `begin`, `resend` and `complete` are made of.
 
-use alloc::{boxed::Box, string::String};
+use alloc::{string::String, sync::Arc};
 
 use super::{Begin, BeginError, Caller, CompleteError, Engine, Presented};
 use crate::{
@@ -20,7 +20,7 @@ pub(super) struct Entry<'a> {
     /// What the guard says about the challenge to make.
     pub(super) admitted: Admitted,
     /// Whom the directory knows by this recipient.
-    pub(super) user: Option<User>,
+    pub(super) user: Option<Arc<User>>,
 }
 
 /// How an attempt wants to prove its challenge.
@@ -120,7 +120,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
             };
         };
         let user = self.find(recipient).await?;
-        request.device = self.devices.verify(claimed, recipient, epoch_of(user.as_ref()));
+        request.device = self.devices.verify(claimed, recipient, epoch_of(user.as_deref()));
         Ok(Entry { request, admitted: self.guard.admit(&request).await?, user })
     }
 
@@ -131,18 +131,10 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         begin: &Begin<'_>,
         request: &Request<'_>,
         challenge: VerifiedChallenge,
-        user: Option<User>,
+        user: Option<Arc<User>>,
     ) -> Result<(), BeginError> {
-        let recipient = request.recipient;
-        let stored = user.as_ref().and_then(|user| user.address(recipient.channel()));
-        let address = stored.unwrap_or(recipient.as_str());
-        let fate = if self.may_log_in(user.as_ref()) { Fate::Send(address.into()) } else { Fate::Drop };
-        let mut languages = begin.languages.clone();
-        let epoch = user.map_or_else(Box::default, |user| {
-            languages.stored = user.locale;
-            user.epoch
-        });
-        let sent = self.outbox.post(slot, Dispatch { challenge, epoch, fate, languages }).await;
+        let fate = if self.may_log_in(user.as_deref()) { Fate::Send } else { Fate::Drop };
+        let sent = self.outbox.post(slot, Dispatch { challenge, user, fate, languages: begin.languages.clone() }).await;
         if let Err(DeliveryFailed) = sent {
             self.guard.withdraw(request).await;
             return Err(BeginError::DeliveryFailed);
@@ -151,7 +143,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
     }
 
     /// The user of this recipient; one whose stored address is another is unknown.
-    pub(super) async fn find(&self, recipient: &Recipient) -> Result<Option<User>, crate::guard::Unavailable> {
+    pub(super) async fn find(&self, recipient: &Recipient) -> Result<Option<Arc<User>>, crate::guard::Unavailable> {
         Ok(self.directory.lookup(recipient).await?.filter(|user| self.policy.knows(user, recipient)))
     }
 
@@ -161,10 +153,10 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
     }
 
     /// Makes a user of somebody who just proved an unknown recipient.
-    pub(super) async fn register(&self, recipient: &Recipient) -> Result<User, CompleteError> {
+    pub(super) async fn register(&self, recipient: &Recipient) -> Result<Arc<User>, CompleteError> {
         let user = self.directory.register(recipient, self.policy.registration_sets_unusable_password).await?;
         let admitted = self.policy.knows(&user, recipient) && self.policy.admits(&user);
-        admitted.then_some(user).ok_or(CompleteError::FORGED)
+        admitted.then(|| user.into()).ok_or(CompleteError::FORGED)
     }
 
     pub(super) fn claimed_device(&self, caller: &Caller<'_>, recipient: &Recipient, now: UnixTime) -> Option<ClaimedDevice> {

@@ -1,6 +1,9 @@
 //! The guard that the configuration chose.
 
 #[cfg(feature = "redis")]
+use alloc::boxed::Box;
+
+#[cfg(feature = "redis")]
 use super::RedisGuard;
 use super::{
     Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, JournalGuard, MemoryGuard, Pressure, Request, RequestRefused,
@@ -63,13 +66,14 @@ impl AnyGuard {
     }
 }
 
+/// What waits for a network is boxed, so that a request to the others doesn't hold the room for it.
 impl Guard for AnyGuard {
     async fn admit(&self, request: &Request<'_>) -> Result<Admitted, RequestRefused> {
         match self {
             Self::Memory(guard) => guard.admit(request).await,
             Self::Journal(guard) => guard.admit(request).await,
             #[cfg(feature = "redis")]
-            Self::Redis(guard) => guard.admit(request).await,
+            Self::Redis(guard) => Box::pin(guard.admit(request)).await,
         }
     }
 
@@ -78,7 +82,7 @@ impl Guard for AnyGuard {
             Self::Memory(guard) => guard.withdraw(request).await,
             Self::Journal(guard) => guard.withdraw(request).await,
             #[cfg(feature = "redis")]
-            Self::Redis(guard) => guard.withdraw(request).await,
+            Self::Redis(guard) => Box::pin(guard.withdraw(request)).await,
         }
     }
 
@@ -87,7 +91,7 @@ impl Guard for AnyGuard {
             Self::Memory(guard) => guard.peek(attempt).await,
             Self::Journal(guard) => guard.peek(attempt).await,
             #[cfg(feature = "redis")]
-            Self::Redis(guard) => guard.peek(attempt).await,
+            Self::Redis(guard) => Box::pin(guard.peek(attempt)).await,
         }
     }
 
@@ -96,7 +100,7 @@ impl Guard for AnyGuard {
             Self::Memory(guard) => guard.count(attempt, verdict).await,
             Self::Journal(guard) => guard.count(attempt, verdict).await,
             #[cfg(feature = "redis")]
-            Self::Redis(guard) => guard.count(attempt, verdict).await,
+            Self::Redis(guard) => Box::pin(guard.count(attempt, verdict)).await,
         }
     }
 
@@ -105,7 +109,7 @@ impl Guard for AnyGuard {
             Self::Memory(guard) => guard.give_back(attempt).await,
             Self::Journal(guard) => guard.give_back(attempt).await,
             #[cfg(feature = "redis")]
-            Self::Redis(guard) => guard.give_back(attempt).await,
+            Self::Redis(guard) => Box::pin(guard.give_back(attempt)).await,
         }
     }
 
@@ -114,7 +118,7 @@ impl Guard for AnyGuard {
             Self::Memory(guard) => guard.amend(attempt, amendment).await,
             Self::Journal(guard) => guard.amend(attempt, amendment).await,
             #[cfg(feature = "redis")]
-            Self::Redis(guard) => guard.amend(attempt, amendment).await,
+            Self::Redis(guard) => Box::pin(guard.amend(attempt, amendment)).await,
         }
     }
 }

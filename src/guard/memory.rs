@@ -146,7 +146,7 @@ impl<L: Log> Counters<L> {
             _ if failures >= MEDIUM_FROM.min(self.limits.comparisons) => Strength::Medium,
             _ => Strength::Short,
         };
-        Ok(Admitted { guard: self.id.clone(), strength })
+        Ok(Admitted { guard: self.id.unshared(), strength })
     }
 
     pub(super) fn withdraw(&self, request: &Request<'_>) {

@@ -4,7 +4,7 @@ pub mod email;
 #[cfg(feature = "mobile")]
 pub mod phone;
 
-use alloc::{boxed::Box, string::String};
+use alloc::{string::String, sync::Arc};
 use core::fmt;
 
 /// How a code reaches a person.
@@ -42,12 +42,12 @@ impl Channel {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Recipient {
     channel: Channel,
-    canonical: Box<str>,
+    canonical: Arc<str>,
 }
 
 impl Recipient {
     /// For the parsers below, which make the text canonical first.
-    pub(crate) fn from_canonical(channel: Channel, canonical: impl Into<Box<str>>) -> Self {
+    pub(crate) fn from_canonical(channel: Channel, canonical: impl Into<Arc<str>>) -> Self {
         Self { channel, canonical: canonical.into() }
     }
 

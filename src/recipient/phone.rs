@@ -12,8 +12,13 @@
 
 use alloc::{boxed::Box, format, string::String, vec::Vec};
 use std::{
+    iter,
     panic::{UnwindSafe, catch_unwind},
-    sync::LazyLock,
+    sync::{
+        LazyLock,
+        atomic::{AtomicU16, Ordering},
+    },
+    thread,
 };
 
 use phonenumber::{
@@ -122,7 +127,7 @@ impl PhoneRules {
 }
 
 /// Prepares the metadata of every calling code, so that no request waits for it. Once, at the start; takes a tenth of a
-/// second.
+/// second of all processors together.
 pub fn warm() {
     // There are about 3,000 patterns. As shipped, 100 stay compiled, and a mix of countries costs 2 ms a number.
     if let Ok(mut cache) = DATABASE.cache().lock() {
@@ -133,9 +138,29 @@ pub fn warm() {
 
 /// The numbering plans by calling code.
 static PLANS: LazyLock<Vec<Vec<Plan>>> = LazyLock::new(|| {
-    let plans = |code: u16| DATABASE.by_code(&code).unwrap_or_default().into_iter().filter_map(Plan::of).collect();
-    (0..1000).map(plans).collect()
+    let next = AtomicU16::new(0);
+    let plans = || {
+        let codes = iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)).filter(|code| usize::from(*code) < CODES));
+        let plans = |code: u16| DATABASE.by_code(&code).unwrap_or_default().into_iter().filter_map(Plan::of).collect();
+        codes.map(|code| (code, plans(code))).collect::<Vec<_>>()
+    };
+    // Compiling the patterns is most of the program's start, so all processors do it. A thread that can't be had leaves
+    // its share to the others.
+    thread::scope(|scope| {
+        let others = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS) - 1;
+        let others: Vec<_> = (0..others).filter_map(|_| thread::Builder::new().spawn_scoped(scope, plans).ok()).collect();
+        let mut all: Vec<Vec<Plan>> = (0..CODES).map(|_| Vec::new()).collect();
+        let mut fill = |plans: Vec<(u16, Vec<Plan>)>| plans.into_iter().for_each(|(code, plans)| all[usize::from(code)] = plans);
+        fill(plans());
+        others.into_iter().for_each(|other| fill(other.join().expect("patterns that don't compile are left out")));
+        all
+    })
 });
+
+/// Calling codes have one to three digits.
+const CODES: usize = 1000;
+/// Of the threads that compile patterns.
+const MOST_THREADS: usize = 8;
 
 /// What the numbers of one region look like.
 struct Plan {

@@ -65,7 +65,7 @@ pub(crate) async fn read<'b>(headers: &HeaderMap, body: &'b Bytes) -> Result<Fie
     } else if is("application/x-www-form-urlencoded") {
         if looks_like_json { json(body) } else { Ok(form(body)) }
     } else if is("multipart/form-data") {
-        if looks_like_json { json(body) } else { multipart(content_type, body).await }
+        if looks_like_json { json(body) } else { Box::pin(multipart(content_type, body)).await }
     } else {
         Err(Problem::unsupported_media_type())
     }

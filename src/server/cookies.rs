@@ -1,11 +1,12 @@
 //! The three cookies: the envelope, the guard that it belongs to, and the recipients that this browser has proved.
 
-use std::fmt::Write as _;
-
 use hyper::{
     HeaderMap,
+    body::Bytes,
     header::{COOKIE, HeaderValue, SET_COOKIE},
 };
+
+use crate::crypto::json::push_number;
 
 /// The envelope of the challenge that was asked for last.
 pub(crate) const CHALLENGE: &str = "countersign_challenge";
@@ -52,9 +53,13 @@ impl Cookies {
     }
 
     fn append(&self, headers: &mut HeaderMap, name: &str, value: &str, seconds: u64) {
-        let mut cookie = String::with_capacity(name.len() + value.len() + self.attributes.len() + 32);
-        write!(cookie, "{name}={value}; Max-Age={seconds}{}", self.attributes).expect("a String takes all that is written");
-        let cookie = HeaderValue::from_maybe_shared(hyper::body::Bytes::from(cookie));
+        let mut cookie = Vec::with_capacity(name.len() + value.len() + self.attributes.len() + 32);
+        for part in [name, "=", value, "; Max-Age="] {
+            cookie.extend_from_slice(part.as_bytes());
+        }
+        push_number(&mut cookie, seconds);
+        cookie.extend_from_slice(self.attributes.as_bytes());
+        let cookie = HeaderValue::from_maybe_shared(Bytes::from(cookie));
         headers.append(SET_COOKIE, cookie.expect("envelopes, guard ids and device cookies are printable ASCII"));
     }
 }

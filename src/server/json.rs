@@ -2,6 +2,8 @@
 
 use hyper::body::Bytes;
 
+use crate::crypto::json::{push_number, push_string};
+
 /// A JSON object in progress.
 #[derive(Debug)]
 pub(crate) struct Object(Vec<u8>);
@@ -16,7 +18,7 @@ impl Object {
 
     /// A member that is a text.
     pub(crate) fn text(self, name: &'static str, value: &str) -> Self {
-        self.member(name, |bytes| push_text(bytes, value))
+        self.member(name, |bytes| push_string(bytes, value))
     }
 
     /// A member that is text without anything that JSON would escape, quoted as it is: tokens and names of ours.
@@ -37,9 +39,9 @@ impl Object {
     /// A member of any name that is an array with one text.
     pub(crate) fn list(mut self, name: &str, value: &str) -> Self {
         self.begin_member();
-        push_text(&mut self.0, name);
+        push_string(&mut self.0, name);
         self.0.extend_from_slice(b":[");
-        push_text(&mut self.0, value);
+        push_string(&mut self.0, value);
         self.0.push(b']');
         self
     }
@@ -74,14 +76,6 @@ impl Object {
 
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
-}
-
-fn push_text(bytes: &mut Vec<u8>, text: &str) {
-    serde_json::to_writer(bytes, text).expect("a string is always JSON, and a Vec takes all that is written");
-}
-
-fn push_number(bytes: &mut Vec<u8>, number: u64) {
-    serde_json::to_writer(bytes, &number).expect("a number is always JSON, and a Vec takes all that is written");
 }
 
 #[cfg(test)]

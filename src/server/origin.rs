@@ -2,7 +2,12 @@
 
 use std::net::IpAddr;
 
-use hyper::{HeaderMap, header};
+use hyper::{
+    HeaderMap,
+    header::{self, HeaderName},
+};
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Scheme, host and port. On loopback `localhost`, `127.0.0.1` and `[::1]` are one host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +67,7 @@ impl Sites {
 
     /// Whether a request with these headers may read and set cookies: not one that another site made.
     pub(crate) fn may_use_cookies(&self, headers: &HeaderMap) -> bool {
-        if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
+        if headers.get(SEC_FETCH_SITE).is_some_and(|site| site == "cross-site") {
             return false;
         }
         let Some(origin) = headers.get(header::ORIGIN) else { return true };

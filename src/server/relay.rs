@@ -58,7 +58,7 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
     /// The owner's answer to a request for a challenge of `guard`; `None` where this node has to answer itself.
     pub(super) async fn at_owner(&self, call: &Call<'_>, guard: &GuardId) -> Option<Answer> {
         let fleet = self.fleet.as_ref().filter(|fleet| call.arrived.may_be_relayed() && *fleet.node != *guard.node())?;
-        let answer = self.relay(fleet, call, Addressee::Guard(guard.clone()), guard.node()).await;
+        let answer = Box::pin(self.relay(fleet, call, Addressee::Guard(guard.clone()), guard.node())).await;
         Some(answer.unwrap_or_else(|error| {
             tracing::warn!(node = guard.node(), %error, "the owner of a challenge doesn't answer");
             Problem::unavailable(AWAY).into_answer()
@@ -79,7 +79,7 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
             if fleet.peers.is_away(home, call.now) {
                 continue;
             }
-            match self.relay(fleet, call, Addressee::Home(home.into()), home).await {
+            match Box::pin(self.relay(fleet, call, Addressee::Home(home.into()), home)).await {
                 Ok(answer) => return Some(answer),
                 Err(error @ NoAnswer::Away(_)) => tracing::warn!(node = home, %error, "a recipient's home is away"),
                 Err(error) => {

@@ -39,7 +39,7 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
         if !errors.is_empty() {
             return Err(Problem::fields(errors));
         }
-        let languages = Languages { requested, stored: None, accepted };
+        let languages = Languages { requested, accepted };
         Ok(Begin { recipient, caller: call.caller, proof, binding, languages })
     }
 }

@@ -10,29 +10,63 @@ use crate::{
     stand_in::{DirectoryServer, SmtpServer, response},
 };
 
-/// One of each kind.
-const KINDS: [&str; 5] =
-    ["known@example.com", "nobody@example.com", "inactv@example.com", "staff1@example.com", "super1@example.com"];
+/// One of each kind, by both channels: the first may log in, then come unknown, inactive, staff and superuser.
+const KINDS: [[&str; 5]; 2] = [
+    ["known@example.com", "nobody@example.com", "inactv@example.com", "staff1@example.com", "super1@example.com"],
+    ["+12025550101", "+12025550102", "+12025550103", "+12025550104", "+12025550105"],
+];
 
 fn users() -> Value {
+    let [known, _, inactive, staff, superuser] = [0, 1, 2, 3, 4].map(|at| (KINDS[0][at], KINDS[1][at]));
     json!([
-        {"id": "1", "email": "known@example.com", "is_active": true, "epoch": "long and winding", "locale": "de", "claims": {"a": [1, 2]}},
-        {"id": "2", "email": "inactv@example.com", "is_active": false},
-        {"id": "3", "email": "staff1@example.com", "is_active": true, "is_staff": true},
-        {"id": "4", "email": "super1@example.com", "is_active": true, "is_superuser": true},
+        {"id": "1", "email": known.0, "phone_number": known.1, "is_active": true, "epoch": "long and winding", "locale": "de", "claims": {"a": [1, 2]}},
+        {"id": "2", "email": inactive.0, "phone_number": inactive.1, "is_active": false},
+        {"id": "3", "email": staff.0, "phone_number": staff.1, "is_active": true, "is_staff": true},
+        {"id": "4", "email": superuser.0, "phone_number": superuser.1, "is_active": true, "is_superuser": true},
     ])
 }
 
-fn with_users(settings: &[(&str, &str)]) -> Server {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("users.json"), users().to_string()).unwrap();
-    let mut all = vec![("directory.kind", "file"), ("directory.path", "users.json")];
-    all.extend_from_slice(settings);
-    Server::start_in(folder, &all)
+/// Both channels, and what else is said.
+fn settings<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    [&[("passwordless.allowed_passwordless_methods", "EMAIL,MOBILE")], more].concat()
 }
 
-fn request(server: &Server, email: &str) -> Answer {
-    server.post("request/email/", &json!({"email": email}))
+fn with_users(more: &[(&str, &str)]) -> Server {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("users.json"), users().to_string()).unwrap();
+    Server::start_in(folder, &settings(&[&[("directory.kind", "file"), ("directory.path", "users.json")], more].concat()))
+}
+
+/// The channel in the path, and the recipient's field.
+fn names(kind: &str) -> (&'static str, &'static str) {
+    if kind.contains('@') { ("email", "email") } else { ("mobile", "phone_number") }
+}
+
+fn request(server: &Server, kind: &str) -> Answer {
+    let (channel, field) = names(kind);
+    server.post(&format!("request/{channel}/"), &json!({field: kind}))
+}
+
+fn resend(server: &Server, kind: &str, envelope: &Value) -> Answer {
+    server.post("resend/", &json!({names(kind).1: kind, "challenge": envelope}))
+}
+
+/// A wrong code.
+fn attempt(server: &Server, kind: &str, envelope: &Value) -> Answer {
+    let (channel, field) = names(kind);
+    server.post(&format!("exchange/{channel}/"), &json!({field: kind, "token": "!", "challenge": envelope}))
+}
+
+/// How many messages went to somebody.
+fn messages_to(server: &Server, kind: &str) -> usize {
+    server.mails_to(kind).len() + server.texts().iter().filter(|text| text["to"] == *kind).count()
+}
+
+/// Requests for each kind: asserts that all see one answer, and returns it with everybody's envelope.
+fn request_all(server: &Server, kinds: &[&'static str; 5]) -> (Answer, Vec<(&'static str, Value)>) {
+    let begun = kinds.map(|kind| (kind, request(server, kind)));
+    let envelopes = begun.iter().map(|(kind, answer)| (*kind, answer.json()["challenge"].clone())).collect();
+    (one_of("request", begun), envelopes)
 }
 
 /// What a client sees, without what is random: envelopes and puzzles keep their length, moments nothing.
@@ -77,78 +111,84 @@ fn one_of(what: &str, answers: impl IntoIterator<Item = (&'static str, Answer)>)
 fn at_a_request_a_resend_and_every_attempt() {
     // The very same number of tries as there are, so that each recipient's attempts run out.
     let server = with_users(&[("passwordless.token_request_throttle_seconds", "0"), ("passwordless.max_attempts", "3")]);
-    let begun: Vec<_> = KINDS.map(|kind| (kind, request(&server, kind))).into();
-    let envelopes: Vec<_> = begun.iter().map(|(kind, answer)| (*kind, answer.json()["challenge"].clone())).collect();
-    assert_eq!(one_of("request", begun).status, 200);
-    let resend = |(kind, envelope): &(&'static str, Value)| {
-        (*kind, server.post("resend/", &json!({"email": kind, "challenge": envelope})))
-    };
-    assert_eq!(one_of("resend", envelopes.iter().map(resend)).status, 200);
-    for code in ["attempt 1", "attempt 2", "attempt 3", "too late"] {
-        let attempt = |(kind, envelope): &(&'static str, Value)| {
-            (*kind, server.post("exchange/email/", &json!({"email": kind, "token": "!", "challenge": envelope})))
-        };
-        let expected = if code == "too late" { "attempts_exhausted" } else { "invalid_credentials" };
-        assert_eq!(one_of(code, envelopes.iter().map(attempt)).code(), expected);
-    }
-    // One message each to the one who may log in, and none to anybody else.
-    wait_for(|| (server.mails_to(KINDS[0]).len() == 2).then_some(()));
-    for kind in &KINDS[1..] {
-        assert!(server.mails_to(kind).is_empty(), "{kind}");
+    for kinds in &KINDS {
+        let (begun, envelopes) = request_all(&server, kinds);
+        assert_eq!(begun.status, 200, "{begun:?}");
+        let resent = envelopes.iter().map(|(kind, envelope)| (*kind, resend(&server, kind, envelope)));
+        assert_eq!(one_of("resend", resent).status, 200);
+        for code in ["attempt 1", "attempt 2", "attempt 3", "too late"] {
+            let attempted = envelopes.iter().map(|(kind, envelope)| (*kind, attempt(&server, kind, envelope)));
+            let expected = if code == "too late" { "attempts_exhausted" } else { "invalid_credentials" };
+            assert_eq!(one_of(code, attempted).code(), expected);
+        }
+        // One message each to the one who may log in, and none to anybody else.
+        wait_for(|| (messages_to(&server, kinds[0]) == 2).then_some(()));
+        for kind in &kinds[1..] {
+            assert_eq!(messages_to(&server, kind), 0, "{kind}");
+        }
     }
 }
 
 #[test]
 fn at_the_throttle() {
     let server = with_users(&[]);
-    one_of("request", KINDS.map(|kind| (kind, request(&server, kind))));
-    let again = KINDS.map(|kind| {
-        let mut answer = request(&server, kind);
-        let after = answer.headers.iter_mut().find(|(name, _)| name == "retry-after").unwrap();
-        // The seconds go by for everybody.
-        assert!((55..=60).contains(&after.1.parse::<u32>().unwrap()), "{after:?}");
-        after.1 = "60".into();
-        (kind, answer)
-    });
-    assert_eq!(one_of("throttle", again).code(), "throttled");
+    for kinds in &KINDS {
+        request_all(&server, kinds);
+        let again = kinds.map(|kind| {
+            let mut answer = request(&server, kind);
+            let after = answer.headers.iter_mut().find(|(name, _)| name == "retry-after").unwrap();
+            // The seconds go by for everybody.
+            assert!((55..=60).contains(&after.1.parse::<u32>().unwrap()), "{after:?}");
+            after.1 = "60".into();
+            (kind, answer)
+        });
+        assert_eq!(one_of("throttle", again).code(), "throttled");
+    }
 }
 
 #[test]
 fn at_the_ceiling_of_messages() {
     let settings = [("passwordless.token_request_throttle_seconds", "0"), ("passwordless.max_messages_per_hour", "2")];
     let server = with_users(&settings);
-    for _ in 0..2 {
-        one_of("request", KINDS.map(|kind| (kind, request(&server, kind))));
+    for kinds in &KINDS {
+        for _ in 0..2 {
+            request_all(&server, kinds);
+        }
+        let refused = kinds.map(|kind| {
+            let answer = request(&server, kind);
+            assert!(answer.json()["puzzle"].is_object(), "{answer:?}");
+            let shape = answer.json()["puzzle"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+            (answer.status, answer.code(), shape)
+        });
+        assert!(refused.iter().all(|answer| *answer == refused[0]), "{refused:?}");
     }
-    let refused = KINDS.map(|kind| {
-        let answer = request(&server, kind);
-        assert!(answer.json()["puzzle"].is_object(), "{answer:?}");
-        let shape = answer.json()["puzzle"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-        (answer.status, answer.code(), shape)
-    });
-    assert!(refused.iter().all(|answer| *answer == refused[0]), "{refused:?}");
 }
 
 #[test]
 fn with_a_queue_that_a_dead_transport_has_filled() {
-    let sequences = KINDS.map(|kind| {
-        let smtp = SmtpServer::start(|_| "451 not now");
-        let url = smtp.url();
-        let server = with_users(&[
-            ("email.transport", "smtp"),
-            ("email.url", &url),
-            ("delivery.queue_length", "4"),
-            ("passwordless.token_request_throttle_seconds", "0"),
-        ]);
-        // One real message shows what the transport is like; from then on every message waits, whoever it is for.
-        assert_eq!(request(&server, KINDS[0]).status, 200);
-        wait_for(|| server.log().contains("answered 451").then_some(()));
-        let statuses = (0..5).map(|_| request(&server, kind).status).collect::<Vec<_>>();
-        (statuses, seen(&request(&server, kind)))
-    });
-    assert_eq!(sequences[0].0, [200, 200, 200, 503, 503]);
-    for (kind, sequence) in KINDS.iter().zip(&sequences) {
-        assert_eq!(*sequence, sequences[0], "{kind}");
+    for kinds in &KINDS {
+        let sequences = kinds.map(|kind| {
+            let smtp = SmtpServer::start(|_| "451 not now");
+            let url = smtp.url();
+            let server = with_users(&[
+                ("email.transport", "smtp"),
+                ("email.url", &url),
+                ("delivery.queue_length", "4"),
+                ("passwordless.token_request_throttle_seconds", "0"),
+            ]);
+            // Where the folder of the texts was, there is a file.
+            fs::remove_dir(server.folder().join("sms")).unwrap();
+            fs::write(server.folder().join("sms"), "").unwrap();
+            // One real message shows what the transport is like; from then on every message waits, whoever it is for.
+            assert_eq!(request(&server, kinds[0]).status, 200);
+            wait_for(|| server.log().contains("a message wasn't sent").then_some(()));
+            let statuses = (0..5).map(|_| request(&server, kind).status).collect::<Vec<_>>();
+            (statuses, seen(&request(&server, kind)))
+        });
+        assert_eq!(sequences[0].0, [200, 200, 200, 503, 503]);
+        for (kind, sequence) in kinds.iter().zip(&sequences) {
+            assert_eq!(*sequence, sequences[0], "{kind}");
+        }
     }
 }
 
@@ -160,22 +200,22 @@ fn with_a_directory_that_answers_and_one_that_doesn_t() {
         if !is_up.load(std::sync::atomic::Ordering::SeqCst) {
             return response("500 Oops", "{}");
         }
-        let user = users().as_array().unwrap().iter().find(|user| user["email"] == question["value"]).cloned();
+        let field = question["field"].as_str().unwrap();
+        let user = users().as_array().unwrap().iter().find(|user| user[field] == question["value"]).cloned();
         response("200 OK", &json!({"user": user}).to_string())
     });
-    let mut settings = directory.settings().to_vec();
-    settings.push(("passwordless.token_request_throttle_seconds", "0"));
-    let server = Server::start(&settings);
-    let begun: Vec<_> = KINDS.map(|kind| (kind, request(&server, kind))).into();
-    let envelopes: Vec<_> = begun.iter().map(|(kind, answer)| (*kind, answer.json()["challenge"].clone())).collect();
-    assert_eq!(one_of("up", begun).status, 200);
-    up.store(false, std::sync::atomic::Ordering::SeqCst);
-    assert_eq!(one_of("down", KINDS.map(|kind| (kind, request(&server, kind)))).code(), "unavailable");
-    let attempt = |(kind, envelope): &(&'static str, Value)| {
-        (*kind, server.post("exchange/email/", &json!({"email": kind, "token": "!", "challenge": envelope})))
-    };
-    assert_eq!(one_of("exchange while down", envelopes.iter().map(attempt)).code(), "unavailable");
-    up.store(true, std::sync::atomic::Ordering::SeqCst);
-    let attempted = one_of("exchange", envelopes.iter().map(attempt));
-    assert_eq!((attempted.code().as_str(), attempted.json()["attempts_left"].as_u64()), ("invalid_credentials", Some(4)));
+    let mut more = directory.settings().to_vec();
+    more.push(("passwordless.token_request_throttle_seconds", "0"));
+    let server = Server::start(&settings(&more));
+    for kinds in &KINDS {
+        let (begun, envelopes) = request_all(&server, kinds);
+        assert_eq!(begun.status, 200);
+        up.store(false, std::sync::atomic::Ordering::SeqCst);
+        assert_eq!(one_of("down", kinds.map(|kind| (kind, request(&server, kind)))).code(), "unavailable");
+        let attempts = || envelopes.iter().map(|(kind, envelope)| (*kind, attempt(&server, kind, envelope)));
+        assert_eq!(one_of("exchange while down", attempts()).code(), "unavailable");
+        up.store(true, std::sync::atomic::Ordering::SeqCst);
+        let attempted = one_of("exchange", attempts());
+        assert_eq!((attempted.code().as_str(), attempted.json()["attempts_left"].as_u64()), ("invalid_credentials", Some(4)));
+    }
 }
