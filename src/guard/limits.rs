@@ -43,7 +43,7 @@ pub struct Limits {
     pub sms_per_prefix_per_hour: u32,
     /// How many challenges can be remembered as spent or attempted; at least [`LEAST_CAPACITY`].
     pub capacity: u32,
-    /// Seconds that a challenge lives.
+    /// Seconds that a challenge lives: the policy's `challenge_lifetime`.
     pub challenge_lifetime: u64,
 }
 

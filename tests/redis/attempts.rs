@@ -251,8 +251,8 @@ fn keys() {
     let challenge = begin(&guard, &email("ann"), now);
     guess(&guard, &challenge, 1, now);
     let keys: Vec<String> = server.ask("KEYS *");
-    // Epoch, challenge, bucket, messages, pause, network.
-    assert_eq!(keys.len(), 6, "{keys:?}");
+    // Epoch, mark of a minute, challenge, bucket, messages, pause, network.
+    assert_eq!(keys.len(), 7, "{keys:?}");
     for key in keys {
         assert!(!key.contains("ann") && !key.contains("example") && !key.contains("192"), "{key}");
         let lives: i64 = server.ask(&format!("TTL {key}"));

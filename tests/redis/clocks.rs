@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::{
     Test,
-    server::Server,
+    server::{Server, until},
     world::{admit, begin, email, guard, limits, now, peek, right, wrong},
 };
 
@@ -21,6 +21,7 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("nodes_whose_clocks_differ_decide_alike", nodes),
     faked("a_clock_set_back_a_minute_finds_everything", a_minute),
     faked("a_clock_set_back_an_hour_retires_everything", an_hour),
+    faked("a_clock_that_jumps_ahead_and_back_unseen_replays_nothing", unseen),
     faked("a_clock_set_forward_expires_and_forgets_in_this_order", forward),
     faked("comparisons_are_remembered_until_the_day_after", days),
 ];
@@ -124,6 +125,36 @@ fn an_hour() {
     let next = begin(&guard, &email("ann"), now);
     assert_eq!(right(&guard, &next, now), Ok(Counted::Accepted));
     assert_eq!(right(&guard, &spent, now), Err(AttemptRefused::Misdirected));
+}
+
+fn unseen() {
+    let faked = Faked::start();
+    let guard = faked.guard();
+    let now = now(&faked.server);
+    let first = begin(&guard, &email("ann"), now);
+    assert_eq!(right(&guard, &first, now), Ok(Counted::Accepted));
+    // Redis drops what has ended by itself, in time; DBSIZE counts what it hasn't dropped yet.
+    let dropped = |left: usize| until("Redis drops them", || faked.server.ask::<usize>("DBSIZE") == left);
+    faked.set(300);
+    let second = begin(&guard, &email("bob"), now.plus(300));
+    assert_eq!(faked.server.ask::<usize>("DBSIZE"), 4);
+    // Ahead by seven minutes, until the first one's record is gone, and back: nobody saw that.
+    faked.set(725);
+    dropped(2);
+    faked.set(301);
+    assert_eq!(peek(&guard, &first, now), Err(AttemptRefused::Misdirected));
+    assert_eq!(right(&guard, &first, now), Err(AttemptRefused::Misdirected));
+    assert_eq!(right(&guard, &second, now), Ok(Counted::Accepted));
+    // By an hour, in which all goes but the epoch.
+    faked.set(3_600);
+    dropped(1);
+    faked.set(302);
+    for challenge in [&first, &second] {
+        assert_eq!(right(&guard, challenge, now), Err(AttemptRefused::Misdirected));
+    }
+    let next = begin(&guard, &email("ann"), now.plus(302));
+    assert_eq!(right(&guard, &next, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &next, now), Err(AttemptRefused::Spent));
 }
 
 fn forward() {

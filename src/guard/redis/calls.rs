@@ -30,8 +30,10 @@ impl RedisGuard {
         let tagged = names.of(request.recipient);
         let bucket = request.device.map_or(Bucket::Strangers, Bucket::Device);
         let proof = request.proof.map_or_else(|| tagged.proof([0; 16]), |proof| tagged.proof(proof.id));
-        let mut keys =
-            vec![self.epoch_record(names, &tagged), tagged.bucket(bucket), tagged.pause(request.network, request.device), proof];
+        let ends = request.now.plus(self.limits.challenge_lifetime).as_seconds();
+        let epoch = self.epoch_record(names, &tagged);
+        let mark = mark(&epoch, ends);
+        let mut keys = vec![epoch, tagged.bucket(bucket), tagged.pause(request.network, request.device), proof, mark];
         let is_cluster = self.connections.is_cluster();
         let (field, most) = match request.usage {
             Use::Code => (CODES, None),
@@ -47,6 +49,7 @@ impl RedisGuard {
                 request.proof.map_or(0, |proof| proof.expires_at.as_seconds()).to_string(),
                 field.to_owned(),
                 most.map_or(-1, i64::from).to_string(),
+                ends.to_string(),
             ],
         );
         if !is_cluster {
@@ -82,7 +85,9 @@ impl RedisGuard {
     pub(super) fn trial<'a>(&'a self, names: &Names, script: &'a Script, attempt: &Attempt<'_>, result: &str) -> Call<'a> {
         let challenge = attempt.challenge.challenge();
         let tagged = names.of(attempt.challenge.recipient());
-        let keys = vec![self.epoch_record(names, &tagged), tagged.challenge(challenge.id), tagged.bucket(attempt.bucket)];
+        let epoch = self.epoch_record(names, &tagged);
+        let mark = mark(&epoch, challenge.expires_at.as_seconds());
+        let keys = vec![epoch, tagged.challenge(challenge.id), tagged.bucket(attempt.bucket), mark];
         let is_link = attempt.by == By::Link;
         let arguments = self.arguments(
             names,
@@ -167,6 +172,11 @@ impl Ceiling {
     fn soft(key: String, allowed: u32) -> Self {
         Self { key, allowed, lifted: allowed.saturating_mul(LIFTED) }
     }
+}
+
+/// The mark of the minute in which a challenge ends.
+fn mark(epoch: &str, ends: u64) -> String {
+    format!("{epoch}:{}", ends / 60)
 }
 
 fn push(keys: &mut Vec<String>, arguments: &mut Vec<String>, ceilings: impl IntoIterator<Item = Ceiling>) {

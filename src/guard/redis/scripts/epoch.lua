@@ -4,8 +4,9 @@
 -- ARGV[1]  the caller's key of the counters
 -- ARGV[2]  "1" where the operator states that nothing is ever lost
 
--- Records outlive their challenge by 120 seconds. 10 is how old <latest second seen> may be.
-local OUTLIVES, PRECISION = 120, 10
+-- Records outlive their challenge by 120 seconds. 10 is how old <latest second seen> may be. There is a mark for each minute in
+-- which challenges end, which goes 90 seconds after that minute begins: later than they do, and earlier than their records.
+local OUTLIVES, PRECISION, MINUTE, MARKED = 120, 10, 60, 90
 local now = tonumber(redis.call('TIME')[1])
 
 local record

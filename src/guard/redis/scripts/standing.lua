@@ -2,6 +2,7 @@
 --
 -- KEYS[2]  the challenge: a hash of uses "u", wrong codes "a" and comparisons "c"
 -- KEYS[3]  the attempt's bucket: a hash of windows, "c" of comparisons, "x" of external checks
+-- KEYS[4]  the mark of the minute in which the challenge ends
 -- ARGV[3]  the epoch in the envelope
 -- ARGV[4]  its exp
 -- ARGV[5]  max_uses
@@ -20,6 +21,8 @@ end
 local function standing()
   if not is_current(ARGV[3]) then return 'misdirected' end
   if tonumber(ARGV[4]) <= now then return 'expired' end
+  -- The clock jumped ahead and back while no script looked: a record may be gone.
+  if redis.call('EXISTS', KEYS[4]) == 0 then return 'misdirected' end
   local uses, wrong = counts()
   local uses_left = max_uses - uses - (ARGV[7] == '1' and wrong or 0)
   if uses_left <= 0 then return 'spent' end
