@@ -33,7 +33,7 @@ use tempfile::TempDir;
 
 const NODES: [&str; 3] = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
 const MAX_ATTEMPTS: usize = 5;
-const CLIENTS: usize = 4;
+const CLIENTS: usize = 12;
 const ISSUER: &str = "http://localhost:8000";
 /// Envelopes that each client keeps, to try them again later.
 const KEPT: usize = 64;
@@ -65,7 +65,7 @@ fn start_node(kind: Kind, node: &str, port: u16, journals: &Path) -> Server {
         ("passwordless.token_request_throttle_seconds", "0"),
         ("passwordless.max_messages_per_hour", "0"),
     ];
-    Server::start(&[&settings[..], &guard].concat())
+    Server::start_quietly(&[&settings[..], &guard].concat())
 }
 
 fn free_port() -> u16 {

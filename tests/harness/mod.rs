@@ -63,6 +63,14 @@ impl Server {
         Self::run(folder, command)
     }
 
+    /// The same without a line for every connection and request: for many of them.
+    pub fn start_quietly(settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for the server");
+        let mut command = command(folder.path(), settings);
+        command.env("RUST_LOG", "info");
+        Self::run(folder, command)
+    }
+
     /// Starts with these settings at a public URL of its own, so that links, cookies and origins are right in a browser.
     pub fn start_public(settings: &[(&str, &str)]) -> Self {
         Self::start_public_in(tempfile::tempdir().expect("a folder for the server"), settings)
