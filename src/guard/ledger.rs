@@ -15,6 +15,8 @@ use super::{
 const SWEEP: usize = 16;
 /// The same for a request.
 const HOUSEKEEPING: usize = 64;
+/// The same while the table is more than half full, so that it doesn't stay so for long after a flood.
+const HARD_HOUSEKEEPING: usize = 1024;
 /// The same where there is no room.
 const HARD_SWEEP: usize = 256;
 /// Bytes that an entry costs at capacity: a slot of 16 at a load of four fifths.
@@ -265,7 +267,8 @@ impl<L: Log> Ledger<L> {
     /// Sweeps a little of the next shard, so that a table that nobody counts in empties too.
     pub(super) fn housekeeping(&self, now: u32) {
         let shard = self.hand.fetch_add(1, Ordering::Relaxed) as usize % self.spent.len();
-        self.swept(lock(&self.spent[shard]).sweep(now, HOUSEKEEPING));
+        let steps = if self.entries() > self.rules.capacity / 2 { HARD_HOUSEKEEPING } else { HOUSEKEEPING };
+        self.swept(lock(&self.spent[shard]).sweep(now, steps));
     }
 
     /// What hears of its changes.

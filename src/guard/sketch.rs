@@ -163,6 +163,23 @@ mod tests {
         assert_eq!(sketch.count(7), 255);
     }
 
+    /// 64 shards share the failures of all recipients: 7 million in two days make nobody's codes longer, 35 million
+    /// everybody's.
+    #[test]
+    fn from_how_many_failures_on_others_pay_for_them() {
+        let spread =
+            |number: u64| number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number.wrapping_mul(0xd6e8_feb8_6659_fd93);
+        let hash = |number| spread(spread(number) ^ spread(number) >> 29);
+        let mut sketch = Sketch::default();
+        sketch.turn_to(1);
+        let counted_as_ten = |sketch: &Sketch| (0..1_000).filter(|name| sketch.count(hash(u64::MAX - name)) >= 10).count();
+        (0..7_000_000 / 64).for_each(|number| sketch.add(hash(number)));
+        let few = counted_as_ten(&sketch);
+        (7_000_000 / 64..35_000_000 / 64).for_each(|number| sketch.add(hash(number)));
+        let all = counted_as_ten(&sketch);
+        assert!(few <= 10 && all >= 990, "{few} and {all} of 1,000");
+    }
+
     proptest! {
         /// Never less than the truth, whatever is added and taken off; and the truth itself while it is nearly empty.
         #[test]

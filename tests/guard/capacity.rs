@@ -130,6 +130,16 @@ fn a_table_that_was_full_takes_new_challenges_when_the_old_have_ended() {
 }
 
 #[test]
+fn a_flood_that_is_over_holds_nobody_up_for_long() {
+    let guard = guard(Limits { capacity: 100_000, ..limits() });
+    let mut issuer = Issuer::new(guard.id());
+    (0..60_000).for_each(|name| _ = guess(&guard, &issuer.code(&mail(name)), false).unwrap());
+    let later = START + LIFETIME;
+    let refused = (0..1_000).take_while(|name| now(guard.admit(&request(&mail(name), later))).is_err()).count();
+    assert!((1..200).contains(&refused), "{refused} were sent a puzzle by what had ended");
+}
+
+#[test]
 fn another_guards_challenges_count_nothing() {
     let (here, elsewhere) = (guard(limits()), Issuer::new(&"node.other".parse_id()));
     let mut elsewhere = elsewhere;

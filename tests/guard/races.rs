@@ -10,7 +10,7 @@ use std::{
 
 use countersign::guard::{By, Counted, Guard, Limits, Verdict};
 
-use crate::support::{Issuer, START, attempt, guard, guess, limits, mail, now, request};
+use crate::support::{Issuer, LIFETIME, START, at, attempt, guard, guess, limits, mail, now, request};
 
 const THREADS: usize = 64;
 
@@ -45,6 +45,29 @@ fn sixty_four_redemptions_of_one_challenge_give_exactly_its_uses() {
             }
         }
     }
+}
+
+#[test]
+fn clocks_that_differ_by_seconds_redeem_once_even_at_the_end() {
+    let guard = guard(limits());
+    let mut issuer = Issuer::new(guard.id());
+    let end = START + LIFETIME;
+    let mut all = 0;
+    for name in 0..50 {
+        let challenge = issuer.code(&mail(name));
+        let accepted = AtomicU32::new(0);
+        // Some threads see it end, and forget it, while others see it live for some more seconds.
+        together(|number| {
+            let seconds = end - 5 + number as u64 % 10;
+            guard.pressure(at(seconds));
+            let answer = now(guard.count(&attempt(&challenge, By::Code, seconds), Verdict::sealed(true)));
+            accepted.fetch_add(u32::from(answer == Ok(Counted::Accepted)), Ordering::Relaxed);
+        });
+        let accepted = accepted.into_inner();
+        assert!(accepted <= 1);
+        all += accepted;
+    }
+    assert!(all > 0);
 }
 
 #[test]

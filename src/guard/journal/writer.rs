@@ -77,10 +77,12 @@ impl Writer {
             return Ok(());
         }
         files.is_closed = true;
-        files.active.append(&[Record::Closed])?;
+        // All else first: where the word is on disk, so is what it speaks of, whenever the machine goes down.
         files.earlier.iter().try_for_each(|earlier| earlier.segment.sync())?;
         files.active.sync()?;
-        sync_folder(&self.path)
+        sync_folder(&self.path)?;
+        files.active.append(&[Record::Closed])?;
+        files.active.sync()
     }
 
     /// Begins a segment where the active one is large enough.
