@@ -23,6 +23,7 @@ pub struct Sender(Mailbox);
 
 /// An e-mail as it leaves.
 pub(super) struct Formatted {
+    #[cfg_attr(not(feature = "smtp"), allow(dead_code, reason = "what a file holds has none"))]
     pub envelope: Envelope,
     pub bytes: Vec<u8>,
 }

@@ -7,7 +7,7 @@ use hyper::body::Bytes;
 use super::{
     console,
     file::{self, Folder},
-    mail::{Formatted, Sender},
+    mail::Sender,
     message::{Message, MessageId},
 };
 use crate::{
@@ -42,6 +42,7 @@ enum Carrier {
 pub(super) struct Parcel {
     id: MessageId,
     written_at: UnixTime,
+    #[cfg_attr(not(feature = "smtp"), allow(dead_code, reason = "what a file holds has none"))]
     envelope: Option<lettre::address::Envelope>,
     bytes: Bytes,
 }
@@ -110,7 +111,7 @@ impl Transport {
             Carrier::Texts(_) => (None, file::json(message)),
             #[cfg(feature = "smtp")]
             Carrier::Smtp { sender, .. } => {
-                let Formatted { envelope, bytes } = mail(sender)?;
+                let super::mail::Formatted { envelope, bytes } = mail(sender)?;
                 (Some(envelope), bytes)
             }
             Carrier::Discard => (None, Vec::new()),

@@ -21,6 +21,7 @@ use super::{
     metrics::Metrics,
     origin::Sites,
     pages::{self, Pages},
+    phones::Phones,
     problem::{Answer, Problem},
     relay::{self, Fleet},
     route::{self, External, Route},
@@ -31,7 +32,7 @@ use crate::{
     engine::{Caller, Engine},
     guard::{ClientNetwork, Guard},
     puzzle::{Proof, Puzzles},
-    recipient::{Channel, InvalidRecipient, Recipient, phone::PhoneRules},
+    recipient::{Channel, InvalidRecipient, Recipient},
     time::UnixTime,
 };
 
@@ -40,7 +41,7 @@ use crate::{
 pub(crate) struct App<G, D, O> {
     pub(super) engine: Engine<G, D, O>,
     pub(super) puzzles: Puzzles,
-    pub(super) phone_rules: PhoneRules,
+    pub(super) phones: Phones,
     pub(super) settings: Settings,
     pub(super) proxies: Proxies,
     pub(super) sites: Sites,
@@ -223,7 +224,7 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
         let typed = call.fields.required(name, errors)?;
         let (parsed, message) = match channel {
             Channel::Email => (Recipient::parse_email(typed), "Enter a valid email address."),
-            Channel::Mobile => (self.phone_rules.parse(typed), "Enter a valid phone number."),
+            Channel::Mobile => (self.phones.parse(typed), "Enter a valid phone number."),
         };
         parsed.map_err(|InvalidRecipient| errors.add(name, message)).ok()
     }

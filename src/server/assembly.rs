@@ -17,6 +17,7 @@ use super::{
     origin::Sites,
     pages::{Pages, PagesConfig},
     peers::Peers,
+    phones::Phones,
     progress::Patience,
     relay::Fleet,
 };
@@ -30,7 +31,6 @@ use crate::{
     guard::{AnyGuard, JournalGuard, MemoryGuard, journal, journal::OpenError},
     home::Homes,
     puzzle::Puzzles,
-    recipient::{Channel, phone},
     relay::Relays,
     time::Clock,
     token::Sessions,
@@ -74,15 +74,6 @@ pub(crate) async fn assemble(config: &Config, background: &Handle, random: &mut 
         },
         background,
     );
-    let phone_rules = &rules.phone;
-    let phone_rules = phone::PhoneRules::new(
-        phone_rules.default_region.as_deref().unwrap_or_default(),
-        &phone_rules.allowed_regions,
-        &phone_rules.blocked_prefixes,
-    );
-    if rules.policy.allows(Channel::Mobile) {
-        phone::warm();
-    }
     let mut documents = Documents::default();
     documents.describe(config, &sessions);
     let engine = Engine {
@@ -98,7 +89,7 @@ pub(crate) async fn assemble(config: &Config, background: &Handle, random: &mut 
     let app = App {
         engine,
         puzzles: Puzzles::new(keyring),
-        phone_rules: phone_rules.map_err(|faults| StartError::at("passwordless", format!("{faults:?}")))?,
+        phones: Phones::new(rules)?,
         settings: Settings {
             base_path: server.base_path.as_str().into(),
             email_field: rules.email_field.as_str().into(),

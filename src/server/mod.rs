@@ -22,6 +22,7 @@ mod metrics;
 mod origin;
 pub mod pages;
 mod peers;
+mod phones;
 mod problem;
 mod progress;
 mod refresh;
