@@ -21,6 +21,7 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("of_64_parallel_redemptions_at_four_replicas_one_succeeds", one_succeeds),
     Test::new("of_64_parallel_redemptions_max_uses_succeed", max_uses_succeed),
     Test::new("parallel_wrong_codes_at_four_replicas_get_no_more_attempts", no_more_attempts),
+    Test::new("parallel_wrong_codes_for_one_recipient_get_no_more_comparisons_than_l", no_more_comparisons),
     Test::new("a_right_code_after_the_last_attempt_is_refused", too_late),
     Test::new("wrong_codes_do_not_end_the_link", link),
     Test::new("wrong_codes_may_take_uses_but_not_from_the_link", wrong_code_spends),
@@ -71,6 +72,17 @@ fn no_more_attempts() {
     compared.sort_unstable();
     assert_eq!(compared, [0, 1, 2, 3, 4]);
     assert_eq!(results.iter().filter(|result| **result == Err(AttemptRefused::Exhausted)).count(), 59);
+}
+
+fn no_more_comparisons() {
+    let server = Server::plain();
+    let limits = Limits { comparisons: 20, ..limits() };
+    let replicas: Arc<[_]> = (0..4).map(|_| guard(&server.url(), limits.clone())).collect();
+    let now = now(&server);
+    let challenges: Vec<_> = (0..16).map(|number| begin(&replicas[number % 4], &email("ann"), now)).collect();
+    let results = race(64, move |number| wrong(&replicas[number % 4], &challenges[number / 4], now));
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 20);
+    assert_eq!(results.iter().filter(|result| **result == Err(AttemptRefused::Exhausted)).count(), 44);
 }
 
 fn too_late() {

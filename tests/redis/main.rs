@@ -4,6 +4,7 @@
 //! `COUNTERSIGN_TEST_REQUIRE_PARTS=1`, as in CI, they fail instead.
 
 mod attempts;
+mod chaos;
 mod clocks;
 mod cluster;
 mod cost;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(4);
     let groups = [
         attempts::TESTS,
+        chaos::TESTS,
         clocks::TESTS,
         cluster::TESTS,
         cost::TESTS,

@@ -1,0 +1,187 @@
+//! Redis is killed, flushed, starved and cut off again and again, while four nodes redeem every challenge as often as they can.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+    },
+    thread,
+    time::Duration,
+};
+
+use countersign::{
+    challenge::VerifiedChallenge,
+    guard::{AttemptRefused, Counted, Guard as _, Limits, RedisGuard, RequestRefused, Verdict},
+    time::UnixTime,
+};
+
+use crate::{
+    Test,
+    server::{Server, until},
+    world::{attempt, challenge, connect, email, limits, now, request, run, settings},
+};
+
+pub(crate) const TESTS: &[Test] = &[
+    Test::new("in_chaos_nothing_is_redeemed_twice_and_nobody_guesses_more_often", forgetful),
+    Test::new("in_chaos_a_durable_redis_redeems_everything_once", durable),
+];
+
+const NODES: usize = 4;
+const ROUNDS: usize = 16;
+const MAX_ATTEMPTS: u32 = 3;
+
+/// A challenge, and what was seen of it.
+struct Seen {
+    challenge: VerifiedChallenge,
+    accepted: AtomicU32,
+    compared: AtomicU32,
+    /// How often it was in doubt: the answer was lost.
+    in_doubt: AtomicU32,
+}
+
+struct Chaos {
+    now: UnixTime,
+    seen: Mutex<Vec<Arc<Seen>>>,
+    ends: AtomicBool,
+}
+
+fn forgetful() {
+    let mut redis = Server::start("--save 3600 1");
+    let chaos = start(&redis, false);
+    for round in 0..ROUNDS {
+        chaos.progresses();
+        match round % 8 {
+            // A snapshot that is older than what was spent since.
+            0 => _ = redis.ask::<String>("SAVE"),
+            1 | 2 => {
+                redis.kill();
+                redis.revive();
+            }
+            3 => _ = redis.ask::<String>("SCRIPT FLUSH"),
+            4 => _ = redis.ask::<i64>("CLIENT KILL TYPE normal SKIPME yes"),
+            5 => {
+                let _: String = redis.ask("CONFIG SET maxmemory 1");
+                thread::sleep(Duration::from_millis(50));
+                let _: String = redis.ask("CONFIG SET maxmemory 0");
+            }
+            6 => _ = redis.ask::<String>("FLUSHALL"),
+            _ => _ = redis.ask::<String>("DEBUG RELOAD"),
+        }
+    }
+    let all = chaos.end();
+    let accepted: u32 = all.iter().map(|seen| seen.accepted.load(Relaxed)).sum();
+    let compared: u32 = all.iter().map(|seen| seen.compared.load(Relaxed)).sum();
+    assert!(accepted > 50 && compared > 50, "{accepted} accepted, {compared} compared of {}", all.len());
+}
+
+fn durable() {
+    let mut redis = Server::start(r#"--save "" --appendonly yes --appendfsync always"#);
+    let chaos = start(&redis, true);
+    for round in 0..ROUNDS / 2 {
+        chaos.progresses();
+        match round % 2 {
+            0 => {
+                redis.kill();
+                redis.revive();
+            }
+            _ => _ = redis.ask::<i64>("CLIENT KILL TYPE normal SKIPME yes"),
+        }
+    }
+    // Whatever wasn't in doubt was redeemed: nothing was retired.
+    let all = chaos.end();
+    let url = redis.url();
+    let guard = durable_guard(&url, true);
+    for seen in &all {
+        let counted = run(guard.count(&attempt(&seen.challenge, chaos.now), Verdict::sealed(true)));
+        match counted {
+            Ok(Counted::Accepted) => assert_eq!(seen.accepted.load(Relaxed), 0),
+            Err(AttemptRefused::Spent) => assert!(seen.accepted.load(Relaxed) + seen.in_doubt.load(Relaxed) > 0),
+            Err(AttemptRefused::Exhausted) => {}
+            counted => panic!("{counted:?}"),
+        }
+    }
+    assert!(all.len() > 20, "{}", all.len());
+}
+
+fn durable_guard(url: &str, durable: bool) -> RedisGuard {
+    let mut settings = settings(url);
+    settings.durable = durable;
+    settings.timeout = Duration::from_millis(500);
+    let mut guard = None;
+    until("a node starts", || {
+        let limits = Limits { max_attempts: MAX_ATTEMPTS, comparisons: 100, ..limits() };
+        guard = connect(&settings, limits).ok();
+        guard.is_some()
+    });
+    guard.expect("it has started")
+}
+
+/// The nodes, at work.
+struct Running {
+    chaos: Arc<Chaos>,
+    now: UnixTime,
+    nodes: Mutex<Vec<thread::JoinHandle<()>>>,
+}
+
+fn start(redis: &Server, durable: bool) -> Running {
+    let now = now(redis);
+    let chaos = Arc::new(Chaos { now, seen: Mutex::default(), ends: AtomicBool::new(false) });
+    let nodes = (0..NODES).map(|number| {
+        let (chaos, guard) = (Arc::clone(&chaos), durable_guard(&redis.url(), durable));
+        thread::spawn(move || run(node(&chaos, &guard, number)))
+    });
+    let nodes = Mutex::new(nodes.collect());
+    Running { chaos, now, nodes }
+}
+
+impl Running {
+    /// Waits until more challenges are there than before.
+    fn progresses(&self) {
+        let count = || self.chaos.seen.lock().unwrap().len();
+        let before = count();
+        until("more challenges are made", || count() >= before + 8);
+    }
+
+    /// Ends the nodes; everything that they saw, judged.
+    fn end(&self) -> Vec<Arc<Seen>> {
+        self.chaos.ends.store(true, Relaxed);
+        self.nodes.lock().unwrap().drain(..).for_each(|node| node.join().expect("it ends well"));
+        let all = self.chaos.seen.lock().unwrap().clone();
+        for seen in &all {
+            assert!(seen.accepted.load(Relaxed) <= 1, "redeemed {} times", seen.accepted.load(Relaxed));
+            assert!(seen.compared.load(Relaxed) <= MAX_ATTEMPTS, "compared {} times", seen.compared.load(Relaxed));
+        }
+        all
+    }
+}
+
+/// What one node does: makes challenges, and tries those of all nodes, rightly and wrongly, over and over.
+async fn node(chaos: &Chaos, guard: &RedisGuard, number: usize) {
+    let mut turn = number;
+    while !chaos.ends.load(Relaxed) {
+        turn += 1;
+        let recipient = email(&format!("someone{}", turn % 5));
+        match guard.admit(&request(&recipient, chaos.now)).await {
+            Ok(admitted) => {
+                let challenge = challenge(admitted.guard, &recipient, chaos.now);
+                let (accepted, compared, in_doubt) = Default::default();
+                chaos.seen.lock().unwrap().push(Arc::new(Seen { challenge, accepted, compared, in_doubt }));
+            }
+            Err(RequestRefused::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(10)).await,
+            Err(refused) => panic!("{refused:?}"),
+        }
+        let all = chaos.seen.lock().unwrap().clone();
+        // The newest ones at once by everybody, and now and then an old one.
+        for seen in all.iter().rev().take(6).chain(all.get(turn * 7 % all.len().max(1))) {
+            let is_right = !turn.is_multiple_of(3);
+            match guard.count(&attempt(&seen.challenge, chaos.now), Verdict::sealed(is_right)).await {
+                Ok(Counted::Accepted) => _ = seen.accepted.fetch_add(1, Relaxed),
+                Ok(Counted::Rejected { .. }) => _ = seen.compared.fetch_add(1, Relaxed),
+                Err(AttemptRefused::Unavailable(_)) => {
+                    _ = seen.in_doubt.fetch_add(1, Relaxed);
+                }
+                Err(_) => {}
+            }
+        }
+    }
+}
