@@ -170,7 +170,7 @@ impl Users {
         for user in users {
             let user = Arc::new(user);
             for channel in Channel::ALL {
-                let Some(stored) = user.address(channel).filter(|stored| !stored.is_empty()) else { continue };
+                let Some(stored) = user.address(channel) else { continue };
                 let Some(recipient) = Recipient::of_stored(channel, stored) else {
                     warn!(user = &*user.id, channel = channel.as_str(), "a user's address isn't one that anybody can ask for");
                     continue;

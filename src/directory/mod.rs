@@ -63,16 +63,18 @@ pub struct User {
 }
 
 impl User {
-    /// The stored address of one channel.
+    /// The stored address of one channel, if there is one.
     #[must_use]
     pub fn address(&self, channel: Channel) -> Option<&str> {
-        match channel {
+        let stored = match channel {
             Channel::Email => self.email.as_deref(),
             Channel::Mobile => self.phone_number.as_deref(),
-        }
+        };
+        stored.filter(|stored| !stored.is_empty())
     }
 
-    /// Whether this is the user of `recipient`: its stored address is the same in canonical form.
+    /// Whether this can be the user of `recipient`: its stored address is the same in canonical form, or the directory
+    /// stores none and answers for the recipient by other means.
     #[must_use]
     pub fn is(&self, recipient: &Recipient) -> bool {
         let is_same = |stored: &str| {
@@ -80,7 +82,7 @@ impl User {
             stored.eq_ignore_ascii_case(recipient.as_str())
                 || Recipient::of_stored(recipient.channel(), stored).as_ref() == Some(recipient)
         };
-        self.address(recipient.channel()).is_some_and(is_same)
+        self.address(recipient.channel()).is_none_or(is_same)
     }
 
     /// Whether the login rules count this user as an admin.

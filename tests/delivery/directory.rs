@@ -176,6 +176,22 @@ fn an_endpoint_that_is_slow_or_gone_is_given_up() {
 }
 
 #[test]
+fn a_user_without_a_stored_address_is_written_to_at_the_one_that_was_asked_for() {
+    let stored = [json!({}), json!({"email": null}), json!({"email": "", "phone_number": "+12025550123"})];
+    for (at, stored) in stored.into_iter().enumerate() {
+        let directory = DirectoryServer::of_users(move |_| {
+            let mut user = json!({"id": "42", "is_active": true});
+            user.as_object_mut().unwrap().extend(stored.as_object().unwrap().clone());
+            user
+        });
+        let server = start(&directory, &[]);
+        let (envelope, code) = server.challenge("ann@example.com");
+        let answer = exchange(&server, "ann@example.com", &envelope.into(), &code);
+        assert_eq!((answer.status, claims(&answer)["sub"].as_str()), (200, Some("42")), "{at}");
+    }
+}
+
+#[test]
 fn a_user_with_another_address_is_unknown_and_the_log_says_so_without_it() {
     let directory = DirectoryServer::of_users(
         |question| json!({"id": "victim", "email": question["value"].as_str().unwrap().replace('1', "ı"), "is_active": true}),
