@@ -19,6 +19,7 @@ use crate::{
 
 pub(crate) const TESTS: &[Test] = &[
     Test::new("a_redis_that_is_gone_allows_nothing_until_it_is_back", gone),
+    Test::new("a_redis_that_is_back_answers_the_first_who_asks", back),
     Test::new("a_slow_redis_allows_nothing_and_counts_once", slow),
     Test::new("a_loading_redis_allows_nothing", loading),
     Test::new("a_full_redis_allows_nothing", full),
@@ -38,7 +39,9 @@ fn is_unavailable<T>(result: &Result<T, AttemptRefused>) -> bool {
 
 fn gone() {
     let mut server = Server::start("--save 3600 1");
-    let guard = guard(&server.url(), limits());
+    let mut settings = settings(&server.url());
+    settings.timeout = Duration::from_secs(2);
+    let guard = connect(&settings, limits()).unwrap();
     let now = now(&server);
     let ann = email("ann");
     let challenge = begin(&guard, &ann, now);
@@ -50,6 +53,24 @@ fn gone() {
     server.revive();
     until_it_decides(&guard, now);
     assert_eq!(right(&guard, &begin(&guard, &ann, now), now), Ok(Counted::Accepted));
+}
+
+/// In one runtime, as a worker has it: nobody pays for the outage once it is over.
+fn back() {
+    let mut server = Server::plain();
+    let guard = guard(&server.url(), limits());
+    let (ann, now) = (email("ann"), now(&server));
+    run(async {
+        for _ in 0..3 {
+            assert!(guard.admit(&request(&ann, now)).await.is_ok());
+            server.kill();
+            // Long enough for some attempts to connect.
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            server.revive();
+            let admitted = guard.admit(&request(&ann, now)).await;
+            assert!(admitted.is_ok(), "{admitted:?}");
+        }
+    });
 }
 
 fn slow() {

@@ -16,12 +16,15 @@ use redis::{
     cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo},
     io::tcp::TcpSettings,
 };
-use tokio::runtime::{self, Handle};
+use tokio::{
+    runtime::{self, Handle},
+    time::error::Elapsed,
+};
 
 /// How long a lost server may stay unnoticed while something is on its way to it.
 const DEAD_AFTER: Duration = Duration::from_secs(2);
-/// The longest pause between two attempts to connect.
-const PAUSE: Duration = Duration::from_millis(500);
+/// The longest pause between two attempts to connect, but for chance, which may double it.
+const PAUSE: Duration = Duration::from_millis(200);
 /// How often a cluster may send us elsewhere before we give up.
 const REDIRECTIONS: usize = 3;
 
@@ -57,16 +60,17 @@ impl Connections {
         }
         let mut unreachable = RedisError::from((ErrorKind::InvalidClientConfig, "no address"));
         for node in &nodes {
-            let single = Self::with(Servers::Single(Client::open(node.clone())?), timeout);
-            match single.in_time(single.info("cluster")).await.flatten() {
-                Ok(info) if info.iter().any(|info| info.contains("cluster_enabled:1")) => {
+            let client = Client::open(node.clone())?;
+            let info = tokio::time::timeout(timeout, info_of(&client)).await.map_err(late).flatten();
+            match info {
+                Ok(info) if info.contains("cluster_enabled:1") => {
                     let cluster = ClusterClient::builder(nodes.iter().cloned()).retries(0).build()?;
                     return Ok(Self::with(Servers::Cluster(cluster), timeout));
                 }
                 Ok(_) if must_be_cluster => {
                     return Err((ErrorKind::InvalidClientConfig, "the URL says that it is a cluster, but it isn't one").into());
                 }
-                Ok(_) => return Ok(single),
+                Ok(_) => return Ok(Self::with(Servers::Single(client), timeout)),
                 Err(error) => unreachable = error,
             }
         }
@@ -130,7 +134,6 @@ impl Connections {
     /// # Errors
     /// `Io`: it takes longer.
     pub(super) async fn in_time<T>(&self, work: impl Future<Output = T>) -> RedisResult<T> {
-        let late = |_| RedisError::from((ErrorKind::Io, "no answer in time"));
         tokio::time::timeout(self.timeout, work).await.map_err(late)
     }
 
@@ -150,7 +153,8 @@ impl Connections {
                     .set_connection_timeout(Some(self.timeout))
                     .set_response_timeout(Some(self.timeout))
                     .set_max_delay(PAUSE)
-                    .set_number_of_retries(2)
+                    // Without an end, so that a Redis that comes back is used at once. Nobody waits longer than for a decision.
+                    .set_number_of_retries(usize::MAX)
                     .set_pipeline_buffer_size(1024);
                 Connection::Single(ConnectionManager::new_lazy_with_config(client.clone(), config)?)
             }
@@ -162,6 +166,16 @@ impl Connections {
         open.insert(runtime, connection.clone());
         Ok(connection)
     }
+}
+
+/// What a server says of itself, by a connection of its own.
+async fn info_of(client: &Client) -> RedisResult<String> {
+    let mut server = client.get_multiplexed_async_connection().await?;
+    redis::cmd("INFO").arg("cluster").query_async(&mut server).await
+}
+
+fn late(_: Elapsed) -> RedisError {
+    RedisError::from((ErrorKind::Io, "no answer in time"))
 }
 
 impl Connection {
