@@ -19,7 +19,7 @@ fn is_signed_in(answer: &Answer) -> bool {
 }
 
 /// The link token in the newest mail.
-fn link_in(mail: &str) -> String {
+pub(crate) fn link_in(mail: &str) -> String {
     let joined = mail.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=");
     let from = joined.find("#v4.local.").expect("a link") + 1;
     joined[from..].split(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c))).next().unwrap().to_owned()

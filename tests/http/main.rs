@@ -4,6 +4,7 @@
 mod harness;
 
 mod bodies;
+mod confusion;
 mod cookies;
 mod documents;
 mod limits;
