@@ -1,4 +1,6 @@
 //! Redis is killed, flushed, starved and cut off again and again, while four nodes redeem every challenge as often as they can.
+//!
+//! `COUNTERSIGN_CHAOS` says how many are redeemed at least: 100 unless it does.
 
 use std::{
     sync::{
@@ -42,15 +44,21 @@ struct Seen {
 struct Chaos {
     now: UnixTime,
     seen: Mutex<Vec<Arc<Seen>>>,
+    accepted: AtomicU32,
+    spent: AtomicU32,
+    misdirected: AtomicU32,
+    unavailable: AtomicU32,
     ends: AtomicBool,
 }
 
 fn forgetful() {
     let mut redis = Server::start("--save 3600 1");
     let chaos = start(&redis, false);
-    for round in 0..ROUNDS {
+    let wanted = std::env::var("COUNTERSIGN_CHAOS").map_or(100, |wanted| wanted.parse().unwrap());
+    let mut rounds = 0;
+    while rounds < ROUNDS || chaos.chaos.accepted.load(Relaxed) < wanted {
         chaos.progresses();
-        match round % 8 {
+        match rounds % 8 {
             // A snapshot that is older than what was spent since.
             0 => _ = redis.ask::<String>("SAVE"),
             1 | 2 => {
@@ -67,11 +75,17 @@ fn forgetful() {
             6 => _ = redis.ask::<String>("FLUSHALL"),
             _ => _ = redis.ask::<String>("DEBUG RELOAD"),
         }
+        rounds += 1;
     }
     let all = chaos.end();
-    let accepted: u32 = all.iter().map(|seen| seen.accepted.load(Relaxed)).sum();
     let compared: u32 = all.iter().map(|seen| seen.compared.load(Relaxed)).sum();
-    assert!(accepted > 50 && compared > 50, "{accepted} accepted, {compared} compared of {}", all.len());
+    let Chaos { accepted, spent, misdirected, unavailable, .. } = &*chaos.chaos;
+    println!(
+        "{accepted:?} accepted, {compared} compared, {spent:?} spent, {misdirected:?} misdirected, {unavailable:?} unavailable; \
+         {rounds} blows at Redis, {} kills among them",
+        rounds / 4
+    );
+    assert!(compared > 50, "{compared} compared of {}", all.len());
 }
 
 fn durable() {
@@ -125,7 +139,9 @@ struct Running {
 
 fn start(redis: &Server, durable: bool) -> Running {
     let now = now(redis);
-    let chaos = Arc::new(Chaos { now, seen: Mutex::default(), ends: AtomicBool::new(false) });
+    let (seen, ends) = Default::default();
+    let [accepted, spent, misdirected, unavailable] = [const { AtomicU32::new(0) }; 4];
+    let chaos = Arc::new(Chaos { now, seen, accepted, spent, misdirected, unavailable, ends });
     let nodes = (0..NODES).map(|number| {
         let (chaos, guard) = (Arc::clone(&chaos), durable_guard(&redis.url(), durable));
         thread::spawn(move || run(node(&chaos, &guard, number)))
@@ -170,16 +186,25 @@ async fn node(chaos: &Chaos, guard: &RedisGuard, number: usize) {
             Err(RequestRefused::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(10)).await,
             Err(refused) => panic!("{refused:?}"),
         }
-        let all = chaos.seen.lock().unwrap().clone();
         // The newest ones at once by everybody, and now and then an old one.
-        for seen in all.iter().rev().take(6).chain(all.get(turn * 7 % all.len().max(1))) {
+        let tried: Vec<_> = {
+            let all = chaos.seen.lock().unwrap();
+            all.iter().rev().take(6).chain(all.get(turn * 7 % all.len().max(1))).cloned().collect()
+        };
+        for seen in &tried {
             let is_right = !turn.is_multiple_of(3);
             match guard.count(&attempt(&seen.challenge, chaos.now), Verdict::sealed(is_right)).await {
-                Ok(Counted::Accepted) => _ = seen.accepted.fetch_add(1, Relaxed),
+                Ok(Counted::Accepted) => {
+                    seen.accepted.fetch_add(1, Relaxed);
+                    chaos.accepted.fetch_add(1, Relaxed);
+                }
                 Ok(Counted::Rejected { .. }) => _ = seen.compared.fetch_add(1, Relaxed),
                 Err(AttemptRefused::Unavailable(_)) => {
-                    _ = seen.in_doubt.fetch_add(1, Relaxed);
+                    seen.in_doubt.fetch_add(1, Relaxed);
+                    chaos.unavailable.fetch_add(1, Relaxed);
                 }
+                Err(AttemptRefused::Spent) => _ = chaos.spent.fetch_add(1, Relaxed),
+                Err(AttemptRefused::Misdirected) => _ = chaos.misdirected.fetch_add(1, Relaxed),
                 Err(_) => {}
             }
         }
