@@ -13,7 +13,10 @@ use std::{
 use hyper::{Request, body::Incoming};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::task::{LocalSet, spawn_local};
+use tokio::{
+    task::{LocalSet, spawn_local},
+    time::timeout,
+};
 
 use super::{
     admin::Admin,
@@ -71,8 +74,10 @@ async fn serve(config: Config) -> Result<(), StartError> {
         () = workers.feed(&listener) => {}
         requested = shutdown::requested() => requested.map_err(StartError::unavailable("signals"))?,
     }
-    drop(listener);
     is_closing.store(true, Ordering::Relaxed);
+    // Whoever has connected by now is told so, instead of being cut off.
+    let _ = timeout(shutdown::SETTLING, workers.feed(&listener)).await;
+    drop(listener);
     match shutdown::drain(&workers, &post).await {
         0 => {}
         left => tracing::warn!(left, "messages could not be delivered before the end"),

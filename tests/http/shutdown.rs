@@ -49,13 +49,32 @@ fn what_is_in_flight_is_answered_and_new_requests_are_refused() {
     let refused = open.request("POST", "/passwordless/request/email/", &[], b"{}");
     assert_eq!((refused.status, refused.code().as_str()), (503, "unavailable"));
     assert!(refused.header("retry-after").is_some());
-    assert!(std::net::TcpStream::connect(&server.address).is_err(), "nobody listens any more");
+    wait_for(|| std::net::TcpStream::connect(&server.address).is_err().then_some(()));
 
     let mut seen = [0; 4096];
     assert!(lookup.read(&mut seen).unwrap() > 0);
     lookup.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 13\r\n\r\n{\"user\":null}").unwrap();
     assert_eq!(waiting.receive("POST").status, 200);
     assert_eq!(server.wait().0.code(), Some(0));
+}
+
+/// Whoever has connected and sent a request when the end comes gets an answer: tokens, or a clear refusal.
+#[test]
+fn nobody_who_has_asked_is_cut_off() {
+    for _ in 0..10 {
+        let server = Server::start(&[("passwordless.token_request_throttle_seconds", "0")]);
+        let request = head("POST", "/passwordless/resend/", &[], 0);
+        let mut clients: Vec<_> = (0..40).map(|_| server.connect()).collect();
+        for client in &mut clients {
+            client.send(&request);
+        }
+        server.signal("TERM");
+        for mut client in clients {
+            let answer = client.receive("POST");
+            assert!(matches!(answer.status, 400 | 503), "{answer:?}");
+        }
+        assert_eq!(server.wait().0.code(), Some(0));
+    }
 }
 
 #[test]
