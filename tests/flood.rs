@@ -10,6 +10,7 @@ mod hostile;
 use hostile::VICTIM;
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "how many is whoever runs the test's to say")]
 fn a_victim_who_solves_the_puzzle_gets_in_and_the_service_stays_open() {
     let requests = std::env::var("COUNTERSIGN_FLOOD").map_or(10_000, |number| number.parse().unwrap());
     hostile::endure(requests, |server| {

@@ -152,7 +152,9 @@ static PLANS: LazyLock<Vec<Vec<Plan>>> = LazyLock::new(|| {
         let mut all: Vec<Vec<Plan>> = (0..CODES).map(|_| Vec::new()).collect();
         let mut fill = |plans: Vec<(u16, Vec<Plan>)>| plans.into_iter().for_each(|(code, plans)| all[usize::from(code)] = plans);
         fill(plans());
-        others.into_iter().for_each(|other| fill(other.join().expect("patterns that don't compile are left out")));
+        for other in others {
+            fill(other.join().expect("patterns that don't compile are left out"));
+        }
         all
     })
 });

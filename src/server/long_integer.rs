@@ -56,7 +56,7 @@ mod tests {
         assert_eq!(found(r#"{"a":12}"#).as_deref(), Some("12"));
         assert_eq!(found(r#"{ "b" : {"a": 1}, "c": "a", "d": ["a", 2], "a" : -34 }"#).as_deref(), Some("-34"));
         assert_eq!(found(r#"{"a":1,"x":"\"a\":3","a":2}"#).as_deref(), Some("2"), "the last one counts");
-        for none in [r#"{}"#, r#"{"a":1.5}"#, r#"{"a":1e5}"#, r#"{"a":true}"#, r#"{"a":1,"a":[2]}"#, r#"{"b":{"a":1}}"#] {
+        for none in ["{}", r#"{"a":1.5}"#, r#"{"a":1e5}"#, r#"{"a":true}"#, r#"{"a":1,"a":[2]}"#, r#"{"b":{"a":1}}"#] {
             assert_eq!(found(none), None, "{none}");
         }
     }

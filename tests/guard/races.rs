@@ -59,7 +59,7 @@ fn clocks_that_differ_by_seconds_redeem_once_even_at_the_end() {
         // Some threads see it end, and forget it, while others see it live for some more seconds.
         together(|number| {
             let seconds = end - 5 + number as u64 % 10;
-            guard.pressure(at(seconds));
+            _ = guard.pressure(at(seconds));
             let answer = now(guard.count(&attempt(&challenge, By::Code, seconds), Verdict::sealed(true)));
             accepted.fetch_add(u32::from(answer == Ok(Counted::Accepted)), Ordering::Relaxed);
         });

@@ -192,11 +192,12 @@ impl Attacker {
         let (path, email, body) = match what {
             Try::Ask => {
                 let mut body = json!({"email": VICTIM});
-                if self.solved < SOLVED && self.sent > self.solved * BETWEEN_SOLVED {
-                    if let Some(puzzle) = self.puzzle.take() {
-                        self.solved += 1;
-                        body["puzzle"] = solve(&puzzle).into();
-                    }
+                if self.solved < SOLVED
+                    && self.sent > self.solved * BETWEEN_SOLVED
+                    && let Some(puzzle) = self.puzzle.take()
+                {
+                    self.solved += 1;
+                    body["puzzle"] = solve(&puzzle).into();
                 }
                 ("request", VICTIM.to_owned(), body)
             }

@@ -10,6 +10,7 @@ use crate::{
     parts::{Part, folder, node, trial},
 };
 
+#[allow(clippy::disallowed_methods, reason = "how many is whoever runs the test's to say")]
 pub(crate) fn trials() -> Vec<Trial> {
     let requests = || std::env::var("COUNTERSIGN_FLOOD").map_or(100_000, |number| number.parse().expect("a number"));
     vec![
