@@ -54,7 +54,7 @@ struct Chaos {
 fn forgetful() {
     let mut redis = Server::start("--save 3600 1");
     let chaos = start(&redis, false);
-    let wanted = std::env::var("COUNTERSIGN_CHAOS").map_or(100, |wanted| wanted.parse().unwrap());
+    let wanted = std::env::var_os("COUNTERSIGN_CHAOS").map_or(100, |wanted| wanted.to_str().unwrap().parse().unwrap());
     let mut rounds = 0;
     while rounds < ROUNDS || chaos.chaos.accepted.load(Relaxed) < wanted {
         chaos.progresses();

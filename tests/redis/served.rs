@@ -24,6 +24,7 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("a_redis_that_cannot_guard_is_69_and_a_bad_url_is_64", starts),
     Test::new("the_password_of_redis_is_never_shown", password),
     Test::new("a_user_of_redis_needs_few_commands_and_only_its_keys", least_rights),
+    Test::new("redis_over_a_unix_socket_in_another_database", unix),
     Test { name: "redis_over_tls", run: tls, missing: || (!runs("openssl")).then_some("needs openssl") },
 ];
 
@@ -233,6 +234,19 @@ fn least_rights() {
         assert_eq!(exchange(&node, &challenge, &code).status, status);
     }
     assert_eq!(node.get_admin("/readyz").status, 200);
+    assert!(redis.ask::<Vec<redis::Value>>("ACL LOG").is_empty());
+}
+
+fn unix() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("redis.sock");
+    let redis = Server::start(&format!(r#"--save "" --unixsocket {}"#, socket.display()));
+    let _: String = redis.ask(&documented_user());
+    let url = format!("unix://{}?db=3&user=countersign&pass=secret", socket.display());
+    let node = node(&url, &[]);
+    let (challenge, code) = node.challenge("ann@example.com");
+    assert_eq!(exchange(&node, &challenge, &code).status, 200);
+    assert!(redis.info("keyspace", "db3").starts_with("keys="));
     assert!(redis.ask::<Vec<redis::Value>>("ACL LOG").is_empty());
 }
 

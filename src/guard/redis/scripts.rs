@@ -116,3 +116,31 @@ impl Reply {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_no_script_gives_is_no_word_and_no_number() {
+        let odd = [
+            vec![],
+            vec![Value::Nil],
+            vec![Value::Int(1), Value::Int(-1), Value::Int(1 << 40)],
+            vec![Value::Okay, Value::Double(1.0), Value::Nil],
+            vec![Value::BulkString(vec![0xff]), Value::BulkString(b"1".to_vec()), Value::Array(Vec::new())],
+        ];
+        for reply in odd.map(Reply) {
+            assert_eq!(reply.word(), "", "{reply:?}");
+            assert!((1..4).all(|at| reply.number(at).is_none()), "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn no_two_scripts_are_the_same() {
+        let Scripts { begin, admit, raise, withdraw, peek, count, amend, give_back } = Scripts::new();
+        let all = [begin, admit, raise, withdraw, peek, count, amend, give_back];
+        let hashes: std::collections::HashSet<_> = all.iter().map(|script| script.hash.clone()).collect();
+        assert!(hashes.len() == all.len() && hashes.iter().all(|hash| hash.len() == 40));
+    }
+}

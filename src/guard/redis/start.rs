@@ -110,6 +110,11 @@ impl RedisGuard {
 
 /// Whether it keeps what it is given.
 async fn judge(connections: &Connections, durable: bool) -> Result<(), StartError> {
+    for server in connections.info("server").await? {
+        if let Some(version) = field(&server, "redis_version").filter(|version| is_too_old(version)) {
+            return Err(StartError::Unfit(format!("this is Redis {version}; it has to be 6.2 or newer").into()));
+        }
+    }
     for memory in connections.info("memory").await? {
         match field(&memory, "maxmemory_policy") {
             Some("noeviction") => {}
@@ -134,6 +139,12 @@ async fn judge(connections: &Connections, durable: bool) -> Result<(), StartErro
         }
     }
     Ok(())
+}
+
+/// Whether the scripts need more than this version has.
+fn is_too_old(version: &str) -> bool {
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().ok());
+    matches!((numbers.next().flatten(), numbers.next().flatten()), (Some(major), Some(minor)) if (major, minor) < (6, 2))
 }
 
 fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
@@ -177,6 +188,12 @@ mod tests {
     fn settings_show_no_password() {
         let shown = format!("{:?}", RedisSettings::new("redis://:hunter2@localhost", "fleet"));
         assert!(shown.contains("fleet") && !shown.contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn redis_before_6_2_is_too_old() {
+        assert!(["2.8.24", "5.0.14", "6.0.16", "6.1.240"].into_iter().all(is_too_old));
+        assert!(!["6.2.0", "7.0.15", "8.4.0", "10.0.1", "unstable", ""].into_iter().any(is_too_old));
     }
 
     #[test]
