@@ -103,7 +103,7 @@ impl Puzzles {
         salt.tag = salt.tag_for(key, recipient);
         let salt = format!("{salt}");
         let challenge = challenge(&salt, number);
-        let signature = hex(key.raw(challenge.as_bytes()).as_bytes());
+        let signature = hex(key.of_message(challenge.as_bytes()).as_bytes());
         Puzzle { algorithm: ALGORITHM, challenge, maxnumber: max_number, salt, signature }
     }
 
@@ -121,7 +121,7 @@ impl Puzzles {
         }
         let (_, key) = self.keys.iter().find(|(root, _)| *root == salt.root)?;
         let challenge = challenge(&solution.salt, u64::from(solution.number));
-        let signature = hex(key.raw(challenge.as_bytes()).as_bytes());
+        let signature = hex(key.of_message(challenge.as_bytes()).as_bytes());
         let right = salt.tag_for(key, recipient).ct_eq(&salt.tag)
             & challenge.as_bytes().ct_eq(solution.challenge.as_bytes())
             & signature.as_bytes().ct_eq(solution.signature.as_bytes());
@@ -282,7 +282,8 @@ mod tests {
         solution["number"] = 123.into();
         let salt = solution["salt"].as_str().unwrap().to_string();
         solution["challenge"] = challenge(&salt, 123).into();
-        solution["signature"] = hex(puzzles.keys[0].1.raw(solution["challenge"].as_str().unwrap().as_bytes()).as_bytes()).into();
+        solution["signature"] =
+            hex(puzzles.keys[0].1.of_message(solution["challenge"].as_str().unwrap().as_bytes()).as_bytes()).into();
         assert!(check(&puzzles, &solution).is_some(), "signed with our key");
         for (moved, number) in
             [(format!("{salt}1"), 23), (format!("{salt}12"), 3), (format!("{salt}0"), 123), (salt[..salt.len() - 1].into(), 123)]

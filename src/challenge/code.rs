@@ -4,7 +4,7 @@
 //! HMAC-SHA-256(code key, (label, mac, epoch, 0)) ‖ HMAC-SHA-256(code key, (label, mac, epoch, 1)) ‖ …
 
 use alloc::string::String;
-use core::{fmt, iter};
+use core::fmt;
 
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -104,17 +104,14 @@ impl Code {
     /// for the user, empty for unknown ones.
     #[must_use]
     pub fn derive(key: &MacKey, label: &str, envelope: &Mac, epoch: &str, format: &CodeFormat) -> Self {
-        let block = |index: u64| *key.begin(label).bytes(envelope.as_bytes()).text(epoch).number(index).mac().as_bytes();
-        let bytes = (0..).flat_map(block);
-        let mut code = String::with_capacity(usize::from(format.length) * 4);
+        let block = |index: u64| key.begin(label).bytes(envelope.as_bytes()).text(epoch).number(index).mac();
         match &format.alphabet {
-            Alphabet::Custom(characters) => sample(bytes, format, |at| characters.chars().nth(at), &mut code),
+            Alphabet::Custom(characters) => Self(sample(block, format, |at| characters.chars().nth(at))),
             ascii => {
                 let characters = ascii.characters().as_bytes();
-                sample(bytes, format, |at| characters.get(at).map(|byte| char::from(*byte)), &mut code);
+                Self(sample(block, format, |at| characters.get(at).map(|byte| char::from(*byte))))
             }
         }
-        Self(code)
     }
 
     /// The short code, for the message.
@@ -150,12 +147,21 @@ impl fmt::Debug for Code {
 }
 
 /// Takes one character for each byte below the largest multiple of the alphabet's size, so that all are equally likely.
-fn sample(bytes: impl Iterator<Item = u8>, format: &CodeFormat, character: impl Fn(usize) -> Option<char>, code: &mut String) {
+fn sample(block: impl Fn(u64) -> Mac, format: &CodeFormat, character: impl Fn(usize) -> Option<char>) -> String {
     let size = format.alphabet.size();
     let fair = 256 - 256 % size;
-    let mut bytes = bytes.map(usize::from).filter(|byte| *byte < fair);
-    let drawn = iter::from_fn(|| bytes.next()).filter_map(|byte| character(byte % size));
-    code.extend(drawn.take(usize::from(format.length)));
+    let mut code = String::with_capacity(usize::from(format.length) * 4);
+    let mut missing = usize::from(format.length);
+    let mut index = 0;
+    while missing > 0 {
+        let block = block(index);
+        for byte in block.as_bytes().iter().copied().map(usize::from).filter(|byte| *byte < fair).take(missing) {
+            code.extend(character(byte % size));
+            missing -= 1;
+        }
+        index += 1;
+    }
+    code
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::{Alphabet, Binding, Challenge, ChallengeId, CodeFormat, GuardId, Use,
 use crate::{
     crypto::{
         Mac, base64url,
-        json::{push_number, push_string},
+        json::{push_escaped, push_number, push_string},
         jws::Compact,
         paseto,
     },
@@ -138,27 +138,28 @@ fn push_moment(json: &mut Vec<u8>, moment: UnixTime, spelling: Spelling) {
 
 /// A custom alphabet may hold quotes and backslashes; everything else here is plain ASCII.
 fn push_format(json: &mut Vec<u8>, format: &CodeFormat) {
+    json.push(b'"');
+    push_number(json, format.length().into());
+    json.push(b':');
     if let Alphabet::Custom(_) = format.alphabet() {
-        push_string(json, &alloc::format!("{format}"));
+        push_escaped(json, format.alphabet().name());
     } else {
-        json.push(b'"');
-        push_number(json, format.length().into());
-        json.push(b':');
         json.extend_from_slice(format.alphabet().name().as_bytes());
-        json.push(b'"');
     }
+    json.push(b'"');
 }
 
 /// Reads what [`write_claims`] writes, and nothing else. Tells where the string `iss` stands.
 fn read_claims(json: &[u8], spelling: Spelling) -> Option<(Range<usize>, Challenge, Mac)> {
-    let mut claims = Reader { json, at: 0 };
+    let json = str::from_utf8(json).ok()?;
+    let mut claims = Reader { json, rest: json };
     claims.skip(br#"{"iss":"#)?;
     let issuer = claims.string()?;
     unescape(&json[issuer.clone()])?;
     claims.skip(br#","aud":""#)?;
-    claims.skip(CHALLENGE_AUDIENCE.as_bytes())?;
+    claims.rest = claims.rest.strip_prefix(CHALLENGE_AUDIENCE)?;
     claims.skip(br#"","jti":""#)?;
-    let id = ChallengeId::from_text(claims.plain()?)?;
+    let id = ChallengeId::from_text(claims.fixed(ID_LENGTH)?)?;
     claims.skip(br#","iat":"#)?;
     let issued_at = claims.moment(spelling)?;
     claims.skip(br#","exp":"#)?;
@@ -177,53 +178,80 @@ fn read_claims(json: &[u8], spelling: Spelling) -> Option<(Range<usize>, Challen
         text => Some(Binding::from_text(text)?),
     };
     claims.skip(br#","mac":""#)?;
-    let mac = Mac::from_bytes(base64url::decode_array(claims.plain()?)?);
+    let mac = Mac::from_bytes(base64url::decode_array(claims.fixed(MAC_LENGTH)?)?);
     claims.skip(b"}")?;
-    let whole = claims.at == json.len();
-    whole.then_some((issuer, Challenge { id, issued_at, expires_at, usage, channel, format, guard, binding }, mac))
+    claims.rest.is_empty().then_some((
+        issuer,
+        Challenge { id, issued_at, expires_at, usage, channel, format, guard, binding },
+        mac,
+    ))
 }
+
+/// Characters of 16 bytes in base64url.
+const ID_LENGTH: usize = 22;
+/// Characters of 32 bytes in base64url.
+const MAC_LENGTH: usize = 43;
 
 /// Reads JSON of a known shape from front to back.
 struct Reader<'a> {
-    json: &'a [u8],
-    at: usize,
+    json: &'a str,
+    /// What isn't read yet.
+    rest: &'a str,
 }
 
 impl<'a> Reader<'a> {
     /// Exactly these bytes.
-    fn skip(&mut self, expected: &[u8]) -> Option<()> {
-        self.json[self.at..].starts_with(expected).then(|| self.at += expected.len())
+    #[inline]
+    fn skip<const N: usize>(&mut self, expected: &[u8; N]) -> Option<()> {
+        let is_expected = self.rest.as_bytes().first_chunk()? == expected;
+        self.rest = self.rest.get(N..)?;
+        is_expected.then_some(())
+    }
+
+    /// The same as [`Reader::plain`] for a string of a known length; whoever decodes it finds what doesn't belong there.
+    fn fixed(&mut self, length: usize) -> Option<&'a str> {
+        let (text, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest.strip_prefix('"')?;
+        Some(text)
     }
 
     /// The rest of a string without escapes, whose opening quote was skipped; the closing one is skipped too.
     fn plain(&mut self) -> Option<&'a str> {
-        let rest = &self.json[self.at..];
-        let length = rest.iter().position(|byte| *byte == b'"')?;
-        self.at += length + 1;
-        str::from_utf8(&rest[..length]).ok().filter(|text| !text.contains('\\'))
+        let length = self.rest.bytes().position(|byte| matches!(byte, b'"' | b'\\'))?;
+        let (text, rest) = self.rest.split_at(length);
+        self.rest = rest.strip_prefix('"')?;
+        Some(text)
     }
 
     /// Where a whole string stands, quotes included.
     fn string(&mut self) -> Option<Range<usize>> {
-        let start = self.at;
-        self.skip(b"\"")?;
+        let start = self.json.len() - self.rest.len();
+        let bytes = self.rest.as_bytes();
+        let mut length = 1;
         loop {
-            match self.json.get(self.at)? {
+            match bytes.get(length)? {
                 b'"' => break,
-                b'\\' => self.at += 2,
-                _ => self.at += 1,
+                b'\\' => length += 2,
+                _ => length += 1,
             }
         }
-        self.at += 1;
-        Some(start..self.at)
+        length += 1;
+        let is_string = bytes.starts_with(b"\"");
+        self.rest = self.rest.get(length..)?;
+        is_string.then_some(start..start + length)
     }
 
     /// Decimal, without leading zeros.
     fn number(&mut self) -> Option<u64> {
-        let digits = self.json[self.at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let text = str::from_utf8(&self.json[self.at..self.at + digits]).ok()?;
-        self.at += digits;
-        if digits > 1 && text.starts_with('0') { None } else { text.parse().ok() }
+        let mut number = 0_u64;
+        let mut digits = 0;
+        for digit in self.rest.bytes().take_while(u8::is_ascii_digit) {
+            number = number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+            digits += 1;
+        }
+        let is_spelled_so = digits == 1 || digits > 1 && !self.rest.starts_with('0');
+        self.rest = &self.rest[digits..];
+        is_spelled_so.then_some(number)
     }
 
     /// In the one spelling of the format.
@@ -240,13 +268,13 @@ impl<'a> Reader<'a> {
 }
 
 /// The text of a JSON string that is spelled as we spell it.
-fn unescape(json: &[u8]) -> Option<Cow<'_, str>> {
-    let inner = json.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    if inner.iter().all(|byte| *byte != b'\\' && *byte >= b' ') {
-        return str::from_utf8(inner).ok().map(Cow::Borrowed);
+fn unescape(json: &str) -> Option<Cow<'_, str>> {
+    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.bytes().all(|byte| byte != b'\\' && byte >= b' ') {
+        return Some(inner.into());
     }
-    let text: String = serde_json::from_slice(json).ok()?;
+    let text: String = serde_json::from_str(json).ok()?;
     let mut again = Vec::with_capacity(json.len());
     push_string(&mut again, &text);
-    (again == json).then_some(text.into())
+    (again == json.as_bytes()).then_some(text.into())
 }

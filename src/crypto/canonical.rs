@@ -6,10 +6,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-/// Fields that are absorbed together with their length are shorter.
-const SHORT: usize = 64;
-
-/// Where canonical bytes go: a MAC in progress, or a buffer.
+/// Where canonical bytes go: a buffer, or the fields of a MAC.
 pub trait Sink {
     /// Takes the next bytes.
     fn absorb(&mut self, bytes: &[u8]);
@@ -42,17 +39,9 @@ impl<S: Sink> Canonical<S> {
     /// On a field of 4 GiB or more, which no input limit lets through.
     #[must_use]
     pub fn bytes(mut self, field: &[u8]) -> Self {
-        let length = u32::try_from(field.len()).expect("requests are limited to far less than 4 GiB").to_be_bytes();
-        let mut short = [0; SHORT];
-        if let Some(room) = short[length.len()..].get_mut(..field.len()) {
-            // One call of a sink costs more than copying these few.
-            room.copy_from_slice(field);
-            short[..length.len()].copy_from_slice(&length);
-            self.0.absorb(&short[..length.len() + field.len()]);
-        } else {
-            self.0.absorb(&length);
-            self.0.absorb(field);
-        }
+        let length = u32::try_from(field.len()).expect("requests are limited to far less than 4 GiB");
+        self.0.absorb(&length.to_be_bytes());
+        self.0.absorb(field);
         self
     }
 

@@ -4,12 +4,18 @@ use alloc::vec::Vec;
 
 /// Appends `text` as a JSON string, quotes included.
 pub fn push_string(json: &mut Vec<u8>, text: &str) {
+    json.push(b'"');
+    push_escaped(json, text);
+    json.push(b'"');
+}
+
+/// Appends `text` as it stands in a JSON string, between the quotes.
+pub fn push_escaped(json: &mut Vec<u8>, text: &str) {
     if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
-        json.extend_from_slice(&serde_json::to_vec(text).expect("a string is always JSON"));
+        let quoted = serde_json::to_vec(text).expect("a string is always JSON");
+        json.extend_from_slice(&quoted[1..quoted.len() - 1]);
     } else {
-        json.push(b'"');
         json.extend_from_slice(text.as_bytes());
-        json.push(b'"');
     }
 }
 

@@ -1,5 +1,6 @@
 //! HMAC-SHA-256 (RFC 2104), keyed once and cloned for each use.
 
+use alloc::vec::Vec;
 use core::fmt;
 
 use hmac::{Hmac, KeyInit, Mac as _};
@@ -7,6 +8,9 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use super::{Canonical, Secret, canonical::Sink};
+
+/// Fields that have more bytes together are rare.
+const USUAL_LENGTH: usize = 224;
 
 /// A 32-byte HMAC-SHA-256 value, compared in constant time.
 #[derive(Clone, Copy)]
@@ -40,41 +44,37 @@ impl fmt::Debug for Mac {
     }
 }
 
-/// A MAC in progress.
+/// A key with its two HMAC blocks already absorbed.
 #[derive(Clone)]
-pub struct MacState(Hmac<Sha256>);
+pub struct MacKey(Hmac<Sha256>);
 
-impl Sink for MacState {
+/// The fields of a MAC in progress. They are collected first: hashed in one piece they cost least.
+pub struct MacFields<'k> {
+    key: &'k MacKey,
+    fields: Vec<u8>,
+}
+
+impl Sink for MacFields<'_> {
+    #[inline]
     fn absorb(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+        self.fields.extend_from_slice(bytes);
     }
 }
 
-impl MacState {
-    /// The MAC over all that was absorbed.
-    #[must_use]
-    pub fn finish(self) -> Mac {
-        Mac(self.0.finalize().into_bytes().into())
-    }
-}
-
-impl Canonical<MacState> {
+impl Canonical<MacFields<'_>> {
     /// The MAC over the fields written so far.
     #[must_use]
     pub fn mac(self) -> Mac {
-        self.finish().finish()
+        let MacFields { key, fields } = self.finish();
+        key.of_message(&fields)
     }
 }
 
-impl fmt::Debug for MacState {
+impl fmt::Debug for MacFields<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("MacState(…)")
+        f.write_str("MacFields(…)")
     }
 }
-
-/// A key with its two HMAC blocks already absorbed.
-#[derive(Clone)]
-pub struct MacKey(MacState);
 
 impl MacKey {
     /// Prepares `key`.
@@ -86,41 +86,36 @@ impl MacKey {
     /// Prepares a key that was made elsewhere, of any length.
     #[must_use]
     pub fn of_any_length(key: &[u8]) -> Self {
-        Self(MacState(Hmac::new_from_slice(key).expect("HMAC takes keys of any length")))
+        Self(Hmac::new_from_slice(key).expect("HMAC takes keys of any length"))
     }
 
-    /// The MAC over `message` as it is, for formats that aren't ours.
+    /// The MAC over `message` as it is, for formats that aren't ours, which have no fields.
     #[must_use]
     pub fn of_message(&self, message: &[u8]) -> Mac {
-        let mut state = self.0.clone();
-        state.absorb(message);
-        state.finish()
+        let mut hmac = self.0.clone();
+        hmac.update(message);
+        Mac(hmac.finalize().into_bytes().into())
     }
 
     /// A canonical writer under this key, after the field `label`.
     #[must_use]
-    pub fn begin(&self, label: &str) -> Canonical<MacState> {
-        Canonical::new(self.0.clone(), label)
-    }
-
-    /// The plain HMAC of `message`, for formats of others, which have no fields.
-    #[must_use]
-    pub fn raw(&self, message: &[u8]) -> Mac {
-        let mut state = self.0.clone();
-        state.absorb(message);
-        state.finish()
+    pub fn begin(&self, label: &str) -> Canonical<MacFields<'_>> {
+        self.resume().text(label)
     }
 
     /// This key with the constant first fields of `prefix` absorbed, for messages that share them.
     #[must_use]
-    pub fn with_prefix(prefix: Canonical<MacState>) -> Self {
-        Self(prefix.finish())
+    pub fn with_prefix(prefix: Canonical<MacFields<'_>>) -> Self {
+        let MacFields { key, fields } = prefix.finish();
+        let mut hmac = key.0.clone();
+        hmac.update(&fields);
+        Self(hmac)
     }
 
     /// A canonical writer that goes on after the prefix.
     #[must_use]
-    pub fn resume(&self) -> Canonical<MacState> {
-        Canonical::resume(self.0.clone())
+    pub fn resume(&self) -> Canonical<MacFields<'_>> {
+        Canonical::resume(MacFields { key: self, fields: Vec::with_capacity(USUAL_LENGTH) })
     }
 }
 
