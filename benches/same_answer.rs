@@ -1,7 +1,7 @@
 //! Whether time tells who exists: a dudect-style measurement of the request and of the one after it.
 //!
 //! `cargo bench --bench same_answer [-- pairs]` starts the real binary with a directory file and asks, over one
-//! keep-alive connection, for recipients of a class that a coin chooses: known, unknown, inactive. Each is followed by
+//! keep-alive connection, for recipients of a class that a coin chooses: known, unknown, inactive, admin. Each is followed by
 //! the same kind of neutral request, since what the background does for a message might slow down the next. For each
 //! class the time to the last byte of both answers is compared with the known ones': Welch's t over all times and over
 //! those below each of a number of percentiles (Reparaz, Balasch, Verbauwhede: "dude, is my code constant time?"; the
@@ -39,11 +39,12 @@ enum Class {
     Control,
     Unknown,
     Inactive,
+    Admin,
     /// Unknown too, but asked for after each of the others.
     Neutral,
 }
 
-const CLASSES: [Class; 4] = [Class::Known, Class::Control, Class::Unknown, Class::Inactive];
+const CLASSES: [Class; 5] = [Class::Known, Class::Control, Class::Unknown, Class::Inactive, Class::Admin];
 
 fn main() {
     let pairs = env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(60_000);
@@ -55,14 +56,21 @@ fn main() {
         ("smtp", vec![("EMAIL__TRANSPORT", "smtp"), ("EMAIL__URL", &url)]),
         ("file", vec![("EMAIL__TRANSPORT", "file")]),
     ] {
-        measure(name, pairs, &settings);
+        let folder = tempfile::tempdir().expect("a folder");
+        let server = Server::start(folder.path(), &settings);
+        measure(name, pairs, server.connect());
     }
+    // Nobody listens there, so what is queued stays.
+    let folder = tempfile::tempdir().expect("a folder");
+    let dead = [("EMAIL__TRANSPORT", "smtp"), ("EMAIL__URL", "smtp://127.0.0.1:1"), ("DELIVERY__QUEUE_LENGTH", "20")];
+    let server = Server::start(folder.path(), &dead);
+    for number in 0..20 {
+        server.connect().time(&request(Class::Known, number));
+    }
+    measure("smtp, down, with a full queue", pairs, Connection { status: b"HTTP/1.1 503", ..server.connect() });
 }
 
-fn measure(name: &str, pairs: usize, settings: &[(&str, &str)]) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let server = Server::start(folder.path(), settings);
-    let mut connection = server.connect();
+fn measure(name: &str, pairs: usize, mut connection: Connection) {
     let mut random = ChaCha8Rng::from_seed([1; 32]);
     let mut times: [Times; CLASSES.len()] = Default::default();
     let warming = pairs / 20;
@@ -78,7 +86,7 @@ fn measure(name: &str, pairs: usize, settings: &[(&str, &str)]) {
         }
     }
     println!("transport {name}:");
-    for (class, what) in [(1, "control"), (2, "unknown"), (3, "inactive")] {
+    for (class, what) in [(1, "control"), (2, "unknown"), (3, "inactive"), (4, "admin")] {
         print(&format!("{what}, the request"), &times[0].request, &times[class].request);
         print(&format!("{what}, the next one"), &times[0].next, &times[class].next);
     }
@@ -125,6 +133,7 @@ fn address(class: Class, number: u32) -> String {
         Class::Control => 'c',
         Class::Unknown => 'u',
         Class::Inactive => 'i',
+        Class::Admin => 'a',
         Class::Neutral => 'n',
     };
     format!("{class}{number:05}@example.com")
@@ -147,9 +156,9 @@ impl Server {
     fn start(folder: &Path, settings: &[(&str, &str)]) -> Self {
         let user = |class: Class, number: u32| {
             let address = address(class, number);
-            json!({"id": address, "email": address, "is_active": class != Class::Inactive, "epoch": "1"})
+            json!({"id": address, "email": address, "is_active": class != Class::Inactive, "is_staff": class == Class::Admin, "epoch": "1"})
         };
-        let classes = [Class::Known, Class::Control, Class::Inactive];
+        let classes = [Class::Known, Class::Control, Class::Inactive, Class::Admin];
         let users: Vec<_> = classes.iter().flat_map(|class| (0..RECIPIENTS).map(|number| user(*class, number))).collect();
         fs::write(folder.join("users.json"), json!(users).to_string()).expect("a file of users");
         let base = [
@@ -176,7 +185,7 @@ impl Server {
         let stream = TcpStream::connect(&self.address).expect("the port accepts");
         stream.set_nodelay(true).expect("a socket takes options");
         stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a socket takes options");
-        Connection { stream, length: None }
+        Connection { stream, status: b"HTTP/1.1 200", length: None }
     }
 }
 
@@ -190,6 +199,8 @@ impl Drop for Server {
 
 struct Connection {
     stream: TcpStream,
+    /// How every answer begins.
+    status: &'static [u8],
     /// Of an answer: of every answer, or they could be told apart.
     length: Option<usize>,
 }
@@ -203,7 +214,7 @@ impl Connection {
         let mut read = 0;
         loop {
             read += self.stream.read(&mut answer[read..]).expect("the server answers");
-            let started = read < 12 || answer.starts_with(b"HTTP/1.1 200");
+            let started = read < 12 || answer.starts_with(self.status);
             assert!(started, "{}", String::from_utf8_lossy(&answer[..read]));
             if self.is_whole(&answer[..read]) {
                 break;
