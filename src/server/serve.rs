@@ -28,7 +28,7 @@ use super::{
     logging,
     progress::{Patience, Progress},
     runtime::{Service, Workers, single_threaded},
-    shutdown,
+    shutdown::{self, Signals},
 };
 use crate::{config::Config, guard::AnyGuard};
 
@@ -49,6 +49,7 @@ pub fn run(config: Config) -> Result<(), StartError> {
 
 async fn serve(config: Config) -> Result<(), StartError> {
     allow_many_connections();
+    let mut signals = Signals::listen().map_err(StartError::unavailable("signals"))?;
     let recorder = PrometheusBuilder::new().build_recorder();
     let metrics = recorder.handle();
     // Only tests run two servers in one process, and they don't look at metrics.
@@ -72,7 +73,7 @@ async fn serve(config: Config) -> Result<(), StartError> {
 
     tokio::select! {
         () = workers.feed(&listener) => {}
-        requested = shutdown::requested() => requested.map_err(StartError::unavailable("signals"))?,
+        () = signals.requested() => {}
     }
     is_closing.store(true, Ordering::Relaxed);
     // Whoever has connected by now is told so, instead of being cut off.

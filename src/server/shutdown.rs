@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     time::{Instant, sleep},
 };
 
@@ -17,29 +17,45 @@ pub(crate) const SETTLING: Duration = Duration::from_millis(20);
 /// How often it is looked whether the last answer has left.
 const STEP: Duration = Duration::from_millis(5);
 
-/// Waits for SIGTERM or SIGINT.
-///
-/// # Errors
-/// Where the system doesn't let the process listen for them.
-pub(crate) async fn requested() -> io::Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// Hears SIGTERM and SIGINT from the moment that it is made; before, they end the process at once.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// Where the system doesn't let the process listen for them.
+    pub(crate) fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    /// Waits for one.
+    pub(crate) async fn requested(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// Waits until the last answer has left, then until the last message has; returns how many messages haven't.
 pub(crate) async fn drain(workers: &Workers, post: &Post) -> usize {
-    let start = Instant::now();
-    let end = start + PATIENCE;
-    let mut busy = start;
-    while Instant::now() < (busy + SETTLING).min(end) {
+    let mut now = Instant::now();
+    let end = now + PATIENCE;
+    let mut busy = now;
+    loop {
         if workers.in_flight() > 0 {
-            busy = Instant::now();
+            busy = now;
+        }
+        if now >= end || now >= busy + SETTLING {
+            break;
         }
         sleep(STEP).await;
+        now = Instant::now();
     }
     post.drain(end.saturating_duration_since(Instant::now())).await
 }
