@@ -36,12 +36,13 @@ pub(crate) const TESTS: &[Test] = &[
 
 const SLOTS: u16 = 16_384;
 
-struct Cluster {
-    masters: Vec<Server>,
+/// Three masters.
+pub(crate) struct Cluster {
+    pub(crate) masters: Vec<Server>,
 }
 
 impl Cluster {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let masters: Vec<Server> = (0..3).map(|_| Self::master()).collect();
         for (number, master) in (0..).zip(&masters) {
             let share = SLOTS / 3 + 1;
@@ -70,7 +71,7 @@ impl Cluster {
         ))
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         let urls: Vec<_> = self.masters.iter().map(Server::url).collect();
         urls.join(",")
     }
@@ -102,7 +103,7 @@ impl Cluster {
     }
 
     /// How many keys each master has.
-    fn sizes(&self) -> Vec<usize> {
+    pub(crate) fn sizes(&self) -> Vec<usize> {
         self.masters.iter().map(|master| master.ask("DBSIZE")).collect()
     }
 

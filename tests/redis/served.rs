@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::{
     Test,
+    cluster::Cluster,
     harness::{self, Answer, command, wait_for},
     server::{Server, free_port},
     world::race,
@@ -24,6 +25,7 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("a_redis_that_cannot_guard_is_69_and_a_bad_url_is_64", starts),
     Test::new("the_password_of_redis_is_never_shown", password),
     Test::new("a_user_of_redis_needs_few_commands_and_only_its_keys", least_rights),
+    Test::new("a_cluster_behind_two_processes_survives_a_lost_master", cluster_of_three),
     Test::new("redis_over_a_unix_socket_in_another_database", unix),
     Test { name: "redis_over_tls", run: tls, missing: || (!runs("openssl")).then_some("needs openssl") },
 ];
@@ -235,6 +237,44 @@ fn least_rights() {
     }
     assert_eq!(node.get_admin("/readyz").status, 200);
     assert!(redis.ask::<Vec<redis::Value>>("ACL LOG").is_empty());
+}
+
+fn cluster_of_three() {
+    let mut cluster = Cluster::start();
+    let nodes: Arc<[_]> = (0..2).map(|_| node(&cluster.url(), &[("server.workers", "1")])).collect();
+    // Somebody whose records are the first master's, and somebody whose aren't.
+    let (mut lost, mut kept) = (None, None);
+    for number in 0.. {
+        let email = format!("someone{number}@example.com");
+        let before = cluster.sizes()[0];
+        let (challenge, code) = nodes[0].challenge(&email);
+        let found = if cluster.sizes()[0] > before { &mut lost } else { &mut kept };
+        found.get_or_insert((email, challenge, code));
+        if lost.is_some() && kept.is_some() {
+            break;
+        }
+    }
+    let (lost, kept) = (lost.unwrap(), kept.unwrap());
+    let redeem = |node: usize, (email, challenge, code): &(String, String, String)| {
+        nodes[node].post("exchange/email/", &json!({"email": email, "token": code, "challenge": challenge}))
+    };
+    assert_eq!(redeem(1, &lost).status, 200);
+    cluster.masters[0].kill();
+    for node in 0..2 {
+        assert_unavailable(&redeem(node, &lost));
+    }
+    assert_eq!(redeem(1, &kept).status, 200);
+    assert_eq!(redeem(0, &kept).code(), "challenge_spent");
+    cluster.masters[0].revive();
+    for node in 0..2 {
+        let answer = wait_for(|| Some(redeem(node, &lost)).filter(|answer| answer.status != 503));
+        assert_eq!((answer.status, answer.code().as_str()), (421, "misdirected"));
+    }
+    let (challenge, code) = nodes[1].challenge(&lost.0);
+    let (email, nodes) = (lost.0.clone(), Arc::clone(&nodes));
+    let body = json!({"email": email, "token": code, "challenge": challenge});
+    let answers = race(16, move |number| nodes[number % 2].post("exchange/email/", &body).status);
+    assert_eq!(answers.iter().filter(|status| **status == 200).count(), 1);
 }
 
 fn unix() {
