@@ -6,7 +6,7 @@ use http_body_util::{BodyDataStream, BodyExt, Full};
 use hyper::{
     HeaderMap,
     body::{Body, Bytes},
-    header::CONTENT_TYPE,
+    header::{CONTENT_TYPE, EXPECT},
 };
 use serde::{
     Deserializer,
@@ -46,6 +46,15 @@ where
         }
     }
     Ok(if rest.is_empty() { first } else { [&first, &rest[..]].concat().into() })
+}
+
+/// Reads a body that nobody wants, if it is short, so that its connection can go on. Whether it was read to its end.
+pub(crate) async fn discard<B>(body: B, headers: &HeaderMap, limit: usize) -> bool
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    // Whoever waits for permission hasn't sent it, and needn't.
+    body.is_end_stream() || !headers.contains_key(EXPECT) && receive(body, limit).await.is_ok()
 }
 
 /// The fields of `body`, by its type. An empty body has none; a form that starts with `{` is JSON.

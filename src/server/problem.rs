@@ -266,7 +266,7 @@ impl Problem {
         }
     }
 
-    /// The answer. A connection can't go on after a request that wasn't read to its end.
+    /// The answer.
     pub(crate) fn into_answer(self) -> Answer {
         let mut answer = Response::new(Full::new(self.body()));
         *answer.status_mut() = self.0.status;

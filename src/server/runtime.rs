@@ -11,7 +11,7 @@ use std::{
 
 use hyper::{
     Request,
-    body::{Bytes, Incoming},
+    body::{Body as _, Bytes, Incoming},
     header,
 };
 use tokio::{
@@ -132,29 +132,36 @@ impl<G: Guard, D: Directory, O: Outbox> Service<G, D, O> {
         let (head, body) = request.into_parts();
         let app = &self.app;
         if self.is_closing.load(Ordering::Relaxed) {
-            let mut answer = Problem::shutting_down().into_answer();
-            answer.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
-            return answer;
+            return closing(Problem::shutting_down().into_answer());
         }
         if let Some(answer) = app.preflight(&head) {
-            return app.finish(None, &head, Ok(answer));
+            let answer = app.finish(None, &head, Ok(answer));
+            return if body.is_end_stream() { answer } else { closing(answer) };
         }
         let route = app.route(&head);
         let known = route.as_ref().ok().copied();
-        let answered = match route {
-            Err(problem) => Err(problem),
+        let (answered, was_read) = match route {
+            Err(problem) => (Err(problem), body::discard(body, &head.headers, app.settings.max_body_bytes).await),
             Ok(route) if !route.reads_body() => {
+                let has_none = body.is_end_stream();
                 progress.request_arrived();
-                app.answer(route, &head, &Bytes::new(), peer).await
+                (app.answer(route, &head, &Bytes::new(), peer).await, has_none)
             }
             Ok(route) => match body::receive(body, app.longest_body(route)).await {
-                Err(problem) => Err(problem),
+                Err(problem) => (Err(problem), false),
                 Ok(body) => {
                     progress.request_arrived();
-                    app.answer(route, &head, &body, peer).await
+                    (app.answer(route, &head, &body, peer).await, true)
                 }
             },
         };
-        app.finish(known, &head, answered)
+        let answer = app.finish(known, &head, answered);
+        if was_read { answer } else { closing(answer) }
     }
+}
+
+/// The last answer on its connection, which says so: what follows would be the rest of a request that nobody read.
+fn closing(mut answer: Answer) -> Answer {
+    answer.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+    answer
 }

@@ -202,6 +202,39 @@ fn a_client_that_waits_for_permission_gets_it_or_the_refusal() {
     assert!(is_problem(&connection.receive("POST"), 413, "content_too_large"));
 }
 
+/// What is refused by its head alone is read all the same, or the client is told that the connection ends: one that
+/// sends its next request into a closing connection never learns what became of it.
+#[test]
+fn a_refused_request_ends_its_connection_only_if_the_answer_says_so() {
+    let server = Server::start(&[]);
+    let mut connection = server.connect();
+    for path in ["/nothing", "/passwordless/nothing", "/passwordless/request/mobile/", "/passwordless/external/webhook/"] {
+        let body = b"{\"a\": 1}";
+        connection.send(&head("POST", path, &[("content-type", "application/json")], body.len()));
+        // A round trip elsewhere: the head was seen before the body comes.
+        assert_eq!(server.get("/nothing").status, 404);
+        connection.send(body);
+        let answer = connection.receive("POST");
+        assert_eq!((answer.status, answer.header("connection")), (404, None), "{path}: {answer:?}");
+    }
+    assert_eq!(connection.request("GET", "/", &[], b"").status, 200, "it goes on");
+
+    for (method, path, headers, length) in [
+        ("POST", PATH, &[][..], 1_000_000),
+        ("POST", "/nothing", &[], 1_000_000),
+        ("POST", "/nothing", &[("expect", "100-continue")], 8),
+        // Proxies announce bodies that they don't send.
+        ("GET", "/", &[], 8),
+    ] {
+        let mut connection = server.connect();
+        connection.send(&head(method, path, headers, length));
+        let answer = connection.receive(method);
+        assert!(matches!(answer.status, 200 | 404 | 413), "{answer:?}");
+        assert_eq!(answer.header("connection"), Some("close"), "{method} {path}: {answer:?}");
+        assert!(connection.is_closed());
+    }
+}
+
 #[test]
 fn a_client_that_closes_its_side_is_still_answered() {
     let server = Server::start(&[]);
