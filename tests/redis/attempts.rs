@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use countersign::{
-    challenge::{Use, VerifiedChallenge, code::Strength},
-    guard::{Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard as _, Limits, RedisGuard, Verdict},
+    challenge::{GuardId, Use, VerifiedChallenge, code::Strength},
+    guard::{
+        Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard as _, Limits, RedisGuard, Verdict,
+        limits::{MOST_ATTEMPTS, MOST_USES},
+    },
+    recipient::Recipient,
     time::UnixTime,
 };
 
@@ -12,8 +16,8 @@ use crate::{
     Test,
     server::Server,
     world::{
-        admit, attempt, begin, challenge, challenge_of, connect, email, from_device, guard, left, limits, now, numeric, peek,
-        race, request, right, run, settings, wrong,
+        admit, attempt, begin, challenge, challenge_of, challenge_until, connect, email, from_device, guard, left, limits, now,
+        numeric, peek, race, request, right, run, settings, wrong,
     },
 };
 
@@ -32,6 +36,8 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("a_device_has_a_budget_of_its_own", device),
     Test::new("an_external_attempt_is_amended", external),
     Test::new("another_fleet_is_another_guard", another_fleet),
+    Test::new("the_largest_values_are_counted_too", largest),
+    Test::new("an_epoch_of_any_spelling_is_misdirected", spellings),
     Test::new("keys_show_nothing_and_all_but_the_epoch_expire", keys),
 ];
 
@@ -254,6 +260,51 @@ fn another_fleet() {
     assert_eq!(right(&two, &challenge, now), Err(AttemptRefused::Misdirected));
     assert_eq!(right(&one, &challenge, now), Ok(Counted::Accepted));
     assert_eq!(begin(&two, &email("ann"), now).challenge().guard.node(), "fleet.two");
+}
+
+fn largest() {
+    let server = Server::plain();
+    let lifetime = 10 * 365 * 86_400;
+    let limits = Limits { max_uses: MOST_USES, max_attempts: MOST_ATTEMPTS, challenge_lifetime: lifetime, ..limits() };
+    let (guard, now) = (guard(&server.url(), limits), now(&server));
+    let long = Recipient::parse_email(&format!("{}@{}.{}.com", "x".repeat(64), "y".repeat(63), "z".repeat(63))).unwrap();
+    let sealed = |format| {
+        let id = admit(&guard, &long, now).guard;
+        challenge_until(id, &long, now, now.plus(lifetime), format)
+    };
+    let challenge = sealed(numeric(20));
+    let attempt = |device| from_device(&challenge, device, now);
+    assert_eq!(run(guard.count(&attempt(u64::MAX), Verdict::sealed(false))), left(MOST_ATTEMPTS - 1));
+    assert_eq!(run(guard.count(&attempt(0), Verdict::sealed(false))), left(MOST_ATTEMPTS - 2));
+    for _ in 0..3 {
+        assert_eq!(run(guard.count(&attempt(u64::MAX), Verdict::sealed(true))), Ok(Counted::Accepted));
+    }
+    let key = server.ask::<Vec<String>>("KEYS *challenge*").remove(0);
+    assert_eq!(server.ask::<u64>(&format!("EXPIRETIME {key}")), now.plus(lifetime + 120).as_seconds());
+    // The last one of all.
+    let _: u32 = server.ask(&format!("HSET {key} u {}", MOST_USES - 1));
+    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &challenge, now), Err(AttemptRefused::Spent));
+}
+
+fn spellings() {
+    let server = Server::plain();
+    let (guard, now) = (guard(&server.url(), limits()), now(&server));
+    let ann = email("ann");
+    let real = admit(&guard, &ann, now).guard;
+    let epoch = real.epoch();
+    let zeros = ["0".repeat(31), "0".repeat(32), "0".repeat(33), "0".repeat(48), "0".repeat(64)];
+    let near = [epoch[..31].to_owned(), format!("{epoch}0"), format!("0{epoch}"), epoch.to_uppercase()];
+    let mut tried = 0;
+    for spelled in zeros.into_iter().chain(near).chain(["0".into(), "-1".into()]) {
+        let Some(id) = GuardId::new(format!("fleet.{spelled}")).filter(|id| *id != real) else { continue };
+        let made_up = challenge(id, &ann, now);
+        assert_eq!(peek(&guard, &made_up, now), Err(AttemptRefused::Misdirected), "{spelled}");
+        assert_eq!(right(&guard, &made_up, now), Err(AttemptRefused::Misdirected), "{spelled}");
+        tried += 1;
+    }
+    assert!(tried > 5, "{tried}");
+    assert_eq!(right(&guard, &challenge(real, &ann, now), now), Ok(Counted::Accepted));
 }
 
 fn keys() {

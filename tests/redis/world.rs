@@ -105,14 +105,29 @@ pub(crate) fn challenge_of(
     format: CodeFormat,
     usage: Use,
 ) -> VerifiedChallenge {
+    seal(guard, recipient, [now, now.plus(LIFETIME)], format, usage)
+}
+
+/// One that ends at another time than those of the tests do.
+pub(crate) fn challenge_until(
+    guard: GuardId,
+    recipient: &Recipient,
+    now: UnixTime,
+    end: UnixTime,
+    format: CodeFormat,
+) -> VerifiedChallenge {
+    seal(guard, recipient, [now, end], format, Use::Code)
+}
+
+fn seal(guard: GuardId, recipient: &Recipient, life: [UnixTime; 2], format: CodeFormat, usage: Use) -> VerifiedChallenge {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let keyring = Keyring::new([vec![7; 32]]).expect("a secret");
     let mut id = [0; 16];
     id[..8].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
     let challenge = Challenge {
         id: ChallengeId::from_random(id),
-        issued_at: now,
-        expires_at: now.plus(LIFETIME),
+        issued_at: life[0],
+        expires_at: life[1],
         usage,
         channel: recipient.channel(),
         format,
