@@ -25,14 +25,14 @@ pub(crate) struct Sites {
 }
 
 impl Origin {
-    /// Of `http://host[:port]` or `https://host[:port]`; what follows a slash isn't looked at.
+    /// Of `scheme://host[:port]`; what follows a slash isn't looked at. Apps have schemes of their own, without ports.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://")?;
         let scheme = scheme.to_ascii_lowercase();
         let default_port = match &*scheme {
             "http" => 80,
             "https" => 443,
-            _ => return None,
+            _ => 0,
         };
         let authority = rest.split('/').next()?;
         let (host, port) = match authority.rsplit_once(':') {
@@ -96,6 +96,8 @@ mod tests {
         assert!(same("http://[::1]:8000", "http://127.0.0.1:8000"));
         assert!(!same("http://localhost:8000", "http://localhost:8001"));
         assert!(!same("http://example.com", "https://example.com"));
+        assert!(same("capacitor://localhost", "Capacitor://LOCALHOST"));
+        assert!(!same("capacitor://localhost", "http://localhost") && !same("capacitor://localhost", "ionic://localhost"));
         for none in ["null", "example.com", "file:///x", "http://", "http://a@b", "http://a:x"] {
             assert!(Origin::parse(none).is_none(), "{none}");
         }
@@ -123,5 +125,6 @@ mod tests {
         let sites = Sites::new(["https://a.example"], &["https://b.example"]);
         assert!(sites.admits("https://b.example") && !sites.admits("https://c.example") && !sites.is_closed());
         assert!(Sites::new(["https://a.example"], &[""; 0]).is_closed());
+        assert!(Sites::new(["https://a.example"], &["capacitor://localhost"]).admits("capacitor://localhost"));
     }
 }
