@@ -39,8 +39,8 @@ fn a_faulty_configuration_is_64_before_anything_is_bound() {
         (&[("guard.replicas", "50")], "guard.max_takeover_probability"),
         (&[("external_2fa.provider", "telnyx")], "external_2fa.provider"),
         (&[("server.colour", "red")], "server.colour"),
-        (&[("email.path", "users.json")], "email"),
-        (&[("sms.path", "users.json")], "sms"),
+        (&[("email.path", "users.json")], "email.path"),
+        (&[("sms.path", "users.json/x")], "sms.path"),
     ] {
         let mut settings = settings.to_vec();
         settings.push(("server.listen", &listen));

@@ -1,6 +1,6 @@
 //! What carries a message: formats it once, then tries to send it.
 
-use std::{fmt, future::Future, io, time::Duration};
+use std::{fmt, future::Future, io, path::Path, time::Duration};
 
 use hyper::body::Bytes;
 
@@ -68,7 +68,7 @@ impl Transport {
     pub fn email(configured: &EmailTransport, sender: Sender, timeout: Duration) -> Result<Self, TransportFault> {
         let carrier = match configured {
             EmailTransport::Console => Carrier::Console,
-            EmailTransport::File(path) => Carrier::Mails { folder: Folder::open(path, "eml")?, sender },
+            EmailTransport::File(path) => Carrier::Mails { folder: folder(path, "eml")?, sender },
             #[cfg(feature = "smtp")]
             EmailTransport::Smtp(server) => Carrier::Smtp { server: super::smtp::Smtp::new(server)?, sender },
             #[cfg(not(feature = "smtp"))]
@@ -86,7 +86,7 @@ impl Transport {
     pub fn sms(configured: &SmsTransport, timeout: Duration) -> Result<Self, TransportFault> {
         let carrier = match configured {
             SmsTransport::Console => Carrier::Console,
-            SmsTransport::File(path) => Carrier::Texts(Folder::open(path, "json")?),
+            SmsTransport::File(path) => Carrier::Texts(folder(path, "json")?),
             SmsTransport::Twilio { .. } => return Err(TransportFault::missing("twilio")),
             SmsTransport::Telnyx { .. } => return Err(TransportFault::missing("telnyx")),
             SmsTransport::Http(_) => return Err(TransportFault::missing("http")),
@@ -203,10 +203,9 @@ impl TransportFault {
     }
 }
 
-impl From<io::Error> for TransportFault {
-    fn from(error: io::Error) -> Self {
-        Self(error.to_string())
-    }
+/// The folder of this path, made if it isn't there.
+fn folder(path: &Path, suffix: &'static str) -> Result<Folder, TransportFault> {
+    Folder::open(path, suffix).map_err(|error| TransportFault(format!("can't make {}: {error}", path.display())))
 }
 
 impl fmt::Display for TransportFault {

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     challenge::{Challenges, GuardId, Links},
-    config::{Config, directory, guard::GuardKind, server::PublicUrl},
+    config::{Config, directory, email::EmailTransport, guard::GuardKind, server::PublicUrl, sms::SmsTransport},
     delivery::{Composer, Post, Sender, Site, Templates, Transport, post},
     device::Devices,
     directory::{AnyDirectory, FileDirectory, HttpDirectory, NoDirectory, http::FieldNames},
@@ -69,7 +69,7 @@ pub(crate) async fn assemble(config: &Config, background: &Handle, random: &mut 
             composer: composer(config, &challenges, &links)?,
             email: email(config)?,
             sms: Transport::sms(&config.sms.transport, config.delivery.timeout)
-                .map_err(|fault| StartError::at("sms", fault.0))?,
+                .map_err(|fault| StartError::at(sms_key(&config.sms.transport), fault.0))?,
             clock: Arc::clone(&clock),
         },
         background,
@@ -150,7 +150,17 @@ fn composer(config: &Config, challenges: &Arc<Challenges>, links: &Arc<Links>) -
 fn email(config: &Config) -> Result<Transport, StartError> {
     let sender = Sender::parse(&config.email.from).ok_or_else(|| StartError::at("email.from", "this is no mailbox"))?;
     let transport = Transport::email(&config.email.transport, sender, config.delivery.timeout);
-    transport.map_err(|fault| StartError::at("email", fault.0))
+    let key = match config.email.transport {
+        EmailTransport::File(_) => "email.path",
+        EmailTransport::Smtp(_) => "email.url",
+        _ => "email.transport",
+    };
+    transport.map_err(|fault| StartError::at(key, fault.0))
+}
+
+/// The key that a transport which can't be used has to blame.
+const fn sms_key(transport: &SmsTransport) -> &'static str {
+    if matches!(transport, SmsTransport::File(_)) { "sms.path" } else { "sms.transport" }
 }
 
 fn directory(config: &Config, clock: &Clock, background: &Handle) -> Result<AnyDirectory, StartError> {
