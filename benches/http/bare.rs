@@ -1,7 +1,8 @@
 //! The server to compare with: what hyper and the runtimes cost by themselves.
 
-use std::{convert::Infallible, net::SocketAddr, thread};
+use std::{convert::Infallible, hint::black_box, net::SocketAddr, rc::Rc, thread};
 
+use countersign::keyring::SigningKey;
 use http_body_util::{BodyExt, Full};
 use hyper::{
     Request, Response,
@@ -18,22 +19,27 @@ use tokio::{
     task::{LocalSet, spawn_local},
 };
 
+use super::{MESSAGE, signing_key};
+
 /// `HTTP/1.1 200 OK`, content type, length (of four digits) and date.
 const HEAD_BYTES: usize = 17 + 32 + 22 + 37 + 2;
 
-/// Serves until it is killed; each answer has so many bytes, head included.
-pub(crate) fn serve(bytes: usize) -> ! {
+/// Serves until it is killed; each answer has so many bytes, head included. One that signs does so once for each.
+pub(crate) fn serve(bytes: usize, signs: bool) -> ! {
     let answer = Bytes::from(vec![b'x'; bytes - HEAD_BYTES]);
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let workers: Vec<_> = (0..workers)
         .map(|_| {
             let (sockets, mut arriving) = mpsc::unbounded_channel::<std::net::TcpStream>();
             let answer = answer.clone();
+            let key = signs.then(signing_key);
             thread::spawn(move || {
                 let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
                 LocalSet::new().block_on(&runtime, async move {
+                    let key = Rc::new(key);
                     while let Some(socket) = arriving.recv().await {
-                        spawn_local(connection(TcpStream::from_std(socket).expect("a socket"), answer.clone()));
+                        let socket = TcpStream::from_std(socket).expect("a socket");
+                        spawn_local(connection(socket, answer.clone(), Rc::clone(&key)));
                     }
                 });
             });
@@ -53,11 +59,14 @@ pub(crate) fn serve(bytes: usize) -> ! {
     unreachable!("the loop above has no end")
 }
 
-async fn connection(stream: TcpStream, answer: Bytes) {
+async fn connection(stream: TcpStream, answer: Bytes, key: Rc<Option<SigningKey>>) {
     let service = service_fn(|request: Request<Incoming>| {
-        let answer = answer.clone();
+        let (answer, key) = (answer.clone(), Rc::clone(&key));
         async move {
             let _ = request.into_body().collect().await;
+            if let Some(key) = &*key {
+                black_box(key.sign(black_box(&MESSAGE)));
+            }
             let mut response = Response::new(Full::new(answer));
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             Ok::<_, Infallible>(response)

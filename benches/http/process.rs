@@ -61,10 +61,10 @@ impl Process {
         })
     }
 
-    /// A bare server that answers with so many bytes.
-    pub(crate) fn bare(bytes: usize) -> Self {
+    /// A bare server that answers with so many bytes; one that signs does so once for each request.
+    pub(crate) fn bare(bytes: usize, signs: bool) -> Self {
         let mut command = Command::new(env::current_exe().expect("this program has a path"));
-        command.arg("bare").arg(bytes.to_string());
+        command.arg(if signs { "signing" } else { "bare" }).arg(bytes.to_string());
         Self::start(command)
     }
 

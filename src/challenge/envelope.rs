@@ -217,7 +217,7 @@ impl<'a> Reader<'a> {
 
     /// The rest of a string without escapes, whose opening quote was skipped; the closing one is skipped too.
     fn plain(&mut self) -> Option<&'a str> {
-        let length = self.rest.bytes().position(|byte| matches!(byte, b'"' | b'\\'))?;
+        let length = self.rest.as_bytes().iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
         let (text, rest) = self.rest.split_at(length);
         self.rest = rest.strip_prefix('"')?;
         Some(text)
@@ -270,7 +270,7 @@ impl<'a> Reader<'a> {
 /// The text of a JSON string that is spelled as we spell it.
 fn unescape(json: &str) -> Option<Cow<'_, str>> {
     let inner = json.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.bytes().all(|byte| byte != b'\\' && byte >= b' ') {
+    if inner.as_bytes().iter().all(|byte| *byte != b'\\' && *byte >= b' ') {
         return Some(inner.into());
     }
     let text: String = serde_json::from_str(json).ok()?;

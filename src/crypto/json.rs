@@ -11,7 +11,7 @@ pub fn push_string(json: &mut Vec<u8>, text: &str) {
 
 /// Appends `text` as it stands in a JSON string, between the quotes.
 pub fn push_escaped(json: &mut Vec<u8>, text: &str) {
-    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+    if text.as_bytes().iter().any(|byte| matches!(byte, ..b' ' | b'"' | b'\\')) {
         let quoted = serde_json::to_vec(text).expect("a string is always JSON");
         json.extend_from_slice(&quoted[1..quoted.len() - 1]);
     } else {
