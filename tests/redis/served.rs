@@ -85,6 +85,10 @@ fn gone() {
     assert_eq!(node.get_admin("/healthz").status, 200);
     redis.revive();
     wait_until_ready(&node);
+    let _: String = redis.ask("CONFIG SET maxmemory-policy volatile-lru");
+    assert_unavailable(&node.get_admin("/readyz"));
+    let _: String = redis.ask("CONFIG SET maxmemory-policy noeviction");
+    assert_eq!(node.get_admin("/readyz").status, 200);
     let answer = exchange(&node, &challenge, &code);
     assert_eq!((answer.status, answer.code().as_str()), (421, "misdirected"));
     assert!(answer.json()["detail"].as_str().unwrap().contains("new code"), "{answer:?}");
@@ -265,12 +269,16 @@ fn cluster_of_three() {
     }
     assert_eq!(redeem(1, &kept).status, 200);
     assert_eq!(redeem(0, &kept).code(), "challenge_spent");
+    // Two of three still decide, so the nodes are of use.
+    assert_eq!(nodes[0].get_admin("/readyz").status, 200);
     cluster.masters[0].revive();
     for node in 0..2 {
         let answer = wait_for(|| Some(redeem(node, &lost)).filter(|answer| answer.status != 503));
         assert_eq!((answer.status, answer.code().as_str()), (421, "misdirected"));
     }
     let (challenge, code) = nodes[1].challenge(&lost.0);
+    let _: Vec<String> = cluster.masters.iter().map(|master| master.ask("CONFIG SET maxmemory-policy allkeys-lru")).collect();
+    assert_unavailable(&nodes[0].get_admin("/readyz"));
     let (email, nodes) = (lost.0.clone(), Arc::clone(&nodes));
     let body = json!({"email": email, "token": code, "challenge": challenge});
     let answers = race(16, move |number| nodes[number % 2].post("exchange/email/", &body).status);

@@ -13,7 +13,7 @@ use redis::{
     aio::{ConnectionLike as _, ConnectionManager, ConnectionManagerConfig},
     cluster::{ClusterClient, ClusterConfig},
     cluster_async::ClusterConnection,
-    cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo},
+    cluster_routing::{MultipleNodeRoutingInfo, ResponsePolicy, RoutingInfo},
     io::tcp::TcpSettings,
 };
 use tokio::{
@@ -91,6 +91,20 @@ impl Connections {
         let mut info = redis::cmd("INFO");
         info.arg(section);
         self.everywhere(info).await?.into_iter().map(|info| Ok(redis::from_redis_value(info)?)).collect()
+    }
+
+    /// A section of INFO, of whichever master answers.
+    pub(super) async fn info_of_one(&self, section: &str) -> RedisResult<String> {
+        let mut info = redis::cmd("INFO");
+        info.arg(section);
+        let answer = match self.connection()? {
+            Connection::Single(mut server) => server.send_packed_command(&info).await?,
+            Connection::Cluster(mut cluster) => {
+                let one = (MultipleNodeRoutingInfo::AllMasters, Some(ResponsePolicy::OneSucceeded));
+                cluster.route_command(info, RoutingInfo::MultiNode(one)).await?
+            }
+        };
+        Ok(redis::from_redis_value(answer)?)
     }
 
     /// A value of the configuration, of every master.

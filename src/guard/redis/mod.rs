@@ -3,8 +3,9 @@
 //! Every decision is one script in one round trip, judged by Redis' own clock. An envelope names the epoch of the memory
 //! that issued it: a random number in Redis, hashed with the identity of the history that Redis itself keeps of its data
 //! (`master_replid`). A restart, a failover and a flush each begin another one, since each may have lost a spend record; the
-//! scripts read all of it themselves, so no node can be mistaken about it. Whatever doesn't answer, or not in time, allows
-//! nothing.
+//! scripts read all of it themselves, so no node can be mistaken about it. Redis drops records by its clock; for each minute in
+//! which challenges end there is a mark that it drops earlier, so that a clock that jumps ahead and back is noticed too.
+//! Whatever doesn't answer, or not in time, allows nothing.
 
 mod calls;
 mod connection;

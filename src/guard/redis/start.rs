@@ -83,15 +83,24 @@ impl RedisGuard {
             difficulty: Difficulty::default(),
             looked: 0.into(),
         };
-        guard.ready().await?;
+        guard.take_part().await?;
         Ok(guard)
     }
 
-    /// Whether Redis answers in time and is set up so that it can be trusted.
+    /// Whether Redis answers in time and is set up so that it can be trusted. Of a cluster one master is enough: the others'
+    /// recipients are refused meanwhile, those of this one aren't.
     ///
     /// # Errors
     /// [`StartError`] says what it lacks.
     pub async fn ready(&self) -> Result<(), StartError> {
+        if !self.connections.is_cluster() {
+            return self.take_part().await;
+        }
+        let memory = self.connections.in_time(self.connections.info_of_one("memory")).await??;
+        judge_memory(&memory)
+    }
+
+    async fn take_part(&self) -> Result<(), StartError> {
         self.connections.in_time(judge(&self.connections, self.durable)).await??;
         Ok(self.connections.in_time(self.begin()).await??)
     }
@@ -116,15 +125,7 @@ async fn judge(connections: &Connections, durable: bool) -> Result<(), StartErro
         }
     }
     for memory in connections.info("memory").await? {
-        match field(&memory, "maxmemory_policy") {
-            Some("noeviction") => {}
-            policy => {
-                let policy = policy.unwrap_or("unknown");
-                return Err(StartError::Unfit(
-                    format!("maxmemory-policy is {policy}: Redis would forget what was spent; it has to be noeviction").into(),
-                ));
-            }
-        }
+        judge_memory(&memory)?;
     }
     if durable {
         let told = connections.config("appendfsync").await;
@@ -139,6 +140,17 @@ async fn judge(connections: &Connections, durable: bool) -> Result<(), StartErro
         }
     }
     Ok(())
+}
+
+fn judge_memory(memory: &str) -> Result<(), StartError> {
+    match field(memory, "maxmemory_policy") {
+        Some("noeviction") => Ok(()),
+        policy => {
+            let policy = policy.unwrap_or("unknown");
+            let reason = format!("maxmemory-policy is {policy}: Redis would forget what was spent; it has to be noeviction");
+            Err(StartError::Unfit(reason.into()))
+        }
+    }
 }
 
 /// Whether the scripts need more than this version has.
