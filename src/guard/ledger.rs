@@ -134,13 +134,33 @@ pub(super) struct Ledger<L> {
     rules: Rules,
     spent: Box<[Mutex<Spent>]>,
     sketches: Box<[Mutex<Sketch>]>,
-    /// Entries of all shards.
-    entries: AtomicU32,
+    /// Entries of all shards; at times more than there are, never fewer.
+    entries: Apart<AtomicU32>,
     /// The latest day that was seen, since 1970: the day that comparisons are counted on, whatever a clock does later.
     today: AtomicU32,
     /// The shard that the next housekeeping looks at.
     hand: AtomicU32,
     log: L,
+}
+
+/// Alone in its cache line, so that whoever changes it doesn't take its neighbours from the other threads.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Apart<T>(T);
+
+/// Entries that were removed and are still counted: the next one takes such a place without touching the count, which all
+/// threads share.
+struct Freed<'l> {
+    entries: &'l AtomicU32,
+    number: u32,
+}
+
+impl Drop for Freed<'_> {
+    fn drop(&mut self) {
+        if self.number > 0 {
+            self.entries.fetch_sub(self.number, Ordering::Relaxed);
+        }
+    }
 }
 
 impl<L: Log> Ledger<L> {
@@ -158,7 +178,7 @@ impl<L: Log> Ledger<L> {
             rules,
             spent: (0..shards).map(|_| Mutex::new(Spent::new(slots))).collect(),
             sketches: (0..SKETCHES).map(|_| Mutex::new(Sketch::default())).collect(),
-            entries: AtomicU32::new(0),
+            entries: Apart(AtomicU32::new(0)),
             today: AtomicU32::new(0),
             hand: AtomicU32::new(0),
             log,
@@ -167,14 +187,20 @@ impl<L: Log> Ledger<L> {
 
     /// Whether an attempt would be refused already. Counts nothing.
     pub(super) fn peek(&self, case: &Case) -> Result<(), Refusal> {
-        self.today(case.now);
+        let today = self.today(case.now);
         let mut spent = self.spent(case.fingerprint);
+        // Both locks before either look, so that the memory is waited for once.
+        let mut sketch = case.tally.map(|tally| self.sketch(tally.key));
         let (place, record) = Self::find(&spent, case)?;
         self.judge(&record, case.what)?;
-        let place = self.make_room(&mut spent, case, place)?;
-        self.leave(place);
-        drop(spent);
-        let is_over = case.tally.is_some_and(|tally| self.comparisons(tally.key, case.now) >= tally.ceiling);
+        if place == Place::Full || matches!(place, Place::Free(_)) && self.entries() >= self.room(case) {
+            let place = self.make_room(&mut spent, case, place, &mut self.freed(0))?;
+            self.leave(place);
+        }
+        let is_over = case.tally.zip(sketch.as_mut()).is_some_and(|(tally, sketch)| {
+            sketch.turn_to(today);
+            sketch.count(tally.key) >= tally.ceiling
+        });
         if is_over { Err(Refusal::Exhausted) } else { Ok(()) }
     }
 
@@ -182,7 +208,7 @@ impl<L: Log> Ledger<L> {
     pub(super) fn count(&self, case: &Case, right: bool) -> Result<Outcome, Refusal> {
         let today = self.today(case.now);
         let mut spent = self.spent(case.fingerprint);
-        self.swept(spent.sweep(case.now, SWEEP));
+        let mut freed = self.freed(spent.sweep_near(case.fingerprint, case.now, SWEEP));
         let (place, mut record) = Self::find(&spent, case)?;
         self.judge(&record, case.what)?;
         if case.what == What::Link && !right {
@@ -205,7 +231,7 @@ impl<L: Log> Ledger<L> {
         }
         // A right code takes its own comparison off again, with those of the wrong ones before it.
         let comparisons = tally.and_then(|tally| record.compare(&tally, day, right));
-        let place = self.make_room(&mut spent, case, place)?;
+        let place = self.make_room(&mut spent, case, place, &mut freed)?;
         let (Place::Known(at) | Place::Free(at)) = place else { return Err(Refusal::Full) };
         let change = Change { slot: record.to_slot(case.fingerprint), comparisons };
         if self.log.append(&change, case.now).is_err() {
@@ -216,7 +242,7 @@ impl<L: Log> Ledger<L> {
         if let Some(sketch) = &mut sketch {
             sketch.apply(change.comparisons);
         }
-        drop((spent, sketch));
+        drop((spent, sketch, freed));
         self.keep_a_sketch();
         Ok(if right { Outcome::Accepted } else { Outcome::Rejected { attempts_left: self.attempts_left(&record, case.what) } })
     }
@@ -261,14 +287,14 @@ impl<L: Log> Ledger<L> {
 
     /// Challenges remembered, expired ones included until the sweep meets them.
     pub(super) fn entries(&self) -> u32 {
-        self.entries.load(Ordering::Relaxed)
+        self.entries.0.load(Ordering::Relaxed)
     }
 
     /// Sweeps a little of the next shard, so that a table that nobody counts in empties too.
     pub(super) fn housekeeping(&self, now: u32) {
         let shard = self.hand.fetch_add(1, Ordering::Relaxed) as usize % self.spent.len();
         let steps = if self.entries() > self.rules.capacity / 2 { HARD_HOUSEKEEPING } else { HOUSEKEEPING };
-        self.swept(lock(&self.spent[shard]).sweep(now, steps));
+        drop(self.freed(lock(&self.spent[shard]).sweep(now, steps)));
     }
 
     /// What hears of its changes.
@@ -287,7 +313,7 @@ impl<L: Log> Ledger<L> {
         match spent.locate(fingerprint) {
             Place::Known(at) => spent.write(at, slot),
             Place::Free(at) if self.entries() < self.rules.capacity => {
-                self.entries.fetch_add(1, Ordering::Relaxed);
+                self.entries.0.fetch_add(1, Ordering::Relaxed);
                 spent.write(at, slot);
             }
             Place::Free(_) | Place::Full => return Err(Refusal::Full),
@@ -359,27 +385,32 @@ impl<L: Log> Ledger<L> {
     }
 
     /// The challenge's place, or a free one that is counted as taken.
-    fn make_room(&self, spent: &mut Spent, case: &Case, mut place: Place) -> Result<Place, Refusal> {
+    fn make_room(&self, spent: &mut Spent, case: &Case, mut place: Place, freed: &mut Freed<'_>) -> Result<Place, Refusal> {
         if let Place::Known(_) = place {
             return Ok(place);
         }
         let room = self.room(case);
-        if self.entries() >= room || place == Place::Full {
-            self.swept(spent.sweep(case.now, HARD_SWEEP));
+        let has_room = |freed: &Freed<'_>| self.entries().saturating_sub(freed.number) < room;
+        if place == Place::Full || !has_room(freed) {
+            freed.number += spent.sweep(case.now, HARD_SWEEP);
             place = spent.locate(case.fingerprint);
         }
         if place == Place::Full {
             return Err(Refusal::Full);
         }
+        if freed.number > 0 && has_room(freed) {
+            freed.number -= 1;
+            return Ok(place);
+        }
         let take = |entries| if entries < room { Some(entries + 1) } else { None };
-        self.entries.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).map_err(|_| Refusal::Full)?;
+        self.entries.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).map_err(|_| Refusal::Full)?;
         Ok(place)
     }
 
     /// Gives back what [`Ledger::make_room`] took.
     fn leave(&self, place: Place) {
         if let Place::Free(_) = place {
-            self.entries.fetch_sub(1, Ordering::Relaxed);
+            self.entries.0.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
@@ -416,10 +447,8 @@ impl<L: Log> Ledger<L> {
         if day > latest { self.today.fetch_max(day, Ordering::Relaxed).max(day) } else { latest }
     }
 
-    fn swept(&self, removed: u32) {
-        if removed > 0 {
-            self.entries.fetch_sub(removed, Ordering::Relaxed);
-        }
+    const fn freed(&self, number: u32) -> Freed<'_> {
+        Freed { entries: &self.entries.0, number }
     }
 
     #[allow(clippy::cast_possible_truncation, reason = "cut to the number of shards")]

@@ -1,20 +1,22 @@
 //! One shard of the comparisons of each recipient: a keyed count-min sketch over this day and the one before.
 //!
-//! A bucket (a recipient's strangers, or one device of a recipient) owns four cells of each day. Others may share some of
-//! them, so the smallest of the four is never less than what was counted, and seldom more. Together the two days cover the
-//! last 24 hours and more: every error is toward caution.
+//! A bucket (a recipient's strangers, or one device of a recipient) owns four cells of each day, in one block of 64 bytes, so
+//! that a look costs the memory one access. Others may share some of them, so the smallest of the four is never less than
+//! what was counted, and seldom more. Together the two days cover the last 24 hours and more: every error is toward caution.
 
 /// Seconds of a day.
 pub(super) const DAY: u32 = 24 * 60 * 60;
 
+/// Blocks of a shard and day; as many bits choose one.
+const BLOCK_BITS: u32 = 10;
+/// A key has one cell in each row of its block.
+const ROWS: u32 = 4;
 /// Cells of a row; as many bits choose one.
-const WIDTH: usize = 1 << WIDTH_BITS;
-const WIDTH_BITS: u32 = 14;
-const ROWS: usize = 4;
+const ROW_BITS: u32 = 4;
 /// Cells of a shard and day.
-pub(super) const CELLS: usize = WIDTH * ROWS;
+pub(super) const CELLS: usize = (ROWS as usize) << (BLOCK_BITS + ROW_BITS);
 /// The bits of a key that choose cells; those above are free to choose the shard.
-pub(super) const CELL_BITS: u32 = WIDTH_BITS * 4;
+pub(super) const CELL_BITS: u32 = BLOCK_BITS + ROWS * ROW_BITS;
 
 /// A cell that was ever full may have missed some, and counts no more down.
 const STUCK: u8 = u8::MAX;
@@ -99,15 +101,22 @@ impl Cells {
     }
 }
 
-/// The cells of a key: one in each row.
-#[allow(clippy::cast_possible_truncation, reason = "cut to WIDTH_BITS")]
+/// The cells of a key: one in each row of its block.
+#[allow(clippy::cast_possible_truncation, reason = "each part is cut to its width")]
 fn cells(key: u64) -> impl Iterator<Item = usize> {
-    (0..ROWS).map(move |row| row * WIDTH + ((key >> (row as u32 * WIDTH_BITS)) as usize & (WIDTH - 1)))
+    let block = key as usize & ((1 << BLOCK_BITS) - 1);
+    (0..ROWS).map(move |row| {
+        let cell = (key >> (BLOCK_BITS + row * ROW_BITS)) as usize & ((1 << ROW_BITS) - 1);
+        (block * ROWS as usize + row as usize) << ROW_BITS | cell
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use std::{
+        collections::HashMap,
+        hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher},
+    };
 
     use proptest::prelude::*;
 
@@ -167,9 +176,7 @@ mod tests {
     /// everybody's.
     #[test]
     fn from_how_many_failures_on_others_pay_for_them() {
-        let spread =
-            |number: u64| number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number.wrapping_mul(0xd6e8_feb8_6659_fd93);
-        let hash = |number| spread(spread(number) ^ spread(number) >> 29);
+        let hash = |number: u64| BuildHasherDefault::<DefaultHasher>::default().hash_one(number);
         let mut sketch = Sketch::default();
         sketch.turn_to(1);
         let counted_as_ten = |sketch: &Sketch| (0..1_000).filter(|name| sketch.count(hash(u64::MAX - name)) >= 10).count();
