@@ -224,9 +224,9 @@ impl<L: Log> Counters<L> {
         Tally { key, mark, ceiling }
     }
 
-    /// Whether strangers are near the part of the table that is kept from them.
+    /// Whether strangers are near the part of the table that is kept from them, which begins at three quarters.
     fn is_crowded(&self) -> bool {
-        self.ledger.entries() > self.limits.capacity / 2
+        self.ledger.entries() > self.limits.capacity / 8 * 5
     }
 }
 
