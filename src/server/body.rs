@@ -1,6 +1,6 @@
 //! Reads a request's body, within its limits, into [`Fields`].
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use http_body_util::{BodyDataStream, BodyExt, Full};
 use hyper::{
@@ -12,6 +12,7 @@ use serde::{
     Deserializer,
     de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
+use tokio::time::timeout;
 
 use super::{
     fields::{Fields, Given},
@@ -48,13 +49,17 @@ where
     Ok(if rest.is_empty() { first } else { [&first, &rest[..]].concat().into() })
 }
 
-/// Reads a body that nobody wants, if it is short, so that its connection can go on. Whether it was read to its end.
+/// How long a body that nobody wants may take.
+const SOON: Duration = Duration::from_millis(200);
+
+/// Reads a body that nobody wants, if it is short and comes soon, so that its connection can go on. Whether it was read to
+/// its end.
 pub(crate) async fn discard<B>(body: B, headers: &HeaderMap, limit: usize) -> bool
 where
     B: Body<Data = Bytes> + Unpin,
 {
     // Whoever waits for permission hasn't sent it, and needn't.
-    body.is_end_stream() || !headers.contains_key(EXPECT) && receive(body, limit).await.is_ok()
+    body.is_end_stream() || !headers.contains_key(EXPECT) && matches!(timeout(SOON, receive(body, limit)).await, Ok(Ok(_)))
 }
 
 /// The fields of `body`, by its type. An empty body has none; a form that starts with `{` is JSON.

