@@ -6,7 +6,7 @@ use std::{
 };
 
 use countersign::{
-    guard::{AttemptRefused, Counted, RedisGuard},
+    guard::{AttemptRefused, Counted, Limits, RedisGuard},
     time::UnixTime,
 };
 use tempfile::TempDir;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::{
     Test,
     server::{Server, until},
-    world::{admit, begin, email, guard, limits, now, peek, right, wrong},
+    world::{admit, begin, email, guard, left, limits, now, peek, right, wrong},
 };
 
 pub(crate) const TESTS: &[Test] = &[
@@ -24,6 +24,7 @@ pub(crate) const TESTS: &[Test] = &[
     faked("a_clock_that_jumps_ahead_and_back_unseen_replays_nothing", unseen),
     faked("a_clock_set_forward_expires_and_forgets_in_this_order", forward),
     faked("comparisons_are_remembered_until_the_day_after", days),
+    faked("comparisons_of_the_day_before_count_toward_l", yesterday),
 ];
 
 pub(crate) const fn faked(name: &'static str, run: fn()) -> Test {
@@ -193,5 +194,23 @@ fn days() {
         let challenge = begin(&guard, &ann, now);
         (0..guesses).for_each(|_| assert!(wrong(&guard, &challenge, now).is_ok(), "at {offset}"));
         assert_eq!(admit(&guard, &ann, now).strength, strength, "at {offset}");
+    }
+}
+
+fn yesterday() {
+    let faked = Faked::start();
+    let guard = guard(&faked.server.url(), Limits { comparisons: 8, ..limits() });
+    let ann = email("ann");
+    let day = 86_400;
+    let noon = UnixTime::from_seconds(2_000_000_000 / day * day + day / 2);
+    // Five today, three tomorrow; then none until the day after that.
+    for (day_of, compared) in [(0, 5), (1, 3), (2, 5), (4, 5)] {
+        let now = noon.plus(day_of * day);
+        faked.rest_at(now);
+        let challenge = begin(&guard, &ann, now);
+        for number in 0..5 {
+            let expected = if number < compared { left(4 - number) } else { Err(AttemptRefused::Exhausted) };
+            assert_eq!(wrong(&guard, &challenge, now), expected, "day {day_of}, {number}");
+        }
     }
 }
