@@ -2,6 +2,10 @@
 
 use core::fmt;
 
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -15,8 +19,25 @@ pub struct Binding([u8; 32]);
 #[derive(Clone, Copy)]
 pub struct Verifier<'a>(&'a str);
 
+/// As clients write it. Some make up a challenge, in a test say, and its last character stands for bits that aren't there.
+const OF_CLIENTS: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_encode_padding(false)
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone),
+);
+
 impl Binding {
-    /// Reads base64url of 32 bytes; `None` for anything else.
+    /// Reads a client's `code_challenge`: 43 characters of base64url, whatever the bits are that stand for nothing.
+    #[must_use]
+    pub fn from_client(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        let length = OF_CLIENTS.decode_slice(text, &mut bytes).ok()?;
+        (length == 32).then_some(Self(bytes))
+    }
+
+    /// Reads base64url of 32 bytes, in the only way that we write it; `None` for anything else.
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
         base64url::decode_array(text).map(Self)
@@ -60,6 +81,17 @@ mod tests {
         let binding = Binding::from_text("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM").unwrap();
         assert!(binding.is_met_by(Verifier::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk").unwrap()));
         assert!(!binding.is_met_by(Verifier::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXl").unwrap()));
+    }
+
+    #[test]
+    fn a_clients_challenge_is_read_whatever_its_spare_bits_are() {
+        let text = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+        let spare = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cN";
+        assert_eq!(Binding::from_client(spare), Binding::from_text(text));
+        assert_eq!((Binding::from_text(spare), Binding::from_client(&"x".repeat(43)).is_some()), (None, true));
+        for bad in ["", &text[1..], &format!("{text}A"), &format!("{text}="), &"~".repeat(43), &"+".repeat(43)] {
+            assert_eq!(Binding::from_client(bad), None, "{bad}");
+        }
     }
 
     #[test]

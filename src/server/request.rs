@@ -56,7 +56,7 @@ fn binding(call: &Call<'_>, errors: &mut FieldErrors) -> Option<Binding> {
         (Some(_), Some("S256")) => {}
         (Some(_), Some(_)) => errors.add(method_field, "Only S256 is supported."),
     }
-    let binding = Binding::from_text(challenge?);
+    let binding = Binding::from_client(challenge?);
     if binding.is_none() {
         errors.add(challenge_field, "Not the base64url of a SHA-256 hash.");
     }
