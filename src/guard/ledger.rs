@@ -12,7 +12,7 @@ use super::{
 };
 
 /// Slots that each count looks at for entries to remove.
-const SWEEP: usize = 16;
+const SWEEP: usize = 8;
 /// The same for a request.
 const HOUSEKEEPING: usize = 64;
 /// The same while the table is more than half full, so that it doesn't stay so for long after a flood.
@@ -24,7 +24,7 @@ const BYTES_PER_ENTRY: usize = 20;
 /// The fewest slots of a shard.
 const LEAST_SLOTS: usize = 4;
 /// What a shard costs beside its slots.
-const SHARD_BYTES: usize = size_of::<Mutex<Spent>>();
+const SHARD_BYTES: usize = size_of::<Apart<Mutex<Spent>>>();
 const MOST_SHARDS: usize = 256;
 const LEAST_ENTRIES_PER_SHARD: usize = 1024;
 /// Shards of the sketch.
@@ -132,8 +132,8 @@ impl Log for NoLog {
 #[derive(Debug)]
 pub(super) struct Ledger<L> {
     rules: Rules,
-    spent: Box<[Mutex<Spent>]>,
-    sketches: Box<[Mutex<Sketch>]>,
+    spent: Box<[Apart<Mutex<Spent>>]>,
+    sketches: Box<[Apart<Mutex<Sketch>>]>,
     /// Entries of all shards; at times more than there are, never fewer.
     entries: Apart<AtomicU32>,
     /// The latest day that was seen, since 1970: the day that comparisons are counted on, whatever a clock does later.
@@ -143,9 +143,9 @@ pub(super) struct Ledger<L> {
     log: L,
 }
 
-/// Alone in its cache line, so that whoever changes it doesn't take its neighbours from the other threads.
+/// In cache lines of its own: whoever changes it takes nothing else from the other threads.
 #[derive(Debug)]
-#[repr(align(128))]
+#[repr(align(64))]
 struct Apart<T>(T);
 
 /// Entries that were removed and are still counted: the next one takes such a place without touching the count, which all
@@ -176,8 +176,8 @@ impl<L: Log> Ledger<L> {
         let slots = (bytes.saturating_sub(SHARD_BYTES) / size_of::<Slot>()).max(LEAST_SLOTS);
         Self {
             rules,
-            spent: (0..shards).map(|_| Mutex::new(Spent::new(slots))).collect(),
-            sketches: (0..SKETCHES).map(|_| Mutex::new(Sketch::default())).collect(),
+            spent: (0..shards).map(|_| Apart(Mutex::new(Spent::new(slots)))).collect(),
+            sketches: (0..SKETCHES).map(|_| Apart(Mutex::new(Sketch::default()))).collect(),
             entries: Apart(AtomicU32::new(0)),
             today: AtomicU32::new(0),
             hand: AtomicU32::new(0),
@@ -476,8 +476,8 @@ impl Change {
 }
 
 /// A thread that panicked left no half of a change behind: all that can fail comes before the first write.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Apart<Mutex<T>>) -> MutexGuard<'_, T> {
+    mutex.0.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Record {
