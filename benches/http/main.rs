@@ -124,6 +124,8 @@ impl Figures {
         let warm = |round: &Round| (round.request - round.b_signing + round.b_request) / round.b_request;
         self.line("request, by the signature in a server", |round| round.request, warm, 1.15, "S");
         self.line("exchange", |round| round.exchange, |round| (round.exchange - round.signature) / round.b_exchange, 1.25, "S");
+        let warm = |round: &Round| (round.exchange - round.b_signing + round.b_request) / round.b_exchange;
+        self.line("exchange, by the signature in a server", |round| round.exchange, warm, 1.25, "S");
         self.line(
             "exchange at its owner",
             |round| round.at_owner,
