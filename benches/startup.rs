@@ -70,10 +70,11 @@ fn attacked() -> f64 {
     let (mut child, address, _) = run("EMAIL,MOBILE");
     let mut stream = TcpStream::connect(&address).expect("it listens");
     let mut part = [0; 4096];
-    for code in 1..1000 {
+    for code in 1..1000_u32 {
         for length in [5, 8, 10, 12, 14] {
             for prefix in ["", "(0)", "8"] {
-                let digits: String = (0..length).map(|at| char::from(b'0' + (code * 7 + at * 3 + length) as u8 % 10)).collect();
+                let digit = |at: u32| char::from_digit((code * 7 + at * 3 + length) % 10, 10).expect("a digit");
+                let digits: String = (0..length).map(digit).collect();
                 let number = format!("+{code} {prefix}{digits}");
                 stream.write_all(request("mobile", &number, "keep-alive").as_bytes()).expect("it reads");
                 // Answers are small: each comes in one piece.
