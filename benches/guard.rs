@@ -242,7 +242,7 @@ fn shared(threads: u8) -> f64 {
                         barrier.wait();
                         let start = processor_time();
                         desk.redeem(&batches);
-                        processor_time() - start
+                        processor_time().saturating_sub(start)
                     })
                 })
                 .collect();
