@@ -146,7 +146,7 @@ fn a_flipped_bit_is_damage_except_in_the_last_record() {
         let mut flipped = whole.clone();
         flipped[at] ^= 0x10;
         fs::write(journal.path(), &flipped).unwrap();
-        match journal.try_open(START) {
+        match journal.open_when_free(START) {
             Ok(guard) if at >= last => {
                 assert!(is_spent(&guard, &challenges[1]) && !is_spent(&guard, &challenges[2]), "{at}");
             }
@@ -187,12 +187,12 @@ fn another_node_is_a_fault_and_no_node_takes_the_files() {
     let mut journal = TestJournal::new();
     let id = journal.open(START).id().clone();
     journal.node = Some("other");
-    assert!(matches!(journal.try_open(START), Err(OpenError::OtherNode(node)) if node == "node"));
+    assert!(matches!(journal.open_when_free(START), Err(OpenError::OtherNode(node)) if node == "node"));
     journal.node = None;
     assert_eq!(*journal.open(START).id(), id);
     journal.node = Some("no node");
     fs::remove_file(journal.path()).unwrap();
-    assert!(matches!(journal.try_open(START), Err(OpenError::NoName)));
+    assert!(matches!(journal.open_when_free(START), Err(OpenError::NoName)));
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn a_smaller_capacity_than_what_lives_is_a_fault() {
     let mut journal = TestJournal::new();
     redeemed(&journal, 65);
     journal.limits.capacity = 64;
-    assert!(matches!(journal.try_open(START), Err(OpenError::TooMany)));
+    assert!(matches!(journal.open_when_free(START), Err(OpenError::TooMany)));
     assert_eq!(journal.open(START + LIFETIME).pressure(at(START + LIFETIME)).entries, 0, "what has ended needs no room");
 }
 
@@ -236,7 +236,7 @@ fn segments_go_when_their_challenges_have_ended_and_the_budgets_stay() {
     let files = journal.files();
     let middle = files.iter().filter(|file| **file != journal.path()).nth(2).unwrap();
     fs::remove_file(middle).unwrap();
-    assert!(matches!(journal.try_open(START + 2_400), Err(OpenError::Damaged { .. })));
+    assert!(matches!(journal.open_when_free(START + 2_400), Err(OpenError::Damaged { .. })));
 }
 
 #[test]
@@ -379,7 +379,7 @@ fn after_a_crash_of_the_machine_damage_is_no_fault_and_what_is_left_counts() {
     // A block that was never written: zeros.
     bytes[HEADER + 5 * RECORD..HEADER + 6 * RECORD].fill(0);
     fs::write(journal.path(), bytes).unwrap();
-    assert!(matches!(journal.try_open(START), Err(OpenError::Damaged { .. })), "in the same boot");
+    assert!(matches!(journal.open_when_free(START), Err(OpenError::Damaged { .. })), "in the same boot");
     journal.boot = Some([2; 16]);
     let guard = journal.open(START);
     assert_eq!(now(guard.admit(&request(&mail("ann"), START))).unwrap().strength, Strength::Medium, "11 of 12 are left");

@@ -167,7 +167,19 @@ impl TestJournal {
         JournalGuard::open(&opening, at(seconds), &mut rand::rng())
     }
 
+    /// Opens it once nobody has it: a process that another test is just starting holds a copy of every open file, and with
+    /// it the lock, until it runs its own program.
+    pub(crate) fn open_when_free(&self, seconds: u64) -> Result<JournalGuard, OpenError> {
+        for _ in 0..1_000 {
+            match self.try_open(seconds) {
+                Err(OpenError::InUse) => std::thread::sleep(std::time::Duration::from_millis(5)),
+                opened => return opened,
+            }
+        }
+        Err(OpenError::InUse)
+    }
+
     pub(crate) fn open(&self, seconds: u64) -> JournalGuard {
-        self.try_open(seconds).unwrap()
+        self.open_when_free(seconds).unwrap()
     }
 }
