@@ -47,7 +47,7 @@ impl Protocol {
     /// With this limit for a request's head, in bytes.
     pub(crate) fn new(max_head_bytes: usize, patience: Patience) -> Self {
         let mut http = http1::Builder::new();
-        // One write of head and body together is cheaper than two pieces handed to the kernel.
+        // Answers are short, so their head and body are copied together. A measurable gain over two pieces was not shown.
         http.writev(false)
             .half_close(true)
             .header_read_timeout(None)
