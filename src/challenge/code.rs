@@ -72,10 +72,11 @@ impl CodeFormat {
     /// What the budgets count this format as.
     #[must_use]
     pub fn strength(&self) -> Strength {
-        match self.possibilities() {
-            n if n >= 1 << 64 => Strength::Long,
-            n if n >= 1 << 34 => Strength::Medium,
-            _ => Strength::Short,
+        // As 64 bits it is found out several times faster than as 128.
+        match (self.alphabet.size() as u64).checked_pow(u32::from(self.length)) {
+            None => Strength::Long,
+            Some(n) if n >= 1 << 34 => Strength::Medium,
+            Some(_) => Strength::Short,
         }
     }
 
