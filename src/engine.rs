@@ -18,7 +18,7 @@ use crate::{
     delivery::Outbox,
     device::{DeviceId, Devices},
     directory::Directory,
-    guard::{Attempt, Bucket, By, Counted, Guard, Verdict},
+    guard::{Attempt, Bucket, By, Counted, Guard, Known, Verdict},
     policy::Policy,
     time::UnixTime,
     token::{Amr, Login, Sessions},
@@ -83,7 +83,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let challenge = self.authenticate(envelope, &begin.recipient, now).map_err(BeginError::Envelope)?;
         let claimed = self.claimed_device(&begin.caller, &begin.recipient, now);
         let bucket = if claimed.is_some() { Bucket::Claimed } else { Bucket::Strangers };
-        let attempt = Attempt { challenge: &challenge, by: By::Code, bucket, now };
+        let attempt = Attempt { challenge: &challenge, by: By::Code, bucket, now, known: Known::default() };
         let living = self.guard.peek(&attempt).await;
         living.map_err(|refused| BeginError::Envelope(CompleteError::refused(refused, &challenge)))?;
 
@@ -107,8 +107,9 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let recipient = challenge.recipient();
         let claimed = self.claimed_device(&complete.caller, recipient, now);
         let bucket = if claimed.is_some() { Bucket::Claimed } else { Bucket::Strangers };
-        let mut attempt = Attempt { challenge: &challenge, by: proving.by(), bucket, now };
-        self.guard.peek(&attempt).await.map_err(|refused| CompleteError::refused(refused, &challenge))?;
+        let mut attempt = Attempt { challenge: &challenge, by: proving.by(), bucket, now, known: Known::default() };
+        let looked = self.guard.peek(&attempt).await;
+        attempt.known = looked.map_err(|refused| CompleteError::refused(refused, &challenge))?;
 
         let user = self.find(recipient).await?;
         let epoch = epoch_of(user.as_deref());

@@ -20,8 +20,8 @@ use countersign::{
     directory::{Directory, User},
     engine::{Begin, BeginError, Begun, Caller, Complete, CompleteError, Engine, Presented, RefreshError, Resend, SignedIn},
     guard::{
-        Admitted, Amendment, Attempt, AttemptRefused, By, ClientNetwork, Counted, Guard, Request, RequestRefused, Unavailable,
-        Verdict,
+        Admitted, Amendment, Attempt, AttemptRefused, By, ClientNetwork, Counted, Guard, Known, Request, RequestRefused,
+        Unavailable, Verdict,
     },
     keyring::EnvelopeFormat,
     policy::Policy,
@@ -53,14 +53,14 @@ impl Guard for Ledger {
         self.withdrawn.set(self.withdrawn.get() + 1);
     }
 
-    async fn peek(&self, attempt: &Attempt<'_>) -> Result<(), AttemptRefused> {
+    async fn peek(&self, attempt: &Attempt<'_>) -> Result<Known, AttemptRefused> {
         let challenge = attempt.challenge.challenge();
         let (attempts, uses) = self.counts.borrow().get(&challenge.id).copied().unwrap_or_default();
         match attempt.by {
             _ if challenge.guard != self.id => Err(AttemptRefused::Misdirected),
             _ if uses >= 1 => Err(AttemptRefused::Spent),
             By::Code if attempts >= ATTEMPTS => Err(AttemptRefused::Exhausted),
-            _ => Ok(()),
+            _ => Ok(Known::default()),
         }
     }
 

@@ -10,7 +10,7 @@ use std::{
 
 use countersign::{
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Use},
-    guard::{Attempt, Bucket, By, Counted, Guard, Limits, MemoryGuard, Verdict},
+    guard::{Attempt, Bucket, By, Counted, Guard, Known, Limits, MemoryGuard, Verdict},
     keyring::{EnvelopeFormat, Keyring},
     recipient::{Channel, Recipient},
     time::UnixTime,
@@ -42,8 +42,13 @@ fn redeem(guard: &MemoryGuard, challenges: &Challenges, ann: &Recipient, number:
         binding: None,
     };
     let challenge = challenges.seal(challenge, ann.clone());
-    let attempt =
-        Attempt { challenge: &challenge, by: By::Code, bucket: Bucket::Device(countersign::device::DeviceId(1)), now: NOW };
+    let attempt = Attempt {
+        challenge: &challenge,
+        by: By::Code,
+        bucket: Bucket::Device(countersign::device::DeviceId(1)),
+        now: NOW,
+        known: Known::default(),
+    };
     let answer = pin!(guard.count(&attempt, Verdict::sealed(true))).poll(&mut Context::from_waker(Waker::noop()));
     assert_eq!(answer, Poll::Ready(Ok(Counted::Accepted)));
 }

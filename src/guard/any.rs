@@ -6,8 +6,8 @@ use alloc::boxed::Box;
 #[cfg(feature = "redis")]
 use super::RedisGuard;
 use super::{
-    Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, JournalGuard, MemoryGuard, Pressure, Request, RequestRefused,
-    Verdict,
+    Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, JournalGuard, Known, MemoryGuard, Pressure, Request,
+    RequestRefused, Verdict,
 };
 use crate::time::UnixTime;
 
@@ -86,7 +86,7 @@ impl Guard for AnyGuard {
         }
     }
 
-    async fn peek(&self, attempt: &Attempt<'_>) -> Result<(), AttemptRefused> {
+    async fn peek(&self, attempt: &Attempt<'_>) -> Result<Known, AttemptRefused> {
         match self {
             Self::Memory(guard) => guard.peek(attempt).await,
             Self::Journal(guard) => guard.peek(attempt).await,

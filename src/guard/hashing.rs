@@ -9,7 +9,7 @@ use core::{fmt, hash::Hasher as _};
 use rand_core::CryptoRng;
 use siphasher::sip::SipHasher13;
 
-use super::{ClientNetwork, spent::FINGERPRINT_BITS};
+use super::{Attempt, By, ClientNetwork, spent::FINGERPRINT_BITS};
 use crate::{
     challenge::{ChallengeId, Use},
     device::DeviceId,
@@ -19,7 +19,23 @@ use crate::{
 
 /// The key. It lives as long as the guard's counters, whatever becomes of the root secrets.
 #[derive(Clone)]
-pub(super) struct Hashes(SipHasher13);
+pub(super) struct Hashes {
+    keyed: SipHasher13,
+    /// Tells this key from any other.
+    tag: u64,
+}
+
+/// The names of an attempt's challenge and of its recipient's strangers.
+#[derive(Clone, Copy)]
+pub(super) struct Names {
+    tag: u64,
+    id: ChallengeId,
+    usage: Use,
+    /// The challenge's fingerprint, never 0.
+    pub(super) challenge: u64,
+    /// The bucket of its recipient's strangers.
+    pub(super) strangers: u64,
+}
 
 /// Who counts as one in a bucket.
 #[derive(Clone, Copy, Debug)]
@@ -42,11 +58,26 @@ impl Hashes {
 
     /// With a key that was kept.
     pub(super) fn with_key(key: &[u8; 16]) -> Self {
-        Self(SipHasher13::new_with_key(key))
+        let mut hashes = Self { keyed: SipHasher13::new_with_key(key), tag: 0 };
+        hashes.tag = hashes.hash(9, |_| ());
+        hashes
+    }
+
+    /// The names of an attempt, found anew unless they are known. `expect` hears of the challenge's first.
+    pub(super) fn names(&self, attempt: &Attempt<'_>, expect: impl FnOnce(u64)) -> Names {
+        let id = attempt.challenge.challenge().id;
+        let usage = if attempt.by == By::External { Use::External } else { Use::Code };
+        if let Some(names) = attempt.known.0.filter(|names| (names.tag, names.id, names.usage) == (self.tag, id, usage)) {
+            return names;
+        }
+        let challenge = self.challenge(id);
+        expect(challenge);
+        let strangers = self.comparisons(usage, attempt.challenge.recipient(), Who::Strangers);
+        Names { tag: self.tag, id, usage, challenge, strangers }
     }
 
     /// A challenge's fingerprint, never 0.
-    pub(super) fn challenge(&self, id: ChallengeId) -> u64 {
+    fn challenge(&self, id: ChallengeId) -> u64 {
         let hash = self.hash(0, |hasher| hasher.write(id.as_bytes()));
         (hash >> (64 - FINGERPRINT_BITS)).max(1)
     }
@@ -113,7 +144,7 @@ impl Hashes {
     }
 
     fn hash(&self, purpose: u8, write: impl FnOnce(&mut SipHasher13)) -> u64 {
-        let mut hasher = self.0;
+        let mut hasher = self.keyed;
         hasher.write_u8(purpose);
         write(&mut hasher);
         hasher.finish()

@@ -7,13 +7,11 @@
 
 use super::{
     sketch::{CELL_BITS, DAY, Sketch},
-    spent::{FINGERPRINT_BITS, Place, Record, Slot, Spent},
+    spent::{FINGERPRINT_BITS, LockedSpent, Place, Record, Slot, Spent},
     sync::{AtomicU32, Mutex, MutexGuard, Ordering, PoisonError},
 };
 
-/// Slots that each count looks at for entries to remove.
-const SWEEP: usize = 8;
-/// The same for a request.
+/// Slots that a request looks at for entries to remove; a count looks at a line.
 const HOUSEKEEPING: usize = 64;
 /// The same while the table is more than half full, so that it doesn't stay so for long after a flood.
 const HARD_HOUSEKEEPING: usize = 1024;
@@ -21,10 +19,8 @@ const HARD_HOUSEKEEPING: usize = 1024;
 const HARD_SWEEP: usize = 256;
 /// Bytes that an entry costs at capacity: a slot of 16 at a load of four fifths.
 const BYTES_PER_ENTRY: usize = 20;
-/// The fewest slots of a shard.
-const LEAST_SLOTS: usize = 4;
 /// What a shard costs beside its slots.
-const SHARD_BYTES: usize = size_of::<Apart<Mutex<Spent>>>();
+const SHARD_BYTES: usize = size_of::<Apart<Spent>>();
 const MOST_SHARDS: usize = 256;
 const LEAST_ENTRIES_PER_SHARD: usize = 1024;
 /// Shards of the sketch.
@@ -132,7 +128,7 @@ impl Log for NoLog {
 #[derive(Debug)]
 pub(super) struct Ledger<L> {
     rules: Rules,
-    spent: Box<[Apart<Mutex<Spent>>]>,
+    spent: Box<[Apart<Spent>]>,
     sketches: Box<[Apart<Mutex<Sketch>>]>,
     /// Entries of all shards; at times more than there are, never fewer.
     entries: Apart<AtomicU32>,
@@ -173,10 +169,10 @@ impl<L: Log> Ledger<L> {
     /// The same with a number of shards that is a power of two.
     pub(super) fn with_shards(rules: Rules, shards: usize, log: L) -> Self {
         let bytes = rules.capacity as usize * BYTES_PER_ENTRY / shards;
-        let slots = (bytes.saturating_sub(SHARD_BYTES) / size_of::<Slot>()).max(LEAST_SLOTS);
+        let slots = bytes.saturating_sub(SHARD_BYTES) / size_of::<Slot>();
         Self {
             rules,
-            spent: (0..shards).map(|_| Apart(Mutex::new(Spent::new(slots)))).collect(),
+            spent: (0..shards).map(|_| Apart(Spent::new(slots))).collect(),
             sketches: (0..SKETCHES).map(|_| Apart(Mutex::new(Sketch::default()))).collect(),
             entries: Apart(AtomicU32::new(0)),
             today: AtomicU32::new(0),
@@ -185,30 +181,51 @@ impl<L: Log> Ledger<L> {
         }
     }
 
+    /// Says that a challenge will be looked at in a moment, so that the memory can begin to fetch what is known of it.
+    pub(super) fn expect(&self, fingerprint: u64) {
+        self.spent(fingerprint).expect(fingerprint);
+    }
+
     /// Whether an attempt would be refused already. Counts nothing.
     pub(super) fn peek(&self, case: &Case) -> Result<(), Refusal> {
-        let today = self.today(case.now);
-        let mut spent = self.spent(case.fingerprint);
-        // Both locks before either look, so that the memory is waited for once.
-        let mut sketch = case.tally.map(|tally| self.sketch(tally.key));
+        self.see(case.now);
+        if self.glance(case) { Ok(()) } else { self.look(case) }
+    }
+
+    /// Whether nothing that a glance shows speaks against an attempt. A refusal is never made of a glance alone.
+    fn glance(&self, case: &Case) -> bool {
+        let spent = self.spent(case.fingerprint);
+        // First, since the memory needs a moment for the record.
+        let is_over = self.is_over(case);
+        let is_open = match spent.glance(case.fingerprint) {
+            Some(record) => self.judge(&record, case.what).is_ok(),
+            None => self.entries() < self.room(case),
+        };
+        is_open && !is_over && case.expires_at > case.now && case.expires_at > spent.forgotten()
+    }
+
+    /// Looks under the locks whether an attempt would be refused.
+    fn look(&self, case: &Case) -> Result<(), Refusal> {
+        let mut spent = self.spent(case.fingerprint).lock();
         let (place, record) = Self::find(&spent, case)?;
         self.judge(&record, case.what)?;
         if place == Place::Full || matches!(place, Place::Free(_)) && self.entries() >= self.room(case) {
             let place = self.make_room(&mut spent, case, place, &mut self.freed(0))?;
             self.leave(place);
         }
-        let is_over = case.tally.zip(sketch.as_mut()).is_some_and(|(tally, sketch)| {
-            sketch.turn_to(today);
-            sketch.count(tally.key) >= tally.ceiling
-        });
-        if is_over { Err(Refusal::Exhausted) } else { Ok(()) }
+        if self.is_over(case) { Err(Refusal::Exhausted) } else { Ok(()) }
+    }
+
+    /// Whether a case's bucket has had all comparisons that a code of its strength stands.
+    fn is_over(&self, case: &Case) -> bool {
+        case.tally.is_some_and(|tally| self.comparisons(tally.key, case.now) >= tally.ceiling)
     }
 
     /// Counts an attempt, then says whether it was right.
     pub(super) fn count(&self, case: &Case, right: bool) -> Result<Outcome, Refusal> {
         let today = self.today(case.now);
-        let mut spent = self.spent(case.fingerprint);
-        let mut freed = self.freed(spent.sweep_near(case.fingerprint, case.now, SWEEP));
+        let mut spent = self.spent(case.fingerprint).lock();
+        let mut freed = self.freed(spent.sweep_near(case.fingerprint, case.now));
         let (place, mut record) = Self::find(&spent, case)?;
         self.judge(&record, case.what)?;
         if case.what == What::Link && !right {
@@ -294,7 +311,7 @@ impl<L: Log> Ledger<L> {
     pub(super) fn housekeeping(&self, now: u32) {
         let shard = self.hand.fetch_add(1, Ordering::Relaxed) as usize % self.spent.len();
         let steps = if self.entries() > self.rules.capacity / 2 { HARD_HOUSEKEEPING } else { HOUSEKEEPING };
-        drop(self.freed(lock(&self.spent[shard]).sweep(now, steps)));
+        drop(self.freed(self.spent[shard].0.lock().sweep(now, steps)));
     }
 
     /// What hears of its changes.
@@ -305,7 +322,7 @@ impl<L: Log> Ledger<L> {
     /// Puts a record back that was kept elsewhere; one that has ended by `now` only as a moment.
     pub(super) fn restore(&self, slot: Slot, now: u32) -> Result<(), Refusal> {
         let (fingerprint, record) = Record::from_slot(slot);
-        let mut spent = self.spent(fingerprint);
+        let mut spent = self.spent(fingerprint).lock();
         if record.expires_at <= now {
             spent.forget_until(record.expires_at);
             return Ok(());
@@ -328,12 +345,12 @@ impl<L: Log> Ledger<L> {
 
     /// Refuses whatever ends at `until` or before.
     pub(super) fn forget_until(&self, until: u32) {
-        self.spent.iter().for_each(|shard| lock(shard).forget_until(until));
+        self.spent.iter().for_each(|shard| shard.0.lock().forget_until(until));
     }
 
     /// Puts a shard of the sketch back.
     pub(super) fn restore_sketch(&self, shard: usize, sketch: Sketch) {
-        self.today.fetch_max(sketch.cells().0, Ordering::Relaxed);
+        self.today.fetch_max(sketch.day(), Ordering::Relaxed);
         *lock(&self.sketches[shard]) = sketch;
     }
 
@@ -347,12 +364,12 @@ impl<L: Log> Ledger<L> {
     /// Bytes of the spend table, with all its slots.
     #[cfg(test)]
     pub(super) fn table_bytes(&self) -> usize {
-        let slots: usize = self.spent.iter().map(|shard| lock(shard).size() * size_of::<Slot>() + SHARD_BYTES).sum();
+        let slots: usize = self.spent.iter().map(|shard| shard.0.size() * size_of::<Slot>() + SHARD_BYTES).sum();
         slots + size_of_val(&self.entries)
     }
 
     /// The record of a case's challenge, if it isn't too late for it.
-    fn find(spent: &Spent, case: &Case) -> Result<(Place, Record), Refusal> {
+    fn find(spent: &LockedSpent<'_>, case: &Case) -> Result<(Place, Record), Refusal> {
         if case.expires_at <= case.now || case.expires_at <= spent.forgotten() {
             return Err(Refusal::Expired);
         }
@@ -385,7 +402,13 @@ impl<L: Log> Ledger<L> {
     }
 
     /// The challenge's place, or a free one that is counted as taken.
-    fn make_room(&self, spent: &mut Spent, case: &Case, mut place: Place, freed: &mut Freed<'_>) -> Result<Place, Refusal> {
+    fn make_room(
+        &self,
+        spent: &mut LockedSpent<'_>,
+        case: &Case,
+        mut place: Place,
+        freed: &mut Freed<'_>,
+    ) -> Result<Place, Refusal> {
         if let Place::Known(_) = place {
             return Ok(place);
         }
@@ -423,7 +446,7 @@ impl<L: Log> Ledger<L> {
     /// Changes the record of a known challenge, and takes off as many of its comparisons as `change` says.
     fn change(&self, case: &Case, change: impl FnOnce(&mut Record, &mut u8) -> Result<(), Refusal>) -> Result<(), Refusal> {
         let today = self.today(case.now);
-        let mut spent = self.spent(case.fingerprint);
+        let mut spent = self.spent(case.fingerprint).lock();
         let Place::Known(at) = spent.locate(case.fingerprint) else { return Err(Refusal::Expired) };
         let mut record = spent.read(at);
         let mut number = 0;
@@ -452,9 +475,9 @@ impl<L: Log> Ledger<L> {
     }
 
     #[allow(clippy::cast_possible_truncation, reason = "cut to the number of shards")]
-    fn spent(&self, fingerprint: u64) -> MutexGuard<'_, Spent> {
+    fn spent(&self, fingerprint: u64) -> &Spent {
         let upper = (fingerprint >> (FINGERPRINT_BITS - MOST_SHARDS.ilog2())) as usize;
-        lock(&self.spent[upper & (self.spent.len() - 1)])
+        &self.spent[upper & (self.spent.len() - 1)].0
     }
 
     fn sketch(&self, key: u64) -> MutexGuard<'_, Sketch> {

@@ -5,9 +5,9 @@ use core::fmt;
 use rand_core::CryptoRng;
 
 use super::{
-    Admitted, Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Limits, Pressure, Request, RequestRefused,
+    Admitted, Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Known, Limits, Pressure, Request, RequestRefused,
     Unavailable, Verdict,
-    hashing::{Hashes, Who},
+    hashing::{Hashes, Names, Who},
     ledger::{Case, Ledger, Log, NoLog, Outcome, Refusal, Rules, Tally, What},
     limits::{LONG_FROM, MEDIUM_FROM, MOST_ATTEMPTS, MOST_USES},
     recent::seconds,
@@ -16,7 +16,6 @@ use super::{
 };
 use crate::{
     challenge::{GuardId, Use, code::Strength},
-    recipient::Recipient,
     time::UnixTime,
 };
 
@@ -84,7 +83,7 @@ impl Guard for MemoryGuard {
         self.counters.withdraw(request);
     }
 
-    async fn peek(&self, attempt: &Attempt<'_>) -> Result<(), AttemptRefused> {
+    async fn peek(&self, attempt: &Attempt<'_>) -> Result<Known, AttemptRefused> {
         self.counters.peek(attempt)
     }
 
@@ -153,14 +152,17 @@ impl<L: Log> Counters<L> {
         self.throttle.withdraw(request, &self.limits, &self.hashes);
     }
 
-    pub(super) fn peek(&self, attempt: &Attempt<'_>) -> Result<(), AttemptRefused> {
-        Ok(self.ledger.peek(&self.case(attempt)?)?)
+    pub(super) fn peek(&self, attempt: &Attempt<'_>) -> Result<Known, AttemptRefused> {
+        let names = self.names(attempt)?;
+        self.ledger.peek(&self.case(attempt, &names))?;
+        Ok(Known(Some(names)))
     }
 
     pub(super) fn count(&self, attempt: &Attempt<'_>, verdict: Verdict) -> Result<Counted, AttemptRefused> {
         // A claim that nobody judged is none: no comparison goes uncounted.
         let bucket = if attempt.bucket == Bucket::Claimed { Bucket::Strangers } else { attempt.bucket };
-        Ok(match self.ledger.count(&self.case(&Attempt { bucket, ..*attempt })?, verdict.open())? {
+        let names = self.names(attempt)?;
+        Ok(match self.ledger.count(&self.case(&Attempt { bucket, ..*attempt }, &names), verdict.open())? {
             Outcome::Accepted => Counted::Accepted,
             Outcome::Rejected { attempts_left } => Counted::Rejected { attempts_left },
         })
@@ -168,11 +170,11 @@ impl<L: Log> Counters<L> {
 
     pub(super) fn give_back(&self, attempt: &Attempt<'_>) {
         // What can't be given back stays taken: toward caution.
-        let _ = self.case(attempt).map(|case| self.ledger.give_back(&case));
+        let _ = self.names(attempt).map(|names| self.ledger.give_back(&self.case(attempt, &names)));
     }
 
     pub(super) fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused> {
-        let case = self.case(attempt)?;
+        let case = self.case(attempt, &self.names(attempt)?);
         match amendment {
             Amendment::Right => self.ledger.accept(&case)?,
             Amendment::Unanswered => self.ledger.forget(&case)?,
@@ -180,23 +182,20 @@ impl<L: Log> Counters<L> {
         Ok(())
     }
 
-    /// The attempt in numbers, if its challenge is this guard's.
-    fn case(&self, attempt: &Attempt<'_>) -> Result<Case, AttemptRefused> {
-        let challenge = attempt.challenge.challenge();
-        if challenge.guard != self.id {
+    /// The names of an attempt, if its challenge is this guard's.
+    fn names(&self, attempt: &Attempt<'_>) -> Result<Names, AttemptRefused> {
+        if attempt.challenge.challenge().guard != self.id {
             return Err(AttemptRefused::Misdirected);
         }
+        Ok(self.hashes.names(attempt, |fingerprint| self.ledger.expect(fingerprint)))
+    }
+
+    /// The attempt in numbers.
+    fn case(&self, attempt: &Attempt<'_>, names: &Names) -> Case {
+        let challenge = attempt.challenge.challenge();
         let now = seconds(attempt.now);
-        let who = match attempt.bucket {
-            Bucket::Strangers => Some(Who::Strangers),
-            Bucket::Device(device) => Some(Who::Device(device)),
-            Bucket::Claimed => None,
-        };
-        let who = who.filter(|_| attempt.by != By::Link);
-        let recipient = attempt.challenge.recipient();
-        let tally = who.map(|who| self.tally(recipient, who, attempt.by, challenge.format.strength()));
-        Ok(Case {
-            fingerprint: self.hashes.challenge(challenge.id),
+        Case {
+            fingerprint: names.challenge,
             expires_at: seconds(challenge.expires_at),
             now,
             what: match attempt.by {
@@ -204,24 +203,32 @@ impl<L: Log> Counters<L> {
                 By::Code => What::Code,
                 By::External => What::External,
             },
-            tally,
+            tally: self.tally(attempt, names),
             is_trusted: attempt.bucket != Bucket::Strangers
                 || self.is_crowded() && self.throttle.trusts(attempt.challenge, &self.hashes, now),
-        })
+        }
     }
 
-    /// Where a comparison is counted, and how many a code of this strength stands there.
-    fn tally(&self, recipient: &Recipient, who: Who, by: By, strength: Strength) -> Tally {
-        let (usage, ceiling) = match (by, strength) {
+    /// Where a comparison is counted, and how many a code of this strength stands there. None for what isn't compared, and
+    /// where that isn't known yet.
+    fn tally(&self, attempt: &Attempt<'_>, names: &Names) -> Option<Tally> {
+        let challenge = attempt.challenge;
+        let (usage, ceiling) = match (attempt.by, challenge.challenge().format.strength()) {
+            (By::Link, _) => return None,
             (By::External, _) => (Use::External, self.limits.external_comparisons),
-            (_, Strength::Short) => (Use::Code, self.limits.comparisons),
-            (_, Strength::Medium) => (Use::Code, LONG_FROM),
-            (_, Strength::Long) => (Use::Code, u32::MAX),
+            (By::Code, Strength::Short) => (Use::Code, self.limits.comparisons),
+            (By::Code, Strength::Medium) => (Use::Code, LONG_FROM),
+            (By::Code, Strength::Long) => (Use::Code, u32::MAX),
         };
-        let key = self.hashes.comparisons(usage, recipient, who);
-        // Never that of the strangers for a device.
-        let mark = if matches!(who, Who::Device(_)) { key.to_be_bytes()[0] | 1 } else { 0 };
-        Tally { key, mark, ceiling }
+        match attempt.bucket {
+            Bucket::Strangers => Some(Tally { key: names.strangers, mark: 0, ceiling }),
+            Bucket::Claimed => None,
+            Bucket::Device(device) => {
+                let key = self.hashes.comparisons(usage, challenge.recipient(), Who::Device(device));
+                // Never that of the strangers.
+                Some(Tally { key, mark: key.to_be_bytes()[0] | 1, ceiling })
+            }
+        }
     }
 
     /// Whether strangers are near the part of the table that is kept from them, which begins at three quarters.

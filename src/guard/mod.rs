@@ -28,6 +28,8 @@ pub mod redis;
 mod sketch;
 #[cfg(feature = "std")]
 mod spent;
+#[cfg(all(test, feature = "std"))]
+mod spent_tests;
 #[cfg(feature = "std")]
 mod sync;
 #[cfg(feature = "std")]
@@ -64,8 +66,8 @@ pub trait Guard {
     /// Gives back what [`Guard::admit`] counted, because no message left.
     async fn withdraw(&self, request: &Request<'_>);
 
-    /// Looks whether an attempt would be refused already, and counts nothing.
-    async fn peek(&self, attempt: &Attempt<'_>) -> Result<(), AttemptRefused>;
+    /// Looks whether an attempt would be refused already, and counts nothing. What it found saves counting some work.
+    async fn peek(&self, attempt: &Attempt<'_>) -> Result<Known, AttemptRefused>;
 
     /// Counts the attempt (and the comparison, for a code), then opens the verdict: all in one atomic step.
     async fn count(&self, attempt: &Attempt<'_>, verdict: Verdict) -> Result<Counted, AttemptRefused>;
@@ -91,7 +93,7 @@ impl<G: Guard> Guard for alloc::sync::Arc<G> {
         (**self).withdraw(request).await;
     }
 
-    async fn peek(&self, attempt: &Attempt<'_>) -> Result<(), AttemptRefused> {
+    async fn peek(&self, attempt: &Attempt<'_>) -> Result<Known, AttemptRefused> {
         (**self).peek(attempt).await
     }
 
@@ -136,7 +138,14 @@ pub struct Attempt<'a> {
     pub bucket: Bucket,
     /// When it came.
     pub now: UnixTime,
+    /// What a look at it found, if there was one.
+    pub known: Known,
 }
+
+/// The names under which a guard counts an attempt, once it has found them; by default none. It is believed only by the
+/// guard that found them, and for the same challenge presented in the same way.
+#[derive(Clone, Copy, Default)]
+pub struct Known(#[cfg(feature = "std")] Option<hashing::Names>);
 
 /// What an attempt presents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,6 +190,12 @@ impl ClientNetwork {
         let mut bytes = [u8::from(self.1); 9];
         bytes[1..].copy_from_slice(&self.0.to_be_bytes());
         bytes
+    }
+}
+
+impl fmt::Debug for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Known(…)")
     }
 }
 

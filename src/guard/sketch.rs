@@ -1,8 +1,9 @@
 //! One shard of the comparisons of each recipient: a keyed count-min sketch over this day and the one before.
 //!
-//! A bucket (a recipient's strangers, or one device of a recipient) owns four cells of each day, in one block of 64 bytes, so
-//! that a look costs the memory one access. Others may share some of them, so the smallest of the four is never less than
-//! what was counted, and seldom more. Together the two days cover the last 24 hours and more: every error is toward caution.
+//! A bucket (a recipient's strangers, or one device of a recipient) owns four cells of each day, in one block whose days stand
+//! side by side, so that a look costs the memory one access. Others may share some of them, so the smallest of the four is
+//! never less than what was counted, and seldom more. Together the two days cover the last 24 hours and more: every error is
+//! toward caution.
 
 /// Seconds of a day.
 pub(super) const DAY: u32 = 24 * 60 * 60;
@@ -13,8 +14,10 @@ const BLOCK_BITS: u32 = 10;
 const ROWS: u32 = 4;
 /// Cells of a row; as many bits choose one.
 const ROW_BITS: u32 = 4;
+/// Cells of a block and day.
+const BLOCK: usize = (ROWS as usize) << ROW_BITS;
 /// Cells of a shard and day.
-pub(super) const CELLS: usize = (ROWS as usize) << (BLOCK_BITS + ROW_BITS);
+pub(super) const CELLS: usize = BLOCK << BLOCK_BITS;
 /// The bits of a key that choose cells; those above are free to choose the shard.
 pub(super) const CELL_BITS: u32 = BLOCK_BITS + ROWS * ROW_BITS;
 
@@ -26,88 +29,103 @@ const STUCK: u8 = u8::MAX;
 pub(super) struct Sketch {
     /// Days since 1970; never goes back, so a clock that does forgets nothing.
     day: u32,
-    today: Cells,
-    yesterday: Cells,
+    blocks: Vec<Block>,
 }
 
-#[derive(Debug, Default)]
-struct Cells(Vec<u8>);
+/// The cells of an even day, and those of an odd one: of this day and the one before.
+#[derive(Clone, Debug)]
+#[repr(align(128))]
+struct Block([[u8; BLOCK]; 2]);
 
 impl Sketch {
+    /// Empty, on `day`.
+    pub(super) const fn of_day(day: u32) -> Self {
+        Self { day, blocks: Vec::new() }
+    }
+
+    /// The day that it counts on.
+    pub(super) const fn day(&self) -> u32 {
+        self.day
+    }
+
     /// Counts on `day` from now on, and forgets what is older than the day before it; never goes back.
     pub(super) fn turn_to(&mut self, day: u32) -> u32 {
-        if day > self.day {
-            let last = std::mem::take(&mut self.today);
-            self.yesterday = if day == self.day + 1 { last } else { Cells::default() };
-            self.day = day;
+        if day == self.day + 1 {
+            self.blocks.iter_mut().for_each(|block| block.0[parity(day)].fill(0));
+        } else if day > self.day {
+            self.blocks = Vec::new();
         }
+        self.day = self.day.max(day);
         self.day
     }
 
     /// Comparisons of the last 24 hours, or more.
     pub(super) fn count(&self, key: u64) -> u32 {
-        self.today.count(key) + self.yesterday.count(key)
+        let Some(Block(days)) = self.blocks.get(block(key)) else { return 0 };
+        let least = |cells: &[u8; BLOCK]| u32::from(cells_of(key).map(|cell| cells[cell]).into_iter().min().unwrap_or(STUCK));
+        least(&days[0]) + least(&days[1])
     }
 
     /// Counts one more on the current day.
     pub(super) fn add(&mut self, key: u64) {
-        self.today.add(key);
+        let day = parity(self.day);
+        let cells = &mut self.blocks()[block(key)].0[day];
+        for cell in cells_of(key) {
+            cells[cell] = cells[cell].saturating_add(1);
+        }
     }
 
     /// Takes off what was added on `day`; nothing if that day is gone.
     pub(super) fn take_off(&mut self, key: u64, number: u8, day: u32) {
-        match self.day.checked_sub(day) {
-            Some(0) => self.today.take_off(key, number),
-            Some(1) => self.yesterday.take_off(key, number),
-            _ => {}
-        }
-    }
-
-    /// The day that it has reached, and the cells of that day and of the one before; none where nothing was counted.
-    pub(super) fn cells(&self) -> (u32, &[u8], &[u8]) {
-        (self.day, &self.today.0, &self.yesterday.0)
-    }
-
-    /// The inverse of [`Sketch::cells`]; each has [`CELLS`] cells, or none.
-    pub(super) fn with_cells(day: u32, today: Vec<u8>, yesterday: Vec<u8>) -> Self {
-        Self { day, today: Cells(today), yesterday: Cells(yesterday) }
-    }
-}
-
-impl Cells {
-    fn count(&self, key: u64) -> u32 {
-        if self.0.is_empty() {
-            return 0;
-        }
-        cells(key).map(|cell| u32::from(self.0[cell])).min().unwrap_or(u32::MAX)
-    }
-
-    fn add(&mut self, key: u64) {
-        if self.0.is_empty() {
-            self.0 = vec![0; CELLS];
-        }
-        cells(key).for_each(|cell| self.0[cell] = self.0[cell].saturating_add(1));
-    }
-
-    fn take_off(&mut self, key: u64, number: u8) {
-        if self.0.is_empty() {
-            return;
-        }
-        for cell in cells(key) {
-            if self.0[cell] != STUCK {
-                self.0[cell] = self.0[cell].saturating_sub(number);
+        let is_kept = self.day.checked_sub(day).is_some_and(|days| days <= 1);
+        let Some(Block(days)) = self.blocks.get_mut(block(key)).filter(|_| is_kept) else { return };
+        let cells = &mut days[parity(day)];
+        for cell in cells_of(key) {
+            if cells[cell] != STUCK {
+                cells[cell] = cells[cell].saturating_sub(number);
             }
         }
     }
+
+    /// All cells of the current day, or of the one before, in order; none where nothing was counted.
+    pub(super) fn cells(&self, is_yesterday: bool) -> Vec<u8> {
+        let day = parity(self.day + u32::from(is_yesterday));
+        self.blocks.iter().flat_map(|block| block.0[day]).collect()
+    }
+
+    /// Puts cells back that [`Sketch::cells`] gave, from the one of that number on.
+    pub(super) fn restore(&mut self, is_yesterday: bool, from: usize, cells: &[u8]) {
+        let day = parity(self.day + u32::from(is_yesterday));
+        let blocks = self.blocks();
+        for (at, cell) in (from..CELLS).zip(cells) {
+            blocks[at / BLOCK].0[day][at % BLOCK] = *cell;
+        }
+    }
+
+    fn blocks(&mut self) -> &mut [Block] {
+        if self.blocks.is_empty() {
+            self.blocks = vec![Block([[0; BLOCK]; 2]); CELLS / BLOCK];
+        }
+        &mut self.blocks
+    }
+}
+
+const fn parity(day: u32) -> usize {
+    (day & 1) as usize
+}
+
+/// The block of a key.
+#[allow(clippy::cast_possible_truncation, reason = "cut to its width")]
+const fn block(key: u64) -> usize {
+    key as usize & ((1 << BLOCK_BITS) - 1)
 }
 
 /// The cells of a key: one in each row of its block.
 #[allow(clippy::cast_possible_truncation, reason = "each part is cut to its width")]
-fn cells(key: u64) -> impl Iterator<Item = usize> {
-    let block = key as usize & ((1 << BLOCK_BITS) - 1);
-    (0..ROWS).map(move |row| {
-        let cell = (key >> (BLOCK_BITS + row * ROW_BITS)) as usize & ((1 << ROW_BITS) - 1);
-        (block * ROWS as usize + row as usize) << ROW_BITS | cell
+fn cells_of(key: u64) -> [usize; ROWS as usize] {
+    core::array::from_fn(|row| {
+        let cell = (key >> (BLOCK_BITS + row as u32 * ROW_BITS)) as usize & ((1 << ROW_BITS) - 1);
+        row << ROW_BITS | cell
     })
 }
 
@@ -132,7 +150,7 @@ mod tests {
         let mut sketch = Sketch::default();
         assert_eq!((sketch.turn_to(5), sketch.count(1)), (5, 0));
         sketch.take_off(1, 3, 5);
-        assert_eq!((sketch.today.0.capacity(), sketch.yesterday.0.capacity()), (0, 0));
+        assert_eq!(sketch.blocks.capacity(), 0);
     }
 
     #[test]

@@ -1,8 +1,17 @@
 //! One shard of the table of challenges that were attempted or redeemed: 16 bytes a slot, open addressing.
 //!
-//! A challenge is known by a keyed 56-bit fingerprint. Slots are probed in order from the fingerprint's home, and removing
-//! shifts the ones behind back, so that there are no tombstones and probes stay short however long the table lives.
-//! Entries leave when their challenge has expired: each call looks at a few slots, never at all of them.
+//! A challenge is known by a keyed 56-bit fingerprint. Slots are probed in order from the fingerprint's home, which begins a
+//! line of the memory, and removing shifts the ones behind back, so that there are no tombstones and probes stay short however
+//! long the table lives. Entries leave when their challenge has expired: each call looks at a few slots, never at all of them.
+
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+};
+
+use prefetch_index::prefetch_index;
+
+use super::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Bits of a fingerprint.
 pub(super) const FINGERPRINT_BITS: u32 = 56;
@@ -66,32 +75,53 @@ pub(super) enum Place {
     Full,
 }
 
-/// A fixed number of slots; they are allocated when the first is needed.
+/// Slots of a line.
+const WIDTH: usize = 8;
+
+/// A fixed number of slots; they are allocated when the first is needed. Whoever holds the lock reads and changes them;
+/// anybody may glance at them, whose word decides nothing: it may be a moment old.
 #[derive(Debug)]
 pub(super) struct Spent {
-    slots: Vec<Slot>,
+    lines: OnceLock<Box<[Line]>>,
     size: usize,
+    /// The latest `expires_at` that was removed: whatever ends then or before is refused, for it may have been spent.
+    forgotten: AtomicU32,
+    held: Mutex<Held>,
+}
+
+/// What the memory hands out at once, or nearly: two lines of the processor's cache.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Line([Words; WIDTH]);
+
+/// A slot that may be glanced at while it changes.
+type Words = [AtomicU64; 2];
+
+/// What only the holder of the lock needs.
+#[derive(Debug, Default)]
+struct Held {
     live: usize,
     /// Where the next sweep begins.
     hand: usize,
-    /// The latest `expires_at` that was removed: whatever ends then or before is refused, for it may have been spent.
-    forgotten: u32,
+}
+
+/// A shard whose lock is held.
+#[derive(Debug)]
+pub(super) struct LockedSpent<'s> {
+    spent: &'s Spent,
+    held: MutexGuard<'s, Held>,
 }
 
 impl Spent {
-    /// An empty shard of `size` slots.
-    pub(super) const fn new(size: usize) -> Self {
-        Self { slots: Vec::new(), size, live: 0, hand: 0, forgotten: 0 }
+    /// An empty shard of so many slots, in whole lines: rounded down, but one at least.
+    pub(super) fn new(slots: usize) -> Self {
+        let size = (slots / WIDTH).max(1) * WIDTH;
+        Self { lines: OnceLock::new(), size, forgotten: AtomicU32::new(0), held: Mutex::default() }
     }
 
     /// The latest end of a challenge that this shard has forgotten.
-    pub(super) const fn forgotten(&self) -> u32 {
-        self.forgotten
-    }
-
-    /// Refuses from now on whatever ends at `until` or before.
-    pub(super) fn forget_until(&mut self, until: u32) {
-        self.forgotten = self.forgotten.max(until);
+    pub(super) fn forgotten(&self) -> u32 {
+        self.forgotten.load(Relaxed)
     }
 
     /// How many slots it has.
@@ -100,98 +130,54 @@ impl Spent {
         self.size
     }
 
-    /// How many challenges it remembers.
-    #[cfg(test)]
-    pub(super) const fn live(&self) -> usize {
-        self.live
+    /// Asks the memory for the line in which a fingerprint stands, or would stand, without waiting for it.
+    pub(super) fn expect(&self, fingerprint: u64) {
+        let slots = self.lines().get(self.home(fingerprint) / WIDTH).map_or(&[][..], |line| &line.0);
+        prefetch_index(slots, 0);
+        prefetch_index(slots, WIDTH / 2);
     }
 
-    /// Looks a fingerprint up.
-    pub(super) fn locate(&self, fingerprint: u64) -> Place {
-        if self.slots.is_empty() {
-            return if self.size > 1 { Place::Free(self.home(fingerprint)) } else { Place::Full };
-        }
-        let mut at = self.home(fingerprint);
-        loop {
-            match self.slots[at] {
-                [0, _] => break,
-                [name, _] if name >> 8 == fingerprint => return Place::Known(at),
-                _ => at = self.next(at),
+    /// The record of a fingerprint, as it seems without the lock.
+    pub(super) fn glance(&self, fingerprint: u64) -> Option<Record> {
+        let lines = self.lines();
+        let (before, from) = lines.split_at_checked(self.home(fingerprint) / WIDTH)?;
+        for Line(slots) in from.iter().chain(before) {
+            let names = slots.each_ref().map(|[name, _]| name.load(Relaxed));
+            if let Some(at) = names.iter().position(|name| name >> 8 == fingerprint) {
+                return Some(Record::from_slot([names[at], slots[at][1].load(Relaxed)]).1);
             }
-        }
-        // One slot stays empty, so that every probe ends.
-        if self.live + 1 < self.size { Place::Free(at) } else { Place::Full }
-    }
-
-    /// The record at a place that [`Spent::locate`] gave.
-    pub(super) fn read(&self, at: usize) -> Record {
-        Record::from_slot(self.slots[at]).1
-    }
-
-    /// Writes to a place that [`Spent::locate`] gave for this fingerprint, with nothing in between.
-    pub(super) fn write(&mut self, at: usize, slot: Slot) {
-        if self.slots.is_empty() {
-            self.slots = vec![[0, 0]; self.size];
-        }
-        self.live += usize::from(self.slots[at][0] == 0);
-        self.slots[at] = slot;
-    }
-
-    /// Looks at the next `steps` slots and removes what had ended by `now`. Returns how many.
-    pub(super) fn sweep(&mut self, now: u32, steps: usize) -> u32 {
-        let (hand, removed) = self.sweep_from(self.hand, now, steps);
-        self.hand = hand;
-        removed
-    }
-
-    /// The same with the slots from a fingerprint's home on: those that are looked at anyway, so that it costs the memory no
-    /// more. Fingerprints are spread evenly, so in time this comes everywhere.
-    pub(super) fn sweep_near(&mut self, fingerprint: u64, now: u32, steps: usize) -> u32 {
-        self.sweep_from(self.home(fingerprint), now, steps).1
-    }
-
-    /// Says where it stopped, and how many were removed.
-    fn sweep_from(&mut self, mut at: usize, now: u32, steps: usize) -> (usize, u32) {
-        let mut removed = 0;
-        if self.live == 0 {
-            return (at, removed);
-        }
-        for _ in 0..steps {
-            let [name, counts] = self.slots[at];
-            let end = u32::try_from(counts >> 32).expect("32 bits are left");
-            if name != 0 && end <= now {
-                self.forget_until(end);
-                self.remove(at);
-                removed += 1;
-            } else {
-                at = self.next(at);
-            }
-        }
-        (at, removed)
-    }
-
-    /// Empties a slot and moves up those behind it that would be found sooner there.
-    fn remove(&mut self, at: usize) {
-        let (mut hole, mut at) = (at, at);
-        loop {
-            at = self.next(at);
-            let slot = self.slots[at];
-            if slot[0] == 0 {
+            if names.contains(&0) {
                 break;
             }
-            if self.distance(self.home(slot[0] >> 8), at) >= self.distance(hole, at) {
-                self.slots[hole] = slot;
-                hole = at;
-            }
         }
-        self.slots[hole] = [0, 0];
-        self.live -= 1;
+        None
     }
 
-    /// Maps the low half of a fingerprint evenly to the slots; the upper bits chose the shard.
+    /// Waits for the lock. A thread that panicked left no half of a change behind: all that can fail comes before the first
+    /// write.
+    pub(super) fn lock(&self) -> LockedSpent<'_> {
+        LockedSpent { spent: self, held: self.held.lock().unwrap_or_else(PoisonError::into_inner) }
+    }
+
+    /// None before the first is needed.
+    fn lines(&self) -> &[Line] {
+        self.lines.get().map_or(&[], |lines| lines)
+    }
+
+    fn slot(&self, at: usize) -> Slot {
+        load(&self.lines()[at / WIDTH].0[at % WIDTH])
+    }
+
+    fn set(&self, at: usize, slot: Slot) {
+        let [name, counts] = &self.lines()[at / WIDTH].0[at % WIDTH];
+        name.store(slot[0], Relaxed);
+        counts.store(slot[1], Relaxed);
+    }
+
+    /// Maps the low half of a fingerprint evenly to the lines; the upper bits chose the shard.
     #[allow(clippy::cast_possible_truncation, reason = "the result is below `size`")]
     const fn home(&self, fingerprint: u64) -> usize {
-        (((fingerprint & 0xffff_ffff) * self.size as u64) >> 32) as usize
+        (((fingerprint & 0xffff_ffff) * (self.size / WIDTH) as u64) >> 32) as usize * WIDTH
     }
 
     const fn next(&self, at: usize) -> usize {
@@ -203,93 +189,116 @@ impl Spent {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
+/// Whether there is a record whose challenge had ended by `now`.
+const fn has_ended(slot: Slot, now: u32) -> bool {
+    (slot[0] != 0) & (Record::from_slot(slot).1.expires_at <= now)
+}
 
-    use proptest::prelude::*;
+fn load(words: &Words) -> Slot {
+    words.each_ref().map(|word| word.load(Relaxed))
+}
 
-    use super::*;
+impl LockedSpent<'_> {
+    /// The latest end of a challenge that this shard has forgotten.
+    pub(super) fn forgotten(&self) -> u32 {
+        self.spent.forgotten()
+    }
 
-    fn put(table: &mut Spent, fingerprint: u64, record: Record) -> bool {
-        match table.locate(fingerprint) {
-            Place::Known(at) | Place::Free(at) => {
-                table.write(at, record.to_slot(fingerprint));
-                true
-            }
-            Place::Full => false,
+    /// Refuses from now on whatever ends at `until` or before.
+    pub(super) fn forget_until(&mut self, until: u32) {
+        // Under the lock nobody else writes it.
+        self.spent.forgotten.store(self.spent.forgotten().max(until), Relaxed);
+    }
+
+    /// How many challenges it remembers.
+    #[cfg(test)]
+    pub(super) fn live(&self) -> usize {
+        self.held.live
+    }
+
+    /// Looks a fingerprint up.
+    pub(super) fn locate(&self, fingerprint: u64) -> Place {
+        let spent = self.spent;
+        if spent.lines().is_empty() {
+            return Place::Free(spent.home(fingerprint));
         }
-    }
-
-    fn get(table: &Spent, fingerprint: u64) -> Option<Record> {
-        match table.locate(fingerprint) {
-            Place::Known(at) if !table.slots.is_empty() => Some(table.read(at)),
-            _ => None,
-        }
-    }
-
-    #[test]
-    fn records_come_back_from_16_bytes() {
-        assert_eq!(size_of::<Slot>(), 16);
-        let full = Record { expires_at: u32::MAX, uses: u16::MAX, attempts: 127, comparisons: 127, day: 3, bucket: 255 };
-        for record in [Record::new(1), full, Record { attempts: 1, ..Record::new(7) }, Record { bucket: 9, ..full }] {
-            assert_eq!(Record::from_slot(record.to_slot((1 << FINGERPRINT_BITS) - 1)), ((1 << FINGERPRINT_BITS) - 1, record));
-            assert_eq!(Record::from_slot(record.to_slot(1)), (1, record));
-        }
-    }
-
-    #[test]
-    fn an_empty_shard_takes_no_memory_and_knows_nothing() {
-        let table = Spent::new(1 << 20);
-        assert_eq!((table.slots.capacity(), table.live(), get(&table, 7)), (0, 0, None));
-    }
-
-    #[test]
-    fn a_full_shard_takes_no_more_and_still_finds_everything() {
-        let mut table = Spent::new(64);
-        let taken: Vec<u64> = (1..=100).filter(|fingerprint| put(&mut table, *fingerprint, Record::new(9))).collect();
-        assert_eq!(taken, (1..=63).collect::<Vec<_>>());
-        assert!(taken.iter().all(|fingerprint| get(&table, *fingerprint) == Some(Record::new(9))));
-        assert_eq!(table.locate(64), Place::Full);
-    }
-
-    #[test]
-    fn what_was_forgotten_is_remembered_as_a_moment() {
-        let mut table = Spent::new(64);
-        for (fingerprint, end) in [(1, 100), (2, 120), (3, 140)] {
-            put(&mut table, fingerprint, Record::new(end));
-        }
-        assert_eq!((table.sweep(120, 64), table.forgotten(), table.live()), (2, 120, 1));
-        assert_eq!((get(&table, 2), get(&table, 3)), (None, Some(Record::new(140))));
-    }
-
-    proptest! {
-        /// Against a map, with homes that collide on purpose and a sweep of a few slots at a time.
-        #[test]
-        fn behaves_like_a_map(steps in prop::collection::vec((0_u64..40, 1_u32..50, any::<bool>()), 1..400)) {
-            let mut table = Spent::new(48);
-            let mut model: HashMap<u64, Record> = HashMap::new();
-            for (name, number, is_put) in steps {
-                // Eight homes, some at the end of the table, so that runs wrap around.
-                let fingerprint = (name + 1) << 32 | (name % 8).wrapping_mul(0x2000_0000).wrapping_add(0xf000_0000) & 0xffff_ffff;
-                if is_put {
-                    prop_assert!(put(&mut table, fingerprint, Record::new(number)));
-                    model.insert(fingerprint, Record::new(number));
-                } else {
-                    if name % 2 == 0 { table.sweep(number, 5) } else { table.sweep_near(fingerprint, number, 5) };
-                    let forgotten = table.forgotten();
-                    model.retain(|fingerprint, record| {
-                        let kept = get(&table, *fingerprint);
-                        assert_eq!(kept.unwrap_or(*record), *record);
-                        assert!(kept.is_some() || record.expires_at <= number && record.expires_at <= forgotten);
-                        kept.is_some()
-                    });
-                }
-                prop_assert_eq!(table.live(), model.len());
-                for (fingerprint, record) in &model {
-                    prop_assert_eq!(get(&table, *fingerprint), Some(*record));
-                }
+        let mut at = spent.home(fingerprint);
+        loop {
+            match spent.slot(at) {
+                [0, _] => break,
+                [name, _] if name >> 8 == fingerprint => return Place::Known(at),
+                _ => at = spent.next(at),
             }
         }
+        // One slot stays empty, so that every probe ends.
+        if self.held.live + 1 < spent.size { Place::Free(at) } else { Place::Full }
+    }
+
+    /// The record at a place that [`LockedSpent::locate`] gave.
+    pub(super) fn read(&self, at: usize) -> Record {
+        Record::from_slot(self.spent.slot(at)).1
+    }
+
+    /// Writes to a place that [`LockedSpent::locate`] gave for this fingerprint, with nothing in between.
+    pub(super) fn write(&mut self, at: usize, slot: Slot) {
+        let spent = self.spent;
+        spent.lines.get_or_init(|| (0..spent.size / WIDTH).map(|_| Line::default()).collect());
+        self.held.live += usize::from(spent.slot(at)[0] == 0);
+        spent.set(at, slot);
+    }
+
+    /// Looks at the next `steps` slots and removes what had ended by `now`. Returns how many.
+    pub(super) fn sweep(&mut self, now: u32, steps: usize) -> u32 {
+        let (hand, removed) = self.sweep_from(self.held.hand, now, steps);
+        self.held.hand = hand;
+        removed
+    }
+
+    /// The same with a fingerprint's home line: the slots that are looked at anyway, so that it costs the memory no more.
+    /// Fingerprints are spread evenly, so in time this comes everywhere.
+    pub(super) fn sweep_near(&mut self, fingerprint: u64, now: u32) -> u32 {
+        let home = self.spent.home(fingerprint);
+        let Some(Line(slots)) = self.spent.lines().get(home / WIDTH) else { return 0 };
+        // One look at all of them is cheaper than a decision about each.
+        let has_ended = slots.iter().map(load).fold(false, |any, slot| any | has_ended(slot, now));
+        if has_ended { self.sweep_from(home, now, WIDTH).1 } else { 0 }
+    }
+
+    /// Says where it stopped, and how many were removed.
+    fn sweep_from(&mut self, mut at: usize, now: u32, steps: usize) -> (usize, u32) {
+        let mut removed = 0;
+        if self.held.live == 0 {
+            return (at, removed);
+        }
+        for _ in 0..steps {
+            let slot = self.spent.slot(at);
+            if has_ended(slot, now) {
+                self.forget_until(Record::from_slot(slot).1.expires_at);
+                self.remove(at);
+                removed += 1;
+            } else {
+                at = self.spent.next(at);
+            }
+        }
+        (at, removed)
+    }
+
+    /// Empties a slot and moves up those behind it that would be found sooner there.
+    fn remove(&mut self, at: usize) {
+        let spent = self.spent;
+        let (mut hole, mut at) = (at, at);
+        loop {
+            at = spent.next(at);
+            let slot = spent.slot(at);
+            if slot[0] == 0 {
+                break;
+            }
+            if spent.distance(spent.home(slot[0] >> 8), at) >= spent.distance(hole, at) {
+                spent.set(hole, slot);
+                hole = at;
+            }
+        }
+        spent.set(hole, [0, 0]);
+        self.held.live -= 1;
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use countersign::{
     challenge::{Use, VerifiedChallenge, code::Strength},
     device::DeviceId,
-    guard::{Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Limits, Verdict},
+    guard::{Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Known as Looked, Limits, Verdict},
 };
 use proptest::prelude::*;
 
@@ -183,12 +183,13 @@ impl Model {
     }
 }
 
-fn attempt(challenge: &VerifiedChallenge, by: By, who: Who, seconds: u64) -> Attempt<'_> {
+/// `known` may be what a look at another challenge, or with another guard, found.
+fn attempt(challenge: &VerifiedChallenge, by: By, who: Who, seconds: u64, known: Looked) -> Attempt<'_> {
     let bucket = match who {
         Who::Strangers => Bucket::Strangers,
         Who::Device(id) => Bucket::Device(DeviceId(id)),
     };
-    Attempt { challenge, by, bucket, now: at(seconds) }
+    Attempt { challenge, by, bucket, now: at(seconds), known }
 }
 
 /// The right way to present a challenge: external ones have no code of ours and no link.
@@ -206,6 +207,7 @@ fn play<G: Guard>(
 ) -> Result<(), TestCaseError> {
     let mut model = Model::new(limits.clone());
     let mut issued: Vec<VerifiedChallenge> = Vec::new();
+    let mut known = Looked::default();
     for step in steps {
         let pick = |index: usize| (index % issued.len().max(1), issued.get(index % issued.len().max(1)));
         match step {
@@ -226,7 +228,7 @@ fn play<G: Guard>(
                 let (index, Some(challenge)) = pick(challenge) else { continue };
                 let by = by(challenge, wanted);
                 model.tick();
-                let answer = now(guard.peek(&attempt(challenge, by, who, model.now)));
+                let answer = now(guard.peek(&attempt(challenge, by, who, model.now, known))).map(|found| known = found);
                 let expected = model.judge(index, challenge, by, who);
                 agree(&mut model, index, challenge, answer, expected)?;
             }
@@ -234,7 +236,7 @@ fn play<G: Guard>(
                 let (index, Some(challenge)) = pick(challenge) else { continue };
                 let by = by(challenge, wanted);
                 model.tick();
-                let answer = now(guard.count(&attempt(challenge, by, who, model.now), Verdict::sealed(right)));
+                let answer = now(guard.count(&attempt(challenge, by, who, model.now, known), Verdict::sealed(right)));
                 if is_forgotten(&model, challenge, &answer) {
                     model.known.entry(index).or_default().is_over |= !challenge.is_expired(at(model.now));
                     continue;
@@ -246,13 +248,13 @@ fn play<G: Guard>(
                 let (index, Some(challenge)) = pick(challenge) else { continue };
                 // One that has ended may be forgotten already, and then stays spent.
                 let is_living = !challenge.is_expired(at(model.latest.max(model.now)));
-                let given = model.known.get_mut(&index).filter(|known| known.accepted > 0 && is_living);
-                if let Some(known) = given {
-                    known.accepted -= 1;
-                    known.uses -= 1;
+                let given = model.known.get_mut(&index).filter(|given| given.accepted > 0 && is_living);
+                if let Some(given) = given {
+                    given.accepted -= 1;
+                    given.uses -= 1;
                     // Only what the guard hears of moves its days.
                     model.tick();
-                    now(guard.give_back(&attempt(challenge, By::Link, Who::Strangers, model.now)));
+                    now(guard.give_back(&attempt(challenge, By::Link, Who::Strangers, model.now, known)));
                 }
             }
             Step::Amend { challenge, who, amendment } => {
@@ -262,7 +264,7 @@ fn play<G: Guard>(
                     continue;
                 }
                 model.tick();
-                let answer = now(guard.amend(&attempt(challenge, By::External, who, model.now), amendment));
+                let answer = now(guard.amend(&attempt(challenge, By::External, who, model.now, known), amendment));
                 if is_forgotten(&model, challenge, &answer) {
                     model.known.entry(index).or_default().is_over |= !challenge.is_expired(at(model.now));
                     continue;

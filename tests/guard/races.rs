@@ -3,14 +3,17 @@
 use std::{
     sync::{
         Barrier,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     thread,
 };
 
-use countersign::guard::{By, Counted, Guard, Limits, Verdict};
+use countersign::{
+    challenge::Use,
+    guard::{By, Counted, Guard, Limits, Verdict},
+};
 
-use crate::support::{Issuer, LIFETIME, START, at, attempt, guard, guess, limits, mail, now, request};
+use crate::support::{Issuer, LIFETIME, LONG, SHORT, START, at, attempt, guard, guess, limits, mail, now, request};
 
 const THREADS: usize = 64;
 
@@ -149,4 +152,31 @@ fn the_table_is_never_fuller_than_its_capacity() {
         }
     });
     assert_eq!((entered.into_inner(), guard.pressure(attempt(&challenges[0][0], By::Link, START).now).entries), (48, 48));
+}
+
+/// Looking takes no lock: what it sees may be half of a change. So it never refuses by that alone.
+#[test]
+fn a_look_beside_changes_never_refuses_what_is_open() {
+    // One shard of a few lines, in which records come, end and are moved up all the time.
+    let guard = guard(Limits { capacity: 64, ..limits() });
+    let mut issuer = Issuer::new(guard.id());
+    let open: Vec<_> = (0..16).map(|name| issuer.issue(&mail(name), Use::Code, SHORT, START, 1_000_000)).collect();
+    assert!(open.iter().all(|challenge| matches!(guess(&guard, challenge, false), Ok(Counted::Rejected { .. }))));
+    let passing: Vec<_> = (0..20_000)
+        .map(|number| (number / 16, issuer.issue(&mail("passing"), Use::Code, LONG, START + number / 16, 1)))
+        .collect();
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for (second, challenge) in &passing {
+                _ = now(guard.count(&attempt(challenge, By::Code, START + second), Verdict::sealed(true)));
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
+        while !is_over.load(Ordering::Relaxed) {
+            for challenge in &open {
+                assert!(now(guard.peek(&attempt(challenge, By::Code, START))).is_ok());
+            }
+        }
+    });
 }

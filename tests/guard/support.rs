@@ -9,7 +9,8 @@ use std::{
 use countersign::{
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Use, VerifiedChallenge},
     guard::{
-        Attempt, AttemptRefused, Bucket, By, ClientNetwork, Counted, Guard, JournalGuard, Limits, MemoryGuard, Request, Verdict,
+        Attempt, AttemptRefused, Bucket, By, ClientNetwork, Counted, Guard, JournalGuard, Known, Limits, MemoryGuard, Request,
+        Verdict,
         journal::{OpenError, Opening},
     },
     keyring::{EnvelopeFormat, Keyring},
@@ -121,7 +122,7 @@ impl Issuer {
 }
 
 pub(crate) fn attempt(challenge: &VerifiedChallenge, by: By, seconds: u64) -> Attempt<'_> {
-    Attempt { challenge, by, bucket: Bucket::Strangers, now: at(seconds) }
+    Attempt { challenge, by, bucket: Bucket::Strangers, now: at(seconds), known: Known::default() }
 }
 
 /// Counts a stranger's attempt with a code at [`START`].

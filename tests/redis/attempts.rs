@@ -205,7 +205,7 @@ fn device() {
     guess(&guard, &attacked, 5, now);
     let mine = begin(&guard, &ann, now);
     assert_eq!(peek(&guard, &mine, now), Err(AttemptRefused::Exhausted));
-    assert_eq!(run(guard.peek(&Attempt { bucket: Bucket::Claimed, ..attempt(&mine, now) })), Ok(()));
+    assert_eq!(run(guard.peek(&Attempt { bucket: Bucket::Claimed, ..attempt(&mine, now) })).map(drop), Ok(()));
     let claimed = Attempt { bucket: Bucket::Claimed, ..attempt(&mine, now) };
     assert_eq!(run(guard.count(&claimed, Verdict::sealed(true))), Err(AttemptRefused::Exhausted));
     assert_eq!(run(guard.count(&from_device(&mine, 7, now), Verdict::sealed(true))), Ok(Counted::Accepted));

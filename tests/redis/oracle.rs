@@ -5,8 +5,8 @@ use countersign::{
     challenge::{GuardId, Use, VerifiedChallenge},
     device::DeviceId,
     guard::{
-        Admitted, Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Limits, MemoryGuard, Request, RequestRefused,
-        Verdict,
+        Admitted, Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Known, Limits, MemoryGuard, Request,
+        RequestRefused, Verdict,
     },
     recipient::Recipient,
     time::UnixTime,
@@ -121,7 +121,7 @@ async fn sequence(
                 let number = pairs.len() - 1 - choices.below(pairs.len()).min(choices.below(pairs.len()));
                 let pair = &pairs[number];
                 let (by, bucket) = choices.attempt(&pair.in_memory);
-                let memory = Attempt { challenge: &pair.in_memory, by, bucket, now };
+                let memory = Attempt { challenge: &pair.in_memory, by, bucket, now, known: Known::default() };
                 let redis = Attempt { challenge: &pair.in_redis, ..memory };
                 let right = choices.below(4) == 0;
                 // A result comes right after its attempt; of what has ended the two may forget at different times.
@@ -129,13 +129,21 @@ async fn sequence(
                 match what {
                     4 | 5 => {
                         let done = (in_memory.peek(&memory).await, in_redis.peek(&redis).await);
-                        (format!("peek {number} {by:?} {bucket:?}"), Done::Looked(done.0), Done::Looked(done.1))
+                        (
+                            format!("peek {number} {by:?} {bucket:?}"),
+                            Done::Looked(done.0.map(drop)),
+                            Done::Looked(done.1.map(drop)),
+                        )
                     }
                     9 if has_ended => continue,
                     9 if by == By::External => {
                         let amendment = if right { Amendment::Right } else { Amendment::Unanswered };
                         let done = (in_memory.amend(&memory, amendment).await, in_redis.amend(&redis, amendment).await);
-                        (format!("amend {number} {amendment:?} {bucket:?}"), Done::Looked(done.0), Done::Looked(done.1))
+                        (
+                            format!("amend {number} {amendment:?} {bucket:?}"),
+                            Done::Looked(done.0.map(drop)),
+                            Done::Looked(done.1.map(drop)),
+                        )
                     }
                     9 => {
                         in_memory.give_back(&memory).await;

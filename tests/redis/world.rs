@@ -15,7 +15,8 @@ use countersign::{
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Use, VerifiedChallenge},
     device::DeviceId,
     guard::{
-        Admitted, Attempt, AttemptRefused, Bucket, By, ClientNetwork, Counted, Guard, Limits, RedisGuard, Request, Verdict,
+        Admitted, Attempt, AttemptRefused, Bucket, By, ClientNetwork, Counted, Guard, Known, Limits, RedisGuard, Request,
+        Verdict,
         redis::{RedisSettings, StartError},
     },
     keyring::{EnvelopeFormat, Keyring},
@@ -144,7 +145,7 @@ pub(crate) fn begin(guard: &RedisGuard, recipient: &Recipient, now: UnixTime) ->
 
 /// An attempt with a code.
 pub(crate) fn attempt(challenge: &VerifiedChallenge, now: UnixTime) -> Attempt<'_> {
-    Attempt { challenge, by: By::Code, bucket: Bucket::Strangers, now }
+    Attempt { challenge, by: By::Code, bucket: Bucket::Strangers, now, known: Known::default() }
 }
 
 pub(crate) fn from_device(challenge: &VerifiedChallenge, device: u64, now: UnixTime) -> Attempt<'_> {
@@ -152,7 +153,7 @@ pub(crate) fn from_device(challenge: &VerifiedChallenge, device: u64, now: UnixT
 }
 
 pub(crate) fn peek(guard: &impl Guard, challenge: &VerifiedChallenge, now: UnixTime) -> Result<(), AttemptRefused> {
-    run(guard.peek(&attempt(challenge, now)))
+    run(guard.peek(&attempt(challenge, now))).map(drop)
 }
 
 pub(crate) fn right(guard: &impl Guard, challenge: &VerifiedChallenge, now: UnixTime) -> Result<Counted, AttemptRefused> {

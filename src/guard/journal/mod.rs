@@ -26,7 +26,7 @@ use self::{
     writer::{Earlier, Kept, Writer, sync_folder},
 };
 use super::{
-    Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, Limits, Pressure, Request, RequestRefused, Verdict,
+    Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, Known, Limits, Pressure, Request, RequestRefused, Verdict,
     hashing::Hashes, ledger::SKETCHES, memory::Counters, recent::seconds,
 };
 use crate::{challenge::GuardId, time::UnixTime};
@@ -286,7 +286,7 @@ impl Guard for JournalGuard {
         self.counters.withdraw(request);
     }
 
-    async fn peek(&self, attempt: &Attempt<'_>) -> Result<(), AttemptRefused> {
+    async fn peek(&self, attempt: &Attempt<'_>) -> Result<Known, AttemptRefused> {
         self.counters.peek(attempt)
     }
 

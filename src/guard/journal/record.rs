@@ -11,10 +11,7 @@ use core::hash::Hasher as _;
 
 use siphasher::sip::SipHasher24;
 
-use super::super::{
-    ledger::Change,
-    sketch::{CELLS, Sketch},
-};
+use super::super::{ledger::Change, sketch::Sketch};
 use crate::challenge::GuardId;
 
 /// Bytes of a header.
@@ -178,9 +175,9 @@ impl Record {
 
     /// All records of one shard of the sketch: only runs in which something was counted.
     pub(super) fn of_sketch(shard: u8, sketch: &Sketch) -> Vec<Self> {
-        let (day, today, yesterday) = sketch.cells();
-        let mut records = vec![Self::Sketch { shard, day }];
-        for (cells, is_yesterday) in [(today, false), (yesterday, true)] {
+        let mut records = vec![Self::Sketch { shard, day: sketch.day() }];
+        for is_yesterday in [false, true] {
+            let cells = sketch.cells(is_yesterday);
             let mut at = 0;
             while let Some(skipped) = cells[at..].iter().position(|cell| *cell != 0) {
                 at += skipped;
@@ -201,27 +198,21 @@ impl Record {
 #[derive(Debug)]
 pub(super) struct SketchReader {
     shard: u8,
-    day: u32,
-    today: Vec<u8>,
-    yesterday: Vec<u8>,
+    sketch: Sketch,
 }
 
 impl SketchReader {
     pub(super) fn new(shard: u8, day: u32) -> Self {
-        Self { shard, day, today: Vec::new(), yesterday: Vec::new() }
+        Self { shard, sketch: Sketch::of_day(day) }
     }
 
     pub(super) fn take(&mut self, is_yesterday: bool, from: u16, run: &[u8; RUN]) {
-        let cells = if is_yesterday { &mut self.yesterday } else { &mut self.today };
-        cells.resize(CELLS, 0);
-        let from = usize::from(from);
-        let end = (from + RUN).min(CELLS);
-        cells[from..end].copy_from_slice(&run[..end - from]);
+        self.sketch.restore(is_yesterday, from.into(), run);
     }
 
     /// The shard, if `shard` is the one that was begun.
     pub(super) fn finish(self, shard: u8) -> Option<(u8, Sketch)> {
-        (self.shard == shard).then(|| (shard, Sketch::with_cells(self.day, self.today, self.yesterday)))
+        (self.shard == shard).then_some((shard, self.sketch))
     }
 }
 
@@ -315,6 +306,7 @@ mod tests {
             }
         }
         let (shard, read) = read.unwrap();
-        assert_eq!((shard, read.cells()), (5, sketch.cells()));
+        assert_eq!((shard, read.day()), (5, sketch.day()));
+        assert!([false, true].iter().all(|is_yesterday| read.cells(*is_yesterday) == sketch.cells(*is_yesterday)));
     }
 }

@@ -29,8 +29,8 @@ use self::{
     scripts::{Call, Reply, Script, Scripts},
 };
 use super::{
-    Admitted, Amendment, Attempt, AttemptRefused, Bucket, Counted, Guard, Limits, Request, RequestRefused, Unavailable, Verdict,
-    difficulty::Difficulty, recent::seconds,
+    Admitted, Amendment, Attempt, AttemptRefused, Bucket, Counted, Guard, Known, Limits, Request, RequestRefused, Unavailable,
+    Verdict, difficulty::Difficulty, recent::seconds,
 };
 use crate::{
     challenge::GuardId,
@@ -72,9 +72,9 @@ impl Guard for RedisGuard {
         }
     }
 
-    async fn peek(&self, attempt: &Attempt<'_>) -> Result<(), AttemptRefused> {
+    async fn peek(&self, attempt: &Attempt<'_>) -> Result<Known, AttemptRefused> {
         let reply = self.attempt(&self.scripts.peek, attempt, "").await?;
-        judge(&reply, |word| (word == "open").then_some(()))
+        judge(&reply, |word| (word == "open").then(Known::default))
     }
 
     async fn count(&self, attempt: &Attempt<'_>, verdict: Verdict) -> Result<Counted, AttemptRefused> {
