@@ -6,7 +6,10 @@ use std::{
     cell::Cell,
     io,
     pin::Pin,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -28,12 +31,12 @@ pub(crate) struct Patience {
 
 /// What one connection is doing.
 #[derive(Debug)]
-pub(crate) struct Progress<'l> {
+pub(crate) struct Progress {
     phase: Cell<Phase>,
     since: Cell<Instant>,
     refused: Cell<Option<StatusCode>>,
     peer_has_closed: Cell<bool>,
-    in_flight: &'l AtomicUsize,
+    in_flight: Arc<AtomicUsize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,9 +64,9 @@ pub(crate) enum Alarm {
     Idle,
 }
 
-impl<'l> Progress<'l> {
+impl Progress {
     /// Of a new connection; `in_flight` counts the requests of its worker.
-    pub(crate) fn new(in_flight: &'l AtomicUsize) -> Self {
+    pub(crate) fn new(in_flight: Arc<AtomicUsize>) -> Self {
         Self {
             phase: Cell::new(Phase::Idle),
             since: Cell::new(Instant::now()),
@@ -88,7 +91,7 @@ impl<'l> Progress<'l> {
         self.phase.set(Phase::Handling);
     }
 
-    /// The answer is there.
+    /// The answer is there, to its last byte.
     pub(crate) fn answered(&self) {
         self.phase.set(Phase::Answering);
         self.since.set(Instant::now());
@@ -143,7 +146,7 @@ impl<'l> Progress<'l> {
     }
 }
 
-impl Drop for Progress<'_> {
+impl Drop for Progress {
     fn drop(&mut self) {
         if !matches!(self.phase.get(), Phase::Idle | Phase::Head) {
             self.in_flight.fetch_sub(1, Ordering::Relaxed);
@@ -155,12 +158,12 @@ impl Drop for Progress<'_> {
 #[derive(Debug)]
 pub(crate) struct Watched<'p, S> {
     io: S,
-    progress: &'p Progress<'p>,
+    progress: &'p Progress,
 }
 
 impl<'p, S> Watched<'p, S> {
     /// Watches `io`.
-    pub(crate) const fn new(io: S, progress: &'p Progress<'p>) -> Self {
+    pub(crate) const fn new(io: S, progress: &'p Progress) -> Self {
         Self { io, progress }
     }
 
@@ -227,8 +230,8 @@ mod tests {
 
     #[test]
     fn a_request_is_late_by_its_first_byte_and_a_connection_idle_by_its_last() {
-        let in_flight = AtomicUsize::new(0);
-        let progress = Progress::new(&in_flight);
+        let in_flight = Arc::new(AtomicUsize::new(0));
+        let progress = Progress::new(Arc::clone(&in_flight));
         let start = progress.since.get();
         let at = |seconds| start + Duration::from_secs(seconds);
         assert_eq!(progress.alarm(at(0), PATIENCE), Alarm::At(at(10)));
@@ -248,9 +251,9 @@ mod tests {
 
     #[test]
     fn requests_are_in_flight_until_their_answer_has_left() {
-        let in_flight = AtomicUsize::new(0);
+        let in_flight = Arc::new(AtomicUsize::new(0));
         let count = || in_flight.load(Ordering::Relaxed);
-        let progress = Progress::new(&in_flight);
+        let progress = Progress::new(Arc::clone(&in_flight));
         progress.flushed();
         progress.bytes_arrived();
         assert_eq!(count(), 0);
@@ -268,8 +271,8 @@ mod tests {
 
     #[test]
     fn what_hyper_says_by_itself_is_noticed() {
-        let in_flight = AtomicUsize::new(0);
-        let progress = Progress::new(&in_flight);
+        let in_flight = Arc::new(AtomicUsize::new(0));
+        let progress = Progress::new(Arc::clone(&in_flight));
         progress.bytes_arrived();
         progress.head_arrived();
         assert!(!progress.is_not_ours(b"HTTP/1.1 100 Continue\r\n"));
