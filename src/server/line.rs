@@ -1,104 +1,220 @@
-//! A batch and its answers over one of the connections to a node: plain HTTP/1.1, pooled.
+//! A connection to a node and the task that uses it: plain HTTP/1.1, one batch after the other. Between two batches it is
+//! parked, and ends when the node closes it.
 
-use std::{cell::RefCell, collections::HashMap, io, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    future::poll_fn,
+    io,
+    pin::{Pin, pin},
+    rc::Rc,
+    sync::Arc,
+    task::{Poll, Waker},
+    time::Duration,
+};
 
 use http_body_util::{BodyExt, Full};
 use hyper::{
-    Request, StatusCode,
+    Request, Response, StatusCode,
     body::{Bytes, Incoming},
-    client::conn::http1::{SendRequest, handshake},
+    client::conn::http1::{Connection, SendRequest, handshake},
 };
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::spawn_local, time::timeout};
 
-use super::peers::{NoAnswer, Waiting};
+use super::{
+    letters::{self, Batch, Waiting},
+    peers::{NoAnswer, Peers},
+};
 use crate::relay::batch::Answers;
 
 /// How long a node has to accept a connection. One that doesn't is away.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(1);
-/// Idle connections that one worker keeps to one node.
-const MOST_IDLE: usize = 32;
+/// How long a node has to answer.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
+/// The lines to one node that a worker keeps parked.
+const MOST_PARKED: usize = 32;
 /// The longest sealed answer.
 const MAX_ANSWER_BYTES: usize = 256 << 10;
 
-type Connection = SendRequest<Full<Bytes>>;
+type Body = Full<Bytes>;
+
+/// A line whose connection is open.
+struct Line {
+    sender: SendRequest<Body>,
+    /// Polled by the same task, so that nothing has to be handed from one to another. `None` when it has ended.
+    connection: Option<Connection<TokioIo<TcpStream>, Body>>,
+}
+
+/// A line that waits for the next batch.
+#[derive(Default)]
+struct Parked {
+    is_called: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
 
 thread_local! {
-    /// Connections that wait for the next batch. A connection belongs to its runtime, so to its thread.
-    static IDLE: RefCell<HashMap<Box<str>, Vec<Connection>>> = RefCell::default();
+    /// By node. A connection belongs to its runtime, so to its thread.
+    static PARKED: RefCell<HashMap<Box<str>, Vec<Rc<Parked>>>> = RefCell::default();
+}
+
+/// Has the letters to a node collected, when the tasks that are ready now have run, and sent.
+pub(crate) fn call(peers: &Arc<Peers>, node: &str) {
+    match PARKED.with_borrow_mut(|all| all.get_mut(node)?.pop()) {
+        Some(parked) => parked.call(),
+        None => drop(spawn_local(run(Arc::clone(peers), node.into()))),
+    }
+}
+
+async fn run(peers: Arc<Peers>, node: Box<str>) {
+    let authority = peers.authority(&node);
+    let mut line = None;
+    loop {
+        let (batch, are_more) = letters::collect(&node, peers.longest());
+        if are_more {
+            call(&peers, &node);
+        }
+        if let Some(Batch { body, mut waiting }) = batch {
+            let sent = send(&mut line, &authority, peers.request(&authority, body), &mut waiting);
+            let sent = timeout(ANSWER_PATIENCE, sent).await.unwrap_or(Err(NoAnswer::Silent));
+            if let Err(reason) = sent {
+                if matches!(reason, NoAnswer::Away(_)) {
+                    peers.note_away(&node);
+                }
+                return waiting.give_up(&reason);
+            }
+        }
+        let Some(open) = &mut line else { return };
+        if !open.park(&node).await {
+            return;
+        }
+    }
 }
 
 /// Sends a batch, once, and tells each who waits for its answers when it is there. After an error, nobody else is told.
-pub(crate) async fn exchange(authority: &str, mut request: Request<Full<Bytes>>, waiting: &mut Waiting) -> Result<(), NoAnswer> {
+async fn send(
+    line: &mut Option<Line>,
+    authority: &str,
+    request: hyper::http::Result<Request<Body>>,
+    waiting: &mut Waiting,
+) -> Result<(), NoAnswer> {
+    let away = |error| NoAnswer::Away(Rc::new(error));
+    let mut request = request.map_err(|error| away(io::Error::other(error)))?;
     loop {
-        let idle = take_idle(authority);
-        let was_idle = idle.is_some();
-        let mut connection = match idle {
-            Some(connection) => connection,
-            None => connect(authority).await.map_err(|error| NoAnswer::Away(Rc::new(error)))?,
+        let (open, was_idle) = match line {
+            Some(open) => (open, true),
+            None => (line.insert(Line::open(authority).await.map_err(away)?), false),
         };
-        match connection.try_send_request(request).await {
-            Ok(answer) if answer.status() == StatusCode::OK => {
-                receive(answer.into_body(), waiting).await?;
-                keep(authority, connection);
-                return Ok(());
-            }
+        match open.send(request).await {
+            Ok(answer) if answer.status() == StatusCode::OK => return open.receive(answer.into_body(), waiting).await,
             Ok(answer) => return Err(NoAnswer::Refused(answer.status())),
             // The node closed an idle connection before the request was written: it hasn't seen it.
-            Err(mut error) if was_idle && error.message().is_some() => {
-                request = error.take_message().ok_or(NoAnswer::Silent)?;
+            Err(Some(unsent)) if was_idle => {
+                request = unsent;
+                *line = None;
             }
             Err(_) => return Err(NoAnswer::Silent),
         }
     }
 }
 
-/// Reads answers until the body ends.
-async fn receive(mut body: Incoming, waiting: &mut Waiting) -> Result<(), NoAnswer> {
-    let mut answers = Answers::new(waiting.requests(), MAX_ANSWER_BYTES);
-    while let Some(frame) = body.frame().await {
-        let Ok(piece) = frame.map_err(|_| NoAnswer::Silent)?.into_data() else { continue };
-        answers.arrive(&piece);
-        while let Some(answer) = answers.next_answer().map_err(|_| NoAnswer::Refused(StatusCode::OK))? {
-            let sealed = answer.sealed.map(<[u8]>::to_vec);
-            let sealed = sealed.map_err(|status| NoAnswer::Refused(StatusCode::from_u16(status).unwrap_or(StatusCode::OK)));
-            waiting.answer(answer.position, sealed);
-        }
+impl Line {
+    async fn open(authority: &str) -> io::Result<Self> {
+        let with_port = |port: &str| format!("{authority}{port}");
+        let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let stream = timeout(CONNECT_PATIENCE, TcpStream::connect(with_port(if has_port { "" } else { ":80" })));
+        let stream = stream.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+        Ok(Self { sender, connection: Some(connection) })
     }
-    if answers.are_all_there() { Ok(()) } else { Err(NoAnswer::Silent) }
-}
 
-async fn connect(authority: &str) -> io::Result<Connection> {
-    let with_port = |port: &str| format!("{authority}{port}");
-    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    let stream = timeout(CONNECT_PATIENCE, TcpStream::connect(with_port(if has_port { "" } else { ":80" })));
-    let stream = stream.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-    stream.set_nodelay(true)?;
-    let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-    spawn_local(connection);
-    Ok(sender)
-}
+    /// The head of the answer; the request, if none of it was written.
+    async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, Option<Request<Body>>> {
+        let Self { sender, connection } = self;
+        if !sender.is_ready() && drive(connection, sender.ready()).await.is_err() {
+            return Err(Some(request));
+        }
+        drive(connection, sender.try_send_request(request)).await.map_err(|mut error| error.take_message())
+    }
 
-fn take_idle(authority: &str) -> Option<Connection> {
-    IDLE.with_borrow_mut(|idle| {
-        let waiting = idle.get_mut(authority)?;
-        while let Some(connection) = waiting.pop() {
-            if connection.is_ready() {
-                return Some(connection);
+    /// Reads answers until the body ends.
+    async fn receive(&mut self, mut body: Incoming, waiting: &mut Waiting) -> Result<(), NoAnswer> {
+        let mut answers = Answers::new(waiting.requests(), MAX_ANSWER_BYTES);
+        while let Some(frame) = drive(&mut self.connection, body.frame()).await {
+            let Ok(piece) = frame.map_err(|_| NoAnswer::Silent)?.into_data() else { continue };
+            answers.arrive(&piece);
+            while let Some(answer) = answers.next_answer().map_err(|_| NoAnswer::Refused(StatusCode::OK))? {
+                let refused = |status| NoAnswer::Refused(StatusCode::from_u16(status).unwrap_or(StatusCode::OK));
+                waiting.tell(answer.position, answer.sealed.map(<[u8]>::to_vec).map_err(refused));
             }
         }
-        None
-    })
+        if answers.are_all_there() { Ok(()) } else { Err(NoAnswer::Silent) }
+    }
+
+    /// Waits until it is called. Whether it was: the node may have closed the connection, or enough lines wait already.
+    async fn park(&mut self, node: &str) -> bool {
+        let connection = &mut self.connection;
+        let parked = Rc::new(Parked::default());
+        if connection.is_none() || !parked.enter(node) {
+            return false;
+        }
+        poll_fn(|cx| {
+            if parked.is_called.get() {
+                return Poll::Ready(true);
+            }
+            if connection.as_mut().is_none_or(|connection| Pin::new(connection).poll(cx).is_ready()) {
+                *connection = None;
+                parked.leave(node);
+                return Poll::Ready(false);
+            }
+            parked.waker.borrow_mut().get_or_insert_with(|| cx.waker().clone()).clone_from(cx.waker());
+            Poll::Pending
+        })
+        .await
+    }
 }
 
-fn keep(authority: &str, connection: Connection) {
-    IDLE.with_borrow_mut(|idle| {
-        let waiting = match idle.get_mut(authority) {
-            Some(waiting) => waiting,
-            None => idle.entry(authority.into()).or_default(),
-        };
-        if waiting.len() < MOST_IDLE && !connection.is_closed() {
-            waiting.push(connection);
+impl Parked {
+    fn enter(self: &Rc<Self>, node: &str) -> bool {
+        PARKED.with_borrow_mut(|all| {
+            let parked = match all.get_mut(node) {
+                Some(parked) => parked,
+                None => all.entry(node.into()).or_default(),
+            };
+            let has_room = parked.len() < MOST_PARKED;
+            if has_room {
+                parked.push(Rc::clone(self));
+            }
+            has_room
+        })
+    }
+
+    fn leave(self: &Rc<Self>, node: &str) {
+        PARKED.with_borrow_mut(|all| {
+            if let Some(parked) = all.get_mut(node) {
+                parked.retain(|other| !Rc::ptr_eq(self, other));
+            }
+        });
+    }
+
+    fn call(&self) {
+        self.is_called.set(true);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
         }
-    });
+    }
+}
+
+/// Waits for what the connection has to bring about.
+async fn drive<T, C: Future + Unpin>(connection: &mut Option<C>, awaited: impl Future<Output = T>) -> T {
+    let mut awaited = pin!(awaited);
+    poll_fn(|cx| {
+        // When it has ended, whoever waits for something of it is told.
+        if connection.as_mut().is_some_and(|connection| Pin::new(connection).poll(cx).is_ready()) {
+            *connection = None;
+        }
+        awaited.as_mut().poll(cx)
+    })
+    .await
 }

@@ -15,6 +15,7 @@ mod error;
 mod exchange;
 mod fields;
 mod json;
+mod letters;
 mod line;
 mod listen;
 mod logging;
