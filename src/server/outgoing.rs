@@ -1,4 +1,4 @@
-//! What leaves on a connection: an answer whose body is there, or one that is still being made.
+//! What leaves on a connection: an answer whose body is there, or one whose body is still being made.
 
 use std::{
     convert::Infallible,
@@ -26,15 +26,15 @@ pub(crate) enum Outgoing {
     Pieces(Pin<Box<dyn Body<Data = Bytes, Error = Infallible>>>),
 }
 
-/// A body that tells its connection's progress when its last byte is there.
+/// A body that tells its connection's progress how much of it is there.
 pub(crate) struct Tracked {
     body: Outgoing,
-    /// To be told.
+    /// To be told; `None` once it knows that all is there.
     progress: Option<Rc<Progress>>,
 }
 
 impl Tracked {
-    /// Tells `progress`: at once, where all is there.
+    /// Tells `progress`: at once, where all of it is there.
     pub(crate) fn new(body: Outgoing, progress: &Rc<Progress>) -> Self {
         let is_whole = matches!(body, Outgoing::Whole(_));
         if is_whole {
@@ -53,10 +53,13 @@ impl Body for Tracked {
             Outgoing::Whole(body) => return Pin::new(body).poll_frame(cx),
             Outgoing::Pieces(body) => ready!(body.as_mut().poll_frame(cx)),
         };
-        if frame.is_none()
-            && let Some(progress) = self.progress.take()
-        {
-            progress.answered();
+        match &self.progress {
+            Some(progress) if frame.is_some() => progress.answered_in_part(),
+            Some(progress) => {
+                progress.answered();
+                self.progress = None;
+            }
+            None => {}
         }
         Poll::Ready(frame)
     }

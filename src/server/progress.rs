@@ -49,6 +49,8 @@ enum Phase {
     Body,
     /// The request is there, its answer isn't.
     Handling,
+    /// A part of the answer is there, the rest isn't.
+    Streaming,
     /// The answer is there and has to leave.
     Answering,
 }
@@ -91,6 +93,12 @@ impl Progress {
         self.phase.set(Phase::Handling);
     }
 
+    /// The next part of the answer is there.
+    pub(crate) fn answered_in_part(&self) {
+        self.phase.set(Phase::Streaming);
+        self.since.set(Instant::now());
+    }
+
     /// The answer is there, to its last byte.
     pub(crate) fn answered(&self) {
         self.phase.set(Phase::Answering);
@@ -117,6 +125,9 @@ impl Progress {
             // A request that starts right after this can't be late before the alarm rings again.
             Phase::Idle | Phase::Answering => Alarm::At((since + patience.idle).min(now + patience.request)),
             Phase::Handling => Alarm::At(now + patience.request),
+            // Handlers have limits of their own, but nobody else has one for a peer that stops reading half-way.
+            Phase::Streaming if now >= since + patience.request.max(patience.idle) => Alarm::Idle,
+            Phase::Streaming => Alarm::At(since + patience.request.max(patience.idle)),
         }
     }
 
@@ -266,6 +277,25 @@ mod tests {
         assert_eq!(count(), 0);
         progress.head_arrived();
         drop(progress);
+        assert_eq!(count(), 0);
+    }
+
+    #[test]
+    fn an_answer_in_parts_is_in_flight_until_its_last_byte_has_left() {
+        let in_flight = Arc::new(AtomicUsize::new(0));
+        let count = || in_flight.load(Ordering::Relaxed);
+        let progress = Progress::new(Arc::clone(&in_flight));
+        let at = |seconds| progress.since.get() + Duration::from_secs(seconds);
+        progress.head_arrived();
+        progress.request_arrived();
+        progress.answered_in_part();
+        progress.flushed();
+        assert_eq!(count(), 1);
+        assert!(!progress.is_not_ours(b"the next part"));
+        assert_eq!(progress.alarm(at(10), PATIENCE), Alarm::At(at(60)));
+        assert_eq!(progress.alarm(at(60), PATIENCE), Alarm::Idle);
+        progress.answered();
+        progress.flushed();
         assert_eq!(count(), 0);
     }
 

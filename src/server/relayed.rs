@@ -15,7 +15,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{
     Method, Request, Response, StatusCode,
     body::{Body, Bytes, Frame},
-    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
+    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue},
     http::request::Parts,
 };
 
@@ -38,6 +38,9 @@ use crate::{
     },
     time::UnixTime,
 };
+
+/// Has nginx pass each piece on when it comes.
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// A request of a batch that counts.
 struct Relayed {
@@ -95,12 +98,15 @@ where
             Poll::Ready(())
         })
         .await;
-        let body = if answering.pending.is_empty() {
+        let is_whole = answering.pending.is_empty();
+        let mut leaving = Response::new(if is_whole {
             Outgoing::Whole(Full::new(answering.ready.into()))
         } else {
             Outgoing::Pieces(Box::pin(answering))
-        };
-        let mut leaving = Response::new(body);
+        });
+        if !is_whole {
+            leaving.headers_mut().insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+        }
         leaving.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
         leaving.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         Ok(leaving)
