@@ -20,7 +20,11 @@ use hyper::{
     client::conn::http1::{Connection, SendRequest, handshake},
 };
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, task::spawn_local, time::timeout};
+use tokio::{
+    net::TcpStream,
+    task::{spawn_local, yield_now},
+    time::timeout,
+};
 
 use super::{
     letters::{self, Batch, Waiting},
@@ -70,6 +74,9 @@ async fn run(peers: Arc<Peers>, node: Box<str>) {
     let authority = peers.authority(&node);
     let mut line = None;
     loop {
+        // Every task that was ready has run; now the sockets are looked at once more, without waiting, and those whose
+        // requests came meanwhile run too. Batches get half as large again by it where much is relayed.
+        yield_now().await;
         let (batch, are_more) = letters::collect(&node, peers.longest());
         if are_more {
             call(&peers, &node);
