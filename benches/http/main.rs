@@ -10,9 +10,9 @@
 //! things between two of them, one takes longer: a bare server that signs shows by how much. "Sealing" is what a relayed
 //! request and its answer cost to seal and open, both sides together.
 //!
-//! Requests that are relayed in the same turn share a way, so what a relay costs depends on how many connections ask: it is
-//! measured over 16 of them and over one, where each request travels alone, each time against what the bare server takes over
-//! as many.
+//! Requests that are relayed in the same turn travel together, so what a relay costs depends on how many come at once: it is
+//! measured with all connections asking and with one asking at a time, where each request travels alone, both times against
+//! what the bare server takes for the same.
 
 mod bare;
 mod client;
@@ -82,26 +82,35 @@ fn compare(rounds: usize) {
     for round in 0..=rounds {
         let signature = signature_time();
         let sealing = sealing::time(bytes_in, &relayed);
-        let b_request = bare_request.spends(CONNECTIONS, |connection| drop(connection.ask(REQUEST, &request_body(0))));
-        let b_signing = signing.spends(CONNECTIONS, |connection| drop(connection.ask(REQUEST, &request_body(0))));
-        let request = server.spends(CONNECTIONS, |connection| drop(connection.ask(REQUEST, &request_body(people.next()))));
+        let b_request = bare_request.spends(Pace::AtOnce, |connection| drop(connection.ask(REQUEST, &request_body(0))));
+        let b_signing = signing.spends(Pace::AtOnce, |connection| drop(connection.ask(REQUEST, &request_body(0))));
+        let request = server.spends(Pace::AtOnce, |connection| drop(connection.ask(REQUEST, &request_body(people.next()))));
         let challenges = server.challenges(&people);
-        let exchange = server.spends(CONNECTIONS, |connection| drop(connection.ask(EXCHANGE, &challenges.next())));
-        let relay = |connections| {
-            let b_exchange = bare_exchange.spends(connections, |connection| drop(connection.ask(EXCHANGE, &challenges.any())));
+        let exchange = server.spends(Pace::AtOnce, |connection| drop(connection.ask(EXCHANGE, &challenges.next())));
+        let relay = |pace| {
+            let b_exchange = bare_exchange.spends(pace, |connection| drop(connection.ask(EXCHANGE, &challenges.any())));
             let challenges = owner.challenges(&people);
-            let at_owner = owner.spends(connections, |connection| drop(connection.ask(EXCHANGE, &challenges.next())));
+            let at_owner = owner.spends(pace, |connection| drop(connection.ask(EXCHANGE, &challenges.next())));
             let challenges = owner.challenges(&people);
             let before = owner.nanoseconds();
-            let relayed = stranger.spends(connections, |connection| drop(connection.ask(EXCHANGE, &challenges.next())));
+            let relayed = stranger.spends(pace, |connection| drop(connection.ask(EXCHANGE, &challenges.next())));
             Relay { b_exchange, at_owner, relayed: relayed + owner.spent_since(before) }
         };
-        let (among_many, alone) = (relay(CONNECTIONS), relay(1));
+        let (among_many, alone) = (relay(Pace::AtOnce), relay(Pace::InTurns));
         if round > 0 || rounds == 1 {
             figures.0.push(Round { signature, sealing, b_request, b_signing, request, exchange, among_many, alone });
         }
     }
     figures.print();
+}
+
+/// How the connections ask.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// All at once.
+    AtOnce,
+    /// One after the other, so that no two requests are under way together.
+    InTurns,
 }
 
 /// Microseconds of processor time for each request.
@@ -141,7 +150,7 @@ impl Figures {
         println!("{:<44} {:>9} µs", "sealing", self.show(|round| round.sealing));
         println!("{:<44} {:>9} µs", "B of a request", self.show(|round| round.b_request));
         println!("{:<44} {:>9} µs", "B of an exchange", self.show(|round| round.among_many.b_exchange));
-        println!("{:<44} {:>9} µs", "the same over one connection", self.show(|round| round.alone.b_exchange));
+        println!("{:<44} {:>9} µs", "the same, one request at a time", self.show(|round| round.alone.b_exchange));
         self.line("request", |round| round.request, |round| (round.request - round.signature) / round.b_request, 1.15, "S");
         let warm = |round: &Round| (round.request - round.b_signing + round.b_request) / round.b_request;
         self.line("request, by the signature in a server", |round| round.request, warm, 1.15, "S");
@@ -156,7 +165,7 @@ impl Figures {
             self.line(name, |round| of(round).beyond_its_owners(), beyond, 2.2, "sealing");
         };
         relay("relayed exchange, beyond its owner's", |round| round.among_many);
-        relay("the same over one connection", |round| round.alone);
+        relay("the same, one request at a time", |round| round.alone);
     }
 
     fn line(&self, name: &str, time: impl Fn(&Round) -> f64, ratio: impl Fn(&Round) -> f64, limit: f64, plus: &str) {

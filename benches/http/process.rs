@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use super::{REQUESTS, client::Connection};
+use super::{CONNECTIONS, Pace, REQUESTS, client::Connection};
 
 /// Loopback addresses are the nodes' names, so that `{node}` leads to them.
 const NODES: [&str; 2] = ["127.0.0.2", "127.0.0.3"];
@@ -85,15 +85,17 @@ impl Process {
         Connection::to(&self.address)
     }
 
-    /// Microseconds that this process takes for each of a round's requests, which come over so many connections.
-    pub(crate) fn spends(&self, connections: usize, ask: impl Fn(&mut Connection) + Sync) -> f64 {
-        let each = REQUESTS / connections;
-        let connections: Vec<_> = (0..connections).map(|_| self.connect()).collect();
+    /// Microseconds that this process takes for each of a round's requests.
+    pub(crate) fn spends(&self, pace: Pace, ask: impl Fn(&mut Connection) + Sync) -> f64 {
+        let connections: Vec<_> = (0..CONNECTIONS).map(|_| self.connect()).collect();
         let before = self.nanoseconds();
         thread::scope(|scope| {
             for mut connection in connections {
                 let ask = &ask;
-                scope.spawn(move || (0..each).for_each(|_| ask(&mut connection)));
+                let asking = scope.spawn(move || (0..REQUESTS / CONNECTIONS).for_each(|_| ask(&mut connection)));
+                if pace == Pace::InTurns {
+                    asking.join().expect("the server answers");
+                }
             }
         });
         self.spent_since(before)
