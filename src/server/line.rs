@@ -28,7 +28,7 @@ use tokio::{
 
 use super::{
     letters::{self, Batch, Waiting},
-    peers::{NoAnswer, Peers},
+    peers::{NoAnswer, Peers, Way},
 };
 use crate::relay::batch::Answers;
 
@@ -71,7 +71,7 @@ pub(crate) fn call(peers: &Arc<Peers>, node: &str) {
 }
 
 async fn run(peers: Arc<Peers>, node: Box<str>) {
-    let authority = peers.authority(&node);
+    let way = peers.way(&node).map_err(|error| NoAnswer::Away(Rc::new(io::Error::other(error))));
     let mut line = None;
     loop {
         // Every task that was ready has run; now the sockets are looked at once more, without waiting, and those whose
@@ -82,8 +82,13 @@ async fn run(peers: Arc<Peers>, node: Box<str>) {
             call(&peers, &node);
         }
         if let Some(Batch { body, mut waiting }) = batch {
-            let sent = send(&mut line, &authority, peers.request(&authority, body), &mut waiting);
-            let sent = timeout(ANSWER_PATIENCE, sent).await.unwrap_or(Err(NoAnswer::Silent));
+            let sent = match &way {
+                Ok(way) => {
+                    let sent = send(&mut line, way, body, &mut waiting);
+                    timeout(ANSWER_PATIENCE, sent).await.unwrap_or(Err(NoAnswer::Silent))
+                }
+                Err(reason) => Err(reason.clone()),
+            };
             if let Err(reason) = sent {
                 if matches!(reason, NoAnswer::Away(_)) {
                     peers.note_away(&node);
@@ -99,18 +104,14 @@ async fn run(peers: Arc<Peers>, node: Box<str>) {
 }
 
 /// Sends a batch, once, and tells each who waits for its answers when it is there. After an error, nobody else is told.
-async fn send(
-    line: &mut Option<Line>,
-    authority: &str,
-    request: hyper::http::Result<Request<Body>>,
-    waiting: &mut Waiting,
-) -> Result<(), NoAnswer> {
-    let away = |error| NoAnswer::Away(Rc::new(error));
-    let mut request = request.map_err(|error| away(io::Error::other(error)))?;
+async fn send(line: &mut Option<Line>, way: &Way, batch: Vec<u8>, waiting: &mut Waiting) -> Result<(), NoAnswer> {
+    let mut request = way.request(batch);
     loop {
-        let (open, was_idle) = match line {
-            Some(open) => (open, true),
-            None => (line.insert(Line::open(authority).await.map_err(away)?), false),
+        let (open, was_idle) = if let Some(open) = line {
+            (open, true)
+        } else {
+            let opened = Line::open(&way.authority).await;
+            (line.insert(opened.map_err(|error| NoAnswer::Away(Rc::new(error)))?), false)
         };
         match open.send(request).await {
             Ok(answer) if answer.status() == StatusCode::OK => return open.receive(answer.into_body(), waiting).await,

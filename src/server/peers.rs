@@ -16,7 +16,7 @@ use std::{
 
 use http_body_util::Full;
 use hyper::{
-    Request, StatusCode,
+    Method, Request, StatusCode, Uri,
     body::Bytes,
     header::{CONTENT_TYPE, HOST, HeaderValue},
 };
@@ -53,6 +53,15 @@ pub(crate) enum NoAnswer {
     Refused(StatusCode),
 }
 
+/// Where a node is, parsed once for many batches.
+#[derive(Debug)]
+pub(super) struct Way {
+    /// Its host, with its port where there is one.
+    pub(super) authority: Box<str>,
+    host: HeaderValue,
+    path: Uri,
+}
+
 /// What comes of a sealed request: the sealed answer.
 pub(crate) type Sent = Result<Vec<u8>, NoAnswer>;
 
@@ -84,17 +93,11 @@ impl Peers {
         self.longest
     }
 
-    /// The host of a node, with its port where there is one.
-    pub(super) fn authority(&self, node: &str) -> Box<str> {
+    /// The way to a node.
+    pub(super) fn way(&self, node: &str) -> hyper::http::Result<Way> {
         let url = self.url.replace("{node}", node);
-        url.split_once("://").map_or(&*url, |(_, authority)| authority).into()
-    }
-
-    /// What carries a batch.
-    pub(super) fn request(&self, authority: &str, batch: Vec<u8>) -> hyper::http::Result<Request<Full<Bytes>>> {
-        let request = Request::post(&*self.path).header(HOST, authority);
-        let request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-        request.body(Full::new(batch.into()))
+        let authority = url.split_once("://").map_or(&*url, |(_, authority)| authority);
+        Ok(Way { authority: authority.into(), host: authority.parse()?, path: self.path.parse()? })
     }
 
     /// Notes that `node` can't be reached.
@@ -102,6 +105,18 @@ impl Peers {
         if let Some(until) = self.away.get(node) {
             until.store(clock::now().plus(AWAY_SECONDS).as_seconds(), Ordering::Relaxed);
         }
+    }
+}
+
+impl Way {
+    /// What carries a batch.
+    pub(super) fn request(&self, batch: Vec<u8>) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(batch.into()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.path.clone();
+        request.headers_mut().insert(HOST, self.host.clone());
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        request
     }
 }
 

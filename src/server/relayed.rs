@@ -39,8 +39,13 @@ use crate::{
     time::UnixTime,
 };
 
+/// The bytes of a sealed answer, about.
+const AN_ANSWER: usize = 2048;
 /// Has nginx pass each piece on when it comes.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// Makes a sealed answer.
+type Pending = Pin<Box<dyn Future<Output = Vec<u8>>>>;
 
 /// A request of a batch that counts.
 struct Relayed {
@@ -58,9 +63,6 @@ struct Answering {
     pending: Vec<(usize, Pending)>,
 }
 
-/// Makes a sealed answer.
-type Pending = Pin<Box<dyn Future<Output = Vec<u8>>>>;
-
 impl<G, D, O> App<G, D, O>
 where
     G: Guard + 'static,
@@ -73,43 +75,25 @@ where
         let malformed = || Problem::parse_error("This is no batch of relayed requests.");
         let requests = batch::requests(batch).ok_or_else(malformed)?;
         let now = clock::now();
-        let mut answering = Answering { ready: Vec::new(), pending: Vec::with_capacity(requests.len()) };
-        let mut refused = Vec::new();
+        let (mut pending, mut refused): (Vec<(usize, Pending)>, _) = (Vec::with_capacity(requests.len()), Vec::new());
         for (position, sealed) in requests.iter().enumerate() {
             match self.open(fleet, sealed, now) {
-                Ok(relayed) => answering.pending.push((position, Box::pin(Arc::clone(self).answer_relayed(relayed)))),
+                Ok(relayed) => pending.push((position, Box::pin(Arc::clone(self).answer_relayed(relayed)))),
                 Err(reason) => refused.push((position, reason)),
             }
         }
-        // One line for each batch, whatever somebody puts into it.
         if let Some((_, reason)) = refused.first() {
+            // One line for each batch, whatever somebody puts into it.
             tracing::warn!(%reason, refused = refused.len(), of = requests.len(), "relayed requests are refused");
-            if answering.pending.is_empty() {
+            if pending.is_empty() {
                 return Err(problem(*reason));
             }
         }
+        let mut ready = Vec::with_capacity(pending.len() * AN_ANSWER);
         for (position, reason) in refused {
-            let answer = self.finish_relayed(Err(problem(reason)));
-            push_refusal(&mut answering.ready, position, answer.status().as_u16());
+            push_refusal(&mut ready, position, self.refuse(reason).as_u16());
         }
-        // Most answers are ready at once, and then they leave as one body whose length is known.
-        poll_fn(|cx| {
-            answering.poll_pending(cx);
-            Poll::Ready(())
-        })
-        .await;
-        let is_whole = answering.pending.is_empty();
-        let mut leaving = Response::new(if is_whole {
-            Outgoing::Whole(Full::new(answering.ready.into()))
-        } else {
-            Outgoing::Pieces(Box::pin(answering))
-        });
-        if !is_whole {
-            leaving.headers_mut().insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-        }
-        leaving.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-        leaving.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        Ok(leaving)
+        Ok(Answering { ready, pending }.leave().await)
     }
 
     fn open(&self, fleet: &Fleet, sealed: &[u8], now: UnixTime) -> Result<Relayed, RelayRefused> {
@@ -134,14 +118,34 @@ where
         fleet.relays.seal_answer(&exchange, &answer, &mut rand::rng())
     }
 
-    fn finish_relayed(&self, answered: Result<Answer, Problem>) -> Answer {
-        let answer = self.or_problem(answered);
-        self.metrics.answered(Some(Route::Relay), answer.status());
-        answer
+    /// Counts a refusal among others' answers.
+    fn refuse(&self, reason: RelayRefused) -> StatusCode {
+        let status = self.or_problem(Err(problem(reason))).status();
+        self.metrics.answered(Some(Route::Relay), status);
+        status
     }
 }
 
 impl Answering {
+    /// Most answers are ready at once, and then they leave as one body whose length is known.
+    async fn leave(mut self) -> Leaving {
+        poll_fn(|cx| {
+            self.poll_pending(cx);
+            Poll::Ready(())
+        })
+        .await;
+        let is_whole = self.pending.is_empty();
+        let body = if is_whole { Outgoing::Whole(Full::new(self.ready.into())) } else { Outgoing::Pieces(Box::pin(self)) };
+        let mut leaving = Response::new(body);
+        let headers = leaving.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if !is_whole {
+            headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+        }
+        leaving
+    }
+
     /// Takes what is ready by now. A fault of ours ends one request, not the others.
     fn poll_pending(&mut self, cx: &mut Context<'_>) {
         let ready = &mut self.ready;
@@ -199,5 +203,59 @@ impl Route {
     /// Whether nodes relay such requests to each other.
     const fn is_relayed(self) -> bool {
         matches!(self, Self::Request(_) | Self::Resend | Self::Exchange(_) | Self::External(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::ready, task::Waker};
+
+    use super::*;
+    use crate::relay::batch::Answers;
+
+    fn pending(answers: Vec<Pending>) -> Answering {
+        Answering { ready: Vec::new(), pending: answers.into_iter().enumerate().collect() }
+    }
+
+    fn positions(pieces: &[Bytes], requests: usize) -> Vec<(usize, Result<Vec<u8>, u16>)> {
+        let mut answers = Answers::new(requests, 100);
+        let mut read = Vec::new();
+        for piece in pieces {
+            answers.arrive(piece);
+            while let Some(answer) = answers.next_answer().unwrap() {
+                read.push((answer.position, answer.sealed.map(<[u8]>::to_vec)));
+            }
+        }
+        read
+    }
+
+    #[tokio::test]
+    async fn a_fault_of_ours_ends_one_request_of_a_batch() {
+        let answering = pending(vec![
+            Box::pin(ready(b"first".to_vec())),
+            Box::pin(async { panic!("a fault of ours") }),
+            Box::pin(ready(b"third".to_vec())),
+        ]);
+        let Outgoing::Whole(body) = answering.leave().await.into_body() else { panic!("all were ready") };
+        let body = body.collect().await.unwrap().to_bytes();
+        let expected = [(0, Ok(b"first".to_vec())), (1, Err(500)), (2, Ok(b"third".to_vec()))];
+        assert_eq!(positions(&[body], 3), expected);
+    }
+
+    #[tokio::test]
+    async fn answers_leave_as_they_are_ready() {
+        let (tell, told) = tokio::sync::oneshot::channel::<Vec<u8>>();
+        let answering = pending(vec![Box::pin(async { told.await.unwrap() }), Box::pin(ready(b"second".to_vec()))]);
+        let leaving = answering.leave().await;
+        assert_eq!(leaving.headers()[X_ACCEL_BUFFERING], "no");
+        let Outgoing::Pieces(mut body) = leaving.into_body() else { panic!("one isn't ready") };
+        let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!(positions(std::slice::from_ref(&first), 2), [(1, Ok(b"second".to_vec()))]);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(body.as_mut().poll_frame(&mut cx).is_pending());
+        tell.send(b"first".to_vec()).unwrap();
+        let second = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!(positions(&[first, second], 2)[1], (0, Ok(b"first".to_vec())));
+        assert!(body.frame().await.is_none());
     }
 }
