@@ -17,7 +17,9 @@ pub struct SeenRequests {
 }
 
 impl SeenRequests {
-    /// Empty since `now`: what was sent before this node started is refused, since it may have come before.
+    /// Empty since `now`: what was sent before this node started is refused, since it may have come before. What was sent in
+    /// the same second counts: times have no parts of a second, and honest nodes go on relaying while this one starts.
+    /// `docs/guarantees.md` says what that leaves open.
     #[must_use]
     pub const fn new(capacity: usize, now: UnixTime) -> Self {
         Self { capacity, recent: BTreeSet::new(), older: BTreeSet::new(), turned_at: now, forgotten: now.minus(1) }

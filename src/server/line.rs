@@ -50,22 +50,28 @@ struct Line {
     connection: Option<Connection<TokioIo<TcpStream>, Body>>,
 }
 
-/// A line that waits for the next batch.
+/// A line that waits for the next batch, for as long as this lives.
+struct Parked<'n> {
+    node: &'n str,
+    place: Rc<Place>,
+}
+
+/// Where it can be called.
 #[derive(Default)]
-struct Parked {
+struct Place {
     is_called: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
 thread_local! {
     /// By node. A connection belongs to its runtime, so to its thread.
-    static PARKED: RefCell<HashMap<Box<str>, Vec<Rc<Parked>>>> = RefCell::default();
+    static PARKED: RefCell<HashMap<Box<str>, Vec<Rc<Place>>>> = RefCell::default();
 }
 
 /// Has the letters to a node collected, when the tasks that are ready now have run, and sent.
 pub(crate) fn call(peers: &Arc<Peers>, node: &str) {
     match PARKED.with_borrow_mut(|all| all.get_mut(node)?.pop()) {
-        Some(parked) => parked.call(),
+        Some(place) => place.call(),
         None => drop(spawn_local(run(Arc::clone(peers), node.into()))),
     }
 }
@@ -163,49 +169,53 @@ impl Line {
     /// Waits until it is called. Whether it was: the node may have closed the connection, or enough lines wait already.
     async fn park(&mut self, node: &str) -> bool {
         let connection = &mut self.connection;
-        let parked = Rc::new(Parked::default());
-        if connection.is_none() || !parked.enter(node) {
-            return false;
-        }
+        let Some(parked) = Parked::at(node).filter(|_| connection.is_some()) else { return false };
         poll_fn(|cx| {
-            if parked.is_called.get() {
+            if parked.place.is_called.get() {
                 return Poll::Ready(true);
             }
             if connection.as_mut().is_none_or(|connection| Pin::new(connection).poll(cx).is_ready()) {
                 *connection = None;
-                parked.leave(node);
                 return Poll::Ready(false);
             }
-            parked.waker.borrow_mut().get_or_insert_with(|| cx.waker().clone()).clone_from(cx.waker());
+            parked.place.waker.borrow_mut().get_or_insert_with(|| cx.waker().clone()).clone_from(cx.waker());
             Poll::Pending
         })
         .await
     }
 }
 
-impl Parked {
-    fn enter(self: &Rc<Self>, node: &str) -> bool {
+impl<'n> Parked<'n> {
+    /// `None` where enough lines to this node wait.
+    fn at(node: &'n str) -> Option<Self> {
         PARKED.with_borrow_mut(|all| {
-            let parked = match all.get_mut(node) {
-                Some(parked) => parked,
+            let places = match all.get_mut(node) {
+                Some(places) => places,
                 None => all.entry(node.into()).or_default(),
             };
-            let has_room = parked.len() < MOST_PARKED;
-            if has_room {
-                parked.push(Rc::clone(self));
-            }
-            has_room
+            let place = Rc::new(Place::default());
+            (places.len() < MOST_PARKED).then(|| places.push(Rc::clone(&place)))?;
+            Some(Self { node, place })
         })
     }
+}
 
-    fn leave(self: &Rc<Self>, node: &str) {
-        PARKED.with_borrow_mut(|all| {
-            if let Some(parked) = all.get_mut(node) {
-                parked.retain(|other| !Rc::ptr_eq(self, other));
+/// Nobody calls a line that is gone.
+impl Drop for Parked<'_> {
+    fn drop(&mut self) {
+        if self.place.is_called.get() {
+            return;
+        }
+        // A thread that ends may have dropped the list already.
+        let _ = PARKED.try_with(|all| {
+            if let Some(places) = all.borrow_mut().get_mut(self.node) {
+                places.retain(|other| !Rc::ptr_eq(&self.place, other));
             }
         });
     }
+}
 
+impl Place {
     fn call(&self) {
         self.is_called.set(true);
         if let Some(waker) = self.waker.take() {
