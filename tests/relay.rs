@@ -555,6 +555,30 @@ mod stranger {
     }
 
     #[test]
+    fn a_connection_that_is_closed_when_it_is_needed_costs_nothing() {
+        let (listener, port) = listen();
+        let node = start_node(STRANGER, port, &[]);
+        let mut client = node.connect();
+        client.send(&exchange(0));
+        let mut arrived = Arrived::on(accept(&listener)).unwrap();
+        for n in 1..10 {
+            arrived.reply_in_order(0..1);
+            assert_eq!(client.receive("POST").json(), email(n - 1));
+            // The node learns of both in the same turn.
+            node.signal("STOP");
+            if n % 2 == 0 {
+                client.send(&exchange(n));
+                drop(arrived);
+            } else {
+                drop(arrived);
+                client.send(&exchange(n));
+            }
+            node.signal("CONT");
+            arrived = Arrived::on(accept(&listener)).unwrap();
+        }
+    }
+
+    #[test]
     fn a_whole_batch_to_an_owner_that_is_gone_is_told_so() {
         let (listener, port) = listen();
         let node = start_node(STRANGER, port, &[]);
