@@ -28,8 +28,16 @@ pub(crate) struct Batch {
 pub(crate) struct Waiting(Vec<Option<oneshot::Sender<Sent>>>);
 
 thread_local! {
-    /// The letters that nobody has collected yet, by node.
-    static POSTED: RefCell<HashMap<Box<str>, Vec<Letter>>> = RefCell::default();
+    /// By node.
+    static POSTED: RefCell<HashMap<Box<str>, Posted>> = RefCell::default();
+}
+
+#[derive(Default)]
+struct Posted {
+    /// Those that nobody has collected yet.
+    letters: Vec<Letter>,
+    /// Whether there were several when some were collected last.
+    had_company: bool,
 }
 
 /// Leaves a letter to be collected. Whether somebody has to be told, since there was none before it.
@@ -39,15 +47,23 @@ pub(crate) fn post(node: &str, letter: Letter) -> bool {
             Some(posted) => posted,
             None => all.entry(node.into()).or_default(),
         };
-        posted.push(letter);
-        posted.len() == 1
+        posted.letters.push(letter);
+        posted.letters.len() == 1
     })
+}
+
+/// Whether more letters to a node may come soon: several are there, or were there the last time.
+pub(crate) fn has_company(node: &str) -> bool {
+    POSTED.with_borrow(|all| all.get(node).is_some_and(|posted| posted.had_company || posted.letters.len() > 1))
 }
 
 /// The next letters to a node, as many as make a batch of at most `longest` bytes, and whether there are more.
 pub(crate) fn collect(node: &str, longest: usize) -> (Option<Batch>, bool) {
     POSTED.with_borrow_mut(|all| match all.get_mut(node) {
-        Some(posted) => (Batch::take(posted, longest), !posted.is_empty()),
+        Some(posted) => {
+            posted.had_company = posted.letters.len() > 1;
+            (Batch::take(&mut posted.letters, longest), !posted.letters.is_empty())
+        }
         None => (None, false),
     })
 }
@@ -133,8 +149,12 @@ mod tests {
         let (batch, more) = collect("node", 10);
         assert_eq!((batch.unwrap().waiting.requests(), more), (2, true));
         assert!(!post_one(), "whoever collected knows that there are more");
+        assert!(has_company("node"));
         assert!(!collect("node", 1000).1);
+        assert!(has_company("node"), "there was some the last time");
         assert!(post_one());
+        assert!(!collect("node", 1000).1);
+        assert!(!has_company("node"));
         assert!(collect("another", 1000).0.is_none());
     }
 }

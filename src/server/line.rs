@@ -80,9 +80,11 @@ async fn run(peers: Arc<Peers>, node: Box<str>) {
     let way = peers.way(&node).map_err(|error| NoAnswer::Away(Rc::new(io::Error::other(error))));
     let mut line = None;
     loop {
-        // Every task that was ready has run; now the sockets are looked at once more, without waiting, and those whose
-        // requests came meanwhile run too. Batches get half as large again by it where much is relayed.
-        yield_now().await;
+        // Every task that was ready has run. Where much is relayed, the sockets are looked at once more, without waiting,
+        // and the tasks whose requests came meanwhile run too, which makes batches half as large again.
+        if letters::has_company(&node) {
+            yield_now().await;
+        }
         let (batch, are_more) = letters::collect(&node, peers.longest());
         if are_more {
             call(&peers, &node);
