@@ -81,7 +81,7 @@ async fn run(peers: Arc<Peers>, node: Box<str>) {
     let mut line = None;
     loop {
         // Every task that was ready has run. Where much is relayed, the sockets are looked at once more, without waiting,
-        // and the tasks whose requests came meanwhile run too, which makes batches half as large again.
+        // and the tasks whose requests came meanwhile run too, which makes batches about half as large again.
         if letters::has_company(&node) {
             yield_now().await;
         }
