@@ -13,7 +13,10 @@ use countersign::{
     keyring::{EnvelopeFormat, Keyring},
     puzzle::{Proof, Puzzles},
     recipient::{Channel, Recipient, phone::PhoneRules},
-    relay::{Addressee, RelayedAnswer, RelayedRequest, Relays, SeenRequests, UntrustedRequest},
+    relay::{
+        Addressee, RelayedAnswer, RelayedRequest, Relays, SeenRequests, UntrustedRequest,
+        batch::{Answers, push_answer, push_refusal, push_request, requests},
+    },
     time::UnixTime,
     token::{AccessAlgorithm, AccessKeys, Amr, Login, Sessions, SessionsConfig},
 };
@@ -236,7 +239,7 @@ pub(crate) fn puzzle(input: &[u8]) {
     }
 }
 
-/// A relayed request or answer that still opens is the genuine one.
+/// A relayed request or answer that still opens is the genuine one, in whatever batch it travels.
 pub(crate) fn relay(input: &[u8]) {
     let request = RelayedRequest {
         addressee: Addressee::Home("node".into()),
@@ -258,6 +261,38 @@ pub(crate) fn relay(input: &[u8]) {
     for bytes in candidates(input, &sealed_answer) {
         assert!(relays.open_answer(&exchange, &bytes).is_err() || bytes == sealed_answer);
     }
+    let (mut batch, mut answers) = (Vec::new(), Vec::new());
+    push_request(&mut batch, b"first");
+    push_request(&mut batch, &sealed);
+    push_answer(&mut answers, 1, &sealed_answer);
+    push_refusal(&mut answers, 0, 403);
+    for bytes in candidates(input, &batch) {
+        let opens = |sealed: &&[u8]| relays.open(UntrustedRequest::new(sealed), "node", NOW).is_ok();
+        assert!(requests(&bytes).is_none_or(|read| read.into_iter().filter(opens).all(|opened| opened == sealed)));
+    }
+    for bytes in candidates(input, &answers) {
+        let (mut whole, mut pieces) = (Answers::new(2, 1000), Answers::new(2, 1000));
+        whole.arrive(&bytes);
+        let whole: Vec<_> = read_all(&mut whole).collect();
+        let pieces = bytes.chunks(input.len() % 7 + 1).flat_map(|piece| {
+            pieces.arrive(piece);
+            read_all(&mut pieces).collect::<Vec<_>>()
+        });
+        let pieces: Vec<_> = pieces.collect();
+        assert!(whole.len() <= 2);
+        assert_eq!(whole, pieces, "how they arrive changes nothing");
+        for (_, answer) in whole {
+            assert!(relays.open_answer(&exchange, &answer).is_err() || answer == sealed_answer);
+        }
+    }
+}
+
+/// The answers that are there, until something is malformed.
+fn read_all(answers: &mut Answers) -> impl Iterator<Item = (usize, Vec<u8>)> {
+    std::iter::from_fn(|| {
+        let answer = answers.next_answer().ok()??;
+        Some((answer.position, answer.sealed.unwrap_or_default().to_vec()))
+    })
 }
 
 fn base64(bytes: &[u8]) -> String {

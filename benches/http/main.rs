@@ -9,6 +9,10 @@
 //! B is what the bare server takes, S one signature by the compiled backend in a loop; in a server, whose caches hold other
 //! things between two of them, one takes longer: a bare server that signs shows by how much. "Sealing" is what a relayed
 //! request and its answer cost to seal and open, both sides together.
+//!
+//! Requests that are relayed in the same turn travel together, so what a relay costs depends on how many come at once: it is
+//! measured with all connections asking and with one asking at a time, where each request travels alone, both times against
+//! what the bare server takes for the same.
 
 mod bare;
 mod client;
@@ -28,6 +32,7 @@ use client::Answer;
 use process::Process;
 
 const CONNECTIONS: usize = 16;
+/// A multiple of the connections, so that all of them ask as often.
 const REQUESTS: usize = 1_600;
 const ROUNDS: usize = 40;
 
@@ -77,23 +82,35 @@ fn compare(rounds: usize) {
     for round in 0..=rounds {
         let signature = signature_time();
         let sealing = sealing::time(bytes_in, &relayed);
-        let b_request = bare_request.spends(|connection| drop(connection.ask(REQUEST, &request_body(0))));
-        let b_signing = signing.spends(|connection| drop(connection.ask(REQUEST, &request_body(0))));
-        let request = server.spends(|connection| drop(connection.ask(REQUEST, &request_body(people.next()))));
+        let b_request = bare_request.spends(Pace::AtOnce, |connection| drop(connection.ask(REQUEST, &request_body(0))));
+        let b_signing = signing.spends(Pace::AtOnce, |connection| drop(connection.ask(REQUEST, &request_body(0))));
+        let request = server.spends(Pace::AtOnce, |connection| drop(connection.ask(REQUEST, &request_body(people.next()))));
         let challenges = server.challenges(&people);
-        let exchange = server.spends(|connection| drop(connection.ask(EXCHANGE, &challenges.next())));
-        let b_exchange = bare_exchange.spends(|connection| drop(connection.ask(EXCHANGE, &challenges.any())));
-        let challenges = owner.challenges(&people);
-        let at_owner = owner.spends(|connection| drop(connection.ask(EXCHANGE, &challenges.next())));
-        let challenges = owner.challenges(&people);
-        let before = owner.nanoseconds();
-        let relayed = stranger.spends(|connection| drop(connection.ask(EXCHANGE, &challenges.next())));
-        let relayed = relayed + owner.spent_since(before);
+        let exchange = server.spends(Pace::AtOnce, |connection| drop(connection.ask(EXCHANGE, &challenges.next())));
+        let relay = |pace| {
+            let b_exchange = bare_exchange.spends(pace, |connection| drop(connection.ask(EXCHANGE, &challenges.any())));
+            let challenges = owner.challenges(&people);
+            let at_owner = owner.spends(pace, |connection| drop(connection.ask(EXCHANGE, &challenges.next())));
+            let challenges = owner.challenges(&people);
+            let before = owner.nanoseconds();
+            let relayed = stranger.spends(pace, |connection| drop(connection.ask(EXCHANGE, &challenges.next())));
+            Relay { b_exchange, at_owner, relayed: relayed + owner.spent_since(before) }
+        };
+        let (among_many, alone) = (relay(Pace::AtOnce), relay(Pace::InTurns));
         if round > 0 || rounds == 1 {
-            figures.0.push(Round { signature, sealing, b_request, b_signing, request, b_exchange, exchange, at_owner, relayed });
+            figures.0.push(Round { signature, sealing, b_request, b_signing, request, exchange, among_many, alone });
         }
     }
     figures.print();
+}
+
+/// How the connections ask.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// All at once.
+    AtOnce,
+    /// One after the other, so that no two requests are under way together.
+    InTurns,
 }
 
 /// Microseconds of processor time for each request.
@@ -104,10 +121,23 @@ struct Round {
     b_request: f64,
     b_signing: f64,
     request: f64,
-    b_exchange: f64,
     exchange: f64,
+    among_many: Relay,
+    alone: Relay,
+}
+
+/// The same for exchanges at their owner and through a stranger, over the same number of connections.
+#[derive(Clone, Copy)]
+struct Relay {
+    b_exchange: f64,
     at_owner: f64,
     relayed: f64,
+}
+
+impl Relay {
+    fn beyond_its_owners(&self) -> f64 {
+        self.relayed - self.at_owner
+    }
 }
 
 #[derive(Default)]
@@ -119,22 +149,23 @@ impl Figures {
         println!("{:<44} {:>9} µs", "the same in a server", self.show(|round| round.b_signing - round.b_request));
         println!("{:<44} {:>9} µs", "sealing", self.show(|round| round.sealing));
         println!("{:<44} {:>9} µs", "B of a request", self.show(|round| round.b_request));
-        println!("{:<44} {:>9} µs", "B of an exchange", self.show(|round| round.b_exchange));
+        println!("{:<44} {:>9} µs", "B of an exchange", self.show(|round| round.among_many.b_exchange));
+        println!("{:<44} {:>9} µs", "the same, one request at a time", self.show(|round| round.alone.b_exchange));
         self.line("request", |round| round.request, |round| (round.request - round.signature) / round.b_request, 1.15, "S");
         let warm = |round: &Round| (round.request - round.b_signing + round.b_request) / round.b_request;
         self.line("request, by the signature in a server", |round| round.request, warm, 1.15, "S");
-        self.line("exchange", |round| round.exchange, |round| (round.exchange - round.signature) / round.b_exchange, 1.25, "S");
-        let warm = |round: &Round| (round.exchange - round.b_signing + round.b_request) / round.b_exchange;
+        let direct = |round: &Round| (round.exchange - round.signature) / round.among_many.b_exchange;
+        self.line("exchange", |round| round.exchange, direct, 1.25, "S");
+        let warm = |round: &Round| (round.exchange - round.b_signing + round.b_request) / round.among_many.b_exchange;
         self.line("exchange, by the signature in a server", |round| round.exchange, warm, 1.25, "S");
-        self.line(
-            "exchange at its owner",
-            |round| round.at_owner,
-            |round| (round.at_owner - round.signature) / round.b_exchange,
-            1.25,
-            "S",
-        );
-        let beyond = |round: &Round| (round.relayed - round.at_owner - round.sealing) / round.b_exchange;
-        self.line("relayed exchange, beyond its owner's", |round| round.relayed - round.at_owner, beyond, 2.2, "sealing");
+        let at_owner = |round: &Round| (round.among_many.at_owner - round.signature) / round.among_many.b_exchange;
+        self.line("exchange at its owner", |round| round.among_many.at_owner, at_owner, 1.25, "S");
+        let relay = |name, of: fn(&Round) -> Relay| {
+            let beyond = |round: &Round| (of(round).beyond_its_owners() - round.sealing) / of(round).b_exchange;
+            self.line(name, |round| of(round).beyond_its_owners(), beyond, 2.2, "sealing");
+        };
+        relay("relayed exchange, beyond its owner's", |round| round.among_many);
+        relay("the same, one request at a time", |round| round.alone);
     }
 
     fn line(&self, name: &str, time: impl Fn(&Round) -> f64, ratio: impl Fn(&Round) -> f64, limit: f64, plus: &str) {

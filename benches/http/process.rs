@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use super::{CONNECTIONS, REQUESTS, client::Connection};
+use super::{CONNECTIONS, Pace, REQUESTS, client::Connection};
 
 /// Loopback addresses are the nodes' names, so that `{node}` leads to them.
 const NODES: [&str; 2] = ["127.0.0.2", "127.0.0.3"];
@@ -86,13 +86,16 @@ impl Process {
     }
 
     /// Microseconds that this process takes for each of a round's requests.
-    pub(crate) fn spends(&self, ask: impl Fn(&mut Connection) + Sync) -> f64 {
+    pub(crate) fn spends(&self, pace: Pace, ask: impl Fn(&mut Connection) + Sync) -> f64 {
         let connections: Vec<_> = (0..CONNECTIONS).map(|_| self.connect()).collect();
         let before = self.nanoseconds();
         thread::scope(|scope| {
             for mut connection in connections {
                 let ask = &ask;
-                scope.spawn(move || (0..REQUESTS / CONNECTIONS).for_each(|_| ask(&mut connection)));
+                let asking = scope.spawn(move || (0..REQUESTS / CONNECTIONS).for_each(|_| ask(&mut connection)));
+                if pace == Pace::InTurns {
+                    asking.join().expect("the server answers");
+                }
             }
         });
         self.spent_since(before)
@@ -101,7 +104,7 @@ impl Process {
     /// Microseconds for each of a round's requests since the process had run for so long.
     #[allow(clippy::cast_precision_loss, reason = "times are far below 2⁵² ns")]
     pub(crate) fn spent_since(&self, before: u64) -> f64 {
-        (self.nanoseconds() - before) as f64 / 1e3 / (REQUESTS / CONNECTIONS * CONNECTIONS) as f64
+        (self.nanoseconds() - before) as f64 / 1e3 / REQUESTS as f64
     }
 
     /// How long all its threads have run, by the scheduler's own count.

@@ -128,12 +128,11 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
         Ok(route)
     }
 
-    /// Answers a request whose body is there.
+    /// Answers a request whose body is there, unless it is a batch of another node's.
     pub(crate) async fn answer(&self, route: Route, head: &Parts, body: &Bytes, peer: Peer) -> Result<Answer, Problem> {
         match route {
             Route::Document(at) => Ok(self.documents.answer(at)),
             Route::Page => self.page(head.uri.path()),
-            Route::Relay => self.relayed(body).await,
             _ => self.call(route, head, body, peer).await,
         }
     }

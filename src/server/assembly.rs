@@ -19,7 +19,7 @@ use super::{
     peers::Peers,
     phones::Phones,
     progress::Patience,
-    relay::Fleet,
+    relay::{self, Fleet},
 };
 use crate::{
     challenge::{Challenges, GuardId, Links},
@@ -224,5 +224,7 @@ fn fleet(config: &Config) -> Option<Fleet> {
     let (peers, node) = (guard.peers.as_ref()?, guard.node.as_deref()?);
     let homes = Homes::new(&config.tokens.sessions.issuer, peers.nodes.iter().map(String::as_str));
     let path = format!("{}/relay", server.base_path);
-    Some(Fleet::new(node, Peers::new(&peers.url, &path, &peers.nodes), homes, Relays::new(&config.keyring)))
+    let longest = relay::longest(server.max_head_bytes, server.max_body_bytes);
+    let peers = Peers::new(&peers.url, &path, &peers.nodes, longest);
+    Some(Fleet::new(node, peers, homes, Relays::new(&config.keyring)))
 }

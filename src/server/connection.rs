@@ -5,7 +5,8 @@ use std::{
     future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
-    sync::atomic::AtomicUsize,
+    rc::Rc,
+    sync::{Arc, atomic::AtomicUsize},
     task::Poll,
     time::Duration,
 };
@@ -18,7 +19,8 @@ use tokio::{
 };
 
 use super::{
-    problem::{Answer, Problem},
+    outgoing::{Leaving, Outgoing, Tracked},
+    problem::Problem,
     progress::{Alarm, Patience, Progress, Watched},
 };
 
@@ -57,18 +59,17 @@ impl Protocol {
     }
 
     /// Serves `io` until either side is done with it. `handle` tells the progress what arrived; `in_flight` counts its requests.
-    pub(crate) async fn serve<S, H>(&self, io: S, in_flight: &AtomicUsize, handle: H)
+    pub(crate) async fn serve<S, H>(&self, io: S, in_flight: &Arc<AtomicUsize>, handle: H)
     where
         S: AsyncRead + AsyncWrite + Unpin,
-        H: AsyncFn(Request<Incoming>, &Progress<'_>) -> Answer,
+        H: AsyncFn(Request<Incoming>, &Progress) -> Leaving,
     {
-        let progress = Progress::new(in_flight);
+        let progress = Rc::new(Progress::new(Arc::clone(in_flight)));
         let (progress, handle) = (&progress, &handle);
         let service = service_fn(move |request| async move {
             progress.head_arrived();
             let answer = unless_it_panics(handle(request, progress)).await;
-            progress.answered();
-            Ok::<_, Infallible>(answer)
+            Ok::<_, Infallible>(answer.map(|body| Tracked::new(body, progress)))
         });
         let mut connection = self.http.serve_connection(TokioIo::new(Watched::new(io, progress)), service);
         let mut alarm = pin!(sleep_until(Instant::now() + self.patience.request));
@@ -134,11 +135,11 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut io: S) {
 }
 
 /// A fault of ours ends one request, not the worker.
-async fn unless_it_panics(answer: impl Future<Output = Answer>) -> Answer {
+async fn unless_it_panics(answer: impl Future<Output = Leaving>) -> Leaving {
     let mut answer = pin!(answer);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))) {
         Ok(poll) => poll,
-        Err(_) => Poll::Ready(Problem::internal().into_answer()),
+        Err(_) => Poll::Ready(Problem::internal().into_answer().map(Outgoing::Whole)),
     })
     .await
 }

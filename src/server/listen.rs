@@ -5,7 +5,7 @@ use std::{
     net::{SocketAddr, TcpStream},
     os::unix::{fs::FileTypeExt, net::UnixStream},
     path::{Path, PathBuf},
-    sync::atomic::AtomicUsize,
+    sync::{Arc, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -15,7 +15,7 @@ use tokio::{
     time::sleep,
 };
 
-use super::{client::Peer, connection::Protocol, problem::Answer, progress::Progress};
+use super::{client::Peer, connection::Protocol, outgoing::Leaving, progress::Progress};
 use crate::config::server::Listen;
 
 /// How many connections may wait to be accepted.
@@ -124,9 +124,9 @@ impl Socket {
     ///
     /// # Errors
     /// Where it can't be registered with the runtime.
-    pub(crate) async fn serve<H>(self, protocol: &Protocol, in_flight: &AtomicUsize, handle: H) -> io::Result<()>
+    pub(crate) async fn serve<H>(self, protocol: &Protocol, in_flight: &Arc<AtomicUsize>, handle: H) -> io::Result<()>
     where
-        H: AsyncFn(Request<Incoming>, &Progress<'_>) -> Answer,
+        H: AsyncFn(Request<Incoming>, &Progress) -> Leaving,
     {
         match self {
             Self::Tcp(stream) => protocol.serve(tokio::net::TcpStream::from_std(stream)?, in_flight, handle).await,

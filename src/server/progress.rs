@@ -6,7 +6,10 @@ use std::{
     cell::Cell,
     io,
     pin::Pin,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -28,12 +31,12 @@ pub(crate) struct Patience {
 
 /// What one connection is doing.
 #[derive(Debug)]
-pub(crate) struct Progress<'l> {
+pub(crate) struct Progress {
     phase: Cell<Phase>,
     since: Cell<Instant>,
     refused: Cell<Option<StatusCode>>,
     peer_has_closed: Cell<bool>,
-    in_flight: &'l AtomicUsize,
+    in_flight: Arc<AtomicUsize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +49,8 @@ enum Phase {
     Body,
     /// The request is there, its answer isn't.
     Handling,
+    /// A part of the answer is there, the rest isn't.
+    Streaming,
     /// The answer is there and has to leave.
     Answering,
 }
@@ -61,9 +66,9 @@ pub(crate) enum Alarm {
     Idle,
 }
 
-impl<'l> Progress<'l> {
+impl Progress {
     /// Of a new connection; `in_flight` counts the requests of its worker.
-    pub(crate) fn new(in_flight: &'l AtomicUsize) -> Self {
+    pub(crate) fn new(in_flight: Arc<AtomicUsize>) -> Self {
         Self {
             phase: Cell::new(Phase::Idle),
             since: Cell::new(Instant::now()),
@@ -88,7 +93,13 @@ impl<'l> Progress<'l> {
         self.phase.set(Phase::Handling);
     }
 
-    /// The answer is there.
+    /// The next part of the answer is there.
+    pub(crate) fn answered_in_part(&self) {
+        self.phase.set(Phase::Streaming);
+        self.since.set(Instant::now());
+    }
+
+    /// The answer is there, to its last byte.
     pub(crate) fn answered(&self) {
         self.phase.set(Phase::Answering);
         self.since.set(Instant::now());
@@ -114,6 +125,9 @@ impl<'l> Progress<'l> {
             // A request that starts right after this can't be late before the alarm rings again.
             Phase::Idle | Phase::Answering => Alarm::At((since + patience.idle).min(now + patience.request)),
             Phase::Handling => Alarm::At(now + patience.request),
+            // Handlers have limits of their own, but nobody else has one for a peer that stops reading half-way.
+            Phase::Streaming if now >= since + patience.request.max(patience.idle) => Alarm::Idle,
+            Phase::Streaming => Alarm::At(since + patience.request.max(patience.idle)),
         }
     }
 
@@ -143,7 +157,7 @@ impl<'l> Progress<'l> {
     }
 }
 
-impl Drop for Progress<'_> {
+impl Drop for Progress {
     fn drop(&mut self) {
         if !matches!(self.phase.get(), Phase::Idle | Phase::Head) {
             self.in_flight.fetch_sub(1, Ordering::Relaxed);
@@ -155,12 +169,12 @@ impl Drop for Progress<'_> {
 #[derive(Debug)]
 pub(crate) struct Watched<'p, S> {
     io: S,
-    progress: &'p Progress<'p>,
+    progress: &'p Progress,
 }
 
 impl<'p, S> Watched<'p, S> {
     /// Watches `io`.
-    pub(crate) const fn new(io: S, progress: &'p Progress<'p>) -> Self {
+    pub(crate) const fn new(io: S, progress: &'p Progress) -> Self {
         Self { io, progress }
     }
 
@@ -227,8 +241,8 @@ mod tests {
 
     #[test]
     fn a_request_is_late_by_its_first_byte_and_a_connection_idle_by_its_last() {
-        let in_flight = AtomicUsize::new(0);
-        let progress = Progress::new(&in_flight);
+        let in_flight = Arc::new(AtomicUsize::new(0));
+        let progress = Progress::new(Arc::clone(&in_flight));
         let start = progress.since.get();
         let at = |seconds| start + Duration::from_secs(seconds);
         assert_eq!(progress.alarm(at(0), PATIENCE), Alarm::At(at(10)));
@@ -248,9 +262,9 @@ mod tests {
 
     #[test]
     fn requests_are_in_flight_until_their_answer_has_left() {
-        let in_flight = AtomicUsize::new(0);
+        let in_flight = Arc::new(AtomicUsize::new(0));
         let count = || in_flight.load(Ordering::Relaxed);
-        let progress = Progress::new(&in_flight);
+        let progress = Progress::new(Arc::clone(&in_flight));
         progress.flushed();
         progress.bytes_arrived();
         assert_eq!(count(), 0);
@@ -267,9 +281,28 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_in_parts_is_in_flight_until_its_last_byte_has_left() {
+        let in_flight = Arc::new(AtomicUsize::new(0));
+        let count = || in_flight.load(Ordering::Relaxed);
+        let progress = Progress::new(Arc::clone(&in_flight));
+        let at = |seconds| progress.since.get() + Duration::from_secs(seconds);
+        progress.head_arrived();
+        progress.request_arrived();
+        progress.answered_in_part();
+        progress.flushed();
+        assert_eq!(count(), 1);
+        assert!(!progress.is_not_ours(b"the next part"));
+        assert_eq!(progress.alarm(at(10), PATIENCE), Alarm::At(at(60)));
+        assert_eq!(progress.alarm(at(60), PATIENCE), Alarm::Idle);
+        progress.answered();
+        progress.flushed();
+        assert_eq!(count(), 0);
+    }
+
+    #[test]
     fn what_hyper_says_by_itself_is_noticed() {
-        let in_flight = AtomicUsize::new(0);
-        let progress = Progress::new(&in_flight);
+        let in_flight = Arc::new(AtomicUsize::new(0));
+        let progress = Progress::new(Arc::clone(&in_flight));
         progress.bytes_arrived();
         progress.head_arrived();
         assert!(!progress.is_not_ours(b"HTTP/1.1 100 Continue\r\n"));

@@ -1,23 +1,20 @@
 //! A challenge is redeemed at its owner and made at its recipient's home: requests that arrive elsewhere are relayed
 //! there, sealed, once, and the answer is passed on unchanged.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::{
-    HeaderMap, Method, Request, Response, StatusCode,
+    HeaderMap, Response, StatusCode,
     body::Bytes,
-    header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue, ORIGIN},
-    http::request::Parts,
+    header::{ACCEPT_LANGUAGE, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue, ORIGIN},
 };
 
 use super::{
     app::{App, Call},
-    client::Peer,
     clock, envelope,
     peers::{NoAnswer, Peers},
     problem::{Answer, Problem},
-    route::Route,
 };
 use crate::{
     challenge::GuardId,
@@ -26,7 +23,7 @@ use crate::{
     guard::{Guard, Unavailable},
     home::Homes,
     recipient::Recipient,
-    relay::{Addressee, RelayRefused, RelayedAnswer, RelayedRequest, Relays, SeenRequests, UntrustedRequest},
+    relay::{Addressee, RelayedAnswer, RelayedRequest, Relays, SeenRequests},
 };
 
 /// How many relayed requests are remembered for 30 seconds; more are refused.
@@ -40,17 +37,17 @@ static HEADERS: [HeaderName; 6] =
 /// This node's place in its fleet.
 #[derive(Debug)]
 pub(crate) struct Fleet {
-    node: Box<str>,
-    peers: Peers,
+    pub(super) node: Box<str>,
+    peers: Arc<Peers>,
     homes: Homes,
-    relays: Relays,
-    seen: Mutex<SeenRequests>,
+    pub(super) relays: Relays,
+    pub(super) seen: Mutex<SeenRequests>,
 }
 
 impl Fleet {
     /// `homes` is empty where challenges are made wherever the request arrives.
     pub(crate) fn new(node: &str, peers: Peers, homes: Homes, relays: Relays) -> Self {
-        Self { node: node.into(), peers, homes, relays, seen: Mutex::new(SeenRequests::new(SEEN, clock::now())) }
+        Self { node: node.into(), peers: Arc::new(peers), homes, relays, seen: Mutex::new(SeenRequests::new(SEEN, clock::now())) }
     }
 }
 
@@ -103,60 +100,15 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
             body: arrived.body[..].into(),
         };
         let (sealed, exchange) = fleet.relays.seal(&request, call.now, &mut rand::rng());
-        let sealed = fleet.peers.send(node, sealed, call.now).await?;
+        let sealed = fleet.peers.send(node, sealed).await?;
         let answer = fleet.relays.open_answer(&exchange, &sealed).map_err(|_| NoAnswer::Refused(StatusCode::OK))?;
         unpack(answer).ok_or(NoAnswer::Refused(StatusCode::OK))
     }
-
-    /// Answers a sealed request of another node. It is never relayed again.
-    pub(super) async fn relayed(&self, sealed: &Bytes) -> Result<Answer, Problem> {
-        let fleet = self.fleet.as_ref().ok_or_else(Problem::not_found)?;
-        let now = clock::now();
-        let authentic = fleet.relays.open(UntrustedRequest::new(sealed), &fleet.node, now).map_err(refused)?;
-        let verified = {
-            // A poisoned lock guards a set of numbers that is whole between any two steps.
-            let mut seen = fleet.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            authentic.once(&mut seen, now).map_err(refused)?
-        };
-        let (head, body, client) = repack(verified.request).ok_or_else(|| refused(RelayRefused::Forged))?;
-        let route = self.route(&head).ok().filter(|route| route.is_relayed()).ok_or_else(|| refused(RelayRefused::Forged))?;
-        // Boxed, since a relayed request could hold another but for the peer that it comes from.
-        let answered = Box::pin(self.answer(route, &head, &body, Peer::Relayed(client))).await;
-        let answer = self.or_problem(answered);
-        let sealed = fleet.relays.seal_answer(&verified.exchange, &pack(answer).await, &mut rand::rng());
-        let mut answer = Response::new(Full::new(sealed.into()));
-        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-        answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        Ok(answer)
-    }
 }
 
-/// How long a sealed request may be: a head and a body at their limits, and what the seal adds.
+/// How long sealed requests may be together: a head and a body at their limits, and what the seal adds.
 pub(crate) const fn longest(max_head_bytes: usize, max_body_bytes: usize) -> usize {
     max_head_bytes + max_body_bytes + 4096
-}
-
-fn refused(reason: RelayRefused) -> Problem {
-    tracing::warn!(%reason, "a relayed request is refused");
-    Problem::relay_refused(reason == RelayRefused::OtherNode)
-}
-
-/// The request as if it had arrived here.
-fn repack(request: RelayedRequest) -> Option<(Parts, Bytes, std::net::IpAddr)> {
-    let method = Method::from_bytes(request.method.as_bytes()).ok()?;
-    let mut head = Request::builder().method(method).uri(&*request.path).body(()).ok()?.into_parts().0;
-    fill(&mut head.headers, request.headers)?;
-    Some((head, Bytes::from(request.body), request.client))
-}
-
-async fn pack(answer: Answer) -> RelayedAnswer {
-    let (head, body) = answer.into_parts();
-    let headers = head.headers.iter().map(|(name, value)| (name.as_str().into(), value.as_bytes().into()));
-    let body = match body.collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(never) => match never {},
-    };
-    RelayedAnswer { status: head.status.as_u16(), headers: headers.collect(), body: body[..].into() }
 }
 
 fn unpack(answer: RelayedAnswer) -> Option<Answer> {
@@ -166,17 +118,11 @@ fn unpack(answer: RelayedAnswer) -> Option<Answer> {
     Some(unpacked)
 }
 
-fn fill(headers: &mut HeaderMap, from: Vec<(Box<str>, Box<[u8]>)>) -> Option<()> {
+/// Adds headers that were relayed.
+pub(super) fn fill(headers: &mut HeaderMap, from: Vec<(Box<str>, Box<[u8]>)>) -> Option<()> {
     for (name, value) in from {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
         headers.append(name, HeaderValue::from_bytes(&value).ok()?);
     }
     Some(())
-}
-
-impl Route {
-    /// Whether nodes relay such requests to each other.
-    const fn is_relayed(self) -> bool {
-        matches!(self, Self::Request(_) | Self::Resend | Self::Exchange(_) | Self::External(_))
-    }
 }

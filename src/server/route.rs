@@ -20,7 +20,7 @@ pub(crate) enum Route {
     Verify,
     /// A check that a verify provider makes.
     External(External),
-    /// A sealed request of another node.
+    /// Sealed requests of another node.
     Relay,
     /// A document that anyone may fetch, at this place among the documents.
     Document(usize),

@@ -13,6 +13,7 @@ use hyper::{
     Request,
     body::{Body as _, Bytes, Incoming},
     header,
+    http::request::Parts,
 };
 use tokio::{
     runtime::{Builder, Runtime},
@@ -26,8 +27,10 @@ use super::{
     client::Peer,
     connection::Protocol,
     listen::{Listener, Socket},
+    outgoing::{Leaving, Outgoing},
     problem::{Answer, Problem},
     progress::Progress,
+    route::Route,
 };
 use crate::{delivery::Outbox, directory::Directory, guard::Guard};
 
@@ -35,7 +38,7 @@ use crate::{delivery::Outbox, directory::Directory, guard::Guard};
 #[derive(Debug)]
 pub(crate) struct Service<G, D, O> {
     /// Answers requests.
-    pub(crate) app: App<G, D, O>,
+    pub(crate) app: Arc<App<G, D, O>>,
     /// Limits of connections.
     pub(crate) protocol: Protocol,
     /// Set when new requests are refused, because the process is about to end.
@@ -116,8 +119,7 @@ async fn serve_all<G, D, O>(
     while let Some((socket, peer)) = arriving.recv().await {
         let (service, in_flight) = (Arc::clone(&service), Arc::clone(&in_flight));
         tokio::task::spawn_local(async move {
-            let handle =
-                async |request: Request<Incoming>, progress: &Progress<'_>| service.handle(request, peer, progress).await;
+            let handle = async |request: Request<Incoming>, progress: &Progress| service.handle(request, peer, progress).await;
             let registered = socket.serve(&service.protocol, &in_flight, handle).await;
             if let Err(error) = registered {
                 tracing::error!(%error, "an accepted connection can't be served");
@@ -126,19 +128,27 @@ async fn serve_all<G, D, O>(
     }
 }
 
-impl<G: Guard, D: Directory, O: Outbox> Service<G, D, O> {
+impl<G, D, O> Service<G, D, O>
+where
+    G: Guard + 'static,
+    D: Directory + 'static,
+    O: Outbox + 'static,
+{
     /// One request from its head to its answer.
-    pub(crate) async fn handle(&self, request: Request<Incoming>, peer: Peer, progress: &Progress<'_>) -> Answer {
+    pub(crate) async fn handle(&self, request: Request<Incoming>, peer: Peer, progress: &Progress) -> Leaving {
         let (head, body) = request.into_parts();
         let app = &self.app;
         if self.is_closing.load(Ordering::Relaxed) {
-            return closing(Problem::shutting_down().into_answer());
+            return closing(Problem::shutting_down().into_answer()).map(Outgoing::Whole);
         }
         if let Some(answer) = app.preflight(&head) {
             let answer = app.finish(None, &head, Ok(answer));
-            return if body.is_end_stream() { answer } else { closing(answer) };
+            return if body.is_end_stream() { answer } else { closing(answer) }.map(Outgoing::Whole);
         }
         let route = app.route(&head);
+        if matches!(route, Ok(Route::Relay)) {
+            return Box::pin(self.handle_batch(&head, body, progress)).await;
+        }
         let known = route.as_ref().ok().copied();
         let (answered, was_read) = match route {
             Err(problem) => (Err(problem), body::discard(body, &head.headers, app.settings.max_body_bytes).await),
@@ -156,7 +166,24 @@ impl<G: Guard, D: Directory, O: Outbox> Service<G, D, O> {
             },
         };
         let answer = app.finish(known, &head, answered);
-        if was_read { answer } else { closing(answer) }
+        if was_read { answer } else { closing(answer) }.map(Outgoing::Whole)
+    }
+
+    /// A batch of another node's requests, whose answers leave as they are ready.
+    async fn handle_batch(&self, head: &Parts, body: Incoming, progress: &Progress) -> Leaving {
+        let app = &self.app;
+        let (problem, was_read) = match body::receive(body, app.longest_body(Route::Relay)).await {
+            Err(problem) => (problem, false),
+            Ok(batch) => {
+                progress.request_arrived();
+                match app.answer_batch(&batch).await {
+                    Ok(leaving) => return leaving,
+                    Err(problem) => (problem, true),
+                }
+            }
+        };
+        let answer = app.finish(Some(Route::Relay), head, Err(problem));
+        if was_read { answer } else { closing(answer) }.map(Outgoing::Whole)
     }
 }
 

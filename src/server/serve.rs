@@ -29,6 +29,7 @@ use super::{
     error::StartError,
     listen::Listener,
     logging,
+    outgoing::Outgoing,
     progress::{Patience, Progress},
     runtime::{Service, Workers, closing, single_threaded},
     shutdown::{self, Signals},
@@ -65,7 +66,7 @@ async fn serve(config: Config) -> Result<(), StartError> {
     let listener = bind("server.listen", &config.server.listen)?;
     let admin_listener = bind("server.admin_listen", &config.server.admin_listen)?;
     let is_closing = Arc::new(AtomicBool::new(false));
-    let service = Arc::new(Service { app, protocol, is_closing: Arc::clone(&is_closing) });
+    let service = Arc::new(Service { app: Arc::new(app), protocol, is_closing: Arc::clone(&is_closing) });
     let workers = Workers::start(workers, &service).map_err(StartError::unavailable("a thread"))?;
     let observed = Arc::clone(&service);
     let observe = Box::new(move || observed.app.metrics.observe(observed.app.engine.guard.pressure(clock::now())));
@@ -119,12 +120,13 @@ async fn serve_admin<D: 'static, O: 'static>(listener: Listener, admin: Admin, s
         let (admin, service) = (Rc::clone(&admin), Arc::clone(&service));
         spawn_local(async move {
             let (admin, protocol) = &*admin;
-            let handle = async |request: Request<Incoming>, progress: &Progress<'_>| {
+            let handle = async |request: Request<Incoming>, progress: &Progress| {
                 progress.request_arrived();
                 let answer = admin.answer(&request, async || service.app.engine.guard.is_ready().await).await;
-                if request.body().is_end_stream() { answer } else { closing(answer) }
+                let answer = if request.body().is_end_stream() { answer } else { closing(answer) };
+                answer.map(Outgoing::Whole)
             };
-            let in_flight = AtomicUsize::new(0);
+            let in_flight = Arc::new(AtomicUsize::new(0));
             let served = socket.serve(protocol, &in_flight, handle).await;
             if let Err(error) = served {
                 tracing::error!(%error, "an accepted connection can't be served");

@@ -5,8 +5,12 @@
 //!
 //! So plain HTTP inside a cluster shows nothing, a recycled address learns nothing, and an answer fits one request only.
 //! A request counts once, for 30 seconds, at the node it names. The labels keep requests and answers apart.
+//! How several of them travel together is in [`batch`].
 
-use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
+pub mod batch;
+mod seen;
+
+use alloc::{boxed::Box, vec::Vec};
 use core::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -24,6 +28,8 @@ use crate::{
     keyring::{Keyring, Root, RootId},
     time::UnixTime,
 };
+
+pub use seen::SeenRequests;
 
 /// Seconds that the clocks of two nodes may differ by, the way included.
 pub const MAX_SKEW: u64 = 30;
@@ -120,16 +126,6 @@ pub enum RelayRefused {
     Full,
 }
 
-/// The requests that came lately, each named by 64 bits of its nonce. At most twice its capacity of them.
-pub struct SeenRequests {
-    capacity: usize,
-    recent: BTreeSet<u64>,
-    older: BTreeSet<u64>,
-    turned_at: UnixTime,
-    /// Requests sent then or before may have been forgotten.
-    forgotten: UnixTime,
-}
-
 impl Relays {
     /// With the keys of every root.
     #[must_use]
@@ -216,34 +212,6 @@ impl AuthenticRequest {
         let (name, _) = self.answering.nonce.split_first_chunk().expect("a nonce has 24 bytes");
         seen.admit(u64::from_be_bytes(*name), self.sent_at, now)?;
         Ok(VerifiedRequest { request: self.request, exchange: self.answering })
-    }
-}
-
-impl SeenRequests {
-    /// Empty since `now`: what was sent before this node started is refused, since it may have come before.
-    #[must_use]
-    pub const fn new(capacity: usize, now: UnixTime) -> Self {
-        Self { capacity, recent: BTreeSet::new(), older: BTreeSet::new(), turned_at: now, forgotten: now.minus(1) }
-    }
-
-    fn admit(&mut self, name: u64, sent_at: UnixTime, now: UnixTime) -> Result<(), RelayRefused> {
-        // A request can come again until 30 s after it was sent, and it may have come 30 s before that.
-        if now.seconds_since(self.turned_at) > 2 * MAX_SKEW {
-            self.forgotten = self.forgotten.max(self.turned_at.plus(MAX_SKEW));
-            self.older = core::mem::take(&mut self.recent);
-            self.turned_at = now;
-        }
-        if sent_at <= self.forgotten {
-            return Err(RelayRefused::Untimely);
-        }
-        if self.older.contains(&name) || self.recent.contains(&name) {
-            return Err(RelayRefused::Replayed);
-        }
-        if self.recent.len() >= self.capacity {
-            return Err(RelayRefused::Full);
-        }
-        self.recent.insert(name);
-        Ok(())
     }
 }
 
@@ -365,12 +333,6 @@ impl fmt::Debug for AuthenticRequest {
 impl fmt::Debug for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Exchange(…)")
-    }
-}
-
-impl fmt::Debug for SeenRequests {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SeenRequests({} of {})", self.recent.len(), self.capacity)
     }
 }
 
@@ -512,21 +474,6 @@ mod tests {
         let (sealed, _) = relays.seal(&request(), NOW, &mut random());
         let opened = relays.open(UntrustedRequest::new(&sealed), "node-1", NOW.plus(1)).unwrap();
         assert_eq!(opened.once(&mut SeenRequests::new(10, NOW.plus(1)), NOW.plus(1)).map(drop), Err(RelayRefused::Untimely));
-    }
-
-    #[test]
-    fn memory_is_bounded() {
-        let mut seen = SeenRequests::new(100, NOW);
-        for name in 0..100 {
-            assert_eq!(seen.admit(name, NOW, NOW), Ok(()));
-        }
-        assert_eq!(seen.admit(100, NOW, NOW), Err(RelayRefused::Full));
-        let later = NOW.plus(61);
-        for name in 101..201 {
-            assert_eq!(seen.admit(name, later, later), Ok(()));
-        }
-        assert_eq!(seen.admit(201, later, later), Err(RelayRefused::Full));
-        assert_eq!(seen.older.len() + seen.recent.len(), 200);
     }
 
     #[test]
