@@ -16,10 +16,9 @@ use super::{
     metrics::Metrics,
     origin::Sites,
     pages::{Pages, PagesConfig},
-    peers::Peers,
     phones::Phones,
     progress::Patience,
-    relay::{self, Fleet},
+    relay::{self, Fleet, Peers},
 };
 use crate::{
     challenge::{Challenges, GuardId, Links},

@@ -20,13 +20,15 @@ use hyper::{
 };
 
 use super::{
-    app::App,
-    client::Peer,
-    clock,
-    outgoing::{Leaving, Outgoing},
-    problem::{Answer, Problem},
-    relay::{Fleet, fill},
-    route::Route,
+    super::{
+        app::App,
+        client::Peer,
+        clock,
+        outgoing::{Leaving, Outgoing},
+        problem::{Answer, Problem},
+        route::Route,
+    },
+    Fleet, fill,
 };
 use crate::{
     delivery::Outbox,
@@ -70,7 +72,7 @@ where
     O: Outbox + 'static,
 {
     /// Answers a batch of sealed requests of another node. None of them is relayed again.
-    pub(super) async fn answer_batch(self: &Arc<Self>, batch: &[u8]) -> Result<Leaving, Problem> {
+    pub(crate) async fn answer_batch(self: &Arc<Self>, batch: &[u8]) -> Result<Leaving, Problem> {
         let fleet = self.fleet.as_ref().ok_or_else(Problem::not_found)?;
         let malformed = || Problem::parse_error("This is no batch of relayed requests.");
         let requests = batch::requests(batch).ok_or_else(malformed)?;

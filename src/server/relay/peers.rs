@@ -23,7 +23,7 @@ use hyper::{
 use tokio::sync::oneshot;
 
 use super::{
-    clock,
+    super::clock,
     letters::{self, Letter},
     line,
 };

@@ -1,6 +1,11 @@
 //! A challenge is redeemed at its owner and made at its recipient's home: requests that arrive elsewhere are relayed
 //! there, sealed, once, and the answer is passed on unchanged.
 
+mod letters;
+mod line;
+mod owner;
+mod peers;
+
 use std::sync::{Arc, Mutex};
 
 use http_body_util::Full;
@@ -10,10 +15,11 @@ use hyper::{
     header::{ACCEPT_LANGUAGE, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue, ORIGIN},
 };
 
+use self::peers::NoAnswer;
+pub(crate) use self::peers::Peers;
 use super::{
     app::{App, Call},
     clock, envelope,
-    peers::{NoAnswer, Peers},
     problem::{Answer, Problem},
 };
 use crate::{
@@ -37,11 +43,11 @@ static HEADERS: [HeaderName; 6] =
 /// This node's place in its fleet.
 #[derive(Debug)]
 pub(crate) struct Fleet {
-    pub(super) node: Box<str>,
+    node: Box<str>,
     peers: Arc<Peers>,
     homes: Homes,
-    pub(super) relays: Relays,
-    pub(super) seen: Mutex<SeenRequests>,
+    relays: Relays,
+    seen: Mutex<SeenRequests>,
 }
 
 impl Fleet {
@@ -53,7 +59,7 @@ impl Fleet {
 
 impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
     /// The owner's answer to a request for a challenge of `guard`; `None` where this node has to answer itself.
-    pub(super) async fn at_owner(&self, call: &Call<'_>, guard: &GuardId) -> Option<Answer> {
+    pub(crate) async fn at_owner(&self, call: &Call<'_>, guard: &GuardId) -> Option<Answer> {
         let fleet = self.fleet.as_ref().filter(|fleet| call.arrived.may_be_relayed() && *fleet.node != *guard.node())?;
         let answer = Box::pin(self.relay(fleet, call, Addressee::Guard(guard.clone()), guard.node())).await;
         Some(answer.unwrap_or_else(|error| {
@@ -64,7 +70,7 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
 
     /// The answer of the recipient's home to a request for a code; `None` where that is this node. A home that can't be
     /// reached is stood in for by the next; one that was reached and is silent isn't, since it may have sent the code.
-    pub(super) async fn at_home(&self, call: &Call<'_>, recipient: &Recipient) -> Option<Answer> {
+    pub(crate) async fn at_home(&self, call: &Call<'_>, recipient: &Recipient) -> Option<Answer> {
         let fleet = self.fleet.as_ref().filter(|_| call.arrived.may_be_relayed())?;
         if fleet.homes.of(recipient).is_none_or(|home| *home == *fleet.node) {
             return None;
@@ -119,7 +125,7 @@ fn unpack(answer: RelayedAnswer) -> Option<Answer> {
 }
 
 /// Adds headers that were relayed.
-pub(super) fn fill(headers: &mut HeaderMap, from: Vec<(Box<str>, Box<[u8]>)>) -> Option<()> {
+fn fill(headers: &mut HeaderMap, from: Vec<(Box<str>, Box<[u8]>)>) -> Option<()> {
     for (name, value) in from {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
         headers.append(name, HeaderValue::from_bytes(&value).ok()?);
