@@ -6,7 +6,7 @@ mod harness;
 use std::{
     fs,
     path::Path,
-    process::Stdio,
+    process::{Command, Stdio},
     sync::{
         Barrier,
         atomic::{AtomicUsize, Ordering},
@@ -46,7 +46,11 @@ fn refused(journal: &Path, node: &str) -> (Option<i32>, String) {
 }
 
 fn exchange(server: &Server, envelope: &str, code: &str) -> Value {
-    let body = json!({"email": EMAIL, "token": code, "challenge": envelope});
+    exchange_of(server, EMAIL, envelope, code)
+}
+
+fn exchange_of(server: &Server, email: &str, envelope: &str, code: &str) -> Value {
+    let body = json!({"email": email, "token": code, "challenge": envelope});
     let answer = server.post("exchange/email/", &body);
     if answer.status == 200 { json!("signed in") } else { answer.json()["code"].clone() }
 }
@@ -126,6 +130,51 @@ fn redeem_at_once(server: Server, envelope: &str, code: &str, answers: usize) ->
         drop(server);
         clients.into_iter().map(|client| usize::from(client.join().unwrap())).sum()
     })
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_a_full_disk_and_not_the_end() {
+    let journals = tempfile::tempdir().unwrap();
+    let path = journal(&journals);
+    let settings = [
+        ("guard.kind", "journal"),
+        ("guard.path", path.to_str().unwrap()),
+        ("passwordless.token_request_throttle_seconds", "0"),
+        ("passwordless.max_attempts", "40"),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let plain = command(folder.path(), &settings);
+    let mut limited = Command::new("sh");
+    // 8 or 16 KiB, by the shell: room for a few hundred records.
+    limited.args(["-c", "ulimit -f 16; exec \"$0\" \"$@\""]).arg(plain.get_program()).args(plain.get_args());
+    limited.current_dir(folder.path()).stdin(Stdio::null());
+    limited.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let server = Server::run(folder, limited);
+    let spent = server.challenge(EMAIL);
+    assert_eq!(exchange(&server, &spent.0, &spent.1), "signed in");
+    let tried = server.challenge(EMAIL);
+    (0..40).for_each(|_| assert_eq!(exchange(&server, &tried.0, &wrong(&tried.1)), "invalid_credentials"));
+    let open = server.challenge(EMAIL);
+    let is_full = (0..12).any(|number| {
+        let email = format!("user{number}@example.com");
+        let (envelope, code) = server.challenge(&email);
+        (0..40).any(|_| exchange_of(&server, &email, &envelope, &wrong(&code)) == "unavailable")
+    });
+    assert!(is_full, "there was room for all");
+    assert_eq!(exchange(&server, &open.0, &open.1), "unavailable", "nothing is let through");
+    assert_eq!(exchange(&server, &spent.0, &spent.1), "challenge_spent");
+    assert_eq!(server.get_admin("/healthz").status, 200);
+    drop(server);
+
+    let server = Server::start(&settings);
+    assert_eq!(exchange(&server, &spent.0, &spent.1), "challenge_spent");
+    assert_eq!(exchange(&server, &tried.0, &tried.1), "attempts_exhausted");
+}
+
+/// A code that isn't this one.
+fn wrong(code: &str) -> String {
+    let first = if code.starts_with('0') { '1' } else { '0' };
+    format!("{first}{}", &code[1..])
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub(super) struct Case {
     pub(super) now: u32,
     /// What it presents.
     pub(super) what: What,
-    /// Where its comparison is counted; `None` for links, and where the bucket isn't known yet.
+    /// Where its challenge's comparisons are counted; `None` where the bucket isn't known yet.
     pub(super) tally: Option<Tally>,
     /// Whether it may use the part of the table that is kept from strangers.
     pub(super) is_trusted: bool,
@@ -231,7 +231,7 @@ impl<L: Log> Ledger<L> {
         if case.what == What::Link && !right {
             return Ok(Outcome::Rejected { attempts_left: 0 });
         }
-        let tally = case.tally.filter(|_| case.what != What::Link);
+        let tally = case.tally;
         let mut sketch = tally.map(|tally| self.sketch(tally.key));
         let mut day = 0;
         if let (Some(tally), Some(sketch)) = (tally, &mut sketch) {

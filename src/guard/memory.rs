@@ -209,16 +209,15 @@ impl<L: Log> Counters<L> {
         }
     }
 
-    /// Where a comparison is counted, and how many a code of this strength stands there. None for what isn't compared, and
-    /// where that isn't known yet.
+    /// Where the challenge's comparisons are counted, and how many a code of this strength stands there. A link stands any
+    /// number, and takes them off. `None` where the bucket isn't known yet.
     fn tally(&self, attempt: &Attempt<'_>, names: &Names) -> Option<Tally> {
         let challenge = attempt.challenge;
         let (usage, ceiling) = match (attempt.by, challenge.challenge().format.strength()) {
-            (By::Link, _) => return None,
             (By::External, _) => (Use::External, self.limits.external_comparisons),
             (By::Code, Strength::Short) => (Use::Code, self.limits.comparisons),
             (By::Code, Strength::Medium) => (Use::Code, LONG_FROM),
-            (By::Code, Strength::Long) => (Use::Code, u32::MAX),
+            (By::Code, Strength::Long) | (By::Link, _) => (Use::Code, u32::MAX),
         };
         match attempt.bucket {
             Bucket::Strangers => Some(Tally { key: names.strangers, mark: 0, ceiling }),

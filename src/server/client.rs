@@ -47,10 +47,11 @@ impl Proxies {
             Peer::Ip(address) => address,
             Peer::Unix => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         };
-        let hops = headers.get_all(X_FORWARDED_FOR).iter().rev().filter_map(|value| value.to_str().ok());
-        for hop in hops.flat_map(|value| value.rsplit(',')) {
+        // Bytes, not texts: who sends one that is no text must not hide what a proxy wrote behind it.
+        let hops = headers.get_all(X_FORWARDED_FOR).iter().rev().flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','));
+        for hop in hops {
             // Whoever wrote something else than an address can't be followed any further.
-            let Some(hop) = parse(hop.trim()) else { break };
+            let Some(hop) = std::str::from_utf8(hop).ok().and_then(|hop| parse(hop.trim())) else { break };
             address = hop;
             if !self.trusts(hop) {
                 break;
@@ -78,10 +79,15 @@ mod tests {
     use super::*;
 
     fn address(trusted: &[&str], peer: &str, forwarded: &[&str]) -> String {
+        let forwarded: Vec<_> = forwarded.iter().map(|value| value.as_bytes()).collect();
+        address_by_bytes(trusted, peer, &forwarded)
+    }
+
+    fn address_by_bytes(trusted: &[&str], peer: &str, forwarded: &[&[u8]]) -> String {
         let proxies = Proxies::new(trusted.iter().map(|network| network.parse().unwrap()).collect());
         let mut headers = HeaderMap::new();
         for value in forwarded {
-            headers.append(X_FORWARDED_FOR, HeaderValue::from_str(value).unwrap());
+            headers.append(X_FORWARDED_FOR, HeaderValue::from_bytes(value).unwrap());
         }
         let peer = if peer == "unix" { Peer::Unix } else { Peer::Ip(peer.parse().unwrap()) };
         proxies.address(peer, &headers).to_canonical().to_string()
@@ -109,6 +115,14 @@ mod tests {
     fn nonsense_is_where_following_ends() {
         assert_eq!(address(&["10.0.0.0/8"], "10.0.0.1", &["203.0.113.9, unknown"]), "10.0.0.1");
         assert_eq!(address(&["10.0.0.0/8"], "10.0.0.1", &["203.0.113.9, unknown, 10.0.0.2"]), "10.0.0.2");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_hide_nothing_that_a_proxy_wrote() {
+        let ask = |forwarded: &[&[u8]]| address_by_bytes(&["10.0.0.0/8"], "10.0.0.1", forwarded);
+        assert_eq!(ask(&[b"\xff, 198.51.100.7"]), "198.51.100.7");
+        assert_eq!(ask(&[b"203.0.113.9", b"\xff, 198.51.100.7, 10.1.1.1"]), "198.51.100.7");
+        assert_eq!(ask(&[b"203.0.113.9", b"\xff"]), "10.0.0.1", "what stands before it isn't believed");
     }
 
     #[test]

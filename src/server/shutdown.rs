@@ -2,6 +2,7 @@
 
 use std::{io, time::Duration};
 
+use rustix::process::Signal as Number;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::{Instant, sleep},
@@ -30,6 +31,9 @@ impl Signals {
     /// # Errors
     /// Where the system doesn't let the process listen for them.
     pub(crate) fn listen() -> io::Result<Self> {
+        // Nobody waits for this one. Heard, it no longer ends the process when a file reaches its largest size: the write
+        // fails, as on a full disk, and what can't be written is refused.
+        drop(signal(SignalKind::from_raw(Number::XFSZ.as_raw()))?);
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 

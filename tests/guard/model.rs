@@ -139,9 +139,7 @@ impl Model {
     ) -> Result<Counted, AttemptRefused> {
         self.judge(index, challenge, by, who)?;
         if right {
-            if by != By::Link {
-                self.take_off(index, challenge, who, u32::MAX);
-            }
+            self.take_off(index, challenge, who, u32::MAX);
             let known = self.known.get_mut(&index).unwrap();
             known.uses += 1;
             known.accepted += 1;

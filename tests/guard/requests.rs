@@ -3,11 +3,11 @@
 use countersign::{
     challenge::{Use, code::Strength},
     device::DeviceId,
-    guard::{Guard, Limits, Request, RequestRefused},
+    guard::{By, Counted, Guard, Limits, Request, RequestRefused, Verdict},
     puzzle::Proof,
 };
 
-use crate::support::{Issuer, START, at, guard, guess, limits, mail, network, now, request};
+use crate::support::{Issuer, START, at, attempt, guard, guess, limits, mail, network, now, request};
 
 fn proof(number: u8) -> Proof {
     Proof { id: [number; 16], expires_at: at(START + 60) }
@@ -155,6 +155,26 @@ fn codes_grow_with_the_recipients_failures() {
     assert_eq!(strength(None), Strength::Medium);
     fail(1, crate::support::MEDIUM);
     assert_eq!(strength(None), Strength::Long);
+}
+
+#[test]
+fn a_login_by_link_takes_the_wrong_codes_of_its_challenge_off() {
+    let guard = guard(Limits { max_attempts: 5, ..limits() });
+    let mut issuer = Issuer::new(guard.id());
+    let ann = mail("ann");
+    let (hers, another) = (issuer.code(&ann), issuer.code(&ann));
+    for challenge in [&hers, &another] {
+        (0..5).for_each(|_| _ = guess(&guard, challenge, false).unwrap());
+    }
+    let strength = || now(guard.admit(&request(&ann, START))).unwrap().strength;
+    assert_eq!(strength(), Strength::Medium);
+    let link = attempt(&hers, By::Link, START);
+    assert_eq!(now(guard.count(&link, Verdict::sealed(false))), Ok(Counted::Rejected { attempts_left: 0 }));
+    assert_eq!(strength(), Strength::Medium, "a wrong link takes nothing off");
+    assert_eq!(now(guard.count(&link, Verdict::sealed(true))), Ok(Counted::Accepted));
+    assert_eq!(strength(), Strength::Short, "its own five are gone, the other five still count");
+    (0..5).for_each(|_| _ = guess(&guard, &issuer.code(&ann), false).unwrap());
+    assert_eq!(strength(), Strength::Medium);
 }
 
 #[test]

@@ -5,7 +5,7 @@ local refused, left = standing()
 if refused then return { refused } end
 if ARGV[11] == '1' then
   redis.call('HINCRBY', KEYS[2], 'u', 1)
-  if max_attempts > 0 then take_off(math.huge) end
+  take_off(math.huge)
 elseif max_attempts > 0 then
   redis.call('HINCRBY', KEYS[2], 'a', 1)
   compare()
