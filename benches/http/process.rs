@@ -32,7 +32,6 @@ impl Process {
             ("PASSWORDLESS__TOKEN_REQUEST_THROTTLE_SECONDS", "0"),
             ("PASSWORDLESS__MAX_MESSAGES_PER_HOUR", "0"),
             ("GUARD__MAX_TAKEOVER_PROBABILITY", "1"),
-            ("GUARD__CAPACITY", "4000000"),
         ];
         let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
         let settings = base.iter().chain(settings).map(|(key, value)| (format!("COUNTERSIGN_{key}"), value));

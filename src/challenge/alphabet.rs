@@ -1,6 +1,6 @@
 //! The characters that codes are made of.
 
-use alloc::{string::String, sync::Arc};
+use alloc::sync::Arc;
 use core::fmt;
 
 /// The decimal digits.
@@ -99,15 +99,6 @@ impl Alphabet {
             characters => Self::new(characters),
         }
     }
-
-    /// What a person typed, as the engine compares it: base 20 in capitals, everything else as it is.
-    #[must_use]
-    pub fn normalize(&self, typed: &str) -> String {
-        match self {
-            Self::Base20 => typed.to_ascii_uppercase(),
-            _ => typed.into(),
-        }
-    }
 }
 
 impl fmt::Display for AlphabetError {
@@ -125,6 +116,8 @@ impl core::error::Error for AlphabetError {}
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::String;
+
     use super::*;
 
     #[test]

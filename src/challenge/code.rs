@@ -107,10 +107,12 @@ impl Code {
     pub fn derive(key: &MacKey, label: &str, envelope: &Mac, epoch: &str, format: &CodeFormat) -> Self {
         let block = |index: u64| key.begin(label).bytes(envelope.as_bytes()).text(epoch).number(index).mac();
         match &format.alphabet {
-            Alphabet::Custom(characters) => Self(sample(block, format, |at| characters.chars().nth(at))),
+            Alphabet::Custom(characters) => {
+                Self(sample(block, format, |at| characters.chars().nth(at).expect("it is below the alphabet's size")))
+            }
             ascii => {
                 let characters = ascii.characters().as_bytes();
-                Self(sample(block, format, |at| characters.get(at).map(|byte| char::from(*byte))))
+                Self(sample(block, format, |at| char::from(characters[at])))
             }
         }
     }
@@ -127,11 +129,14 @@ impl Code {
         Self::derive(key, labels::LONG_CODE, envelope, epoch, format)
     }
 
-    /// Whether a person typed this code: in constant time for inputs of its length.
+    /// Whether a person typed this code: in constant time for inputs of its length. Base 20 is read in either case.
     #[must_use]
     pub fn matches(&self, typed: &str, alphabet: &Alphabet) -> bool {
-        let typed = Zeroizing::new(alphabet.normalize(typed));
-        self.0.as_bytes().ct_eq(typed.as_bytes()).into()
+        let is_same = |typed: &str| bool::from(self.0.as_bytes().ct_eq(typed.as_bytes()));
+        match alphabet {
+            Alphabet::Base20 => is_same(&Zeroizing::new(typed.to_ascii_uppercase())),
+            _ => is_same(typed),
+        }
     }
 
     /// The text, for the message that carries it.
@@ -148,7 +153,7 @@ impl fmt::Debug for Code {
 }
 
 /// Takes one character for each byte below the largest multiple of the alphabet's size, so that all are equally likely.
-fn sample(block: impl Fn(u64) -> Mac, format: &CodeFormat, character: impl Fn(usize) -> Option<char>) -> String {
+fn sample(block: impl Fn(u64) -> Mac, format: &CodeFormat, character: impl Fn(usize) -> char) -> String {
     let size = format.alphabet.size();
     let fair = 256 - 256 % size;
     let mut code = String::with_capacity(usize::from(format.length) * 4);
@@ -157,7 +162,7 @@ fn sample(block: impl Fn(u64) -> Mac, format: &CodeFormat, character: impl Fn(us
     while missing > 0 {
         let block = block(index);
         for byte in block.as_bytes().iter().copied().map(usize::from).filter(|byte| *byte < fair).take(missing) {
-            code.extend(character(byte % size));
+            code.push(character(byte % size));
             missing -= 1;
         }
         index += 1;

@@ -154,8 +154,7 @@ fn read_claims(json: &[u8], spelling: Spelling) -> Option<(Range<usize>, Challen
     let json = str::from_utf8(json).ok()?;
     let mut claims = Reader { json, rest: json };
     claims.skip(br#"{"iss":"#)?;
-    let issuer = claims.string()?;
-    unescape(&json[issuer.clone()])?;
+    let (issuer, _) = claims.string()?;
     claims.skip(br#","aud":""#)?;
     claims.rest = claims.rest.strip_prefix(CHALLENGE_AUDIENCE)?;
     claims.skip(br#"","jti":""#)?;
@@ -169,7 +168,7 @@ fn read_claims(json: &[u8], spelling: Spelling) -> Option<(Range<usize>, Challen
     claims.skip(br#","channel":""#)?;
     let channel = Channel::from_name(claims.plain()?)?;
     claims.skip(br#","fmt":"#)?;
-    let format = CodeFormat::from_claim(&unescape(&json[claims.string()?])?)?;
+    let format = CodeFormat::from_claim(&claims.string()?.1)?;
     claims.skip(br#","guard":""#)?;
     let guard = GuardId::new(claims.plain()?)?;
     claims.skip(br#","bind":""#)?;
@@ -223,35 +222,31 @@ impl<'a> Reader<'a> {
         Some(text)
     }
 
-    /// Where a whole string stands, quotes included.
-    fn string(&mut self) -> Option<Range<usize>> {
+    /// A whole string, spelled as we spell it: where it stands, quotes included, and its text.
+    fn string(&mut self) -> Option<(Range<usize>, Cow<'a, str>)> {
         let start = self.json.len() - self.rest.len();
-        let bytes = self.rest.as_bytes();
-        let mut length = 1;
-        loop {
-            match bytes.get(length)? {
-                b'"' => break,
-                b'\\' => length += 2,
-                _ => length += 1,
-            }
+        let inner = self.rest.strip_prefix('"')?;
+        let length = inner.bytes().position(|byte| matches!(byte, ..b' ' | b'"' | b'\\'))?;
+        let (text, rest) = inner.split_at(length);
+        if let Some(rest) = rest.strip_prefix('"') {
+            self.rest = rest;
+            return Some((start..start + length + 2, text.into()));
         }
-        length += 1;
-        let is_string = bytes.starts_with(b"\"");
-        self.rest = self.rest.get(length..)?;
-        is_string.then_some(start..start + length)
+        let mut strings = serde_json::Deserializer::from_str(self.rest).into_iter::<String>();
+        let text = strings.next()?.ok()?;
+        let (spelled, rest) = self.rest.split_at(strings.byte_offset());
+        self.rest = rest;
+        let mut again = Vec::with_capacity(spelled.len());
+        push_string(&mut again, &text);
+        (again == spelled.as_bytes()).then(|| (start..start + spelled.len(), text.into()))
     }
 
     /// Decimal, without leading zeros.
     fn number(&mut self) -> Option<u64> {
-        let mut number = 0_u64;
-        let mut digits = 0;
-        for digit in self.rest.bytes().take_while(u8::is_ascii_digit) {
-            number = number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
-            digits += 1;
-        }
-        let is_spelled_so = digits == 1 || digits > 1 && !self.rest.starts_with('0');
-        self.rest = &self.rest[digits..];
-        is_spelled_so.then_some(number)
+        let length = self.rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (digits, rest) = self.rest.split_at(length);
+        self.rest = rest;
+        (length == 1 || !digits.starts_with('0')).then(|| digits.parse().ok())?
     }
 
     /// In the one spelling of the format.
@@ -265,16 +260,4 @@ impl<'a> Reader<'a> {
             }
         }
     }
-}
-
-/// The text of a JSON string that is spelled as we spell it.
-fn unescape(json: &str) -> Option<Cow<'_, str>> {
-    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.as_bytes().iter().all(|byte| *byte != b'\\' && *byte >= b' ') {
-        return Some(inner.into());
-    }
-    let text: String = serde_json::from_str(json).ok()?;
-    let mut again = Vec::with_capacity(json.len());
-    push_string(&mut again, &text);
-    (again == json.as_bytes()).then_some(text.into())
 }

@@ -81,13 +81,13 @@ impl Challenges {
             EnvelopeFormat::V4Public => {
                 paseto::assemble(self.claims(verified), &keys.footer, |message| keys.signing.sign(message))
             }
-            _ => jws::append_signature(self.signing_input(verified), |message| keys.signing.sign(message)),
+            _ => jws::assemble(&keys.protected, &self.claims(verified), |message| keys.signing.sign(message)),
         }
     }
 
     /// The envelope up to its signature.
     #[must_use]
-    pub fn signing_input(&self, verified: &VerifiedChallenge) -> String {
+    pub fn signing_input(&self, verified: &VerifiedChallenge) -> Vec<u8> {
         jws::signing_input(&self.roots[verified.root].protected, &self.claims(verified))
     }
 

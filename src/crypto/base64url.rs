@@ -2,7 +2,9 @@
 
 use alloc::{string::String, vec::Vec};
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::Engine as _;
+#[cfg(any(test, not(all(feature = "std", any(target_arch = "x86_64", target_arch = "aarch64")))))]
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// The engine for long inputs, chosen once for this processor.
 #[cfg(all(feature = "std", any(target_arch = "x86_64", target_arch = "aarch64")))]
@@ -25,11 +27,6 @@ pub fn encode(bytes: &[u8]) -> String {
 }
 
 /// Appends the text of `bytes` to `text`.
-pub fn encode_into(bytes: &[u8], text: &mut String) {
-    engine().encode_string(bytes, text);
-}
-
-/// Appends the text of `bytes`, which are few, to `text`.
 ///
 /// # Panics
 /// If the text were longer than the address space.
@@ -37,22 +34,58 @@ pub fn push(bytes: &[u8], text: &mut Vec<u8>) {
     let start = text.len();
     let length = base64::encoded_len(bytes.len(), false).expect("inputs are limited to far less");
     text.resize(start + length, 0);
-    URL_SAFE_NO_PAD.encode_slice(bytes, &mut text[start..]).expect("the room was made");
+    engine().encode_slice(bytes, &mut text[start..]).expect("the room was made");
 }
 
 /// The bytes of `text`; `None` for padding, another alphabet or trailing bits that aren't zero.
 #[must_use]
 pub fn decode(text: &str) -> Option<Vec<u8>> {
-    engine().decode(text).ok()
+    let mut bytes = Vec::with_capacity(text.len());
+    engine().decode_vec(text, &mut bytes).ok()?;
+    Some(bytes)
 }
 
-/// The `N` bytes of `text`; `None` for anything else.
+/// The `N` bytes of `text`; `None` for anything else. For a few bytes an engine's preparations take longer than this.
 #[must_use]
 pub fn decode_array<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
-    let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
-    (length == N).then_some(bytes)
+    let (groups, end) = bytes.as_chunks_mut::<3>();
+    let (fours, last) = text.as_bytes().as_chunks::<4>();
+    if (fours.len(), last.len()) != (groups.len(), (4 * end.len()).div_ceil(3)) {
+        return None;
+    }
+    let mut all = 0;
+    let mut group = |four: &[u8; 4]| {
+        let values = four.map(|character| VALUES[usize::from(character)]);
+        all |= values.into_iter().fold(0, |all, value| all | value);
+        let [_, group @ ..] = values.into_iter().fold(0, |group, value| group << 6 | u32::from(value)).to_be_bytes();
+        group
+    };
+    for (bytes, four) in groups.iter_mut().zip(fours) {
+        *bytes = group(four);
+    }
+    let mut four = *b"AAAA";
+    four[..last.len()].copy_from_slice(last);
+    let group = group(&four);
+    let (bytes_of_end, spare) = group.split_at(end.len());
+    end.copy_from_slice(bytes_of_end);
+    (all != NOTHING && spare.iter().all(|byte| *byte == 0)).then_some(bytes)
 }
+
+/// What a character stands for that stands for nothing.
+const NOTHING: u8 = 0xff;
+
+/// What each character stands for.
+const VALUES: [u8; 256] = {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut values = [NOTHING; 256];
+    let mut value = 0;
+    while value < 64 {
+        values[alphabet[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+};
 
 #[cfg(test)]
 mod tests {
@@ -73,6 +106,19 @@ mod tests {
             if let Ok(altered) = str::from_utf8(&altered) {
                 prop_assert_eq!(decode(altered), URL_SAFE_NO_PAD.decode(altered).ok());
             }
+        }
+
+        #[test]
+        fn few_bytes_are_read_as_strictly(text in "[A-Za-z0-9_=+-]{42,44}", few in "[A-Za-z0-9_-]{20,23}") {
+            prop_assert_eq!(decode_array::<32>(&text).map(Vec::from), decode(&text).filter(|bytes| bytes.len() == 32));
+            prop_assert_eq!(decode_array::<16>(&few).map(Vec::from), decode(&few).filter(|bytes| bytes.len() == 16));
+        }
+
+        #[test]
+        fn few_bytes_there_and_back(bytes in any::<[u8; 32]>(), few in any::<[u8; 16]>(), odd in any::<[u8; 6]>()) {
+            prop_assert_eq!(decode_array(&encode(&bytes)), Some(bytes));
+            prop_assert_eq!(decode_array(&encode(&few)), Some(few));
+            prop_assert_eq!(decode_array(&encode(&odd)), Some(odd));
         }
     }
 

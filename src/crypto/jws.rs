@@ -1,6 +1,8 @@
 //! The compact serialization of JWS (RFC 7515 §7.1): three base64url segments between dots.
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
+
+use memchr::memchr_iter;
 
 use super::base64url;
 
@@ -21,32 +23,29 @@ impl<'a> Compact<'a> {
     /// `None` unless there are exactly three segments.
     #[must_use]
     pub fn split(token: &'a str) -> Option<Self> {
-        let (signed, signature) = token.rsplit_once('.')?;
-        let (header, payload) = signed.split_once('.')?;
-        (!payload.contains('.')).then_some(Self { header, payload, signature, signed })
+        let mut dots = memchr_iter(b'.', token.as_bytes());
+        let (first, second) = (dots.next()?, dots.next()?);
+        let [(header, _), (signed, signature)] = [first, second].map(|dot| (&token[..dot], &token[dot + 1..]));
+        dots.next().is_none().then_some(Self { header, payload: &signed[first + 1..], signature, signed })
     }
 }
 
 /// `header` (base64url already), the payload and the signature that `sign` makes over both.
 pub fn assemble<S: AsRef<[u8]>>(header: &str, payload: &[u8], sign: impl FnOnce(&[u8]) -> S) -> String {
-    append_signature(signing_input(header, payload), sign)
+    let mut token = signing_input(header, payload);
+    let signature = sign(&token);
+    token.push(b'.');
+    base64url::push(signature.as_ref(), &mut token);
+    String::from_utf8(token).expect("base64url and dots are ASCII")
 }
 
 /// `header` (base64url already) and the payload: what is signed (RFC 7515 §5.1), with room for a signature of 64 bytes.
 #[must_use]
-pub fn signing_input(header: &str, payload: &[u8]) -> String {
-    let mut token = String::with_capacity(header.len() + payload.len() * 4 / 3 + 96);
-    token.push_str(header);
-    token.push('.');
-    base64url::encode_into(payload, &mut token);
-    token
-}
-
-/// The token of a signing input.
-pub fn append_signature<S: AsRef<[u8]>>(mut token: String, sign: impl FnOnce(&[u8]) -> S) -> String {
-    let signature = sign(token.as_bytes());
-    token.push('.');
-    base64url::encode_into(signature.as_ref(), &mut token);
+pub fn signing_input(header: &str, payload: &[u8]) -> Vec<u8> {
+    let mut token = Vec::with_capacity(header.len() + payload.len() * 4 / 3 + 96);
+    token.extend_from_slice(header.as_bytes());
+    token.push(b'.');
+    base64url::push(payload, &mut token);
     token
 }
 

@@ -65,10 +65,10 @@ pub fn assemble<S: AsRef<[u8]>>(message: Vec<u8>, footer: &str, sign: impl FnOnc
     let signature = sign(&pre_authentication_encoding(&[PUBLIC.as_bytes(), &message, footer.as_bytes(), b""]));
     let mut body = message;
     body.extend_from_slice(signature.as_ref());
-    let mut token = String::with_capacity(PUBLIC.len() + (body.len() + footer.len()) / 3 * 4 + 8);
-    token.push_str(PUBLIC);
-    base64url::encode_into(&body, &mut token);
-    token.push('.');
-    base64url::encode_into(footer.as_bytes(), &mut token);
-    token
+    let mut token = Vec::with_capacity(PUBLIC.len() + (body.len() + footer.len()) / 3 * 4 + 8);
+    token.extend_from_slice(PUBLIC.as_bytes());
+    base64url::push(&body, &mut token);
+    token.push(b'.');
+    base64url::push(footer.as_bytes(), &mut token);
+    String::from_utf8(token).expect("base64url and dots are ASCII")
 }

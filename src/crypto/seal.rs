@@ -1,11 +1,18 @@
 //! Sealing: XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha), whose nonces are long enough to be drawn at random.
 
+#[cfg(feature = "aws-lc")]
+mod aws_lc;
+#[cfg(any(not(feature = "aws-lc"), test))]
+mod rust_crypto;
+
 use alloc::vec::Vec;
 use core::fmt;
 
-use chacha20poly1305::{AeadInOut, KeyInit, XChaCha20Poly1305};
-
 use super::Secret;
+#[cfg(feature = "aws-lc")]
+use aws_lc as backend;
+#[cfg(not(feature = "aws-lc"))]
+use rust_crypto as backend;
 
 /// Bytes of a nonce.
 pub const NONCE: usize = 24;
@@ -14,13 +21,13 @@ pub const TAG: usize = 16;
 
 /// A key that seals and opens. Never printed; zeroized when dropped.
 #[derive(Clone)]
-pub struct SealKey(XChaCha20Poly1305);
+pub struct SealKey(backend::Cipher);
 
 impl SealKey {
     /// Prepares `key`.
     #[must_use]
     pub fn new(key: &Secret<32>) -> Self {
-        Self(XChaCha20Poly1305::new(key.expose().into()))
+        Self(backend::Cipher::new(key))
     }
 
     /// Seals in place what stands in `buffer` from `start` on, and appends the tag. A nonce is used once.
@@ -28,15 +35,15 @@ impl SealKey {
     /// # Panics
     /// If `start` lies behind the end.
     pub fn seal(&self, nonce: &[u8; NONCE], associated: &[u8], buffer: &mut Vec<u8>, start: usize) {
-        let sealed = self.0.encrypt_inout_detached(nonce.into(), associated, (&mut buffer[start..]).into());
-        buffer.extend_from_slice(&sealed.expect("requests are limited to far less than 256 GiB"));
+        let tag = self.0.seal(nonce, associated, &mut buffer[start..]);
+        buffer.extend_from_slice(&tag.expect("requests are limited to far less than 256 GiB"));
     }
 
     /// Opens in place what [`SealKey::seal`] made, tag included; `None` if anything differs.
     #[must_use]
     pub fn open<'a>(&self, nonce: &[u8; NONCE], associated: &[u8], sealed: &'a mut [u8]) -> Option<&'a mut [u8]> {
         let (message, tag) = sealed.split_last_chunk_mut::<TAG>()?;
-        self.0.decrypt_inout_detached(nonce.into(), associated, message.into(), (&*tag).into()).ok()?;
+        self.0.open(nonce, associated, message, tag)?;
         Some(message)
     }
 }
@@ -69,6 +76,21 @@ mod tests {
             let mut altered = buffer[6..].to_vec();
             altered[at - 6] ^= 1;
             assert_eq!(open(&nonce, b"label", altered), None);
+        }
+    }
+
+    #[cfg(feature = "aws-lc")]
+    #[test]
+    fn both_backends_seal_the_same() {
+        let (key, nonce) = (Secret::new([1; 32]), core::array::from_fn(|at| u8::try_from(at).unwrap()));
+        for length in [0, 1, 15, 16, 64, 65, 300, 5_000] {
+            let [mut one, mut other] = [(); 2].map(|()| alloc::vec![3; length]);
+            let tag = aws_lc::Cipher::new(&key).seal(&nonce, b"label", &mut one);
+            assert_eq!(rust_crypto::Cipher::new(&key).seal(&nonce, b"label", &mut other), tag);
+            assert_eq!(one, other);
+            assert!(rust_crypto::Cipher::new(&key).open(&nonce, b"label", &mut one, &tag.unwrap()).is_some());
+            assert!(aws_lc::Cipher::new(&key).open(&nonce, b"label", &mut other, &tag.unwrap()).is_some());
+            assert_eq!((&one, one.iter().all(|byte| *byte == 3)), (&other, true));
         }
     }
 
