@@ -16,15 +16,16 @@ use core::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use chacha20poly1305::{
-    KeyInit as _, XChaCha20Poly1305, XNonce,
-    aead::{Aead as _, Payload},
-};
 use rand_core::CryptoRng;
 
 use crate::{
     challenge::GuardId,
-    crypto::{Canonical, canonical::Fields, labels},
+    crypto::{
+        Canonical,
+        canonical::Fields,
+        labels,
+        seal::{NONCE, SealKey},
+    },
     keyring::{Keyring, Root, RootId},
     time::UnixTime,
 };
@@ -35,7 +36,6 @@ pub use seen::SeenRequests;
 pub const MAX_SKEW: u64 = 30;
 
 const VERSION: u8 = 1;
-const NONCE: usize = 24;
 const HEAD: usize = 1 + 6 + NONCE;
 
 /// Names and values of HTTP headers.
@@ -43,7 +43,7 @@ pub type Headers = Vec<(Box<str>, Box<[u8]>)>;
 
 /// Seals and opens what the nodes of one fleet relay.
 pub struct Relays {
-    keys: Vec<(RootId, XChaCha20Poly1305)>,
+    keys: Vec<(RootId, SealKey)>,
 }
 
 /// Whom a request is relayed to.
@@ -130,7 +130,7 @@ impl Relays {
     /// With the keys of every root.
     #[must_use]
     pub fn new(keyring: &Keyring) -> Self {
-        let key = |root: &Root| (root.id(), XChaCha20Poly1305::new(root.derive(labels::RELAY_KEY).expose().into()));
+        let key = |root: &Root| (root.id(), SealKey::new(&root.derive(labels::RELAY_KEY)));
         Self { keys: keyring.roots().iter().map(key).collect() }
     }
 
@@ -143,7 +143,8 @@ impl Relays {
         sealed.extend_from_slice(root.as_bytes());
         let nonce = push_nonce(&mut sealed, random);
         let associated = Canonical::new(Vec::new(), labels::RELAY_REQUEST).bytes(&sealed[..HEAD - NONCE]).finish();
-        push_sealed(&mut sealed, key, &nonce, &request.encode(now), &associated);
+        let mut sealed = request.encode(sealed, now);
+        key.seal(&nonce, &associated, &mut sealed, HEAD);
         (sealed, Exchange { root: 0, nonce })
     }
 
@@ -168,7 +169,8 @@ impl Relays {
         let (_, key) = &self.keys[exchange.root];
         let mut sealed = Vec::with_capacity(512 + answer.body.len());
         let nonce = push_nonce(&mut sealed, random);
-        push_sealed(&mut sealed, key, &nonce, &answer.encode(), &exchange.associated());
+        let mut sealed = answer.encode(sealed);
+        key.seal(&nonce, &exchange.associated(), &mut sealed, NONCE);
         sealed
     }
 
@@ -178,8 +180,9 @@ impl Relays {
     /// [`RelayRefused::Forged`].
     pub fn open_answer(&self, exchange: &Exchange, sealed: &[u8]) -> Result<RelayedAnswer, RelayRefused> {
         let (_, key) = &self.keys[exchange.root];
-        let opened = sealed.split_first_chunk().and_then(|(nonce, sealed)| open(key, nonce, sealed, &exchange.associated()));
-        opened.and_then(|fields| RelayedAnswer::decode(&fields)).ok_or(RelayRefused::Forged)
+        let mut sealed = sealed.to_vec();
+        let opened = sealed.split_first_chunk_mut().and_then(|(nonce, sealed)| key.open(nonce, &exchange.associated(), sealed));
+        opened.and_then(|fields| RelayedAnswer::decode(fields)).ok_or(RelayRefused::Forged)
     }
 
     fn open_sealed(&self, sealed: &[u8]) -> Option<AuthenticRequest> {
@@ -189,8 +192,9 @@ impl Relays {
         let root = RootId::from_bytes(root.try_into().ok()?);
         let at = self.keys.iter().position(|(id, _)| *id == root)?;
         let associated = Canonical::new(Vec::new(), labels::RELAY_REQUEST).bytes(public).finish();
-        let fields = open(&self.keys[at].1, nonce, ciphertext, &associated)?;
-        let (request, sent_at) = RelayedRequest::decode(&fields)?;
+        let mut sealed = ciphertext.to_vec();
+        let fields = self.keys[at].1.open(nonce, &associated, &mut sealed)?;
+        let (request, sent_at) = RelayedRequest::decode(fields)?;
         Some(AuthenticRequest { request, sent_at, answering: Exchange { root: at, nonce: *nonce } })
     }
 }
@@ -222,12 +226,13 @@ impl Exchange {
 }
 
 impl RelayedRequest {
-    fn encode(&self, now: UnixTime) -> Vec<u8> {
+    /// Appends the fields.
+    fn encode(&self, to: Vec<u8>, now: UnixTime) -> Vec<u8> {
         let (kind, addressee) = match &self.addressee {
             Addressee::Guard(guard) => (0, guard.as_str()),
             Addressee::Home(node) => (1, &**node),
         };
-        let fields = Canonical::resume(Vec::with_capacity(512 + self.body.len())).number(kind).text(addressee);
+        let fields = Canonical::resume(to).number(kind).text(addressee);
         let fields = fields.number(now.as_seconds());
         let fields = match self.client {
             IpAddr::V4(v4) => fields.bytes(&v4.octets()),
@@ -260,8 +265,9 @@ impl RelayedRequest {
 }
 
 impl RelayedAnswer {
-    fn encode(&self) -> Vec<u8> {
-        let fields = Canonical::resume(Vec::with_capacity(512 + self.body.len())).number(u64::from(self.status));
+    /// Appends the fields.
+    fn encode(&self, to: Vec<u8>) -> Vec<u8> {
+        let fields = Canonical::resume(to).number(u64::from(self.status));
         write_headers(fields, &self.headers).bytes(&self.body).finish()
     }
 
@@ -289,15 +295,6 @@ fn push_nonce(sealed: &mut Vec<u8>, random: &mut impl CryptoRng) -> [u8; NONCE] 
     random.fill_bytes(&mut nonce);
     sealed.extend_from_slice(&nonce);
     nonce
-}
-
-fn push_sealed(sealed: &mut Vec<u8>, key: &XChaCha20Poly1305, nonce: &[u8; NONCE], fields: &[u8], associated: &[u8]) {
-    let ciphertext = key.encrypt(&XNonce::from(*nonce), Payload { msg: fields, aad: associated });
-    sealed.extend_from_slice(&ciphertext.expect("requests are limited to far less than 256 GiB"));
-}
-
-fn open(key: &XChaCha20Poly1305, nonce: &[u8; NONCE], sealed: &[u8], associated: &[u8]) -> Option<Vec<u8>> {
-    key.decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: associated }).ok()
 }
 
 impl fmt::Debug for Relays {
@@ -569,8 +566,8 @@ mod tests {
         #[test]
         fn garbage_is_forged(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             prop_assert_eq!(open(&relays(b"1"), &bytes, "node-1", NOW), Err(RelayRefused::Forged));
-            prop_assert!(RelayedRequest::decode(&bytes).is_none_or(|(request, sent_at)| request.encode(sent_at) == bytes));
-            prop_assert!(RelayedAnswer::decode(&bytes).is_none_or(|answer| answer.encode() == bytes));
+            prop_assert!(RelayedRequest::decode(&bytes).is_none_or(|(request, sent_at)| request.encode(Vec::new(), sent_at) == bytes));
+            prop_assert!(RelayedAnswer::decode(&bytes).is_none_or(|answer| answer.encode(Vec::new()) == bytes));
         }
     }
 }
