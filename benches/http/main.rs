@@ -84,7 +84,7 @@ fn compare(rounds: usize) {
     for process in [&server, &owner] {
         for _ in 0..if rounds == 1 { 0 } else { WARM_UP } {
             let challenges = process.challenges(&people);
-            process.spends(|connection| drop(connection.ask(EXCHANGE, &challenges.next())));
+            process.spends(Pace::AtOnce, |connection| drop(connection.ask(EXCHANGE, &challenges.next())));
         }
     }
     let mut figures = Figures::default();
