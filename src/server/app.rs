@@ -133,7 +133,8 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
         match route {
             Route::Document(at) => Ok(self.documents.answer(at)),
             Route::Page => self.page(head.uri.path()),
-            Route::Relay => self.relayed(body).await,
+            // Boxed, so that no other request holds the room for it.
+            Route::Relay => Box::pin(self.relayed(body)).await,
             _ => self.call(route, head, body, peer).await,
         }
     }

@@ -66,7 +66,7 @@ impl Protocol {
         let (progress, handle) = (&progress, &handle);
         let service = service_fn(move |request| async move {
             progress.head_arrived();
-            let answer = unless_it_panics(handle(request, progress)).await;
+            let answer = unless_it_panics(pin!(handle(request, progress))).await;
             progress.answered();
             Ok::<_, Infallible>(answer)
         });
@@ -134,11 +134,9 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut io: S) {
 }
 
 /// A fault of ours ends one request, not the worker.
-async fn unless_it_panics(answer: impl Future<Output = Answer>) -> Answer {
-    let mut answer = pin!(answer);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))) {
+fn unless_it_panics(mut answer: Pin<&mut impl Future<Output = Answer>>) -> impl Future<Output = Answer> {
+    poll_fn(move |cx| match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))) {
         Ok(poll) => poll,
         Err(_) => Poll::Ready(Problem::internal().into_answer()),
     })
-    .await
 }
