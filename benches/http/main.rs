@@ -79,8 +79,8 @@ fn compare(rounds: usize) {
     assert_eq!(bare_request.connect().ask(REQUEST, &request_body(0)).bytes, request.bytes);
     assert_eq!(bare_exchange.connect().ask(EXCHANGE, "{}").bytes, exchange.bytes);
 
-    // The guard's memory is the system's until its first use, which costs two page faults for each redemption of a young
-    // process: what is measured is a process that has worked for a while.
+    // The guard takes its memory from the system when it first needs it: what is measured is a process that has worked for a
+    // while.
     for process in [&server, &owner] {
         for _ in 0..if rounds == 1 { 0 } else { WARM_UP } {
             let challenges = process.challenges(&people);

@@ -23,7 +23,9 @@ fn engine() -> &'static base64::engine::GeneralPurpose {
 /// The text of `bytes`.
 #[must_use]
 pub fn encode(bytes: &[u8]) -> String {
-    engine().encode(bytes)
+    let mut text = Vec::with_capacity(bytes.len() * 4 / 3 + 3);
+    push(bytes, &mut text);
+    String::from_utf8(text).expect("base64url is ASCII")
 }
 
 /// Appends the text of `bytes` to `text`.
@@ -45,31 +47,34 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The `N` bytes of `text`; `None` for anything else. For a few bytes an engine's preparations take longer than this.
+/// The `N` bytes of `text`; `None` for anything else.
 #[must_use]
 pub fn decode_array<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
-    let (groups, end) = bytes.as_chunks_mut::<3>();
-    let (fours, last) = text.as_bytes().as_chunks::<4>();
-    if (fours.len(), last.len()) != (groups.len(), (4 * end.len()).div_ceil(3)) {
-        return None;
+    decode_few(text.as_bytes(), &mut bytes).then_some(bytes)
+}
+
+/// Fills `bytes`, unless `text` isn't the text of as many. For a few, an engine's preparations take longer than this.
+fn decode_few(text: &[u8], bytes: &mut [u8]) -> bool {
+    if text.len() != (4 * bytes.len()).div_ceil(3) {
+        return false;
     }
-    let mut all = 0;
-    let mut group = |four: &[u8; 4]| {
-        let values = four.map(|character| VALUES[usize::from(character)]);
-        all |= values.into_iter().fold(0, |all, value| all | value);
-        let [_, group @ ..] = values.into_iter().fold(0, |group, value| group << 6 | u32::from(value)).to_be_bytes();
-        group
-    };
-    for (bytes, four) in groups.iter_mut().zip(fours) {
-        *bytes = group(four);
+    let mut bytes = bytes.iter_mut();
+    let (mut all, mut read, mut left) = (0, 0_u32, 0);
+    for character in text {
+        let value = VALUES[usize::from(*character)];
+        all |= value;
+        read = read << 6 | u32::from(value);
+        left += 6;
+        if left >= 8 {
+            left -= 8;
+            let [byte, ..] = (read >> left).to_le_bytes();
+            if let Some(next) = bytes.next() {
+                *next = byte;
+            }
+        }
     }
-    let mut four = *b"AAAA";
-    four[..last.len()].copy_from_slice(last);
-    let group = group(&four);
-    let (bytes_of_end, spare) = group.split_at(end.len());
-    end.copy_from_slice(bytes_of_end);
-    (all != NOTHING && spare.iter().all(|byte| *byte == 0)).then_some(bytes)
+    all != NOTHING && read.trailing_zeros() >= left
 }
 
 /// What a character stands for that stands for nothing.

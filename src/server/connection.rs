@@ -68,7 +68,7 @@ impl Protocol {
         let (progress, handle) = (&progress, &handle);
         let service = service_fn(move |request| async move {
             progress.head_arrived();
-            let answer = unless_it_panics(handle(request, progress)).await;
+            let answer = unless_it_panics(pin!(handle(request, progress))).await;
             Ok::<_, Infallible>(answer.map(|body| Tracked::new(body, progress)))
         });
         let mut connection = self.http.serve_connection(TokioIo::new(Watched::new(io, progress)), service);
@@ -135,11 +135,9 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut io: S) {
 }
 
 /// A fault of ours ends one request, not the worker.
-async fn unless_it_panics(answer: impl Future<Output = Leaving>) -> Leaving {
-    let mut answer = pin!(answer);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))) {
+fn unless_it_panics(mut answer: Pin<&mut impl Future<Output = Leaving>>) -> impl Future<Output = Leaving> {
+    poll_fn(move |cx| match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))) {
         Ok(poll) => poll,
         Err(_) => Poll::Ready(Problem::internal().into_answer().map(Outgoing::Whole)),
     })
-    .await
 }

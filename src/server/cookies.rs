@@ -53,7 +53,9 @@ impl Cookies {
     }
 
     fn append(&self, headers: &mut HeaderMap, name: &str, value: &str, seconds: u64) {
-        let mut cookie = Vec::with_capacity(name.len() + value.len() + self.attributes.len() + 32);
+        let digits = 1 + seconds.checked_ilog10().unwrap_or(0) as usize;
+        // With exactly this room the bytes become a header as they are.
+        let mut cookie = Vec::with_capacity(name.len() + value.len() + digits + self.attributes.len() + 11);
         for part in [name, "=", value, "; Max-Age="] {
             cookie.extend_from_slice(part.as_bytes());
         }

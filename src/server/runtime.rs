@@ -150,20 +150,20 @@ where
             return Box::pin(self.handle_batch(&head, body, progress)).await;
         }
         let known = route.as_ref().ok().copied();
-        let (answered, was_read) = match route {
+        let (received, was_read) = match route {
             Err(problem) => (Err(problem), body::discard(body, &head.headers, app.settings.max_body_bytes).await),
-            Ok(route) if !route.reads_body() => {
-                let has_none = body.is_end_stream();
-                progress.request_arrived();
-                (app.answer(route, &head, &Bytes::new(), peer).await, has_none)
-            }
+            Ok(route) if !route.reads_body() => (Ok((route, Bytes::new())), body.is_end_stream()),
             Ok(route) => match body::receive(body, app.longest_body(route)).await {
                 Err(problem) => (Err(problem), false),
-                Ok(body) => {
-                    progress.request_arrived();
-                    (app.answer(route, &head, &body, peer).await, true)
-                }
+                Ok(body) => (Ok((route, body)), true),
             },
+        };
+        let answered = match received {
+            Err(problem) => Err(problem),
+            Ok((route, body)) => {
+                progress.request_arrived();
+                app.answer(route, &head, &body, peer).await
+            }
         };
         let answer = app.finish(known, &head, answered);
         if was_read { answer } else { closing(answer) }.map(Outgoing::Whole)
