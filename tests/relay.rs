@@ -384,7 +384,7 @@ mod stranger {
         for connection in &mut connections {
             assert_eq!(connection.request("GET", "/nothing", &[], b"").status, 404);
         }
-        node.signal("STOP");
+        node.stop();
         for (connection, request) in connections.iter_mut().zip(&requests) {
             connection.send(request);
         }
@@ -565,7 +565,7 @@ mod stranger {
             arrived.reply_in_order(0..1);
             assert_eq!(client.receive("POST").json(), email(n - 1));
             // The node learns of both in the same turn.
-            node.signal("STOP");
+            node.stop();
             if n % 2 == 0 {
                 client.send(&exchange(n));
                 drop(arrived);

@@ -189,6 +189,20 @@ impl Server {
         assert!(status.expect("kill exists").success());
     }
 
+    /// Stops it, and returns when all its threads stand still.
+    pub fn stop(&self) {
+        self.signal("STOP");
+        let stands_still = |task: &Path| {
+            // "1234 (countersign) T …"
+            let Ok(stat) = fs::read_to_string(task.join("stat")) else { return true };
+            stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('T'))
+        };
+        wait_for(|| {
+            let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("Linux");
+            tasks.filter_map(|task| Some(task.ok()?.path())).all(|task| stands_still(&task)).then_some(())
+        });
+    }
+
     /// Waits for its end and returns its folder too.
     pub fn wait(mut self) -> (ExitStatus, String) {
         let status = wait_for(|| self.child.try_wait().expect("it is ours"));
