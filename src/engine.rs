@@ -11,7 +11,7 @@ use alloc::{string::String, sync::Arc};
 use rand_core::CryptoRng;
 
 pub use messages::{Begin, BeginError, Begun, Caller, Complete, CompleteError, Presented, RefreshError, Resend, SignedIn};
-use steps::{Entry, epoch_of};
+use steps::Entry;
 
 use crate::{
     challenge::{Challenge, ChallengeId, Challenges, Links, Use, VerifiedChallenge},
@@ -54,7 +54,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let channel = begin.recipient.channel();
         self.allow(channel).map_err(|_| BeginError::MethodDisabled)?;
         let slot = self.outbox.reserve(channel)?;
-        let Entry { request, admitted, user } = self.admit(&begin, now).await?;
+        let Entry { request, admitted, found } = self.admit(&begin, now).await?;
 
         let mut id = [0; 16];
         random.fill_bytes(&mut id);
@@ -69,7 +69,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
             binding: begin.binding,
         };
         let challenge = self.challenges.seal(challenge, begin.recipient.clone());
-        self.dispatch(slot, &begin, &request, challenge.clone(), user).await?;
+        self.dispatch(slot, &begin, &request, challenge.clone(), found).await?;
         Ok(Begun { envelope: self.challenges.sign(&challenge), challenge })
     }
 
@@ -88,8 +88,8 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         living.map_err(|refused| BeginError::Envelope(CompleteError::refused(refused, &challenge)))?;
 
         let slot = self.outbox.reserve(begin.recipient.channel())?;
-        let Entry { request, user, .. } = self.admit(&begin, now).await?;
-        self.dispatch(slot, &begin, &request, challenge.clone(), user).await?;
+        let Entry { request, found, .. } = self.admit(&begin, now).await?;
+        self.dispatch(slot, &begin, &request, challenge.clone(), found).await?;
         Ok(challenge)
     }
 
@@ -111,20 +111,20 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let looked = self.guard.peek(&attempt).await;
         attempt.known = looked.map_err(|refused| CompleteError::refused(refused, &challenge))?;
 
-        let user = self.find(recipient).await?;
-        let epoch = epoch_of(user.as_deref());
+        let found = self.directory.lookup(recipient).await?;
+        let epoch = found.epoch();
         attempt.bucket = self.bucket(claimed, recipient, epoch);
 
         let binding = challenge.challenge().binding;
         let is_bound = binding.is_none_or(|binding| complete.verifier.is_some_and(|verifier| binding.is_met_by(verifier)));
-        let right = self.is_right(&proving, &challenge, epoch) & is_bound & self.may_log_in(user.as_deref());
+        let right = self.is_right(&proving, &challenge, epoch) & is_bound & self.policy.may_log_in(&found);
         let counted = self.guard.count(&attempt, Verdict::sealed(right)).await;
         if let Counted::Rejected { attempts_left } = counted.map_err(|refused| CompleteError::refused(refused, &challenge))? {
             let attempts_left = (attempt.by == By::Code).then_some(attempts_left);
             return Err(CompleteError::InvalidCredentials { attempts_left });
         }
 
-        let user = match user {
+        let user = match found.into_user() {
             Some(user) => user,
             None => match self.register(recipient).await {
                 Ok(user) => user,
@@ -147,8 +147,10 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
     pub async fn refresh(&self, token: &str, now: UnixTime, random: &mut impl CryptoRng) -> Result<String, RefreshError> {
         let session = self.sessions.open_refresh(token, now)?;
         self.allow(session.recipient.channel()).map_err(|_| RefreshError::Invalid)?;
-        let user = self.find(&session.recipient).await.map_err(RefreshError::Unavailable)?;
-        let same = user.filter(|user| *user.id == *session.subject && *user.epoch == *session.epoch && self.policy.admits(user));
+        let found = self.directory.lookup(&session.recipient).await.map_err(RefreshError::Unavailable)?;
+        let same = found
+            .into_user()
+            .filter(|user| *user.id == *session.subject && *user.epoch == *session.epoch && self.policy.admits(user));
         let user = same.ok_or(RefreshError::Invalid)?;
         Ok(self.sessions.renew(&session, &user, now, random))
     }

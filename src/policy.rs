@@ -2,8 +2,8 @@
 
 use crate::{
     challenge::CodeFormat,
-    directory::User,
-    recipient::{Channel, Recipient},
+    directory::{Found, User},
+    recipient::Channel,
 };
 
 /// The rules of one fleet. A policy that was built is valid: the configuration judges it.
@@ -35,12 +35,13 @@ impl Policy {
     /// Whether this user may log in.
     #[must_use]
     pub const fn admits(&self, user: &User) -> bool {
-        user.is_active && (self.allows_admins || !user.is_admin())
+        user.is_active & (self.allows_admins | !user.is_admin())
     }
 
-    /// Whether the directory's answer is about this recipient: its stored address is the same in canonical form.
+    /// Whether a code may open something for whom a lookup found, or for nobody: whoever proves that recipient may be
+    /// registered. The same work whatever the answer.
     #[must_use]
-    pub fn knows(&self, user: &User, recipient: &Recipient) -> bool {
-        user.is(recipient)
+    pub fn may_log_in(&self, found: &Found) -> bool {
+        found.judged(|user| self.admits(user), self.registers)
     }
 }

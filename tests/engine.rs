@@ -17,7 +17,7 @@ use countersign::{
     },
     delivery::{DeliveryFailed, Dispatch, Fate, Languages, Outbox},
     device::Devices,
-    directory::{Directory, User},
+    directory::{Directory, Found, User},
     engine::{Begin, BeginError, Begun, Caller, Complete, CompleteError, Engine, Presented, RefreshError, Resend, SignedIn},
     guard::{
         Admitted, Amendment, Attempt, AttemptRefused, By, ClientNetwork, Counted, Guard, Known, Request, RequestRefused,
@@ -96,12 +96,12 @@ struct Users {
 }
 
 impl Directory for Users {
-    async fn lookup(&self, recipient: &Recipient) -> Result<Option<Arc<User>>, Unavailable> {
+    async fn lookup(&self, recipient: &Recipient) -> Result<Found, Unavailable> {
         self.lookups.set(self.lookups.get() + 1);
         if self.is_down.get() {
             return Err(Unavailable::for_seconds(5));
         }
-        Ok(self.known.borrow().get(recipient.as_str()).cloned().map(Arc::new))
+        Ok(Found::new(recipient, self.known.borrow().get(recipient.as_str()).cloned().map(Arc::new)))
     }
 
     async fn register(&self, recipient: &Recipient, _: bool) -> Result<User, Unavailable> {

@@ -57,14 +57,14 @@ impl Composer {
     /// # Errors
     /// A template that fails on these very words.
     pub fn compose(&self, dispatch: &Dispatch, now: UnixTime, random: &mut impl CryptoRng) -> Result<Message, Error> {
-        let Dispatch { challenge, user, languages, .. } = dispatch;
+        let Dispatch { challenge, found, languages, .. } = dispatch;
         let channel = challenge.challenge().channel;
         let code = self.challenges.code(challenge, dispatch.epoch());
         let link = match channel {
             Channel::Email => self.link(dispatch),
             Channel::Mobile => Zeroizing::default(),
         };
-        let locale = self.templates.choose(&languages.wanted(user.as_ref().and_then(|user| user.locale.as_deref())));
+        let locale = self.templates.choose(&languages.wanted(found.user().and_then(|user| user.locale.as_deref())));
         let words = Words {
             code: code.expose(),
             link: &link,

@@ -32,9 +32,9 @@ mod testing;
 #[cfg(feature = "server")]
 pub mod transport;
 
-use alloc::{boxed::Box, sync::Arc};
+use alloc::boxed::Box;
 
-use crate::{challenge::VerifiedChallenge, directory::User, guard::Unavailable, recipient::Channel};
+use crate::{challenge::VerifiedChallenge, directory::Found, guard::Unavailable, recipient::Channel};
 
 #[cfg(feature = "server")]
 pub use {
@@ -64,7 +64,7 @@ pub struct Dispatch {
     /// The challenge that its code and link redeem.
     pub challenge: VerifiedChallenge,
     /// Whom the directory knows by this recipient, whether they may log in or not.
-    pub user: Option<Arc<User>>,
+    pub found: Found,
     /// Whether it leaves at all: one to somebody who can't log in is rendered and dropped, like any other.
     pub fate: Fate,
     /// In which language it is wanted.
@@ -75,14 +75,14 @@ impl Dispatch {
     /// The directory's word for the user, under which the code is derived; empty for unknown ones.
     #[must_use]
     pub fn epoch(&self) -> &str {
-        self.user.as_ref().map_or("", |user| &user.epoch)
+        self.found.epoch()
     }
 
     /// Where it goes, or would: the directory's stored address, or the canonical recipient.
     #[must_use]
     pub fn address(&self) -> &str {
         let recipient = self.challenge.recipient();
-        let stored = self.user.as_ref().and_then(|user| user.address(recipient.channel()));
+        let stored = self.found.user().and_then(|user| user.address(recipient.channel()));
         stored.unwrap_or(recipient.as_str())
     }
 }

@@ -10,7 +10,7 @@ use tokio::{
 use super::{Composer, Dispatch, Fate, Languages, Site, Templates, Transport, transport::SendError};
 use crate::{
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Links, Use, VerifiedChallenge},
-    directory::User,
+    directory::{Found, User},
     keyring::{EnvelopeFormat, Keyring},
     recipient::{Channel, Recipient},
     time::{Clock, UnixTime},
@@ -49,7 +49,8 @@ impl Fleet {
 
     pub(super) fn dispatch(&self, recipient: &str) -> Dispatch {
         let challenge = self.challenge(recipient);
-        Dispatch { challenge, user: Some(user(recipient).into()), fate: Fate::Send, languages: Languages::default() }
+        let found = Found::new(challenge.recipient(), Some(user(recipient).into()));
+        Dispatch { challenge, found, fate: Fate::Send, languages: Languages::default() }
     }
 
     pub(super) fn composer(&self, site: Site) -> Composer {

@@ -1,8 +1,6 @@
 //! The directory that the configuration chose.
 
-use std::sync::Arc;
-
-use super::{Directory, FileDirectory, HttpDirectory, NoDirectory, User};
+use super::{Directory, FileDirectory, Found, HttpDirectory, NoDirectory, User};
 use crate::{guard::Unavailable, recipient::Recipient};
 
 /// One of the directories.
@@ -17,7 +15,7 @@ pub enum AnyDirectory {
 }
 
 impl Directory for AnyDirectory {
-    async fn lookup(&self, recipient: &Recipient) -> Result<Option<Arc<User>>, Unavailable> {
+    async fn lookup(&self, recipient: &Recipient) -> Result<Found, Unavailable> {
         match self {
             Self::None(directory) => directory.lookup(recipient).await,
             Self::File(directory) => directory.lookup(recipient).await,

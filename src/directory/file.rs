@@ -1,10 +1,7 @@
 //! Users from a JSON file: an array of them, reread when it changes.
 
 use std::{
-    collections::HashMap,
-    fmt, fs,
-    hint::black_box,
-    io,
+    fmt, fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, RwLock},
     time::SystemTime,
@@ -12,7 +9,11 @@ use std::{
 
 use tracing::{error, info, warn};
 
-use super::{Directory, User, json_fault};
+use super::{
+    Directory, Found, User,
+    index::{Index, Twice},
+    json_fault,
+};
 use crate::{
     guard::Unavailable,
     recipient::{Channel, Recipient},
@@ -42,7 +43,7 @@ struct Loaded {
     /// What the file was when it was last read, rightly or not.
     seen: Option<Stamp>,
     /// `None` where that didn't make sense.
-    users: Option<Arc<Users>>,
+    users: Option<Arc<Index>>,
 }
 
 /// What changes when a file does.
@@ -52,13 +53,6 @@ struct Stamp {
     length: u64,
     /// Inode and time of its change: another file of the same name, or another content of the same length and time.
     identity: [i64; 3],
-}
-
-/// The users by canonical address, and once more in a row, one for each address.
-#[derive(Default)]
-struct Users {
-    by_address: HashMap<Recipient, Arc<User>>,
-    in_a_row: Vec<Arc<User>>,
 }
 
 /// Why a file isn't a directory of users; without addresses.
@@ -72,7 +66,7 @@ impl FileDirectory {
     /// [`FileFault`], for a file that can't be read or that isn't an array of users with one address each.
     pub fn open(path: &Path) -> Result<Self, FileFault> {
         let seen = Stamp::of(path);
-        let users = Some(Arc::new(Users::read(path)?));
+        let users = Some(Arc::new(read(path)?));
         let loaded = RwLock::new(Loaded { seen, users });
         Ok(Self(Arc::new(Shared { path: path.to_owned(), loaded, reading: Mutex::default() })))
     }
@@ -84,20 +78,20 @@ impl FileDirectory {
     /// # Errors
     /// [`FileFault`], for what isn't an array of users with one address each.
     pub fn judge(text: &[u8]) -> Result<(), FileFault> {
-        Users::parse(text).map(drop)
+        parse(text).map(drop)
     }
 }
 
 impl Shared {
     /// The users that the file is known to hold; whether it has changed since.
-    fn users(&self) -> (Option<Arc<Users>>, bool) {
+    fn users(&self) -> (Option<Arc<Index>>, bool) {
         let stamp = Stamp::of(&self.path);
         let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
         (loaded.users.clone(), loaded.seen != stamp)
     }
 
     /// Reads the file again, unless somebody else has just done so.
-    fn reread(&self) -> Option<Arc<Users>> {
+    fn reread(&self) -> Option<Arc<Index>> {
         let _one_at_a_time = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let (users, changed) = self.users();
         if !changed {
@@ -105,9 +99,9 @@ impl Shared {
         }
         // The stamp comes first: what changes while it is read is read once more.
         let seen = Stamp::of(&self.path);
-        let users = match Users::read(&self.path) {
+        let users = match read(&self.path) {
             Ok(read) => {
-                info!(addresses = read.by_address.len(), "the directory's file was read again");
+                info!(addresses = read.len(), "the directory's file was read again");
                 Some(Arc::new(read))
             }
             Err(fault) => {
@@ -121,7 +115,7 @@ impl Shared {
 }
 
 impl Directory for FileDirectory {
-    async fn lookup(&self, recipient: &Recipient) -> Result<Option<Arc<User>>, Unavailable> {
+    async fn lookup(&self, recipient: &Recipient) -> Result<Found, Unavailable> {
         let (users, changed) = self.0.users();
         let users = if changed {
             let shared = Arc::clone(&self.0);
@@ -129,12 +123,7 @@ impl Directory for FileDirectory {
         } else {
             users
         };
-        let users = users.ok_or(BROKEN)?;
-        let found = users.by_address.get(recipient);
-        if found.is_none() {
-            users.look_at_somebody(recipient);
-        }
-        Ok(found.cloned())
+        Ok(users.ok_or(BROKEN)?.find(recipient))
     }
 
     /// A file takes nobody in; the configuration refuses the combination.
@@ -158,49 +147,28 @@ impl Stamp {
     }
 }
 
-impl Users {
-    fn read(path: &Path) -> Result<Self, FileFault> {
-        let text = fs::read(path)?;
-        Self::parse(&text)
-    }
-
-    fn parse(text: &[u8]) -> Result<Self, FileFault> {
-        let users: Vec<User> = serde_json::from_slice(text).map_err(|error| FileFault(json_fault(&error)))?;
-        let mut by_address: HashMap<Recipient, Arc<User>> = HashMap::with_capacity(users.len());
-        for user in users {
-            let user = Arc::new(user);
-            for channel in Channel::ALL {
-                let Some(stored) = user.address(channel) else { continue };
-                let Some(recipient) = Recipient::of_stored(channel, stored) else {
-                    warn!(user = &*user.id, channel = channel.as_str(), "a user's address isn't one that anybody can ask for");
-                    continue;
-                };
-                if let Some(other) = by_address.insert(recipient, Arc::clone(&user)) {
-                    let channel = channel.as_str();
-                    return Err(FileFault(format!("the users {:?} and {:?} have one {channel} address", other.id, user.id)));
-                }
-            }
-        }
-        let in_a_row = by_address.values().cloned().collect();
-        Ok(Self { by_address, in_a_row })
-    }
-
-    /// What a lookup of a stranger does instead of finding a user: it takes as long, and finds as little of it in the
-    /// processor's caches.
-    fn look_at_somebody(&self, stranger: &Recipient) {
-        let Some(last) = self.in_a_row.len().checked_sub(1) else { return };
-        // Any mixture will do that spreads over all users.
-        let mix = |mixed: usize, byte: u8| (mixed ^ usize::from(byte)).wrapping_mul(0x0100_0193);
-        let somebody = Arc::clone(&self.in_a_row[stranger.as_str().bytes().fold(0x811c_9dc5, mix) % (last + 1)]);
-        black_box(somebody.is_active);
-        black_box(somebody.address(stranger.channel()).is_some_and(|stored| stored.eq_ignore_ascii_case(stranger.as_str())));
-    }
+fn read(path: &Path) -> Result<Index, FileFault> {
+    parse(&fs::read(path)?)
 }
 
-impl fmt::Debug for Users {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Users({} addresses)", self.by_address.len())
+fn parse(text: &[u8]) -> Result<Index, FileFault> {
+    let users: Vec<User> = serde_json::from_slice(text).map_err(|error| FileFault(json_fault(&error)))?;
+    let mut by_address = Vec::with_capacity(users.len());
+    for user in users {
+        let user = Arc::new(user);
+        for channel in Channel::ALL {
+            let Some(stored) = user.address(channel) else { continue };
+            let Some(recipient) = Recipient::of_stored(channel, stored) else {
+                warn!(user = &*user.id, channel = channel.as_str(), "a user's address isn't one that anybody can ask for");
+                continue;
+            };
+            by_address.push((recipient, Arc::clone(&user)));
+        }
     }
+    Index::new(by_address).map_err(|Twice([first, second], address)| {
+        let channel = address.channel().as_str();
+        FileFault(format!("the users {:?} and {:?} have one {channel} address", first.id, second.id))
+    })
 }
 
 impl From<io::Error> for FileFault {
@@ -230,7 +198,7 @@ mod tests {
     }
 
     async fn epoch(directory: &FileDirectory, address: &str) -> Option<Box<str>> {
-        directory.lookup(&recipient(Channel::Email, address)).await.unwrap().map(|user| user.epoch.clone())
+        directory.lookup(&recipient(Channel::Email, address)).await.unwrap().user().map(|user| user.epoch.clone())
     }
 
     fn directory(text: &str) -> (tempfile::TempDir, PathBuf, FileDirectory) {
@@ -244,12 +212,14 @@ mod tests {
     #[tokio::test]
     async fn users_are_found_by_canonical_address() {
         let (_folder, _, directory) = directory(&format!("[{ANN},{BOB}]"));
-        let found = directory.lookup(&recipient(Channel::Email, "ann@example.com")).await.unwrap().unwrap();
+        let found = directory.lookup(&recipient(Channel::Email, "ann@example.com")).await.unwrap();
+        let found = found.user().unwrap();
         assert_eq!((&*found.id, found.address(Channel::Email)), ("1", Some("Ann@Example.com")), "as stored");
-        assert!(directory.lookup(&recipient(Channel::Email, "eve@example.com")).await.unwrap().is_none());
+        assert!(directory.lookup(&recipient(Channel::Email, "eve@example.com")).await.unwrap().user().is_none());
         #[cfg(feature = "mobile")]
         {
-            let found = directory.lookup(&recipient(Channel::Mobile, "+12025550123")).await.unwrap().unwrap();
+            let found = directory.lookup(&recipient(Channel::Mobile, "+12025550123")).await.unwrap();
+            let found = found.user().unwrap();
             assert_eq!((&*found.id, found.is_active, found.is_staff), ("2", false, false));
         }
     }
@@ -294,7 +264,7 @@ mod tests {
             (r#"[{"id":"1","email":"ann@example.com","is_active":"yes"}]"#, "not a user"),
             (&twice, r#"the users "1" and "9" have one email address"#),
         ] {
-            let fault = Users::parse(text.as_bytes()).unwrap_err();
+            let fault = parse(text.as_bytes()).unwrap_err();
             assert!(fault.0.starts_with(reason), "{text}: {fault}");
             assert!(!fault.0.contains('@'), "{fault}");
         }
@@ -304,6 +274,6 @@ mod tests {
     #[test]
     fn a_user_needs_no_address_and_a_wrong_one_is_only_unreachable() {
         let text = r#"[{"id":"1","is_active":true},{"id":"2","email":"nonsense","is_active":true},{"id":"3","email":"","is_active":true}]"#;
-        assert_eq!(Users::parse(text.as_bytes()).unwrap().by_address.len(), 0);
+        assert_eq!(parse(text.as_bytes()).unwrap().len(), 0);
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tracing::{error, warn};
 
-use super::{Directory, User, json_fault};
+use super::{Directory, Found, User, json_fault};
 use crate::{
     config::Webhook,
     crypto::base64url,
@@ -96,9 +96,9 @@ impl HttpDirectory {
 }
 
 impl Directory for HttpDirectory {
-    async fn lookup(&self, recipient: &Recipient) -> Result<Option<Arc<User>>, Unavailable> {
+    async fn lookup(&self, recipient: &Recipient) -> Result<Found, Unavailable> {
         let user = self.ask(recipient, None).await?;
-        Ok(user.filter(|user| is_about(user, recipient)).map(Arc::new))
+        Ok(Found::new(recipient, user.filter(|user| is_about(user, recipient)).map(Arc::new)))
     }
 
     async fn register(&self, recipient: &Recipient, set_unusable_password: bool) -> Result<User, Unavailable> {

@@ -4,8 +4,11 @@
 pub mod any;
 #[cfg(feature = "server")]
 pub mod file;
+mod found;
 #[cfg(feature = "server")]
 pub mod http;
+#[cfg(feature = "server")]
+mod index;
 
 use alloc::{boxed::Box, string::String, sync::Arc};
 use core::fmt;
@@ -18,14 +21,15 @@ use crate::{
     recipient::{Channel, Recipient},
 };
 
+pub use found::Found;
 #[cfg(feature = "server")]
 pub use {any::AnyDirectory, file::FileDirectory, http::HttpDirectory};
 
 /// A source of users.
 #[allow(async_fn_in_trait, reason = "embedders name a concrete directory, so the futures' Send-ness shows")]
 pub trait Directory {
-    /// The user of this recipient. One whose stored address isn't the recipient is treated as unknown by the engine.
-    async fn lookup(&self, recipient: &Recipient) -> Result<Option<Arc<User>>, Unavailable>;
+    /// The user of this recipient, or nobody.
+    async fn lookup(&self, recipient: &Recipient) -> Result<Found, Unavailable>;
 
     /// Makes a user for a recipient that was just proved.
     async fn register(&self, recipient: &Recipient, set_unusable_password: bool) -> Result<User, Unavailable>;
@@ -124,8 +128,8 @@ impl NoDirectory {
 }
 
 impl Directory for NoDirectory {
-    async fn lookup(&self, recipient: &Recipient) -> Result<Option<Arc<User>>, Unavailable> {
-        Ok(Some(Arc::new(Self::user(recipient))))
+    async fn lookup(&self, recipient: &Recipient) -> Result<Found, Unavailable> {
+        Ok(Found::new(recipient, Some(Arc::new(Self::user(recipient)))))
     }
 
     async fn register(&self, recipient: &Recipient, _: bool) -> Result<User, Unavailable> {

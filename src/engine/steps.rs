@@ -7,7 +7,7 @@ use crate::{
     challenge::{UntrustedEnvelope, Use, VerifiedChallenge, VerifiedLink},
     delivery::{DeliveryFailed, Dispatch, Fate, Outbox},
     device::ClaimedDevice,
-    directory::{Directory, User},
+    directory::{Directory, Found, User},
     guard::{Admitted, Bucket, By, Guard, Request},
     recipient::{Channel, Recipient},
     time::UnixTime,
@@ -20,7 +20,7 @@ pub(super) struct Entry<'a> {
     /// What the guard says about the challenge to make.
     pub(super) admitted: Admitted,
     /// Whom the directory knows by this recipient.
-    pub(super) user: Option<Arc<User>>,
+    pub(super) found: Found,
 }
 
 /// How an attempt wants to prove its challenge.
@@ -111,17 +111,17 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let mut request = Request { recipient, usage: Use::Code, network: caller.network, device: None, proof: *proof, now };
         let Some(claimed) = self.claimed_device(caller, recipient, now) else {
             let admitted = self.guard.admit(&request).await?;
-            return match self.find(recipient).await {
-                Ok(user) => Ok(Entry { request, admitted, user }),
+            return match self.directory.lookup(recipient).await {
+                Ok(found) => Ok(Entry { request, admitted, found }),
                 Err(unavailable) => {
                     self.guard.withdraw(&request).await;
                     Err(unavailable.into())
                 }
             };
         };
-        let user = self.find(recipient).await?;
-        request.device = self.devices.verify(claimed, recipient, epoch_of(user.as_deref()));
-        Ok(Entry { request, admitted: self.guard.admit(&request).await?, user })
+        let found = self.directory.lookup(recipient).await?;
+        request.device = self.devices.verify(claimed, recipient, found.epoch());
+        Ok(Entry { request, admitted: self.guard.admit(&request).await?, found })
     }
 
     /// Hands the message over; one to somebody who may not log in is dropped where nobody sees it.
@@ -131,10 +131,10 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         begin: &Begin<'_>,
         request: &Request<'_>,
         challenge: VerifiedChallenge,
-        user: Option<Arc<User>>,
+        found: Found,
     ) -> Result<(), BeginError> {
-        let fate = if self.may_log_in(user.as_deref()) { Fate::Send } else { Fate::Drop };
-        let sent = self.outbox.post(slot, Dispatch { challenge, user, fate, languages: begin.languages.clone() }).await;
+        let fate = if self.policy.may_log_in(&found) { Fate::Send } else { Fate::Drop };
+        let sent = self.outbox.post(slot, Dispatch { challenge, found, fate, languages: begin.languages.clone() }).await;
         if let Err(DeliveryFailed) = sent {
             self.guard.withdraw(request).await;
             return Err(BeginError::DeliveryFailed);
@@ -142,21 +142,11 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         Ok(())
     }
 
-    /// The user of this recipient; one whose stored address is another is unknown.
-    pub(super) async fn find(&self, recipient: &Recipient) -> Result<Option<Arc<User>>, crate::guard::Unavailable> {
-        Ok(self.directory.lookup(recipient).await?.filter(|user| self.policy.knows(user, recipient)))
-    }
-
-    /// Whether a code may open something for this user, or for an unknown one.
-    pub(super) fn may_log_in(&self, user: Option<&User>) -> bool {
-        user.map_or(self.policy.registers, |user| self.policy.admits(user))
-    }
-
     /// Makes a user of somebody who just proved an unknown recipient.
     pub(super) async fn register(&self, recipient: &Recipient) -> Result<Arc<User>, CompleteError> {
         let user = self.directory.register(recipient, self.policy.registration_sets_unusable_password).await?;
-        let admitted = self.policy.knows(&user, recipient) && self.policy.admits(&user);
-        admitted.then(|| user.into()).ok_or(CompleteError::FORGED)
+        let user = Found::new(recipient, Some(user.into())).into_user();
+        user.filter(|user| self.policy.admits(user)).ok_or(CompleteError::FORGED)
     }
 
     pub(super) fn claimed_device(&self, caller: &Caller<'_>, recipient: &Recipient, now: UnixTime) -> Option<ClaimedDevice> {
@@ -168,9 +158,4 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let device = claimed.and_then(|claimed| self.devices.verify(claimed, recipient, epoch));
         device.map_or(Bucket::Strangers, Bucket::Device)
     }
-}
-
-/// The directory's word for a user; empty for an unknown one.
-pub(super) fn epoch_of(user: Option<&User>) -> &str {
-    user.map_or("", |user| &user.epoch)
 }
