@@ -13,6 +13,7 @@ use crate::time::UnixTime;
 
 /// One of the guards.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a process has one")]
 pub enum AnyGuard {
     /// In this process's memory: `memory` and `shared-nothing`.
     Memory(MemoryGuard),

@@ -9,7 +9,7 @@ use core::{fmt, hash::Hasher as _};
 use rand_core::CryptoRng;
 use siphasher::sip::SipHasher13;
 
-use super::{Attempt, By, ClientNetwork, spent::FINGERPRINT_BITS};
+use super::{Attempt, By, ClientNetwork, record::FINGERPRINT_BITS};
 use crate::{
     challenge::{ChallengeId, Use},
     device::DeviceId,

@@ -6,8 +6,12 @@
 //! before it takes effect.
 
 use super::{
+    apart::Apart,
+    change::{Change, Log, Unwritten},
+    record::{FINGERPRINT_BITS, Record, Slot, Tally},
+    room::Room,
     sketch::{CELL_BITS, DAY, Sketch},
-    spent::{FINGERPRINT_BITS, LockedSpent, Place, Record, Slot, Spent},
+    spent::{LockedSpent, Place, Spent},
     sync::{AtomicU32, Mutex, MutexGuard, Ordering, PoisonError},
 };
 
@@ -21,6 +25,9 @@ const HARD_SWEEP: usize = 256;
 const BYTES_PER_ENTRY: usize = 20;
 /// What a shard costs beside its slots.
 const SHARD_BYTES: usize = size_of::<Apart<Spent>>();
+/// Entries of a shard at capacity for each place of a handful: what is counted too much stays below 2 %.
+const ENTRIES_PER_HANDFUL: u32 = 128;
+const MOST_IN_A_HANDFUL: u32 = 8;
 const MOST_SHARDS: usize = 256;
 const LEAST_ENTRIES_PER_SHARD: usize = 1024;
 /// Shards of the sketch.
@@ -46,7 +53,7 @@ pub(super) struct Case {
     pub(super) now: u32,
     /// What it presents.
     pub(super) what: What,
-    /// Where its challenge's comparisons are counted; `None` where the bucket isn't known yet.
+    /// Where its comparison is counted; `None` for links, and where the bucket isn't known yet.
     pub(super) tally: Option<Tally>,
     /// Whether it may use the part of the table that is kept from strangers.
     pub(super) is_trusted: bool,
@@ -57,17 +64,6 @@ pub(super) enum What {
     Link,
     Code,
     External,
-}
-
-/// A bucket of comparisons, and how many it stands.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tally {
-    /// The keyed hash of the bucket.
-    pub(super) key: u64,
-    /// A few more bits of it, so that a challenge knows whose comparisons it holds.
-    pub(super) mark: u8,
-    /// From how many on a code as strong as this one is refused.
-    pub(super) ceiling: u32,
 }
 
 /// What is left after a wrong attempt.
@@ -86,77 +82,18 @@ pub(super) enum Refusal {
     Full,
 }
 
-/// Hears of each change before it takes effect.
-pub(super) trait Log {
-    /// # Errors
-    /// If the change can't be kept; then it doesn't happen.
-    fn append(&self, change: &Change, now: u32) -> Result<(), Unwritten>;
-
-    /// The shard of the sketch that should be kept whole next, so that old changes can go.
-    fn wants(&self) -> Option<usize> {
-        None
-    }
-
-    /// Keeps it. No change of this shard comes in between.
-    fn keep(&self, _shard: usize, _sketch: &Sketch) {}
-}
-
-/// What a decision changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Change {
-    /// The challenge's record from now on.
-    pub(super) slot: Slot,
-    /// The bucket whose comparisons change, by how many, and on which day.
-    pub(super) comparisons: Option<(u64, i8, u32)>,
-}
-
-/// A log that takes no more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unwritten;
-
-/// For a guard that lives in memory alone.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct NoLog;
-
-impl Log for NoLog {
-    fn append(&self, _: &Change, _: u32) -> Result<(), Unwritten> {
-        Ok(())
-    }
-}
-
 /// The spend table and the sketch, in shards.
 #[derive(Debug)]
 pub(super) struct Ledger<L> {
     rules: Rules,
     spent: Box<[Apart<Spent>]>,
     sketches: Box<[Apart<Mutex<Sketch>>]>,
-    /// Entries of all shards; at times more than there are, never fewer.
-    entries: Apart<AtomicU32>,
+    room: Room,
     /// The latest day that was seen, since 1970: the day that comparisons are counted on, whatever a clock does later.
     today: AtomicU32,
     /// The shard that the next housekeeping looks at.
     hand: AtomicU32,
     log: L,
-}
-
-/// In cache lines of its own: whoever changes it takes nothing else from the other threads.
-#[derive(Debug)]
-#[repr(align(64))]
-struct Apart<T>(T);
-
-/// Entries that were removed and are still counted: the next one takes such a place without touching the count, which all
-/// threads share.
-struct Freed<'l> {
-    entries: &'l AtomicU32,
-    number: u32,
-}
-
-impl Drop for Freed<'_> {
-    fn drop(&mut self) {
-        if self.number > 0 {
-            self.entries.fetch_sub(self.number, Ordering::Relaxed);
-        }
-    }
 }
 
 impl<L: Log> Ledger<L> {
@@ -174,7 +111,7 @@ impl<L: Log> Ledger<L> {
             rules,
             spent: (0..shards).map(|_| Apart(Spent::new(slots))).collect(),
             sketches: (0..SKETCHES).map(|_| Apart(Mutex::new(Sketch::default()))).collect(),
-            entries: Apart(AtomicU32::new(0)),
+            room: Room::new(rules.capacity, handful(rules.capacity, shards)),
             today: AtomicU32::new(0),
             hand: AtomicU32::new(0),
             log,
@@ -199,21 +136,22 @@ impl<L: Log> Ledger<L> {
         let is_over = self.is_over(case);
         let is_open = match spent.glance(case.fingerprint) {
             Some(record) => self.judge(&record, case.what).is_ok(),
-            None => self.entries() < self.room(case),
+            None => self.taken() < self.limit(case),
         };
         is_open && !is_over && case.expires_at > case.now && case.expires_at > spent.forgotten()
     }
 
     /// Looks under the locks whether an attempt would be refused.
     fn look(&self, case: &Case) -> Result<(), Refusal> {
-        let mut spent = self.spent(case.fingerprint).lock();
-        let (place, record) = Self::find(&spent, case)?;
-        self.judge(&record, case.what)?;
-        if place == Place::Full || matches!(place, Place::Free(_)) && self.entries() >= self.room(case) {
-            let place = self.make_room(&mut spent, case, place, &mut self.freed(0))?;
-            self.leave(place);
-        }
-        if self.is_over(case) { Err(Refusal::Exhausted) } else { Ok(()) }
+        let mut spent = self.lock(case);
+        let looked = Self::find(&spent, case).and_then(|(place, record)| {
+            self.judge(&record, case.what)?;
+            let place = self.make_room(&mut spent, case, place)?;
+            Self::leave(&mut spent, place);
+            if self.is_over(case) { Err(Refusal::Exhausted) } else { Ok(()) }
+        });
+        self.room.settle(spent.hand());
+        looked
     }
 
     /// Whether a case's bucket has had all comparisons that a code of its strength stands.
@@ -223,10 +161,21 @@ impl<L: Log> Ledger<L> {
 
     /// Counts an attempt, then says whether it was right.
     pub(super) fn count(&self, case: &Case, right: bool) -> Result<Outcome, Refusal> {
-        let today = self.today(case.now);
-        let mut spent = self.spent(case.fingerprint).lock();
-        let mut freed = self.freed(spent.sweep_near(case.fingerprint, case.now));
-        let (place, mut record) = Self::find(&spent, case)?;
+        let mut spent = self.lock(case);
+        let swept = spent.sweep_near(case.fingerprint, case.now);
+        spent.hand().put(swept);
+        let outcome = self.decide(&mut spent, case, right);
+        self.room.settle(spent.hand());
+        drop(spent);
+        if outcome.is_ok() {
+            self.keep_a_sketch();
+        }
+        outcome
+    }
+
+    /// Counts under the lock of its challenge's shard.
+    fn decide(&self, spent: &mut LockedSpent<'_>, case: &Case, right: bool) -> Result<Outcome, Refusal> {
+        let (place, mut record) = Self::find(spent, case)?;
         self.judge(&record, case.what)?;
         if case.what == What::Link && !right {
             return Ok(Outcome::Rejected { attempts_left: 0 });
@@ -235,7 +184,7 @@ impl<L: Log> Ledger<L> {
         let mut sketch = tally.map(|tally| self.sketch(tally.key));
         let mut day = 0;
         if let (Some(tally), Some(sketch)) = (tally, &mut sketch) {
-            day = sketch.turn_to(today);
+            day = sketch.turn_to(self.today(case.now));
             if sketch.count(tally.key) >= tally.ceiling {
                 return Err(Refusal::Exhausted);
             }
@@ -248,19 +197,17 @@ impl<L: Log> Ledger<L> {
         }
         // A right code takes its own comparison off again, with those of the wrong ones before it.
         let comparisons = tally.and_then(|tally| record.compare(&tally, day, right));
-        let place = self.make_room(&mut spent, case, place, &mut freed)?;
+        let place = self.make_room(spent, case, place)?;
         let (Place::Known(at) | Place::Free(at)) = place else { return Err(Refusal::Full) };
         let change = Change { slot: record.to_slot(case.fingerprint), comparisons };
         if self.log.append(&change, case.now).is_err() {
-            self.leave(place);
+            Self::leave(spent, place);
             return Err(Refusal::Full);
         }
         spent.write(at, change.slot);
         if let Some(sketch) = &mut sketch {
             sketch.apply(change.comparisons);
         }
-        drop((spent, sketch, freed));
-        self.keep_a_sketch();
         Ok(if right { Outcome::Accepted } else { Outcome::Rejected { attempts_left: self.attempts_left(&record, case.what) } })
     }
 
@@ -302,16 +249,24 @@ impl<L: Log> Ledger<L> {
         sketch.count(key)
     }
 
-    /// Challenges remembered, expired ones included until the sweep meets them.
-    pub(super) fn entries(&self) -> u32 {
-        self.entries.0.load(Ordering::Relaxed)
+    /// Challenges remembered, expired ones included until the sweep meets them. Asks every shard.
+    pub(super) fn entries(&self) -> usize {
+        self.spent.iter().map(|shard| shard.0.lock().live()).sum()
+    }
+
+    /// The same at a glance; see [`Room::taken`].
+    pub(super) fn taken(&self) -> u32 {
+        self.room.taken()
     }
 
     /// Sweeps a little of the next shard, so that a table that nobody counts in empties too.
     pub(super) fn housekeeping(&self, now: u32) {
         let shard = self.hand.fetch_add(1, Ordering::Relaxed) as usize % self.spent.len();
-        let steps = if self.entries() > self.rules.capacity / 2 { HARD_HOUSEKEEPING } else { HOUSEKEEPING };
-        drop(self.freed(self.spent[shard].0.lock().sweep(now, steps)));
+        let steps = if self.taken() > self.room.capacity() / 2 { HARD_HOUSEKEEPING } else { HOUSEKEEPING };
+        let mut spent = self.spent[shard].0.lock();
+        let swept = spent.sweep(now, steps);
+        spent.hand().put(swept);
+        self.room.settle(spent.hand());
     }
 
     /// What hears of its changes.
@@ -329,9 +284,9 @@ impl<L: Log> Ledger<L> {
         }
         match spent.locate(fingerprint) {
             Place::Known(at) => spent.write(at, slot),
-            Place::Free(at) if self.entries() < self.rules.capacity => {
-                self.entries.0.fetch_add(1, Ordering::Relaxed);
+            Place::Free(at) if self.room.take(spent.hand(), self.room.capacity()) => {
                 spent.write(at, slot);
+                self.room.settle(spent.hand());
             }
             Place::Free(_) | Place::Full => return Err(Refusal::Full),
         }
@@ -365,7 +320,7 @@ impl<L: Log> Ledger<L> {
     #[cfg(test)]
     pub(super) fn table_bytes(&self) -> usize {
         let slots: usize = self.spent.iter().map(|shard| shard.0.size() * size_of::<Slot>() + SHARD_BYTES).sum();
-        slots + size_of_val(&self.entries)
+        slots + size_of_val(&self.room)
     }
 
     /// The record of a case's challenge, if it isn't too late for it.
@@ -402,51 +357,37 @@ impl<L: Log> Ledger<L> {
     }
 
     /// The challenge's place, or a free one that is counted as taken.
-    fn make_room(
-        &self,
-        spent: &mut LockedSpent<'_>,
-        case: &Case,
-        mut place: Place,
-        freed: &mut Freed<'_>,
-    ) -> Result<Place, Refusal> {
+    fn make_room(&self, spent: &mut LockedSpent<'_>, case: &Case, mut place: Place) -> Result<Place, Refusal> {
         if let Place::Known(_) = place {
             return Ok(place);
         }
-        let room = self.room(case);
-        let has_room = |freed: &Freed<'_>| self.entries().saturating_sub(freed.number) < room;
-        if place == Place::Full || !has_room(freed) {
-            freed.number += spent.sweep(case.now, HARD_SWEEP);
+        let limit = self.limit(case);
+        if place == Place::Full || !self.room.has_place(spent.hand(), limit) {
+            let swept = spent.sweep(case.now, HARD_SWEEP);
+            spent.hand().put(swept);
             place = spent.locate(case.fingerprint);
         }
-        if place == Place::Full {
-            return Err(Refusal::Full);
-        }
-        if freed.number > 0 && has_room(freed) {
-            freed.number -= 1;
-            return Ok(place);
-        }
-        let take = |entries| if entries < room { Some(entries + 1) } else { None };
-        self.entries.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).map_err(|_| Refusal::Full)?;
-        Ok(place)
+        let is_taken = place != Place::Full && self.room.take(spent.hand(), limit);
+        if is_taken { Ok(place) } else { Err(Refusal::Full) }
     }
 
     /// Gives back what [`Ledger::make_room`] took.
-    fn leave(&self, place: Place) {
+    fn leave(spent: &mut LockedSpent<'_>, place: Place) {
         if let Place::Free(_) = place {
-            self.entries.0.fetch_sub(1, Ordering::Relaxed);
+            spent.hand().put(1);
         }
     }
 
     /// How many entries there may be before this case makes one: the last quarter is kept from strangers.
-    fn room(&self, case: &Case) -> u32 {
-        let capacity = self.rules.capacity;
+    fn limit(&self, case: &Case) -> u32 {
+        let capacity = self.room.capacity();
         if case.is_trusted { capacity } else { capacity - capacity / 4 }
     }
 
     /// Changes the record of a known challenge, and takes off as many of its comparisons as `change` says.
     fn change(&self, case: &Case, change: impl FnOnce(&mut Record, &mut u8) -> Result<(), Refusal>) -> Result<(), Refusal> {
         let today = self.today(case.now);
-        let mut spent = self.spent(case.fingerprint).lock();
+        let mut spent = self.lock(case);
         let Place::Known(at) = spent.locate(case.fingerprint) else { return Err(Refusal::Expired) };
         let mut record = spent.read(at);
         let mut number = 0;
@@ -470,8 +411,17 @@ impl<L: Log> Ledger<L> {
         if day > latest { self.today.fetch_max(day, Ordering::Relaxed).max(day) } else { latest }
     }
 
-    const fn freed(&self, number: u32) -> Freed<'_> {
-        Freed { entries: &self.entries.0, number }
+    /// The shard of a case's challenge, held.
+    fn lock(&self, case: &Case) -> LockedSpent<'_> {
+        self.empty_hands();
+        self.spent(case.fingerprint).lock()
+    }
+
+    /// Where places grow scarce, none stays in a shard's hand.
+    fn empty_hands(&self) {
+        if self.room.wants_hands_back() {
+            self.spent.iter().for_each(|shard| self.room.empty(shard.0.lock().hand()));
+        }
     }
 
     #[allow(clippy::cast_possible_truncation, reason = "cut to the number of shards")]
@@ -485,73 +435,22 @@ impl<L: Log> Ledger<L> {
     }
 }
 
+/// Places that a shard takes at once; one where there are none to share, or few.
+fn handful(capacity: u32, shards: usize) -> u32 {
+    if shards == 1 {
+        1
+    } else {
+        (capacity / ENTRIES_PER_HANDFUL / u32::try_from(shards).unwrap_or(u32::MAX)).min(MOST_IN_A_HANDFUL)
+    }
+}
+
 /// The shard of the sketch in which a bucket is counted.
 #[allow(clippy::cast_possible_truncation, reason = "cut to the number of sketches")]
 pub(super) const fn sketch_of(key: u64) -> usize {
     (key >> CELL_BITS) as usize & (SKETCHES - 1)
 }
 
-impl Change {
-    /// When its challenge ends.
-    pub(super) fn ends(&self) -> u32 {
-        Record::from_slot(self.slot).1.expires_at
-    }
-}
-
 /// A thread that panicked left no half of a change behind: all that can fail comes before the first write.
 fn lock<T>(mutex: &Apart<Mutex<T>>) -> MutexGuard<'_, T> {
     mutex.0.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Record {
-    /// Notes one comparison in a bucket; a right one ends with all that this challenge has there taken off.
-    fn compare(&mut self, tally: &Tally, day: u32, right: bool) -> Option<(u64, i8, u32)> {
-        if right {
-            return self.take_off(tally, day, self.comparisons);
-        }
-        if !self.holds(tally, day) || self.day != modulo_4(day) {
-            // Those of another bucket, or of another day, stay where they were counted.
-            (self.comparisons, self.day, self.bucket) = (0, modulo_4(day), tally.mark);
-        }
-        self.comparisons = (self.comparisons + 1).min(127);
-        Some((tally.key, 1, day))
-    }
-
-    /// Takes comparisons off, if they were counted in this bucket, today or yesterday.
-    fn take_off(&mut self, tally: &Tally, today: u32, number: u8) -> Option<(u64, i8, u32)> {
-        if number == 0 || !self.holds(tally, today) {
-            return None;
-        }
-        let day = if self.day == modulo_4(today) { today } else { today.wrapping_sub(1) };
-        self.comparisons -= number;
-        Some((tally.key, -number.cast_signed(), day))
-    }
-
-    fn holds(&self, tally: &Tally, today: u32) -> bool {
-        let is_recent = [today, today.wrapping_sub(1)].map(modulo_4).contains(&self.day);
-        self.comparisons > 0 && self.bucket == tally.mark && is_recent
-    }
-}
-
-impl Sketch {
-    /// What a [`Change`] said that was kept elsewhere.
-    pub(super) fn replay(&mut self, comparisons: Option<(u64, i8, u32)>) {
-        if let Some((_, _, day)) = comparisons {
-            self.turn_to(day);
-        }
-        self.apply(comparisons);
-    }
-
-    /// Adds or takes off what a [`Change`] says.
-    fn apply(&mut self, comparisons: Option<(u64, i8, u32)>) {
-        match comparisons {
-            Some((key, number, day)) if number < 0 => self.take_off(key, number.unsigned_abs(), day),
-            Some((key, number, _)) => (0..number).for_each(|_| self.add(key)),
-            None => {}
-        }
-    }
-}
-
-const fn modulo_4(day: u32) -> u8 {
-    (day & 3) as u8
 }

@@ -6,8 +6,9 @@ use std::sync::{
 };
 
 use super::{
-    ledger::{Case, Change, Ledger, Log, NoLog, Outcome, Refusal, Rules, Tally, Unwritten, What},
-    spent::FINGERPRINT_BITS,
+    change::{Change, Log, NoLog, Unwritten},
+    ledger::{Case, Ledger, Outcome, Refusal, Rules, What},
+    record::{FINGERPRINT_BITS, Tally},
 };
 
 fn rules(capacity: u32) -> Rules {
@@ -32,7 +33,7 @@ fn an_entry_costs_at_most_24_bytes() {
         let ledger = Ledger::new(rules(capacity), NoLog);
         assert!(ledger.table_bytes() <= capacity as usize * 24, "{capacity}: {}", ledger.table_bytes());
         (0..capacity).for_each(|number| assert_eq!(redeem(&ledger, number), Ok(Outcome::Accepted)));
-        assert_eq!((ledger.entries(), redeem(&ledger, capacity)), (capacity, Err(Refusal::Full)));
+        assert_eq!((ledger.entries(), redeem(&ledger, capacity)), (capacity as usize, Err(Refusal::Full)));
         assert!((0..capacity).step_by(97).all(|number| redeem(&ledger, number) == Err(Refusal::Spent)));
     }
 }

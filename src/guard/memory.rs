@@ -7,10 +7,12 @@ use rand_core::CryptoRng;
 use super::{
     Admitted, Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Known, Limits, Pressure, Request, RequestRefused,
     Unavailable, Verdict,
+    change::{Log, NoLog},
     hashing::{Hashes, Names, Who},
-    ledger::{Case, Ledger, Log, NoLog, Outcome, Refusal, Rules, Tally, What},
+    ledger::{Case, Ledger, Outcome, Refusal, Rules, What},
     limits::{LONG_FROM, MEDIUM_FROM, MOST_ATTEMPTS, MOST_USES},
     recent::seconds,
+    record::Tally,
     sketch::DAY,
     throttle::Throttle,
 };
@@ -119,7 +121,8 @@ impl<L: Log> Counters<L> {
 
     pub(super) fn pressure(&self, now: UnixTime) -> Pressure {
         self.ledger.housekeeping(seconds(now));
-        Pressure { entries: self.ledger.entries(), capacity: self.limits.capacity }
+        let entries = u32::try_from(self.ledger.entries()).expect("capacity has 32 bits");
+        Pressure { entries, capacity: self.limits.capacity }
     }
 
     pub(super) fn admit(&self, request: &Request<'_>) -> Result<Admitted, RequestRefused> {
@@ -132,10 +135,10 @@ impl<L: Log> Counters<L> {
             return Err(RequestRefused::Throttled { retry_after, puzzle: None });
         }
         let capacity = self.limits.capacity;
-        if self.ledger.entries() > capacity / 4 {
+        if self.ledger.taken() > capacity / 4 {
             self.ledger.housekeeping(now);
         }
-        let entries = self.ledger.entries();
+        let entries = self.ledger.taken();
         if entries >= capacity {
             return Err(RequestRefused::Unavailable(FULL));
         }
@@ -209,15 +212,19 @@ impl<L: Log> Counters<L> {
         }
     }
 
-    /// Where the challenge's comparisons are counted, and how many a code of this strength stands there. A link stands any
-    /// number, and takes them off. `None` where the bucket isn't known yet.
+    /// Where a comparison is counted, and how many a code of this strength stands there. `None` for what isn't compared, and
+    /// where that isn't known yet.
+    ///
+    /// A link takes nothing off either: its message reaches the victim of whoever asked for it, and an attacker whose wrong
+    /// codes it took off would have more of them than L.
     fn tally(&self, attempt: &Attempt<'_>, names: &Names) -> Option<Tally> {
         let challenge = attempt.challenge;
         let (usage, ceiling) = match (attempt.by, challenge.challenge().format.strength()) {
+            (By::Link, _) => return None,
             (By::External, _) => (Use::External, self.limits.external_comparisons),
             (By::Code, Strength::Short) => (Use::Code, self.limits.comparisons),
             (By::Code, Strength::Medium) => (Use::Code, LONG_FROM),
-            (By::Code, Strength::Long) | (By::Link, _) => (Use::Code, u32::MAX),
+            (By::Code, Strength::Long) => (Use::Code, u32::MAX),
         };
         match attempt.bucket {
             Bucket::Strangers => Some(Tally { key: names.strangers, mark: 0, ceiling }),
@@ -232,7 +239,7 @@ impl<L: Log> Counters<L> {
 
     /// Whether strangers are near the part of the table that is kept from them, which begins at three quarters.
     fn is_crowded(&self) -> bool {
-        self.ledger.entries() > self.limits.capacity / 8 * 5
+        self.ledger.taken() > self.limits.capacity / 8 * 5
     }
 }
 

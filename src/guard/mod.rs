@@ -6,7 +6,11 @@
 #[cfg(feature = "std")]
 pub mod any;
 #[cfg(feature = "std")]
+mod apart;
+#[cfg(feature = "std")]
 pub mod bound;
+#[cfg(feature = "std")]
+mod change;
 #[cfg(feature = "std")]
 mod difficulty;
 #[cfg(feature = "std")]
@@ -22,8 +26,12 @@ pub mod limits;
 pub mod memory;
 #[cfg(feature = "std")]
 mod recent;
+#[cfg(feature = "std")]
+mod record;
 #[cfg(feature = "redis")]
 pub mod redis;
+#[cfg(feature = "std")]
+mod room;
 #[cfg(feature = "std")]
 mod sketch;
 #[cfg(feature = "std")]

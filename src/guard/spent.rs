@@ -4,65 +4,15 @@
 //! line of the memory, and removing shifts the ones behind back, so that there are no tombstones and probes stay short however
 //! long the table lives. Entries leave when their challenge has expired: each call looks at a few slots, never at all of them.
 
-use std::sync::{
-    OnceLock,
-    atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
-};
+use std::sync::OnceLock;
 
 use prefetch_index::prefetch_index;
 
-use super::sync::{Mutex, MutexGuard, PoisonError};
-
-/// Bits of a fingerprint.
-pub(super) const FINGERPRINT_BITS: u32 = 56;
-
-/// What is remembered of one challenge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Record {
-    /// `exp`, in seconds since 1970.
-    pub(super) expires_at: u32,
-    /// Redemptions.
-    pub(super) uses: u16,
-    /// Attempts that were not given back; at most 127.
-    pub(super) attempts: u8,
-    /// Comparisons that a success may take off again; at most 127.
-    pub(super) comparisons: u8,
-    /// The day on which they were made, modulo 4.
-    pub(super) day: u8,
-    /// A few bits of the bucket that they were counted in.
-    pub(super) bucket: u8,
-}
-
-/// A record with its fingerprint, as memory and journal hold it. All zeros: an empty slot.
-pub(super) type Slot = [u64; 2];
-
-impl Record {
-    /// Of a challenge that nobody attempted yet.
-    pub(super) const fn new(expires_at: u32) -> Self {
-        Self { expires_at, uses: 0, attempts: 0, comparisons: 0, day: 0, bucket: 0 }
-    }
-
-    /// fingerprint (56) ‖ bucket (8), expires_at (32) ‖ uses (16) ‖ attempts (7) ‖ comparisons (7) ‖ day (2)
-    pub(super) fn to_slot(self, fingerprint: u64) -> Slot {
-        let counts = u64::from(self.attempts & 127) << 9 | u64::from(self.comparisons & 127) << 2 | u64::from(self.day & 3);
-        [fingerprint << 8 | u64::from(self.bucket), u64::from(self.expires_at) << 32 | u64::from(self.uses) << 16 | counts]
-    }
-
-    /// The inverse of [`Record::to_slot`].
-    #[allow(clippy::cast_possible_truncation, reason = "each part is shifted and cut to its width")]
-    pub(super) const fn from_slot(slot: Slot) -> (u64, Self) {
-        let [name, counts] = slot;
-        let record = Self {
-            expires_at: (counts >> 32) as u32,
-            uses: (counts >> 16) as u16,
-            attempts: (counts >> 9) as u8 & 127,
-            comparisons: (counts >> 2) as u8 & 127,
-            day: counts as u8 & 3,
-            bucket: name as u8,
-        };
-        (name >> 8, record)
-    }
-}
+use super::{
+    record::{Record, Slot},
+    room::Hand,
+    sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering::Relaxed, PoisonError},
+};
 
 /// Where a fingerprint stands, or would stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +52,8 @@ type Words = [AtomicU64; 2];
 struct Held {
     live: usize,
     /// Where the next sweep begins.
-    hand: usize,
+    sweep: usize,
+    hand: Hand,
 }
 
 /// A shard whose lock is held.
@@ -211,9 +162,13 @@ impl LockedSpent<'_> {
     }
 
     /// How many challenges it remembers.
-    #[cfg(test)]
     pub(super) fn live(&self) -> usize {
         self.held.live
+    }
+
+    /// Its places that are counted as taken and that no entry has.
+    pub(super) fn hand(&mut self) -> &mut Hand {
+        &mut self.held.hand
     }
 
     /// Looks a fingerprint up.
@@ -249,8 +204,8 @@ impl LockedSpent<'_> {
 
     /// Looks at the next `steps` slots and removes what had ended by `now`. Returns how many.
     pub(super) fn sweep(&mut self, now: u32, steps: usize) -> u32 {
-        let (hand, removed) = self.sweep_from(self.held.hand, now, steps);
-        self.held.hand = hand;
+        let (next, removed) = self.sweep_from(self.held.sweep, now, steps);
+        self.held.sweep = next;
         removed
     }
 

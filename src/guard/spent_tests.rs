@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
-use super::spent::{FINGERPRINT_BITS, LockedSpent, Place, Record, Slot, Spent};
+use super::{
+    record::{FINGERPRINT_BITS, Record, Slot},
+    spent::{LockedSpent, Place, Spent},
+};
 
 fn put(table: &mut LockedSpent<'_>, fingerprint: u64, record: Record) -> bool {
     match table.locate(fingerprint) {

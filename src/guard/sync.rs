@@ -2,5 +2,5 @@
 
 pub(super) use std::sync::{
     Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU32, Ordering},
+    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };

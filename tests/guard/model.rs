@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use countersign::{
     challenge::{Use, VerifiedChallenge, code::Strength},
     device::DeviceId,
-    guard::{Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Known as Looked, Limits, Verdict},
+    guard::{Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Known as Looked, Limits, Request, Verdict},
+    recipient::Recipient,
 };
 use proptest::prelude::*;
 
-use crate::support::{Issuer, LIFETIME, LONG, MEDIUM, SHORT, START, TestJournal, at, guard, limits, mail, now};
+use crate::support::{Issuer, LIFETIME, LONG, MEDIUM, SHORT, START, TestJournal, at, guard, limits, mail, now, request};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -21,6 +22,12 @@ enum Step {
         recipient: u8,
         format: (&'static str, u8),
         usage: Use,
+    },
+    /// Somebody asks for a challenge.
+    Admit {
+        recipient: u8,
+        usage: Use,
+        who: Who,
     },
     Peek {
         challenge: usize,
@@ -47,6 +54,15 @@ enum Step {
 enum Who {
     Strangers,
     Device(u64),
+}
+
+impl Who {
+    fn device(self) -> Option<DeviceId> {
+        match self {
+            Self::Strangers => None,
+            Self::Device(id) => Some(DeviceId(id)),
+        }
+    }
 }
 
 /// What is known of one challenge.
@@ -78,8 +94,8 @@ impl Model {
         Self { limits, now: START, latest: START, day: 0, known: HashMap::new(), counts: HashMap::new() }
     }
 
-    fn comparisons(&mut self, challenge: &VerifiedChallenge, who: Who) -> u32 {
-        let key = |day| (challenge.challenge().usage == Use::External, challenge.recipient().as_str().to_owned(), who, day);
+    fn comparisons(&self, usage: Use, recipient: &Recipient, who: Who) -> u32 {
+        let key = |day| (usage == Use::External, recipient.as_str().to_owned(), who, day);
         [self.day, self.day - 1].map(|day| self.counts.get(&key(day)).copied().unwrap_or_default()).iter().sum()
     }
 
@@ -110,7 +126,22 @@ impl Model {
             (_, Strength::Long) => u32::MAX,
         };
         let is_exhausted = known.attempts >= self.limits.max_attempts;
-        if is_exhausted || self.comparisons(challenge, who) >= ceiling { Err(AttemptRefused::Exhausted) } else { Ok(()) }
+        if is_exhausted || self.comparisons(challenge.challenge().usage, challenge.recipient(), who) >= ceiling {
+            Err(AttemptRefused::Exhausted)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// How strong a new challenge's code must be; `None` where codes can't grow and have failed too often.
+    fn admit(&mut self, usage: Use, recipient: &Recipient, who: Who) -> Option<Strength> {
+        self.tick();
+        match (usage, self.comparisons(usage, recipient, who)) {
+            (Use::External, count) if count >= self.limits.external_comparisons => None,
+            (Use::Code, 100..) => Some(Strength::Long),
+            (Use::Code, count) if count >= self.limits.comparisons.min(10) => Some(Strength::Medium),
+            _ => Some(Strength::Short),
+        }
     }
 
     fn add(&mut self, challenge: &VerifiedChallenge, who: Who, day: u64, change: i64) {
@@ -139,7 +170,9 @@ impl Model {
     ) -> Result<Counted, AttemptRefused> {
         self.judge(index, challenge, by, who)?;
         if right {
-            self.take_off(index, challenge, who, u32::MAX);
+            if by != By::Link {
+                self.take_off(index, challenge, who, u32::MAX);
+            }
             let known = self.known.get_mut(&index).unwrap();
             known.uses += 1;
             known.accepted += 1;
@@ -183,10 +216,7 @@ impl Model {
 
 /// `known` may be what a look at another challenge, or with another guard, found.
 fn attempt(challenge: &VerifiedChallenge, by: By, who: Who, seconds: u64, known: Looked) -> Attempt<'_> {
-    let bucket = match who {
-        Who::Strangers => Bucket::Strangers,
-        Who::Device(id) => Bucket::Device(DeviceId(id)),
-    };
+    let bucket = who.device().map_or(Bucket::Strangers, Bucket::Device);
     Attempt { challenge, by, bucket, now: at(seconds), known }
 }
 
@@ -221,6 +251,15 @@ fn play<G: Guard>(
             Step::Time(seconds) => model.now = model.now.saturating_add_signed(seconds),
             Step::Issue { recipient, format, usage } => {
                 issued.push(issuer.issue(&mail(recipient), usage, format, model.now, LIFETIME));
+            }
+            Step::Admit { recipient, usage, who } => {
+                let (recipient, device) = (mail(recipient), who.device());
+                let expected = model.admit(usage, &recipient, who);
+                let answer = now(guard.admit(&Request { usage, device, ..request(&recipient, model.now) }));
+                match (usage, answer) {
+                    (Use::External, answer) => prop_assert_eq!(answer.is_ok(), expected.is_some()),
+                    (Use::Code, answer) => prop_assert_eq!(answer.map(|admitted| Some(admitted.strength)), Ok(expected)),
+                }
             }
             Step::Peek { challenge, by: wanted, who } => {
                 let (index, Some(challenge)) = pick(challenge) else { continue };
@@ -306,7 +345,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         2 => time.prop_map(Step::Time),
         1 => Just(Step::Restart),
-        3 => (0_u8..3, format, usage).prop_map(|(recipient, format, usage)| Step::Issue { recipient, format, usage }),
+        3 => (0_u8..3, format, usage.clone()).prop_map(|(recipient, format, usage)| Step::Issue { recipient, format, usage }),
+        2 => (0_u8..3, usage.clone(), who.clone()).prop_map(|(recipient, usage, who)| Step::Admit { recipient, usage, who }),
         2 => (challenge.clone(), by.clone(), who.clone()).prop_map(|(challenge, by, who)| Step::Peek { challenge, by, who }),
         12 => (challenge.clone(), by, who.clone(), prop::bool::weighted(0.2))
             .prop_map(|(challenge, by, who, right)| Step::Count { challenge, by, who, right }),

@@ -8,9 +8,10 @@ use std::{
 
 use super::{
     super::{
-        ledger::{Change, Ledger, Log, SKETCHES, sketch_of},
+        change::{Change, Log},
+        ledger::{Ledger, SKETCHES, sketch_of},
+        record::Slot,
         sketch::Sketch,
-        spent,
     },
     OpenError,
     record::{Boot, Header, Record, SketchReader},
@@ -28,7 +29,7 @@ pub(super) enum Loaded {
 
 /// What the records say, one after the other.
 pub(super) struct Changes {
-    spent: Vec<spent::Slot>,
+    spent: Vec<Slot>,
     /// The end of whatever was in segments that are gone.
     forgotten: u32,
     sketches: Vec<Sketch>,

@@ -11,7 +11,7 @@ use core::hash::Hasher as _;
 
 use siphasher::sip::SipHasher24;
 
-use super::super::{ledger::Change, sketch::Sketch};
+use super::super::{change::Change, sketch::Sketch};
 use crate::challenge::GuardId;
 
 /// Bytes of a header.

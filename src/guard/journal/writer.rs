@@ -16,7 +16,8 @@ use std::{
 
 use super::{
     super::{
-        ledger::{Change, Log, SKETCHES, Unwritten},
+        change::{Change, Log, Unwritten},
+        ledger::SKETCHES,
         sketch::Sketch,
     },
     record::{Boot, Header, Record},

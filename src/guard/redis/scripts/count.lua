@@ -5,7 +5,8 @@ local refused, left = standing()
 if refused then return { refused } end
 if ARGV[11] == '1' then
   redis.call('HINCRBY', KEYS[2], 'u', 1)
-  take_off(math.huge)
+  -- A link, which has no attempts, takes nothing off: its message reaches the victim of whoever asked for it.
+  if max_attempts > 0 then take_off(math.huge) end
 elseif max_attempts > 0 then
   redis.call('HINCRBY', KEYS[2], 'a', 1)
   compare()
