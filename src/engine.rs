@@ -54,7 +54,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let channel = begin.recipient.channel();
         self.allow(channel).map_err(|_| BeginError::MethodDisabled)?;
         let slot = self.outbox.reserve(channel)?;
-        let Entry { request, admitted, found } = self.admit(&begin, now).await?;
+        let Entry { request, admitted, found } = self.admit(&begin, now, now).await?;
 
         let mut id = [0; 16];
         random.fill_bytes(&mut id);
@@ -83,12 +83,12 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let challenge = self.authenticate(envelope, &begin.recipient, now).map_err(BeginError::Envelope)?;
         let claimed = self.claimed_device(&begin.caller, &begin.recipient, now);
         let bucket = if claimed.is_some() { Bucket::Claimed } else { Bucket::Strangers };
-        let attempt = Attempt { challenge: &challenge, by: By::Code, bucket, now, known: Known::default() };
+        let attempt = Attempt { challenge: &challenge, by: By::Resend, bucket, now, known: Known::default() };
         let living = self.guard.peek(&attempt).await;
         living.map_err(|refused| BeginError::Envelope(CompleteError::refused(refused, &challenge)))?;
 
         let slot = self.outbox.reserve(begin.recipient.channel())?;
-        let Entry { request, found, .. } = self.admit(&begin, now).await?;
+        let Entry { request, found, .. } = self.admit(&begin, challenge.challenge().issued_at, now).await?;
         self.dispatch(slot, &begin, &request, challenge.clone(), found).await?;
         Ok(challenge)
     }

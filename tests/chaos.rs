@@ -1,5 +1,5 @@
-//! Three nodes with homes under `kill -9`, while clients guess, repeat themselves, come late and come all at
-//! once through any node: no challenge signs in twice, none is guessed at more often than allowed, and whoever is
+//! Three nodes with homes under `kill -9`, while clients guess, repeat themselves, come late, come by code and by link, and
+//! come all at once through any node: no challenge signs in twice, none is guessed at more often than allowed, and whoever is
 //! refused learns why.
 //!
 //! `COUNTERSIGN_CHAOS` says how many challenges are redeemed: 2,000 unless it does. 100,000 and 1,000,000 are the longer modes.
@@ -7,7 +7,7 @@
 mod harness;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     net::TcpListener,
     path::Path,
     sync::{
@@ -19,7 +19,7 @@ use std::{
 };
 
 use countersign::{
-    challenge::{Challenges, UntrustedEnvelope},
+    challenge::{Challenges, Links, UntrustedEnvelope},
     keyring::{EnvelopeFormat, Keyring},
     recipient::Recipient,
 };
@@ -37,6 +37,8 @@ const CLIENTS: usize = 12;
 const ISSUER: &str = "http://localhost:8000";
 /// Envelopes that each client keeps, to try them again later.
 const KEPT: usize = 64;
+/// Requests of each client that are late.
+const LATE: usize = 16;
 
 /// What the nodes' guards are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,16 +77,51 @@ fn free_port() -> u16 {
     })
 }
 
-/// The fleet's own arithmetic: it knows the secret, so it knows the codes.
-fn challenges() -> Challenges {
-    let secret: Vec<u8> = (0..32).collect();
-    Challenges::new(&Keyring::new([secret]).unwrap(), ISSUER, EnvelopeFormat::EdDsa)
+/// The fleet's own arithmetic: it knows the secret, so it knows the codes and the links.
+struct Messages {
+    challenges: Challenges,
+    links: Links,
 }
 
-fn code_of(challenges: &Challenges, envelope: &str, email: &str) -> String {
-    let untrusted = UntrustedEnvelope::parse(envelope).expect("an envelope");
-    let verified = challenges.authenticate(untrusted, &Recipient::parse_email(email).unwrap()).expect("an authentic one");
-    challenges.code(&verified, "").expose().to_owned()
+/// What a message says, and the envelope that it belongs to.
+#[derive(Clone)]
+struct Login {
+    email: String,
+    envelope: String,
+    code: String,
+    link: String,
+}
+
+impl Messages {
+    fn new() -> Self {
+        let secret: Vec<u8> = (0..32).collect();
+        let keyring = Keyring::new([secret]).unwrap();
+        Self { challenges: Challenges::new(&keyring, ISSUER, EnvelopeFormat::EdDsa), links: Links::new(&keyring, ISSUER) }
+    }
+
+    fn read(&self, email: &str, envelope: &str) -> Login {
+        let untrusted = UntrustedEnvelope::parse(envelope).expect("an envelope");
+        let recipient = Recipient::parse_email(email).unwrap();
+        let verified = self.challenges.authenticate(untrusted, &recipient).expect("an authentic one");
+        let code = self.challenges.code(&verified, "").expose().to_owned();
+        let link = self.links.seal(&verified, "").expose().to_owned();
+        Login { email: email.to_owned(), envelope: envelope.to_owned(), code, link }
+    }
+}
+
+impl Login {
+    fn with(&self, code: &str) -> Value {
+        json!({"email": self.email, "token": code, "challenge": self.envelope})
+    }
+
+    fn wrong(&self) -> Value {
+        let wrong: String = self.code.chars().map(|digit| if digit == '0' { '1' } else { '0' }).collect();
+        self.with(&wrong)
+    }
+
+    fn right(&self, by_link: bool) -> Value {
+        if by_link { json!({"email": self.email, "token": self.link}) } else { self.with(&self.code) }
+    }
 }
 
 /// What happened, by the name of the answer.
@@ -102,10 +139,12 @@ struct Client<'a> {
     port: u16,
     random: ChaCha8Rng,
     connections: [Option<Connection>; 3],
-    challenges: &'a Challenges,
+    messages: &'a Messages,
     tally: &'a Tally,
-    /// Redeemed envelopes: nothing may redeem them again.
-    kept: Vec<(String, String, String)>,
+    /// Redeemed: nothing may redeem them again.
+    kept: Vec<Login>,
+    /// Requests that are on their way for long: they arrive after the nodes have been killed.
+    late: VecDeque<Login>,
 }
 
 impl Client<'_> {
@@ -181,42 +220,77 @@ impl Client<'_> {
                 status => panic!("{status}: {answer:?}"),
             }
         };
-        let code = code_of(self.challenges, &envelope, email);
-        let wrong: String = code.chars().map(|digit| if digit == '0' { '1' } else { '0' }).collect();
-        let exchange = |code: &str| json!({"email": email, "token": code, "challenge": envelope});
-
-        let (mut signed_in, mut guessed, mut may_be_lost) = (0, 0, false);
-        let guesses = [0, 0, 1, 3, 9][self.pick(5)];
-        for _ in 0..guesses {
-            let node = self.pick(3);
-            let answer = self.post(node, "exchange/email/", &exchange(&wrong));
-            guessed += usize::from(self.judge(answer.as_ref()) == "wrong code");
+        let login = self.messages.read(email, &envelope);
+        if self.pick(4) == 0 {
+            self.resend(&login);
         }
-        // The right code through several nodes at once, until it is decided.
+        let guesses = [0, 0, 1, 3, 9][self.pick(5)];
+        self.guess(&login, guesses);
+        if self.pick(8) == 0 {
+            self.late.push_back(login);
+            return self.late.len() > LATE && self.arrive();
+        }
+        self.redeem(login, guesses > 0)
+    }
+
+    /// Asks for the same code once more.
+    fn resend(&mut self, login: &Login) {
+        let node = self.pick(3);
+        let answer = self.post(node, "resend/", &json!({"email": login.email, "challenge": login.envelope}));
+        let status = answer.map(|answer| answer.status);
+        assert!(matches!((status, self.kind), (None | Some(200 | 503), _) | (Some(421), Kind::Memory)), "{status:?}");
+    }
+
+    /// Guesses, one by one or through all nodes at once. No more are compared than a challenge stands.
+    fn guess(&mut self, login: &Login, guesses: usize) {
+        let wrong = login.wrong();
+        let mut guessed = 0;
+        let at_once = if self.pick(2) == 0 { 1 } else { 3 };
+        for _ in 0..guesses.div_ceil(at_once) {
+            let first = self.pick(3);
+            let nodes = (0..at_once).map(|node| (first + node) % 3);
+            let started: Vec<_> = nodes.filter(|node| self.start(*node, "exchange/email/", &wrong).is_some()).collect();
+            for node in started {
+                let answer = self.finish(node);
+                guessed += usize::from(self.judge(answer.as_ref()) == "wrong code");
+            }
+        }
+        assert!(guessed <= MAX_ATTEMPTS, "{guessed} comparisons");
+    }
+
+    /// The right code and the link through several nodes at once, until it is decided. Whether it signed in.
+    fn redeem(&mut self, login: Login, may_be_refused: bool) -> bool {
+        let (mut signed_in, mut may_be_lost) = (0, false);
+        let links = [self.pick(3), self.pick(6)];
         for _ in 0..50 {
+            let right = |node: &usize| login.right(links.contains(node));
             let started: Vec<usize> =
-                (0..3).filter(|node| self.start(*node, "exchange/email/", &exchange(&code)).is_some()).collect();
+                (0..3).filter(|node| self.start(*node, "exchange/email/", &right(node)).is_some()).collect();
             let answers: Vec<_> = started.into_iter().map(|node| self.finish(node)).collect();
             let names: Vec<_> = answers.iter().map(|answer| self.judge(answer.as_ref())).collect();
             signed_in += names.iter().filter(|name| **name == "signed in").count();
             may_be_lost |= names.iter().any(|name| matches!(*name, "died" | "unavailable" | "misdirected"));
-            if signed_in > 0 || names.iter().any(|name| matches!(*name, "spent" | "exhausted" | "misdirected")) {
+            if signed_in > 0 || names.iter().any(|name| matches!(*name, "spent" | "misdirected")) {
                 break;
             }
             thread::sleep(Duration::from_millis(20));
         }
         assert!(signed_in <= 1, "signed in {signed_in} times");
-        assert!(guessed <= MAX_ATTEMPTS, "{guessed} comparisons");
-        assert!(signed_in == 1 || may_be_lost || guesses > 0, "refused for no reason");
+        assert!(signed_in == 1 || may_be_lost || may_be_refused, "refused for no reason");
         if signed_in == 1 {
             if self.kept.len() < KEPT {
-                self.kept.push((email.to_owned(), envelope, code));
+                self.kept.push(login);
             } else {
                 let at = self.pick(KEPT);
-                self.kept[at] = (email.to_owned(), envelope, code);
+                self.kept[at] = login;
             }
         }
         signed_in == 1
+    }
+
+    /// The request that was longest on its way arrives, through all nodes.
+    fn arrive(&mut self) -> bool {
+        self.late.pop_front().is_some_and(|login| self.redeem(login, true))
     }
 
     /// Somebody sends an old login once more.
@@ -224,9 +298,8 @@ impl Client<'_> {
         if self.kept.is_empty() {
             return;
         }
-        let (at, node) = (self.pick(self.kept.len()), self.pick(3));
-        let (email, envelope, code) = self.kept[at].clone();
-        let answer = self.post(node, "exchange/email/", &json!({"email": email, "token": code, "challenge": envelope}));
+        let (at, node, by_link) = (self.pick(self.kept.len()), self.pick(3), self.pick(2) == 0);
+        let answer = self.post(node, "exchange/email/", &self.kept[at].right(by_link));
         let name = self.judge(answer.as_ref());
         assert!(matches!(name, "spent" | "misdirected" | "unavailable" | "died"), "an old login was {name}");
     }
@@ -248,16 +321,17 @@ fn survive(kind: Kind) {
     let port = free_port();
     let nodes: Vec<Mutex<Option<Server>>> =
         NODES.iter().map(|node| Mutex::new(Some(start_node(kind, node, port, journals.path())))).collect();
-    let (redeemed, is_over, tally, challenges) = (AtomicUsize::new(0), AtomicBool::new(false), Tally::default(), challenges());
+    let (redeemed, is_over, tally, messages) = (AtomicUsize::new(0), AtomicBool::new(false), Tally::default(), Messages::new());
 
     let kills = thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|number| {
-                let (redeemed, tally, challenges) = (&redeemed, &tally, &challenges);
+                let (redeemed, tally, messages) = (&redeemed, &tally, &messages);
                 scope.spawn(move || {
                     let random = ChaCha8Rng::seed_from_u64(number as u64);
                     let connections = [None, None, None];
-                    let mut client = Client { kind, port, random, connections, challenges, tally, kept: Vec::new() };
+                    let (kept, late) = Default::default();
+                    let mut client = Client { kind, port, random, connections, messages, tally, kept, late };
                     for login in 0.. {
                         if redeemed.load(Ordering::Relaxed) >= wanted {
                             break;
@@ -266,6 +340,9 @@ fn survive(kind: Kind) {
                             redeemed.fetch_add(1, Ordering::Relaxed);
                         }
                         client.repeat();
+                    }
+                    while !client.late.is_empty() {
+                        client.arrive();
                     }
                     // In the end everything that was redeemed still is.
                     for _ in 0..KEPT {

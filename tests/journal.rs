@@ -14,7 +14,7 @@ use std::{
     thread,
 };
 
-use harness::{Connection, Server, command};
+use harness::{Connection, Server, command, wait_for};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -146,7 +146,7 @@ fn a_file_that_may_not_grow_is_a_full_disk_and_not_the_end() {
     let plain = command(folder.path(), &settings);
     let mut limited = Command::new("sh");
     // 8 or 16 KiB, by the shell: room for a few hundred records.
-    limited.args(["-c", "ulimit -f 16; exec \"$0\" \"$@\""]).arg(plain.get_program()).args(plain.get_args());
+    limited.args(["-c", "ulimit -S -f 16; exec \"$0\" \"$@\""]).arg(plain.get_program()).args(plain.get_args());
     limited.current_dir(folder.path()).stdin(Stdio::null());
     limited.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let server = Server::run(folder, limited);
@@ -164,9 +164,22 @@ fn a_file_that_may_not_grow_is_a_full_disk_and_not_the_end() {
     assert_eq!(exchange(&server, &open.0, &open.1), "unavailable", "nothing is let through");
     assert_eq!(exchange(&server, &spent.0, &spent.1), "challenge_spent");
     assert_eq!(server.get_admin("/healthz").status, 200);
+    assert_eq!(server.get_admin("/readyz").status, 503);
+    wait_for(|| server.log().contains("the journal takes no more, so every attempt is refused").then_some(()));
+    let said = server.log().matches("the journal takes no more").count();
+    assert_eq!(said, 1, "not for each attempt");
+
+    // There is room again: who asks whether the node is ready finds that out, though no attempt comes.
+    let pid = server.pid().to_string();
+    let raised = Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited:"]).status();
+    assert!(raised.expect("util-linux is there").success());
+    assert_eq!(server.get_admin("/readyz").status, 200);
+    let again = server.challenge("bob@example.com");
+    assert_eq!(exchange_of(&server, "bob@example.com", &again.0, &again.1), "signed in");
     drop(server);
 
     let server = Server::start(&settings);
+    assert_eq!(server.get_admin("/readyz").status, 200);
     assert_eq!(exchange(&server, &spent.0, &spent.1), "challenge_spent");
     assert_eq!(exchange(&server, &tried.0, &tried.1), "attempts_exhausted");
 }

@@ -106,9 +106,15 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
 
     /// Lets a request in and asks whom it is for. Whoever claims to be a known device is judged by the directory's epoch,
     /// so there the directory comes first; everybody else is counted first, so that a flood doesn't reach it.
-    pub(super) async fn admit<'a>(&self, begin: &'a Begin<'_>, now: UnixTime) -> Result<Entry<'a>, BeginError> {
+    pub(super) async fn admit<'a>(
+        &self,
+        begin: &'a Begin<'_>,
+        issued_at: UnixTime,
+        now: UnixTime,
+    ) -> Result<Entry<'a>, BeginError> {
         let Begin { recipient, caller, proof, .. } = begin;
-        let mut request = Request { recipient, usage: Use::Code, network: caller.network, device: None, proof: *proof, now };
+        let Caller { network, .. } = *caller;
+        let mut request = Request { recipient, usage: Use::Code, network, device: None, proof: *proof, now, issued_at };
         let Some(claimed) = self.claimed_device(caller, recipient, now) else {
             let admitted = self.guard.admit(&request).await?;
             return match self.directory.lookup(recipient).await {

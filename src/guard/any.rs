@@ -38,10 +38,11 @@ impl AnyGuard {
 }
 
 impl AnyGuard {
-    /// Whether it can decide now. What is in this process always can; Redis is asked.
+    /// Whether it can decide now. Memory always can; a journal can while its file takes changes; Redis is asked.
     pub async fn is_ready(&self) -> bool {
         match self {
-            Self::Memory(_) | Self::Journal(_) => true,
+            Self::Memory(_) => true,
+            Self::Journal(guard) => guard.is_ready(),
             #[cfg(feature = "redis")]
             Self::Redis(guard) => match guard.ready().await {
                 Ok(()) => true,

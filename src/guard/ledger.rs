@@ -175,6 +175,8 @@ impl<L: Log> Ledger<L> {
 
     /// Counts under the lock of its challenge's shard.
     fn decide(&self, spent: &mut LockedSpent<'_>, case: &Case, right: bool) -> Result<Outcome, Refusal> {
+        // The day turns even where the attempt is refused.
+        let today = self.today(case.now);
         let (place, mut record) = Self::find(spent, case)?;
         self.judge(&record, case.what)?;
         if case.what == What::Link && !right {
@@ -184,7 +186,7 @@ impl<L: Log> Ledger<L> {
         let mut sketch = tally.map(|tally| self.sketch(tally.key));
         let mut day = 0;
         if let (Some(tally), Some(sketch)) = (tally, &mut sketch) {
-            day = sketch.turn_to(self.today(case.now));
+            day = sketch.turn_to(today);
             if sketch.count(tally.key) >= tally.ceiling {
                 return Err(Refusal::Exhausted);
             }
@@ -240,6 +242,14 @@ impl<L: Log> Ledger<L> {
             *taken_off = record.comparisons.min(1);
             Ok(())
         })
+    }
+
+    /// The second at which a bucket has had fewer than `most` comparisons within the last 24 hours, if none are added.
+    pub(super) fn forgets(&self, key: u64, most: u32, now: u32) -> u32 {
+        let mut sketch = self.sketch(key);
+        let day = sketch.turn_to(self.today(now));
+        let [today, _] = sketch.windows(key);
+        (day + if today >= most { 2 } else { 1 }).saturating_mul(DAY)
     }
 
     /// Comparisons in a bucket within the last 24 hours, or a little more.

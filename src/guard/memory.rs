@@ -1,6 +1,6 @@
 //! The guard in this process's memory: the default. A restart makes a new one, and retires what the old one held.
 
-use core::fmt;
+use core::{fmt, num::NonZeroU32};
 
 use rand_core::CryptoRng;
 
@@ -13,7 +13,6 @@ use super::{
     limits::{LONG_FROM, MEDIUM_FROM, MOST_ATTEMPTS, MOST_USES},
     recent::seconds,
     record::Tally,
-    sketch::DAY,
     throttle::Throttle,
 };
 use crate::{
@@ -128,10 +127,12 @@ impl<L: Log> Counters<L> {
     pub(super) fn admit(&self, request: &Request<'_>) -> Result<Admitted, RequestRefused> {
         let now = seconds(request.now);
         let who = request.device.map_or(Who::Strangers, Who::Device);
-        let failures = self.ledger.comparisons(self.hashes.comparisons(request.usage, request.recipient, who), now);
+        let bucket = self.hashes.comparisons(request.usage, request.recipient, who);
+        let failures = self.ledger.comparisons(bucket, now);
         if request.usage == Use::External && failures >= self.limits.external_comparisons {
             // Its codes can't grow, so it waits until the failures are forgotten: two days count, this one and the one before.
-            let retry_after = core::num::NonZeroU32::new(DAY - now % DAY).unwrap_or(core::num::NonZeroU32::MIN);
+            let wait = self.ledger.forgets(bucket, self.limits.external_comparisons, now).saturating_sub(now);
+            let retry_after = NonZeroU32::new(wait).unwrap_or(NonZeroU32::MIN);
             return Err(RequestRefused::Throttled { retry_after, puzzle: None });
         }
         let capacity = self.limits.capacity;
@@ -203,11 +204,13 @@ impl<L: Log> Counters<L> {
             now,
             what: match attempt.by {
                 By::Link => What::Link,
-                By::Code => What::Code,
+                By::Code | By::Resend => What::Code,
                 By::External => What::External,
             },
             tally: self.tally(attempt, names),
-            is_trusted: attempt.bucket != Bucket::Strangers
+            // What is sent once more makes no entry.
+            is_trusted: attempt.by == By::Resend
+                || attempt.bucket != Bucket::Strangers
                 || self.is_crowded() && self.throttle.trusts(attempt.challenge, &self.hashes, now),
         }
     }
@@ -222,9 +225,9 @@ impl<L: Log> Counters<L> {
         let (usage, ceiling) = match (attempt.by, challenge.challenge().format.strength()) {
             (By::Link, _) => return None,
             (By::External, _) => (Use::External, self.limits.external_comparisons),
-            (By::Code, Strength::Short) => (Use::Code, self.limits.comparisons),
-            (By::Code, Strength::Medium) => (Use::Code, LONG_FROM),
-            (By::Code, Strength::Long) => (Use::Code, u32::MAX),
+            (By::Code | By::Resend, Strength::Short) => (Use::Code, self.limits.comparisons),
+            (By::Code | By::Resend, Strength::Medium) => (Use::Code, LONG_FROM),
+            (By::Code | By::Resend, Strength::Long) => (Use::Code, u32::MAX),
         };
         match attempt.bucket {
             Bucket::Strangers => Some(Tally { key: names.strangers, mark: 0, ceiling }),

@@ -133,6 +133,8 @@ pub struct Request<'a> {
     pub proof: Option<Proof>,
     /// When it came.
     pub now: UnixTime,
+    /// When its challenge was issued: now, but for one that is sent once more.
+    pub issued_at: UnixTime,
 }
 
 /// An attempt to redeem a challenge, as the guard sees it.
@@ -164,6 +166,8 @@ pub enum By {
     Link,
     /// A code that a verify provider checks.
     External,
+    /// Nothing yet: its code is to be sent once more. That is only looked at, never counted.
+    Resend,
 }
 
 /// Whose failures an attempt counts among.

@@ -61,9 +61,15 @@ impl Sketch {
 
     /// Comparisons of the last 24 hours, or more.
     pub(super) fn count(&self, key: u64) -> u32 {
-        let Some(Block(days)) = self.blocks.get(block(key)) else { return 0 };
+        self.windows(key).iter().sum()
+    }
+
+    /// Comparisons of the current day, and of the one before.
+    pub(super) fn windows(&self, key: u64) -> [u32; 2] {
+        let Some(Block(days)) = self.blocks.get(block(key)) else { return [0, 0] };
         let least = |cells: &[u8; BLOCK]| u32::from(cells_of(key).map(|cell| cells[cell]).into_iter().min().unwrap_or(STUCK));
-        least(&days[0]) + least(&days[1])
+        let today = parity(self.day);
+        [least(&days[today]), least(&days[1 - today])]
     }
 
     /// Counts one more on the current day.

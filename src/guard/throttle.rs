@@ -91,9 +91,9 @@ impl Throttle {
             return Err(RequestRefused::Throttled { retry_after, puzzle });
         }
         if proof.is_some() || request.device.is_some() {
-            let until = seconds(request.now.plus(limits.challenge_lifetime));
+            let until = seconds(request.issued_at.plus(limits.challenge_lifetime));
             // Two of the same second are one mark: that it is set already is no fault.
-            let _ = self.trusted.set(hashes.trusted(request.recipient, request.now), now, until, u32::MAX);
+            let _ = self.trusted.set(hashes.trusted(request.recipient, request.issued_at), now, until, u32::MAX);
         }
         if proof.is_some() {
             self.difficulty.solved(now);

@@ -249,7 +249,7 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
 
     /// The puzzle that came solved with a request, if its solution is right.
     pub(super) fn proof(&self, call: &Call<'_>, recipient: &Recipient, errors: &mut FieldErrors) -> Option<Proof> {
-        let name = if call.fields.is_given("puzzle") { "puzzle" } else { "altcha" };
+        let name = if call.fields.is_given_at_all("puzzle") { "puzzle" } else { "altcha" };
         self.puzzles.check(call.fields.optional(name, errors)?, recipient, call.now)
     }
 

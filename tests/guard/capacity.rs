@@ -3,7 +3,7 @@
 use countersign::{
     challenge::{Use, VerifiedChallenge},
     device::DeviceId,
-    guard::{Attempt, AttemptRefused, Bucket, By, Guard, Limits, MemoryGuard, Request, RequestRefused, Verdict},
+    guard::{Attempt, AttemptRefused, Bucket, By, Counted, Guard, Limits, MemoryGuard, Request, RequestRefused, Verdict},
     puzzle::Proof,
 };
 
@@ -77,6 +77,28 @@ fn strangers_leave_a_quarter_and_a_full_table_fails_closed() {
         assert!(matches!(refused, RequestRefused::Unavailable(_)), "full is 503 for everyone");
         assert_eq!(entries(&guard), capacity, "a full table never grows");
     }
+}
+
+/// Ann asked before the flood, so her challenge was made for no proof; she solves the puzzle when she asks for its code again.
+#[test]
+fn a_puzzle_that_is_solved_for_a_resend_opens_the_reserve_too() {
+    let guard = guard(Limits { capacity: 64, ..limits() });
+    let mut issuer = Issuer::new(guard.id());
+    let ann = mail("ann");
+    now(guard.admit(&request(&ann, START))).unwrap();
+    let hers = issuer.code(&ann);
+    let again = Request { issued_at: at(START), ..request(&ann, START + 5) };
+    let resend = Attempt { now: at(START + 5), ..attempt(&hers, By::Resend, START) };
+    let strangers = fill(&guard, &mut issuer);
+    assert_eq!(strangers.len(), 48);
+
+    now(guard.peek(&resend)).expect("what is sent once more makes no entry");
+    let RequestRefused::Throttled { puzzle: Some(_), .. } = now(guard.admit(&again)).unwrap_err() else {
+        panic!("a puzzle lifts it")
+    };
+    assert!(matches!(guess(&guard, &hers, true), Err(AttemptRefused::Unavailable(_))));
+    now(guard.admit(&Request { proof: Some(proof(1)), ..again })).unwrap();
+    assert_eq!(guess(&guard, &hers, true), Ok(Counted::Accepted));
 }
 
 #[test]

@@ -111,7 +111,7 @@ impl Model {
         if challenge.is_expired(at(self.now)) || known.is_over {
             return Err(AttemptRefused::Expired);
         }
-        let spends = self.limits.wrong_code_spends && by == By::Code;
+        let spends = self.limits.wrong_code_spends && matches!(by, By::Code | By::Resend);
         let spent = known.uses + if spends { known.attempts } else { 0 };
         if spent >= self.limits.max_uses {
             return Err(AttemptRefused::Spent);
@@ -337,6 +337,7 @@ fn agree(
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let who = prop_oneof![3 => Just(Who::Strangers), 1 => (1_u64..3).prop_map(Who::Device)];
     let by = prop_oneof![4 => Just(By::Code), 1 => Just(By::Link)];
+    let looked_at = prop_oneof![3 => by.clone(), 1 => Just(By::Resend)];
     let format = prop_oneof![3 => Just(SHORT), 1 => Just(MEDIUM), 1 => Just(LONG)];
     let usage = prop_oneof![3 => Just(Use::Code), 1 => Just(Use::External)];
     let amendment = prop_oneof![Just(Amendment::Right), Just(Amendment::Unanswered)];
@@ -347,7 +348,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Restart),
         3 => (0_u8..3, format, usage.clone()).prop_map(|(recipient, format, usage)| Step::Issue { recipient, format, usage }),
         2 => (0_u8..3, usage.clone(), who.clone()).prop_map(|(recipient, usage, who)| Step::Admit { recipient, usage, who }),
-        2 => (challenge.clone(), by.clone(), who.clone()).prop_map(|(challenge, by, who)| Step::Peek { challenge, by, who }),
+        2 => (challenge.clone(), looked_at, who.clone()).prop_map(|(challenge, by, who)| Step::Peek { challenge, by, who }),
         12 => (challenge.clone(), by, who.clone(), prop::bool::weighted(0.2))
             .prop_map(|(challenge, by, who, right)| Step::Count { challenge, by, who, right }),
         1 => challenge.clone().prop_map(|challenge| Step::GiveBack { challenge }),

@@ -198,7 +198,10 @@ fn external_requests_stop_at_their_own_l() {
         let attempt = crate::support::attempt(&challenge, countersign::guard::By::External, START);
         now(guard.count(&attempt, countersign::guard::Verdict::sealed(false))).unwrap();
     }
-    assert_eq!(refusal(&guard, &external), Some((43_200, false)), "until midnight at least");
+    assert_eq!(refusal(&guard, &external), Some((43_200 + 86_400, false)), "today's count until the day after is over");
+    let tomorrow = Request { now: at(START + 86_400), ..external };
+    assert_eq!(refusal(&guard, &tomorrow), Some((43_200, false)));
+    assert_eq!(refusal(&guard, &Request { now: at(START + 86_400 + 43_200), ..external }), None);
     assert_eq!(refusal(&guard, &request(&ann, START)), None, "its own codes stay open");
     guess(&guard, &issuer.code(&ann), true).unwrap();
 }

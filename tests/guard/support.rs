@@ -132,7 +132,8 @@ pub(crate) fn guess(guard: &impl Guard, challenge: &VerifiedChallenge, right: bo
 
 /// A stranger's request at a moment, for a code.
 pub(crate) fn request(recipient: &Recipient, seconds: u64) -> Request<'_> {
-    Request { recipient, usage: Use::Code, network: network(1), device: None, proof: None, now: at(seconds) }
+    let now = at(seconds);
+    Request { recipient, usage: Use::Code, network: network(1), device: None, proof: None, now, issued_at: now }
 }
 
 /// A journal in a folder of its own, and how it is opened.

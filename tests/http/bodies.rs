@@ -189,6 +189,8 @@ fn other_optional_fields_are_judged_too() {
     for field in ["locale", "puzzle", "altcha", "code_challenge", "code_challenge_method"] {
         let answer = server.post("request/email/", &json!({"email": "ann@example.com", field: 5}));
         assert!(answer.json()["errors"][field].is_array(), "{field}: {answer:?}");
+        let answer = server.post("request/email/", &json!({"email": "ann@example.com", field: null}));
+        assert_eq!(answer.json()["errors"], json!({field: ["This field may not be null."]}), "{answer:?}");
     }
     let ok = server.post("request/email/", &json!({"email": "ann@example.com", "locale": "de-CH", "puzzle": "nonsense"}));
     assert_eq!(ok.status, 200, "a wrong solution is none");

@@ -84,6 +84,18 @@ fn the_longest_head_and_more() {
 }
 
 #[test]
+fn a_hundred_headers_and_one_more() {
+    let server = Server::start(&[]);
+    // With host.
+    for (count, is_taken) in [(99, true), (100, false)] {
+        let names: Vec<_> = (0..count).map(|number| format!("x{number}")).collect();
+        let headers: Vec<_> = names.iter().map(|name| (name.as_str(), "1")).collect();
+        let answer = server.connect().request("GET", "/.well-known/jwks.json", &headers, b"");
+        assert!(if is_taken { answer.status == 200 } else { is_problem(&answer, 431, "head_too_large") }, "{count}: {answer:?}");
+    }
+}
+
+#[test]
 fn ten_thousand_headers() {
     for settings in [&[][..], &[("server.max_head_bytes", "1000000")]] {
         let server = Server::start(settings);

@@ -210,6 +210,7 @@ impl Choices {
                 proof(u8::try_from(self.below(4)).expect("it is small") * 2 + recipient.as_str().as_bytes()[0] % 2, now)
             }),
             now,
+            issued_at: now,
         }
     }
 

@@ -82,7 +82,7 @@ pub(crate) fn numeric(length: u8) -> CodeFormat {
 
 /// A request of a stranger.
 pub(crate) fn request(recipient: &Recipient, now: UnixTime) -> Request<'_> {
-    Request { recipient, usage: Use::Code, network: network(1), device: None, proof: None, now }
+    Request { recipient, usage: Use::Code, network: network(1), device: None, proof: None, now, issued_at: now }
 }
 
 /// A solved puzzle.

@@ -119,6 +119,12 @@ impl JournalGuard {
         self.counters.pressure(now)
     }
 
+    /// Whether its file takes changes; where the last one failed, it is tried.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.counters.ledger.log().is_ready()
+    }
+
     /// Writes all to disk, so that the guard keeps its id across a reboot. From now on every attempt is refused.
     ///
     /// # Errors

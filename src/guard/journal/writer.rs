@@ -45,6 +45,10 @@ struct Files {
     kept: Kept,
     /// Whether the writer was closed: nothing is written any more.
     is_closed: bool,
+    /// Whether the last change could not be written.
+    is_failing: bool,
+    /// Whether the last segment that was due could not be begun.
+    is_stuck: bool,
 }
 
 /// For each shard of the sketch, the segment in which it was last written whole; 0: in none.
@@ -66,7 +70,7 @@ impl Writer {
         earlier: VecDeque<Earlier>,
         kept: &Kept,
     ) -> Self {
-        let files = Files { active, earlier, kept: *kept, is_closed: false };
+        let files = Files { active, earlier, kept: *kept, is_closed: false, is_failing: false, is_stuck: false };
         let wanted = AtomicUsize::new(files.wanted());
         Self { path: path.into(), boot, segment_bytes, files: Mutex::new(files), wanted }
     }
@@ -84,6 +88,13 @@ impl Writer {
         sync_folder(&self.path)?;
         files.active.append(&[Record::Closed])?;
         files.active.sync()
+    }
+
+    /// Whether the file takes changes. Where it took none the last time, this tries again: nobody else may, while the node is
+    /// kept out of the way.
+    pub(super) fn is_ready(&self) -> bool {
+        let mut files = self.files();
+        !files.is_closed && (!files.is_failing || files.append(Record::Opened(self.boot)).is_ok())
     }
 
     /// Begins a segment where the active one is large enough.
@@ -126,12 +137,31 @@ impl Writer {
 }
 
 impl Files {
+    fn append(&mut self, record: Record) -> io::Result<()> {
+        let appended = self.active.append(&[record]);
+        tell(&mut self.is_failing, &appended, "the journal takes no more, so every attempt is refused");
+        appended
+    }
+
     /// The shard of the sketch that was written longest ago, if that was before the active segment began.
     fn wanted(&self) -> usize {
         let stale = (0..SKETCHES).filter(|shard| self.kept[*shard] < self.active.header.sequence);
         let oldest = stale.min_by_key(|shard| self.kept[*shard]).filter(|_| !self.earlier.is_empty());
         oldest.unwrap_or(SKETCHES)
     }
+}
+
+/// Notes whether something failed, and logs it where that is new.
+fn tell(is_failing: &mut bool, result: &io::Result<()>, what: &'static str) {
+    #[cfg(feature = "server")]
+    match result {
+        Err(error) if !*is_failing => tracing::error!(%error, "{what}"),
+        Ok(()) if *is_failing => tracing::info!("no longer: {what}"),
+        _ => {}
+    }
+    #[cfg(not(feature = "server"))]
+    let _ = what;
+    *is_failing = result.is_err();
 }
 
 impl Log for Writer {
@@ -145,9 +175,10 @@ impl Log for Writer {
         }
         if files.active.length() >= self.segment_bytes {
             // A segment that can't be followed grows: what it can't take is refused below.
-            let _ = self.rotate(&mut files);
+            let rotated = self.rotate(&mut files);
+            tell(&mut files.is_stuck, &rotated, "the journal can't begin a segment, so the file grows");
         }
-        files.active.append(&[Record::Change(*change)]).map_err(|_| Unwritten)?;
+        files.append(Record::Change(*change)).map_err(|_| Unwritten)?;
         files.active.ends = files.active.ends.max(change.ends());
         Ok(())
     }

@@ -96,7 +96,7 @@ impl RedisGuard {
                 challenge.expires_at.as_seconds().to_string(),
                 self.limits.max_uses.to_string(),
                 if is_link { 0 } else { self.limits.max_attempts }.to_string(),
-                u8::from(self.limits.wrong_code_spends && attempt.by == By::Code).to_string(),
+                u8::from(self.limits.wrong_code_spends && matches!(attempt.by, By::Code | By::Resend)).to_string(),
                 if attempt.by == By::External { EXTERNAL } else { CODES }.to_owned(),
                 self.most_comparisons(attempt).map_or(-1, i64::from).to_string(),
                 Tagged::bucket_name(attempt.bucket),
@@ -126,9 +126,9 @@ impl RedisGuard {
     fn most_comparisons(&self, attempt: &Attempt<'_>) -> Option<u32> {
         match (attempt.by, attempt.challenge.challenge().format.strength()) {
             _ if attempt.bucket == Bucket::Claimed => None,
-            (By::Link, _) | (By::Code, Strength::Long) => None,
-            (By::Code, Strength::Short) => Some(self.limits.comparisons),
-            (By::Code, Strength::Medium) => Some(LONG_FROM),
+            (By::Link, _) | (By::Code | By::Resend, Strength::Long) => None,
+            (By::Code | By::Resend, Strength::Short) => Some(self.limits.comparisons),
+            (By::Code | By::Resend, Strength::Medium) => Some(LONG_FROM),
             (By::External, _) => Some(self.limits.external_comparisons),
         }
     }
