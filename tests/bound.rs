@@ -17,7 +17,7 @@ use countersign::{
     directory::NoDirectory,
     engine::{Begin, Caller, Complete, CompleteError, Engine, Presented},
     guard::{
-        ClientNetwork, Limits, MemoryGuard, Unavailable,
+        Ceilings, ClientNetwork, Limits, MemoryGuard, Unavailable,
         bound::{Bound, Deployment, Keeper},
     },
     keyring::EnvelopeFormat,
@@ -82,7 +82,7 @@ fn deployment(replicas: u32, restarts_per_day: u32, target: f64) -> Deployment {
         channels: 1,
         code: two_digits(),
         max_attempts: ATTEMPTS,
-        max_messages_per_hour: 0,
+        ceilings: Ceilings::default(),
         external_digits: None,
         target,
     }

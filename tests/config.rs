@@ -556,6 +556,47 @@ fn guesses_that_are_too_probable_are_refused_with_what_would_do() {
     assert_eq!(faulty("[guard]\nreplicas = 50\n[server]\nworkers = -1"), ["server.workers", "guard.max_takeover_probability"]);
 }
 
+/// Three nodes with homes, this one named `node`.
+fn of_three(node: &str, text: &str) -> String {
+    let guard = format!("node = \"{node}\"\npeer_url = \"http://{{node}}\"\nnodes = [\"c\", \"a\", \"b\"]");
+    format!("[keyring]\nsecrets = [\"{SECRET}\"]\n[guard]\n{guard}\n{text}")
+}
+
+#[test]
+fn with_homes_a_node_keeps_to_its_share_of_the_ceilings() {
+    let text = "[sms]\nmax_per_hour = 8\nmax_per_prefix_per_hour = 4\n[email]\nmax_per_hour = 3\n\
+                [passwordless]\nmax_messages_per_network_per_hour = 7";
+    let share = |node| {
+        let limits = accepted(&of_three(node, text)).limits();
+        [limits.sms_per_hour, limits.sms_per_prefix_per_hour, limits.email_per_hour, limits.max_messages_per_network_per_hour]
+    };
+    // By name, however the nodes are listed.
+    assert_eq!([share("a"), share("b"), share("c")], [[3, 2, 1, 3], [3, 1, 1, 3], [2, 1, 1, 3]]);
+    assert_eq!(accepted(&of_three("a", text)).limits().max_messages_per_hour, 10, "a recipient has one home");
+    let off = accepted(&of_three("b", "[sms]\nmax_per_hour = 0\n[passwordless]\nmax_messages_per_network_per_hour = 1")).limits();
+    assert_eq!((off.sms_per_hour, off.email_per_hour, off.max_messages_per_network_per_hour), (0, 0, 1));
+    let alone = accepted("[sms]\nmax_per_hour = 2").limits();
+    assert_eq!((alone.sms_per_hour, alone.sms_per_prefix_per_hour), (2, 1_400));
+}
+
+#[test]
+fn ceilings_that_cannot_be_shared_out_are_refused() {
+    assert_refused(&[
+        (&of_three("a", "[sms]\nmax_per_hour = 2"), "sms.max_per_hour", "2 can't be shared out over 3 nodes (guard.nodes)"),
+        (&of_three("a", "[sms]\nmax_per_prefix_per_hour = 1"), "sms.max_per_prefix_per_hour", "3 or more, or 0"),
+        (&of_three("a", "[email]\nmax_per_hour = 2"), "email.max_per_hour", "3 or more, or 0"),
+    ]);
+    // What nobody set and nothing is sent by is left alone.
+    let names: Vec<String> = (0..1_500).map(|at| format!("\"n{at}\"")).collect();
+    let large = format!(
+        "[keyring]\nsecrets = [\"{SECRET}\"]\n[guard]\nnode = \"n0\"\npeer_url = \"http://{{node}}\"\nnodes = [{}]",
+        names.join(",")
+    );
+    assert_eq!(accepted(&large).limits().sms_per_prefix_per_hour, 1);
+    let mobile = format!("{large}\n[passwordless]\nallowed_passwordless_methods = [\"MOBILE\"]");
+    assert_eq!(faulty(&mobile), ["sms.max_per_prefix_per_hour"]);
+}
+
 #[test]
 fn the_bound_counts_what_can_open_one_account() {
     let both = "[passwordless]\nallowed_passwordless_methods = [\"EMAIL\", \"MOBILE\"]\n";

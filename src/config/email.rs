@@ -36,7 +36,13 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
              They know code, link, site_name, minutes, host and locale.",
         ),
         secret("secret", "Signs what transport http POSTs: whsec_ and base64 of 24 to 64 bytes (Standard Webhooks)."),
-        number("max_per_hour", 0, 0, 1_000_000_000, "E-mails an hour that this node sends at most; beyond: 429. 0: off."),
+        number(
+            "max_per_hour",
+            0,
+            0,
+            1_000_000_000,
+            "E-mails an hour that this node (the fleet, with guard.nodes or redis) sends at most; beyond: 429. 0: off.",
+        ),
     ],
 };
 
@@ -49,7 +55,7 @@ pub struct Email {
     pub from: String,
     /// A folder of templates that come before the built-in ones, for e-mail and SMS.
     pub templates: Option<PathBuf>,
-    /// E-mails an hour that this node sends at most; 0: off.
+    /// E-mails an hour that this node, or the fleet that counts as one, sends at most; 0: off.
     pub max_per_hour: u32,
 }
 

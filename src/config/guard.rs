@@ -31,7 +31,13 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
             "",
             "The fleet's guard id, required for redis and shared-nothing: up to 63 letters, digits, dots and hyphens.",
         ),
-        number("replicas", 1, 1, 1_000_000, "How many nodes count alone; enters the bound."),
+        number(
+            "replicas",
+            1,
+            1,
+            1_000_000,
+            "How many nodes count alone; enters the bound. Not for redis, and not with `nodes`, where the fleet counts as one.",
+        ),
         number(
             "capacity",
             1_000_000,
@@ -48,8 +54,8 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
         texts(
             "nodes",
             &[],
-            "The names of all nodes, the same everywhere: each challenge is made at its recipient's home, so that the fleet counts as one.\n\
-             Needs `peer_url`, and `node` among them.",
+            "The names of all nodes, the same everywhere: each challenge is made at its recipient's home, so that the fleet counts as one,\n\
+             and each node keeps to its share of the ceilings. Needs `peer_url`, and `node` among them.",
         ),
         switch("redis_durable", false, "States that Redis runs with appendfsync always and without asynchronous failover."),
         number(
@@ -57,7 +63,8 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
             1,
             0,
             10_000,
-            "How often a day a node forgets; enters the bound of memory and shared-nothing.",
+            "How often a day a node is restarted; enters the bound of memory and shared-nothing, which forget, and with `nodes` that of\n\
+             journal too, since another node counts anew while a home is away.",
         ),
         Key {
             name: "max_takeover_probability",
@@ -85,6 +92,18 @@ pub struct Guard {
     pub restarts_per_day: u32,
     /// The most likely takeover of one account in one day that is acceptable; 1: no bound is wanted.
     pub max_takeover_probability: f64,
+}
+
+impl Guard {
+    /// Where this node stands among the nodes that have homes, counted from 0, and how many they are. All nodes agree on
+    /// the order, however each lists them. `None` where challenges are made wherever the request arrives.
+    #[must_use]
+    pub fn place(&self) -> Option<(u32, u32)> {
+        let nodes = &self.peers.as_ref().filter(|peers| !peers.nodes.is_empty())?.nodes;
+        let before = nodes.iter().filter(|name| self.node.as_ref().is_some_and(|node| *name < node)).count();
+        let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        Some((count(before), count(nodes.len())))
+    }
 }
 
 /// Where the guard remembers.

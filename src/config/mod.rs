@@ -117,11 +117,13 @@ fn read(judge: &Judge<'_>, random: &mut impl CryptoRng, with_bound: bool) -> Opt
     let guard = guard::read(&sections.guard);
     let events = events::read(&sections.events);
     sections.judge_together();
+    sections.judge_ceilings();
     sections.judge_available();
-    if let (true, Some(rules), Some(external), Some(directory), Some(guard)) =
-        (with_bound, &passwordless, &external_2fa, &directory, &guard)
+    if let (true, Some(passwordless), Some(email), Some(sms), Some(external_2fa), Some(directory), Some(guard)) =
+        (with_bound, &passwordless, &email, &sms, &external_2fa, &directory, &guard)
     {
-        sections.judge_bound(&bound::bound(rules, external.as_ref(), directory, guard));
+        let parts = bound::Parts { passwordless, email, sms, external_2fa: external_2fa.as_ref(), directory, guard };
+        sections.judge_bound(&parts.bound());
     }
     Some(Config {
         server: server?,

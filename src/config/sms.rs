@@ -28,7 +28,13 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
         text("path", "sms", "The folder of transport file."),
         url("url", "Transport http: where each message is POSTed."),
         secret("secret", "Signs what transport http POSTs: whsec_ and base64 of 24 to 64 bytes (Standard Webhooks)."),
-        number("max_per_hour", 4_000, 0, 1_000_000_000, "SMS an hour that this node sends at most; beyond: 429. 0: off."),
+        number(
+            "max_per_hour",
+            4_000,
+            0,
+            1_000_000_000,
+            "SMS an hour that this node (the fleet, with guard.nodes or redis) sends at most; beyond: 429. 0: off.",
+        ),
         number(
             "max_per_prefix_per_hour",
             1_400,
@@ -44,7 +50,7 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
 pub struct Sms {
     /// By what.
     pub transport: SmsTransport,
-    /// SMS an hour that this node sends at most; 0: off.
+    /// SMS an hour that this node, or the fleet that counts as one, sends at most; 0: off.
     pub max_per_hour: u32,
     /// SMS an hour to numbers of one prefix; 0: off.
     pub max_per_prefix_per_hour: u32,

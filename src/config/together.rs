@@ -56,6 +56,32 @@ impl<'j> Sections<'j> {
         }
     }
 
+    /// Refuses ceilings that can't be shared out: with `guard.nodes` each node keeps to its share, and 0 would be none.
+    pub(super) fn judge_ceilings(&self) {
+        if !matches!(self.guard.text("kind"), "memory" | "journal") {
+            return;
+        }
+        let nodes = self.guard.texts("nodes").count();
+        let is_allowed = |method: &str| {
+            self.passwordless.texts("allowed_passwordless_methods").any(|allowed| allowed.eq_ignore_ascii_case(method))
+        };
+        let ceilings = [
+            (&self.email, "max_per_hour", "EMAIL"),
+            (&self.sms, "max_per_hour", "MOBILE"),
+            (&self.sms, "max_per_prefix_per_hour", "MOBILE"),
+        ];
+        for (section, key, method) in ceilings {
+            let ceiling: usize = section.number(key);
+            if (1..nodes).contains(&ceiling) && (is_allowed(method) || section.is_given(key)) {
+                let reason = format!(
+                    "{ceiling} can't be shared out over {nodes} nodes (guard.nodes): give each at least 1, so {nodes} or more, or 0 for \
+                     no limit"
+                );
+                section.fault(key, reason);
+            }
+        }
+    }
+
     /// Refuses what guessing opens too easily.
     pub(super) fn judge_bound(&self, bound: &Bound) {
         if let Err(TooLikely { key, reason }) = bound.check() {

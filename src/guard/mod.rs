@@ -8,6 +8,8 @@ pub mod any;
 #[cfg(feature = "std")]
 pub mod bound;
 #[cfg(feature = "std")]
+pub mod ceilings;
+#[cfg(feature = "std")]
 mod difficulty;
 #[cfg(feature = "std")]
 mod hashing;
@@ -41,6 +43,8 @@ use core::{fmt, net::IpAddr, num::NonZeroU32};
 pub use any::AnyGuard;
 #[cfg(feature = "std")]
 pub use bound::{Bound, Deployment, Keeper};
+#[cfg(feature = "std")]
+pub use ceilings::Ceilings;
 #[cfg(feature = "std")]
 pub use journal::JournalGuard;
 pub use limits::Limits;
