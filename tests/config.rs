@@ -509,7 +509,7 @@ fn directory() {
 
 #[test]
 fn guard() {
-    let section = |text: &str| format!("[guard]\n{text}");
+    let section = |text: &str| format!("[keyring]\nsecrets = [\"{SECRET}\"]\n[guard]\n{text}");
     assert_refused(&[
         (&section("kind = \"journal\""), "guard.path", "required"),
         (&section("kind = \"redis\"\nurl = \"redis://localhost\""), "guard.id", "required"),
@@ -526,6 +526,7 @@ fn guard() {
         (&section("kind = \"shared-nothing\"\nid = \"f\"\npeer_url = \"http://{node}\""), "guard.peer_url", "can't be used"),
     ]);
     assert_eq!(faulty(&section("nodes = [\"a\"]")), ["guard.node", "guard.peer_url"]);
+    assert_eq!(faulty("[guard]\nnodes = [\"a\"]"), ["keyring.secrets", "guard.node", "guard.peer_url"]);
     let config = accepted(&section(
         "kind = \"journal\"\npath = \"j\"\nnode = \"a\"\npeer_url = \"http://{node}.svc:8000/\"\nnodes = [\"a\", \"b\"]",
     ));
@@ -547,8 +548,7 @@ fn guesses_that_are_too_probable_are_refused_with_what_would_do() {
         assert!(fault.reason.contains(remedy), "{fault}");
     }
     assert!(accepted("[guard]\nreplicas = 50\n[passwordless]\nshort_token_length = 7").bound().check().is_ok());
-    let homes = "[guard]\nreplicas = 3\nnode = \"a\"\npeer_url = \"http://{node}\"\nnodes = [\"a\", \"b\", \"c\"]";
-    assert_eq!(accepted(homes).limits().comparisons, 33);
+    assert_eq!(accepted(&of_three("a", "")).limits().comparisons, 33);
     let sources = Sources { file: Some(("x", fleet)), environment: &[], read: &read, judge_templates: &judge_templates };
     let apart = Config::judge_apart_from_bound(&sources, &mut ChaCha12Rng::seed_from_u64(1)).unwrap();
     assert!(apart.bound().check().is_err());
@@ -577,6 +577,89 @@ fn with_homes_a_node_keeps_to_its_share_of_the_ceilings() {
     assert_eq!((off.sms_per_hour, off.email_per_hour, off.max_messages_per_network_per_hour), (0, 0, 1));
     let alone = accepted("[sms]\nmax_per_hour = 2").limits();
     assert_eq!((alone.sms_per_hour, alone.sms_per_prefix_per_hour), (2, 1_400));
+}
+
+/// What is warned of, at these keys only.
+fn warnings_at(text: &str, keys: &[&str]) -> Vec<String> {
+    let warnings = accepted(text).warnings.into_iter();
+    warnings.filter(|warning| keys.iter().any(|key| warning.starts_with(&format!("{key}: ")))).collect()
+}
+
+#[test]
+fn a_fleet_that_says_too_few_nodes_is_warned_of() {
+    let keyring = format!("[keyring]\nsecrets = [\"{SECRET}\"]\n");
+    let warnings = |guard: &str| warnings_at(&format!("{keyring}[guard]\n{guard}"), &["guard.replicas"]);
+    let peers = "node = \"a\"\npeer_url = \"http://{node}\"";
+    let shared = "kind = \"shared-nothing\"\nid = \"f\"";
+    let redis = "kind = \"redis\"\nid = \"f\"\nurl = \"redis://localhost\"";
+    for (guard, says) in [
+        (peers.to_owned(), "guard.nodes to their names"),
+        (format!("{peers}\nreplicas = 1"), "the bound is understated"),
+        (format!("{peers}\nkind = \"journal\"\npath = \"j\""), "the bound is understated"),
+        (shared.to_owned(), "is not given"),
+        (format!("{redis}\nreplicas = 3"), "is not used with kind = \"redis\""),
+        (format!("{peers}\nnodes = [\"a\", \"b\"]\nreplicas = 2"), "is not used with nodes"),
+    ] {
+        let found = warnings(&guard);
+        assert!(found.len() == 1 && found[0].contains(says), "{guard}: {found:?}");
+    }
+    for guard in [
+        String::new(),
+        "replicas = 3".into(),
+        format!("{peers}\nreplicas = 2"),
+        format!("{shared}\nreplicas = 1"),
+        redis.to_owned(),
+        format!("{peers}\nnodes = [\"a\", \"b\"]"),
+    ] {
+        assert_eq!(warnings(&guard), [""; 0], "{guard}");
+    }
+}
+
+#[test]
+fn a_fleet_has_its_secrets_in_common() {
+    let peers = "[guard]\nnode = \"a\"\npeer_url = \"http://{node}\"";
+    let shared = "[guard]\nkind = \"shared-nothing\"\nid = \"f\"\nreplicas = 2";
+    let homes = format!("{peers}\nnodes = [\"a\", \"b\"]");
+    assert_refused(&[
+        (peers, "keyring.secrets", "is required with guard.peer_url: every node would invent its own"),
+        (&homes, "keyring.secrets", "is required with guard.nodes"),
+        (shared, "keyring.secrets", "is required with guard.kind = \"shared-nothing\""),
+    ]);
+    for fleet in [peers, &homes, shared] {
+        assert!(judge(&format!("{fleet}\n[keyring]\nsecrets_file = \"secrets\"")).is_ok());
+        // How probable guesses are can be known without.
+        let sources = Sources { file: Some(("x", fleet)), environment: &[], read: &read, judge_templates: &judge_templates };
+        let apart = Config::judge_apart_from_bound(&sources, &mut ChaCha12Rng::seed_from_u64(1)).unwrap();
+        assert!(apart.warnings.iter().any(|warning| warning.contains("other nodes' codes")), "{:?}", apart.warnings);
+    }
+    let redis = "[guard]\nkind = \"redis\"\nid = \"f\"\nurl = \"redis://localhost\"";
+    for fleet in [redis, "[guard]\nreplicas = 3"] {
+        let warnings = warnings_at(fleet, &["keyring.secrets"]);
+        assert!(warnings.len() == 1 && warnings[0].contains("other nodes' codes, links and tokens are refused"), "{warnings:?}");
+    }
+    let alone = warnings_at("[guard]\nkind = \"shared-nothing\"\nid = \"f\"\nreplicas = 1", &["keyring.secrets"]);
+    assert!(alone.len() == 1 && alone[0].contains("a restart ends every session"), "{alone:?}");
+}
+
+#[test]
+fn codes_weaker_than_the_norms_are_warned_of() {
+    let warnings = |text: &str| {
+        warnings_at(
+            &format!("[guard]\nmax_takeover_probability = 1\n[passwordless]\n{text}"),
+            &["passwordless.short_token_length", "passwordless.max_token_uses"],
+        )
+    };
+    for weak in [
+        "short_token_length = 5",
+        "short_token_chars = \"01\"",
+        "short_token_length = 4\nshort_token_chars = \"BCDFGHJKLMNPQRSTVWXZ\"",
+    ] {
+        assert!(matches!(&warnings(weak)[..], [one] if one.contains("6.5.4")), "{weak}: {:?}", warnings(weak));
+    }
+    for strong in ["", "short_token_length = 5\nshort_token_chars = \"BCDFGHJKLMNPQRSTVWXZ\"", "max_token_uses = 1"] {
+        assert_eq!(warnings(strong), [""; 0], "{strong}");
+    }
+    assert!(matches!(&warnings("max_token_uses = 2")[..], [one] if one.contains("6.5.1")));
 }
 
 #[test]

@@ -165,6 +165,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Guard> {
         _ => section.parse("node", parse_node).map(Some),
     };
     let peers = if counts_by_node { read_peers(section, node.as_ref()) } else { Some(None) };
+    judge_replicas(section, kind_name, peers.as_ref().and_then(Option::as_ref));
     let target = section.probability("max_takeover_probability");
     if target >= 1.0 {
         section.warn("max_takeover_probability", "is 1: NO BOUND ON GUESSES IS KEPT. That is for load tests only");
@@ -238,6 +239,27 @@ fn read_peers(section: &Section<'_>, node: Option<&Option<String>>) -> Option<Op
     match url {
         Some(url) => Some(Some(Peers { url: url?, nodes })),
         None => Some(None),
+    }
+}
+
+/// Warns where `replicas` says fewer nodes than there must be, and where nothing reads it.
+fn judge_replicas(section: &Section<'_>, kind: &str, peers: Option<&Peers>) {
+    const KEY: &str = "replicas";
+    let is_one = section.number::<u32>(KEY) == 1;
+    match (kind, peers) {
+        ("redis", _) => section.unused(&[KEY], "with kind = \"redis\", where the fleet counts as one"),
+        ("shared-nothing", _) if !section.is_given(KEY) => section.warn(
+            KEY,
+            "is not given, so the bound is that of one node: set it to how many processes there are at most, each of which \
+             counts alone",
+        ),
+        (_, Some(peers)) if !peers.nodes.is_empty() => section.unused(&[KEY], "with nodes, where the fleet counts as one"),
+        (_, Some(_)) if is_one => section.warn(
+            KEY,
+            "is 1, but with peer_url there are two nodes or more, each of which counts alone, so the bound is understated: set it \
+             to how many there are, or guard.nodes to their names",
+        ),
+        _ => {}
     }
 }
 

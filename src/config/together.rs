@@ -56,6 +56,34 @@ impl<'j> Sections<'j> {
         }
     }
 
+    /// Warns of a random root secret, and refuses it in a fleet that is `to_serve`, where every node would have its own.
+    pub(super) fn judge_secrets(&self, to_serve: bool) {
+        const NONE: &str = "none is configured, so a random one is used";
+        if !keyring::is_random(&self.keyring) {
+            return;
+        }
+        let guard = &self.guard;
+        let fleet = match guard.text("kind") {
+            "shared-nothing" => (guard.number::<u32>("replicas") > 1).then_some("guard.kind = \"shared-nothing\""),
+            "redis" => None,
+            _ if guard.is_given("nodes") => Some("guard.nodes"),
+            _ => guard.is_given("peer_url").then_some("guard.peer_url"),
+        };
+        let has_others = fleet.is_some() || guard.text("kind") == "redis" || guard.number::<u32>("replicas") > 1;
+        match fleet {
+            Some(fleet) if to_serve => {
+                let reason =
+                    format!("is required with {fleet}: every node would invent its own, and refuse what the others made");
+                self.keyring.fault("secrets", reason);
+            }
+            _ if has_others => self.keyring.warn(
+                "secrets",
+                &format!("{NONE}, another at each node and each start: other nodes' codes, links and tokens are refused"),
+            ),
+            _ => self.keyring.warn("secrets", &format!("{NONE}: a restart ends every session and every challenge")),
+        }
+    }
+
     /// Refuses ceilings that can't be shared out: with `guard.nodes` each node keeps to its share, and 0 would be none.
     pub(super) fn judge_ceilings(&self) {
         if !matches!(self.guard.text("kind"), "memory" | "journal") {
