@@ -66,12 +66,12 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
             "How often a day a node is restarted; enters the bound of memory and shared-nothing, which forget, and with `nodes` that of\n\
              journal too, since another node counts anew while a home is away.",
         ),
-        Key {
-            name: "max_takeover_probability",
-            kind: Kind::Probability(1e-4),
-            about: "How likely, at most, an attacker takes one account in one day by guessing. `serve` refuses to start above it.\n\
+        Key::new(
+            "max_takeover_probability",
+            Kind::Probability(1e-4),
+            "How likely, at most, an attacker takes one account in one day by guessing. `serve` refuses to start above it.\n\
                     `countersign bound` explains it. 1: no bound is wanted, for load tests.",
-        },
+        ),
     ],
 };
 

@@ -22,13 +22,13 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
     name: "keyring",
     about: "The root secrets, from which every key is derived. All nodes of a fleet have the same.",
     keys: &[
-        Key {
-            name: "secrets",
-            kind: Kind::Secrets,
-            about: "base64url of 32 bytes or more each, at most 10; `countersign secret` prints one. The first signs, all are accepted.\n\
+        Key::new(
+            "secrets",
+            Kind::Secrets,
+            "base64url of 32 bytes or more each, at most 10; `countersign secret` prints one. The first signs, all are accepted.\n\
                     To rotate: add the new one at the end everywhere, then put it first everywhere; drop the old one when the longest session has ended.\n\
                     None: a random one, so that nothing outlives the process.",
-        },
+        ),
         text(
             "secrets_file",
             "",

@@ -7,7 +7,7 @@ use reqwest::Url;
 use super::{
     SecretText, Webhook,
     judge::Section,
-    schema::{SectionSchema, choice, number, secret, text, url},
+    schema::{Absent, SectionSchema, choice, number, secret, text, url},
     webhook::read_api_base,
 };
 
@@ -19,15 +19,17 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
             "transport",
             &["console", "file", "twilio", "telnyx", "http", "discard"],
             "console: readable text on stdout. file: one .json a message in `path`. http: to `url`. discard: nothing leaves.",
-        ),
-        url("api_base", "The provider's API. Default: https://api.twilio.com or https://api.telnyx.com."),
-        text("account_sid", "", "Twilio: the account."),
-        secret("auth_token", "Twilio: the account's token."),
-        secret("api_key", "Telnyx: the key."),
-        text("from", "", "Twilio, Telnyx: the sender's number or name."),
+        )
+        .without(Absent::Choices(&["twilio", "telnyx", "http"])),
+        url("api_base", "The provider's API. Default: https://api.twilio.com or https://api.telnyx.com.").without(Absent::Part),
+        text("account_sid", "", "Twilio: the account.").without(Absent::Part),
+        secret("auth_token", "Twilio: the account's token.").without(Absent::Part),
+        secret("api_key", "Telnyx: the key.").without(Absent::Part),
+        text("from", "", "Twilio, Telnyx: the sender's number or name.").without(Absent::Part),
         text("path", "sms", "The folder of transport file."),
-        url("url", "Transport http: where each message is POSTed."),
-        secret("secret", "Signs what transport http POSTs: whsec_ and base64 of 24 to 64 bytes (Standard Webhooks)."),
+        url("url", "Transport http: where each message is POSTed.").without(Absent::Part),
+        secret("secret", "Signs what transport http POSTs: whsec_ and base64 of 24 to 64 bytes (Standard Webhooks).")
+            .without(Absent::Part),
         number(
             "max_per_hour",
             4_000,

@@ -51,7 +51,8 @@ impl<'j> Sections<'j> {
             let text = "tells known from unknown recipients, by time and by 502, to whoever asks";
             self.delivery.warn("mode", &format!("inline {text}"));
         }
-        if self.tokens.switch("rotate_refresh") && !matches!(self.guard.text("kind"), "journal" | "redis") {
+        let rotates = self.tokens.switch("rotate_refresh") && !self.tokens.asks_for_absent();
+        if rotates && !matches!(self.guard.text("kind"), "journal" | "redis") {
             self.tokens.fault("rotate_refresh", "needs guard.kind = \"journal\" or \"redis\", where its records survive");
         }
     }
@@ -121,23 +122,11 @@ impl<'j> Sections<'j> {
         }
     }
 
-    /// Refuses what is judged already but comes in a later version, so that nothing is ignored silently.
+    /// Refuses what comes in a later version, so that nothing is ignored silently.
     pub(super) fn judge_available(&self) {
-        let later = |section: &Section<'_>, key: &str, is_used: bool| {
-            if is_used {
-                section.fault(key, "is not available in this version");
-            }
-        };
-        let absent = |section: &Section<'_>, key: &str, choices: &[&str]| {
-            let choice = section.text(key);
-            if choices.contains(&choice) {
-                section.fault(key, format!("{choice} is not available in this version"));
-            }
-        };
-        absent(&self.email, "transport", &["http"]);
-        absent(&self.sms, "transport", &["twilio", "telnyx", "http"]);
-        absent(&self.external_2fa, "provider", &["telnyx", "twilio", "http"]);
-        later(&self.events, "url", self.events.is_given("url"));
-        later(&self.tokens, "rotate_refresh", self.tokens.switch("rotate_refresh"));
+        let Self { server, keyring, passwordless, tokens, email, sms, delivery, external_2fa, directory, guard, events } = self;
+        for section in [server, keyring, passwordless, tokens, email, sms, delivery, external_2fa, directory, guard, events] {
+            section.judge_available();
+        }
     }
 }
