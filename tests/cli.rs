@@ -173,10 +173,45 @@ fn bound_says_the_probability_first_and_no_above_the_target() {
     for command in ["serve", "check"] {
         let ran = run(&mut countersign(directory.path(), &[command, "--config", "fleet.toml"]));
         assert_eq!(ran.code, 64);
-        assert!(ran.err.contains("guard.max_takeover_probability") && ran.err.contains("short_token_length = 7"), "{}", ran.err);
+        let says = [
+            "guard.max_takeover_probability: 1e-4 allows",
+            "guard.replicas = 50",
+            "restarts_per_day = 1",
+            "short_token_length = 7",
+        ];
+        assert!(says.iter().all(|part| ran.err.contains(part)), "{}", ran.err);
     }
     let ran = run(countersign(directory.path(), &["bound"]).env("COUNTERSIGN_GUARD__KIND", "flash"));
     assert_eq!(ran.code, 64);
+}
+
+#[test]
+fn bound_and_check_warn_of_a_fleet_that_says_too_few_nodes() {
+    let directory = TempDir::new().unwrap();
+    let secret = in_empty(&["secret"]).out;
+    let fleet = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = countersign(directory.path(), arguments);
+        command.env("COUNTERSIGN_KEYRING__SECRETS", secret.trim()).envs(variables.iter().copied());
+        run(&mut command)
+    };
+    let peers = [("COUNTERSIGN_GUARD__NODE", "a"), ("COUNTERSIGN_GUARD__PEER_URL", "http://{node}:8000")];
+    for arguments in [&["check"][..], &["bound"], &["bound", "--json"]] {
+        let ran = fleet(arguments, &peers);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(ran.err.contains("warning: guard.replicas: is 1, but with peer_url"), "{arguments:?}: {}", ran.err);
+    }
+    let three = [&peers[..], &[("COUNTERSIGN_GUARD__REPLICAS", "3")]].concat();
+    let ran = fleet(&["bound", "--json"], &three);
+    let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((ran.code, &*ran.err, &json["nodes"]), (0, "", &serde_json::json!(3)));
+    assert_eq!(json["messages"]["sms_per_hour"], serde_json::json!({"configured": 4000, "fleet": 12_000}));
+    let homes = [&peers[..], &[("COUNTERSIGN_GUARD__NODES", "a,b,c")]].concat();
+    let ran = fleet(&["bound"], &homes);
+    assert!(ran.out.contains("SMS 4000, to one prefix 1400") && ran.out.contains("2 × guard.restarts_per_day"), "{}", ran.out);
+
+    let ran = run(countersign(directory.path(), &["serve"]).envs(peers));
+    assert_eq!((ran.code, ran.err.lines().count()), (64, 1), "{}", ran.err);
+    assert!(ran.err.contains("keyring.secrets: is required with guard.peer_url"), "{}", ran.err);
 }
 
 #[test]

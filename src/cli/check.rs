@@ -5,8 +5,6 @@ use super::{ConfigFile, exit::Exit, print, sources};
 /// Prints the effective configuration; warnings go to stderr.
 pub(super) fn check(file: &ConfigFile) -> Result<(), Exit> {
     let config = sources::load(file)?;
-    for warning in &config.warnings {
-        eprintln!("countersign: warning: {warning}");
-    }
+    sources::print_warnings(&config);
     print(config.effective())
 }

@@ -9,9 +9,7 @@ use crate::{
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn serve(file: &ConfigFile) -> Result<(), Exit> {
     let config = sources::load(file)?;
-    for warning in &config.warnings {
-        eprintln!("countersign: warning: {warning}");
-    }
+    sources::print_warnings(&config);
     server::run(config).map_err(Exit::from)
 }
 

@@ -23,6 +23,13 @@ pub(super) fn load_apart_from_bound(file: &ConfigFile) -> Result<Config, Exit> {
     judge(file, |sources| Config::judge_apart_from_bound(sources, &mut rand::rng()))
 }
 
+/// Says on stderr what works but should be known.
+pub(super) fn print_warnings(config: &Config) {
+    for warning in &config.warnings {
+        eprintln!("countersign: warning: {warning}");
+    }
+}
+
 fn judge(file: &ConfigFile, judge: impl FnOnce(&Sources<'_>) -> Result<Config, Faults>) -> Result<Config, Exit> {
     let file = read_file(file)?;
     let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();

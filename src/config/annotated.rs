@@ -20,10 +20,10 @@ const HEAD: &str = "\
 pub fn annotated(secret: &str) -> String {
     let mut text = String::from(HEAD);
     for section in SECTIONS {
-        let _ = write!(text, "\n\n# {}\n[{}]\n", section.about, section.name);
+        let _ = write!(text, "\n\n# {}\n[{}]\n", section.about(), section.name);
         for key in section.keys {
             text.push('\n');
-            for line in key.about.lines() {
+            for line in key.about().lines() {
                 let _ = writeln!(text, "# {line}");
             }
             let _ = match (section.name, key.name) {

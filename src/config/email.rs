@@ -10,7 +10,7 @@ use crate::delivery::Sender;
 use super::{
     SecretText, Webhook,
     judge::Section,
-    schema::{SectionSchema, choice, number, secret, text, url},
+    schema::{Absent, SectionSchema, choice, number, secret, text, url},
 };
 
 pub(super) static SCHEMA: SectionSchema = SectionSchema {
@@ -21,7 +21,8 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
             "transport",
             &["console", "file", "smtp", "http", "discard"],
             "console: readable text on stdout. file: one .eml a message in `path`. smtp, http: to `url`. discard: nothing leaves.",
-        ),
+        )
+        .without(Absent::Choices(&["http"])),
         url(
             "url",
             "smtp://user:pass@host:587: plain; ?tls=opportunistic or ?tls=required: STARTTLS; smtps://: TLS.\n\
@@ -35,8 +36,15 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
             "A folder of [<language>/]email.subject.txt, email.txt, email.html and sms.txt (minijinja), used before the built-in ones.\n\
              They know code, link, site_name, minutes, host and locale.",
         ),
-        secret("secret", "Signs what transport http POSTs: whsec_ and base64 of 24 to 64 bytes (Standard Webhooks)."),
-        number("max_per_hour", 0, 0, 1_000_000_000, "E-mails an hour that this node sends at most; beyond: 429. 0: off."),
+        secret("secret", "Signs what transport http POSTs: whsec_ and base64 of 24 to 64 bytes (Standard Webhooks).")
+            .without(Absent::Part),
+        number(
+            "max_per_hour",
+            0,
+            0,
+            1_000_000_000,
+            "E-mails an hour that this node (the fleet, with guard.nodes or redis) sends at most; beyond: 429. 0: off.",
+        ),
     ],
 };
 
@@ -49,7 +57,7 @@ pub struct Email {
     pub from: String,
     /// A folder of templates that come before the built-in ones, for e-mail and SMS.
     pub templates: Option<PathBuf>,
-    /// E-mails an hour that this node sends at most; 0: off.
+    /// E-mails an hour that this node, or the fleet that counts as one, sends at most; 0: off.
     pub max_per_hour: u32,
 }
 

@@ -3,15 +3,15 @@
 use super::{
     Webhook,
     judge::Section,
-    schema::{SectionSchema, secret, url},
+    schema::{Absent, SectionSchema, secret, url},
 };
 
 pub(super) static SCHEMA: SectionSchema = SectionSchema {
     name: "events",
     about: "What happened, as signed webhooks.",
     keys: &[
-        url("url", "Where events are POSTed; empty: nowhere."),
-        secret("secret", "Signs them: whsec_ and base64 of 24 to 64 bytes (Standard Webhooks)."),
+        url("url", "Where events are POSTed; empty: nowhere.").without(Absent::Whole),
+        secret("secret", "Signs them: whsec_ and base64 of 24 to 64 bytes (Standard Webhooks).").without(Absent::Part),
     ],
 };
 

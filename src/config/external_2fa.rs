@@ -6,7 +6,7 @@ use reqwest::Url;
 use super::{
     SecretText, Webhook,
     judge::Section,
-    schema::{SectionSchema, choice, number, secret, text, url},
+    schema::{Absent, SectionSchema, choice, number, secret, text, url},
     webhook::read_api_base,
 };
 
@@ -14,17 +14,21 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
     name: "external_2fa",
     about: "A third party that makes and checks codes for phone numbers itself: external/*.",
     keys: &[
-        choice("provider", &["", "telnyx", "twilio", "http"], "Which one; empty: none, and external/* answers 503."),
-        url("api_base", "The provider's API. Default: https://api.telnyx.com or https://verify.twilio.com."),
-        secret("api_key", "Telnyx: the key."),
-        text("verify_profile_id", "", "Telnyx: the Verify profile."),
-        text("webhook_public_key", "", "Telnyx: the key of its webhooks, base64 of 32 bytes. Empty: their route is 404."),
-        text("account_sid", "", "Twilio: the account."),
-        secret("auth_token", "Twilio: the account's token."),
-        text("service_sid", "", "Twilio: the Verify service."),
-        url("url", "Provider http: where checks are started and made."),
-        secret("secret", "Signs what provider http is POSTed: whsec_ and base64 of 24 to 64 bytes (Standard Webhooks)."),
-        number("code_digits", 6, 4, 10, "Digits of the provider's codes; enters the bound on guesses."),
+        choice("provider", &["", "telnyx", "twilio", "http"], "Which one; empty: none, and external/* answers 503.")
+            .without(Absent::Choices(&["telnyx", "twilio", "http"])),
+        url("api_base", "The provider's API. Default: https://api.telnyx.com or https://verify.twilio.com.")
+            .without(Absent::Part),
+        secret("api_key", "Telnyx: the key.").without(Absent::Part),
+        text("verify_profile_id", "", "Telnyx: the Verify profile.").without(Absent::Part),
+        text("webhook_public_key", "", "Telnyx: the key of its webhooks, base64 of 32 bytes. Empty: their route is 404.")
+            .without(Absent::Part),
+        text("account_sid", "", "Twilio: the account.").without(Absent::Part),
+        secret("auth_token", "Twilio: the account's token.").without(Absent::Part),
+        text("service_sid", "", "Twilio: the Verify service.").without(Absent::Part),
+        url("url", "Provider http: where checks are started and made.").without(Absent::Part),
+        secret("secret", "Signs what provider http is POSTed: whsec_ and base64 of 24 to 64 bytes (Standard Webhooks).")
+            .without(Absent::Part),
+        number("code_digits", 6, 4, 10, "Digits of the provider's codes; enters the bound on guesses.").without(Absent::Part),
     ],
 };
 

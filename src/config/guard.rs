@@ -31,7 +31,13 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
             "",
             "The fleet's guard id, required for redis and shared-nothing: up to 63 letters, digits, dots and hyphens.",
         ),
-        number("replicas", 1, 1, 1_000_000, "How many nodes count alone; enters the bound."),
+        number(
+            "replicas",
+            1,
+            1,
+            1_000_000,
+            "How many nodes count alone; enters the bound. Not for redis, and not with `nodes`, where the fleet counts as one.",
+        ),
         number(
             "capacity",
             1_000_000,
@@ -48,8 +54,8 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
         texts(
             "nodes",
             &[],
-            "The names of all nodes, the same everywhere: each challenge is made at its recipient's home, so that the fleet counts as one.\n\
-             Needs `peer_url`, and `node` among them.",
+            "The names of all nodes, the same everywhere: each challenge is made at its recipient's home, so that the fleet counts as one,\n\
+             and each node keeps to its share of the ceilings. Needs `peer_url`, and `node` among them.",
         ),
         switch("redis_durable", false, "States that Redis runs with appendfsync always and without asynchronous failover."),
         number(
@@ -57,14 +63,15 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
             1,
             0,
             10_000,
-            "How often a day a node forgets; enters the bound of memory and shared-nothing.",
+            "How often a day a node is restarted; enters the bound of memory and shared-nothing, which forget, and with `nodes` that of\n\
+             journal too, since another node counts anew while a home is away.",
         ),
-        Key {
-            name: "max_takeover_probability",
-            kind: Kind::Probability(1e-4),
-            about: "How likely, at most, an attacker takes one account in one day by guessing. `serve` refuses to start above it.\n\
+        Key::new(
+            "max_takeover_probability",
+            Kind::Probability(1e-4),
+            "How likely, at most, an attacker takes one account in one day by guessing. `serve` refuses to start above it.\n\
                     `countersign bound` explains it. 1: no bound is wanted, for load tests.",
-        },
+        ),
     ],
 };
 
@@ -85,6 +92,18 @@ pub struct Guard {
     pub restarts_per_day: u32,
     /// The most likely takeover of one account in one day that is acceptable; 1: no bound is wanted.
     pub max_takeover_probability: f64,
+}
+
+impl Guard {
+    /// Where this node stands among the nodes that have homes, counted from 0, and how many they are. All nodes agree on
+    /// the order, however each lists them. `None` where challenges are made wherever the request arrives.
+    #[must_use]
+    pub fn place(&self) -> Option<(u32, u32)> {
+        let nodes = &self.peers.as_ref().filter(|peers| !peers.nodes.is_empty())?.nodes;
+        let before = nodes.iter().filter(|name| self.node.as_ref().is_some_and(|node| *name < node)).count();
+        let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        Some((count(before), count(nodes.len())))
+    }
 }
 
 /// Where the guard remembers.
@@ -146,6 +165,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Guard> {
         _ => section.parse("node", parse_node).map(Some),
     };
     let peers = if counts_by_node { read_peers(section, node.as_ref()) } else { Some(None) };
+    judge_replicas(section, kind_name, peers.as_ref().and_then(Option::as_ref));
     let target = section.probability("max_takeover_probability");
     if target >= 1.0 {
         section.warn("max_takeover_probability", "is 1: NO BOUND ON GUESSES IS KEPT. That is for load tests only");
@@ -219,6 +239,27 @@ fn read_peers(section: &Section<'_>, node: Option<&Option<String>>) -> Option<Op
     match url {
         Some(url) => Some(Some(Peers { url: url?, nodes })),
         None => Some(None),
+    }
+}
+
+/// Warns where `replicas` says fewer nodes than there must be, and where nothing reads it.
+fn judge_replicas(section: &Section<'_>, kind: &str, peers: Option<&Peers>) {
+    const KEY: &str = "replicas";
+    let is_one = section.number::<u32>(KEY) == 1;
+    match (kind, peers) {
+        ("redis", _) => section.unused(&[KEY], "with kind = \"redis\", where the fleet counts as one"),
+        ("shared-nothing", _) if !section.is_given(KEY) => section.warn(
+            KEY,
+            "is not given, so the bound is that of one node: set it to how many processes there are at most, each of which \
+             counts alone",
+        ),
+        (_, Some(peers)) if !peers.nodes.is_empty() => section.unused(&[KEY], "with nodes, where the fleet counts as one"),
+        (_, Some(_)) if is_one => section.warn(
+            KEY,
+            "is 1, but with peer_url there are two nodes or more, each of which counts alone, so the bound is understated: set it \
+             to how many there are, or guard.nodes to their names",
+        ),
+        _ => {}
     }
 }
 

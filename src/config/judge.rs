@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::{
     Sources,
     fault::{Fault, Faults, Origin},
-    schema::{self, Key, Kind, SectionSchema},
+    schema::{self, Absent, Key, Kind, SectionSchema},
     shown::{self, quoted},
     source::{GivenValues, Raw},
     suggest::closest,
@@ -126,9 +126,42 @@ impl Section<'_> {
         texts.iter().map(|text| text.as_str())
     }
 
-    /// What `read` makes of the text; its error is a fault.
+    /// What `read` makes of the text; its error is a fault, unless it is for something absent.
     pub(super) fn parse<T>(&self, key: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
-        read(self.text(key)).map_err(|reason| self.fault(key, reason)).ok()
+        let is_moot = || self.asks_for_absent() && self.schema.key(key).is_some_and(|key| key.absent != Absent::Nothing);
+        match read(self.text(key)) {
+            Ok(value) => Some(value),
+            Err(_) if is_moot() => None,
+            Err(reason) => {
+                self.fault(key, reason);
+                None
+            }
+        }
+    }
+
+    /// Whether it asks for something that comes in a later version.
+    pub(super) fn asks_for_absent(&self) -> bool {
+        self.schema.keys.iter().any(|key| self.is_absent(key))
+    }
+
+    /// Refuses whatever comes in a later version. What that would need besides is no second fault.
+    pub(super) fn judge_available(&self) {
+        const LATER: &str = "is not available in this version";
+        for key in self.schema.keys.iter().filter(|key| self.is_absent(key)) {
+            match key.absent {
+                Absent::Choices(_) => self.fault(key.name, format!("{} {LATER}", self.text(key.name))),
+                _ => self.fault(key.name, LATER),
+            }
+        }
+    }
+
+    fn is_absent(&self, key: &Key) -> bool {
+        match (key.absent, &self.values[key.name]) {
+            (Absent::Choices(words), Value::Choice(word)) => words.contains(word),
+            (Absent::Whole, Value::Switch(is_on)) => *is_on,
+            (Absent::Whole, _) => self.is_given(key.name),
+            _ => false,
+        }
     }
 
     /// What `read` makes of each text; each error is a fault.
@@ -150,10 +183,10 @@ impl Section<'_> {
         all
     }
 
-    /// The text, which `reader` of the configuration needs: empty is a fault.
+    /// The text, which `reader` of the configuration needs: empty is a fault, unless it is for something absent.
     pub(super) fn required(&self, key: &str, why: &str) -> Option<&str> {
         let text = self.text(key);
-        if text.is_empty() {
+        if text.is_empty() && !self.asks_for_absent() {
             self.fault(key, format!("is required {why}"));
         }
         Some(text).filter(|text| !text.is_empty())

@@ -22,13 +22,13 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
     name: "keyring",
     about: "The root secrets, from which every key is derived. All nodes of a fleet have the same.",
     keys: &[
-        Key {
-            name: "secrets",
-            kind: Kind::Secrets,
-            about: "base64url of 32 bytes or more each, at most 10; `countersign secret` prints one. The first signs, all are accepted.\n\
+        Key::new(
+            "secrets",
+            Kind::Secrets,
+            "base64url of 32 bytes or more each, at most 10; `countersign secret` prints one. The first signs, all are accepted.\n\
                     To rotate: add the new one at the end everywhere, then put it first everywhere; drop the old one when the longest session has ended.\n\
                     None: a random one, so that nothing outlives the process.",
-        },
+        ),
         text(
             "secrets_file",
             "",
@@ -43,7 +43,7 @@ pub(super) fn read(section: &Section<'_>, random: &mut impl CryptoRng) -> Option
             section.fault("secrets_file", "is for use instead of keyring.secrets: give one of them");
             return None;
         }
-        (false, false) => ("secrets", vec![random_secret(section, random)]),
+        (false, false) => ("secrets", vec![random_secret(random)]),
         (true, false) => ("secrets", decode_each(section, "secrets", section.texts("secrets"))?),
         (false, true) => {
             let file = section.read_file("secrets_file")?;
@@ -59,13 +59,12 @@ pub(super) fn read(section: &Section<'_>, random: &mut impl CryptoRng) -> Option
     Some(keyring)
 }
 
-/// Whether no secret is configured.
+/// Whether no secret is configured, so that a random one is used.
 pub(super) fn is_random(section: &Section<'_>) -> bool {
     !section.is_given("secrets") && !section.is_given("secrets_file")
 }
 
-fn random_secret(section: &Section<'_>, random: &mut impl CryptoRng) -> Vec<u8> {
-    section.warn("secrets", "none is configured, so a random one is used: a restart ends every session and every challenge");
+fn random_secret(random: &mut impl CryptoRng) -> Vec<u8> {
     let mut secret = vec![0; 32];
     random.fill_bytes(&mut secret);
     secret

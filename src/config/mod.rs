@@ -79,7 +79,8 @@ impl Config {
         Self::judge_all(sources, random, true)
     }
 
-    /// The same without a judgement on how probable guesses are, for whoever wants to know exactly that.
+    /// The same without a judgement on how probable guesses are, for whoever wants to know exactly that. A fleet's secrets may
+    /// be missing then, too.
     ///
     /// # Errors
     /// Every other fault at once.
@@ -87,9 +88,9 @@ impl Config {
         Self::judge_all(sources, random, false)
     }
 
-    fn judge_all(sources: &Sources<'_>, random: &mut impl CryptoRng, with_bound: bool) -> Result<Self, Faults> {
+    fn judge_all(sources: &Sources<'_>, random: &mut impl CryptoRng, to_serve: bool) -> Result<Self, Faults> {
         let judge = Judge::new(sources);
-        let config = read(&judge, random, with_bound).filter(|_| judge.is_content());
+        let config = read(&judge, random, to_serve).filter(|_| judge.is_content());
         let (warnings, effective) = judge.conclude()?;
         let config = config.expect("a section that can't be read leaves a fault");
         Ok(Self { warnings, effective, ..config })
@@ -103,7 +104,7 @@ impl Config {
 }
 
 /// Reads every section before it gives up on one, so that all faults are found.
-fn read(judge: &Judge<'_>, random: &mut impl CryptoRng, with_bound: bool) -> Option<Config> {
+fn read(judge: &Judge<'_>, random: &mut impl CryptoRng, to_serve: bool) -> Option<Config> {
     let sections = Sections::open(judge);
     let server = server::read(&sections.server);
     let keyring = keyring::read(&sections.keyring, random);
@@ -116,12 +117,15 @@ fn read(judge: &Judge<'_>, random: &mut impl CryptoRng, with_bound: bool) -> Opt
     let directory = directory::read(&sections.directory);
     let guard = guard::read(&sections.guard);
     let events = events::read(&sections.events);
+    sections.judge_secrets(to_serve);
     sections.judge_together();
+    sections.judge_ceilings();
     sections.judge_available();
-    if let (true, Some(rules), Some(external), Some(directory), Some(guard)) =
-        (with_bound, &passwordless, &external_2fa, &directory, &guard)
+    if let (true, Some(passwordless), Some(email), Some(sms), Some(external_2fa), Some(directory), Some(guard)) =
+        (to_serve, &passwordless, &email, &sms, &external_2fa, &directory, &guard)
     {
-        sections.judge_bound(&bound::bound(rules, external.as_ref(), directory, guard));
+        let parts = bound::Parts { passwordless, email, sms, external_2fa: external_2fa.as_ref(), directory, guard };
+        sections.judge_bound(&parts.bound());
     }
     Some(Config {
         server: server?,

@@ -103,6 +103,9 @@ const TAKEN_FIELD_NAMES: [&str; 17] = [
     "non_field_errors",
 ];
 
+/// How many codes the norms ask for at least.
+const SIX_DIGITS: u128 = 1_000_000;
+
 /// The login rules.
 #[derive(Clone, Debug)]
 pub struct Passwordless {
@@ -160,6 +163,7 @@ pub(super) fn read(section: &Section<'_>, server: Option<&Server>) -> Option<Pas
     if lifetime > 600 {
         section.warn("token_lifetime", "is more than the 600 seconds that NIST SP 800-63B-4 and OWASP ASVS allow");
     }
+    warn_of_weak_codes(section, code_format.as_ref());
     let link_url = read_link_url(section, server);
     let phone = read_phone_rules(section);
     let site_name = section.parse("site_name", parse_site_name);
@@ -224,6 +228,19 @@ fn read_format(section: &Section<'_>, chars: &str, length: &str) -> Option<CodeF
     let alphabet = section.parse(chars, |text| Alphabet::new(text).map_err(|error| error.to_string()))?;
     let format = CodeFormat::new(alphabet, section.number(length));
     Some(format.expect("the schema's range is that of codes"))
+}
+
+/// Warns where codes are weaker, or may be used more often, than the norms allow.
+fn warn_of_weak_codes(section: &Section<'_>, format: Option<&CodeFormat>) {
+    if format.is_some_and(|format| format.possibilities() < SIX_DIGITS) {
+        section.warn(
+            "short_token_length",
+            "makes codes that are weaker than 6 digits, the least that NIST SP 800-63B-4 and OWASP ASVS (6.5.4) allow",
+        );
+    }
+    if section.number::<u32>("max_token_uses") > 1 {
+        section.warn("max_token_uses", "is more than 1: NIST SP 800-63B-4 and OWASP ASVS (6.5.1) allow a code one use");
+    }
 }
 
 /// A long code is told from a short one by its length, and must not be guessable at all: links count no attempts.

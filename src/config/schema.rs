@@ -40,6 +40,21 @@ pub struct Key {
     pub kind: Kind,
     /// What it does: a few lines.
     pub about: &'static str,
+    /// What of it comes in a later version.
+    pub absent: Absent,
+}
+
+/// What of a key this version doesn't have yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// Nothing: it works.
+    Nothing,
+    /// These words; each is a fault.
+    Choices(&'static [&'static str]),
+    /// The key: to use it is a fault.
+    Whole,
+    /// What it belongs to: nothing reads it.
+    Part,
 }
 
 /// What a key holds, with its default.
@@ -76,6 +91,9 @@ pub enum Kind {
     TextOrTexts,
 }
 
+/// How the documentation marks what comes later.
+const NOT_YET: &str = "Not in this version";
+
 /// The section of that name.
 #[must_use]
 pub fn section(name: &str) -> Option<&'static SectionSchema> {
@@ -88,9 +106,26 @@ impl SectionSchema {
     pub fn key(&self, name: &str) -> Option<&'static Key> {
         self.keys.iter().find(|key| key.name == name)
     }
+
+    /// What it is about, and whether this version has nothing of it.
+    #[must_use]
+    pub fn about(&self) -> String {
+        let is_absent = self.keys.iter().all(|key| key.absent != Absent::Nothing);
+        if is_absent { format!("{} {NOT_YET}.", self.about) } else { self.about.into() }
+    }
 }
 
 impl Key {
+    /// What it does, and what of it this version doesn't have.
+    #[must_use]
+    pub fn about(&self) -> String {
+        match self.absent {
+            Absent::Nothing => self.about.into(),
+            Absent::Choices(words) => format!("{}\n{NOT_YET}: {}.", self.about, words.join(", ")),
+            Absent::Whole | Absent::Part => format!("{}\n{NOT_YET}.", self.about),
+        }
+    }
+
     /// The name of its environment variable.
     #[must_use]
     pub fn variable(&self, section: &SectionSchema) -> String {
@@ -124,30 +159,41 @@ impl Kind {
     }
 }
 
+impl Key {
+    pub(super) const fn new(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self { name, kind, about, absent: Absent::Nothing }
+    }
+
+    /// The same, of which this comes in a later version.
+    pub(super) const fn without(self, absent: Absent) -> Self {
+        Self { absent, ..self }
+    }
+}
+
 pub(super) const fn text(name: &'static str, default: &'static str, about: &'static str) -> Key {
-    Key { name, kind: Kind::Text(default), about }
+    Key::new(name, Kind::Text(default), about)
 }
 
 pub(super) const fn url(name: &'static str, about: &'static str) -> Key {
-    Key { name, kind: Kind::Url, about }
+    Key::new(name, Kind::Url, about)
 }
 
 pub(super) const fn secret(name: &'static str, about: &'static str) -> Key {
-    Key { name, kind: Kind::Secret, about }
+    Key::new(name, Kind::Secret, about)
 }
 
 pub(super) const fn choice(name: &'static str, choices: &'static [&'static str], about: &'static str) -> Key {
-    Key { name, kind: Kind::Choice(choices), about }
+    Key::new(name, Kind::Choice(choices), about)
 }
 
 pub(super) const fn number(name: &'static str, default: u64, min: u64, max: u64, about: &'static str) -> Key {
-    Key { name, kind: Kind::Number { default, min, max }, about }
+    Key::new(name, Kind::Number { default, min, max }, about)
 }
 
 pub(super) const fn switch(name: &'static str, default: bool, about: &'static str) -> Key {
-    Key { name, kind: Kind::Switch(default), about }
+    Key::new(name, Kind::Switch(default), about)
 }
 
 pub(super) const fn texts(name: &'static str, default: &'static [&'static str], about: &'static str) -> Key {
-    Key { name, kind: Kind::Texts(default), about }
+    Key::new(name, Kind::Texts(default), about)
 }

@@ -7,7 +7,7 @@ use reqwest::Url;
 use super::{
     SecretText, Webhook,
     judge::Section,
-    schema::{SectionSchema, choice, number, secret, text, url},
+    schema::{Absent, SectionSchema, choice, number, secret, text, url},
     webhook::read_api_base,
 };
 
@@ -19,16 +19,24 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
             "transport",
             &["console", "file", "twilio", "telnyx", "http", "discard"],
             "console: readable text on stdout. file: one .json a message in `path`. http: to `url`. discard: nothing leaves.",
-        ),
-        url("api_base", "The provider's API. Default: https://api.twilio.com or https://api.telnyx.com."),
-        text("account_sid", "", "Twilio: the account."),
-        secret("auth_token", "Twilio: the account's token."),
-        secret("api_key", "Telnyx: the key."),
-        text("from", "", "Twilio, Telnyx: the sender's number or name."),
+        )
+        .without(Absent::Choices(&["twilio", "telnyx", "http"])),
+        url("api_base", "The provider's API. Default: https://api.twilio.com or https://api.telnyx.com.").without(Absent::Part),
+        text("account_sid", "", "Twilio: the account.").without(Absent::Part),
+        secret("auth_token", "Twilio: the account's token.").without(Absent::Part),
+        secret("api_key", "Telnyx: the key.").without(Absent::Part),
+        text("from", "", "Twilio, Telnyx: the sender's number or name.").without(Absent::Part),
         text("path", "sms", "The folder of transport file."),
-        url("url", "Transport http: where each message is POSTed."),
-        secret("secret", "Signs what transport http POSTs: whsec_ and base64 of 24 to 64 bytes (Standard Webhooks)."),
-        number("max_per_hour", 4_000, 0, 1_000_000_000, "SMS an hour that this node sends at most; beyond: 429. 0: off."),
+        url("url", "Transport http: where each message is POSTed.").without(Absent::Part),
+        secret("secret", "Signs what transport http POSTs: whsec_ and base64 of 24 to 64 bytes (Standard Webhooks).")
+            .without(Absent::Part),
+        number(
+            "max_per_hour",
+            4_000,
+            0,
+            1_000_000_000,
+            "SMS an hour that this node (the fleet, with guard.nodes or redis) sends at most; beyond: 429. 0: off.",
+        ),
         number(
             "max_per_prefix_per_hour",
             1_400,
@@ -44,7 +52,7 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
 pub struct Sms {
     /// By what.
     pub transport: SmsTransport,
-    /// SMS an hour that this node sends at most; 0: off.
+    /// SMS an hour that this node, or the fleet that counts as one, sends at most; 0: off.
     pub max_per_hour: u32,
     /// SMS an hour to numbers of one prefix; 0: off.
     pub max_per_prefix_per_hour: u32,

@@ -51,8 +51,63 @@ impl<'j> Sections<'j> {
             let text = "tells known from unknown recipients, by time and by 502, to whoever asks";
             self.delivery.warn("mode", &format!("inline {text}"));
         }
-        if self.tokens.switch("rotate_refresh") && !matches!(self.guard.text("kind"), "journal" | "redis") {
+        let rotates = self.tokens.switch("rotate_refresh") && !self.tokens.asks_for_absent();
+        if rotates && !matches!(self.guard.text("kind"), "journal" | "redis") {
             self.tokens.fault("rotate_refresh", "needs guard.kind = \"journal\" or \"redis\", where its records survive");
+        }
+    }
+
+    /// Warns of a random root secret, and refuses it in a fleet that is `to_serve`, where every node would have its own.
+    pub(super) fn judge_secrets(&self, to_serve: bool) {
+        const NONE: &str = "none is configured, so a random one is used";
+        if !keyring::is_random(&self.keyring) {
+            return;
+        }
+        let guard = &self.guard;
+        let fleet = match guard.text("kind") {
+            "shared-nothing" => (guard.number::<u32>("replicas") > 1).then_some("guard.kind = \"shared-nothing\""),
+            "redis" => None,
+            _ if guard.is_given("nodes") => Some("guard.nodes"),
+            _ => guard.is_given("peer_url").then_some("guard.peer_url"),
+        };
+        let has_others = fleet.is_some() || guard.text("kind") == "redis" || guard.number::<u32>("replicas") > 1;
+        match fleet {
+            Some(fleet) if to_serve => {
+                let reason =
+                    format!("is required with {fleet}: every node would invent its own, and refuse what the others made");
+                self.keyring.fault("secrets", reason);
+            }
+            _ if has_others => self.keyring.warn(
+                "secrets",
+                &format!("{NONE}, another at each node and each start: other nodes' codes, links and tokens are refused"),
+            ),
+            _ => self.keyring.warn("secrets", &format!("{NONE}: a restart ends every session and every challenge")),
+        }
+    }
+
+    /// Refuses ceilings that can't be shared out: with `guard.nodes` each node keeps to its share, and 0 would be none.
+    pub(super) fn judge_ceilings(&self) {
+        if !matches!(self.guard.text("kind"), "memory" | "journal") {
+            return;
+        }
+        let nodes = self.guard.texts("nodes").count();
+        let is_allowed = |method: &str| {
+            self.passwordless.texts("allowed_passwordless_methods").any(|allowed| allowed.eq_ignore_ascii_case(method))
+        };
+        let ceilings = [
+            (&self.email, "max_per_hour", "EMAIL"),
+            (&self.sms, "max_per_hour", "MOBILE"),
+            (&self.sms, "max_per_prefix_per_hour", "MOBILE"),
+        ];
+        for (section, key, method) in ceilings {
+            let ceiling: usize = section.number(key);
+            if (1..nodes).contains(&ceiling) && (is_allowed(method) || section.is_given(key)) {
+                let reason = format!(
+                    "{ceiling} can't be shared out over {nodes} nodes (guard.nodes): give each at least 1, so {nodes} or more, or 0 for \
+                     no limit"
+                );
+                section.fault(key, reason);
+            }
         }
     }
 
@@ -67,23 +122,11 @@ impl<'j> Sections<'j> {
         }
     }
 
-    /// Refuses what is judged already but comes in a later version, so that nothing is ignored silently.
+    /// Refuses what comes in a later version, so that nothing is ignored silently.
     pub(super) fn judge_available(&self) {
-        let later = |section: &Section<'_>, key: &str, is_used: bool| {
-            if is_used {
-                section.fault(key, "is not available in this version");
-            }
-        };
-        let absent = |section: &Section<'_>, key: &str, choices: &[&str]| {
-            let choice = section.text(key);
-            if choices.contains(&choice) {
-                section.fault(key, format!("{choice} is not available in this version"));
-            }
-        };
-        absent(&self.email, "transport", &["http"]);
-        absent(&self.sms, "transport", &["twilio", "telnyx", "http"]);
-        absent(&self.external_2fa, "provider", &["telnyx", "twilio", "http"]);
-        later(&self.events, "url", self.events.is_given("url"));
-        later(&self.tokens, "rotate_refresh", self.tokens.switch("rotate_refresh"));
+        let Self { server, keyring, passwordless, tokens, email, sms, delivery, external_2fa, directory, guard, events } = self;
+        for section in [server, keyring, passwordless, tokens, email, sms, delivery, external_2fa, directory, guard, events] {
+            section.judge_available();
+        }
     }
 }

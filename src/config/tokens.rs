@@ -2,7 +2,7 @@
 
 use super::{
     judge::Section,
-    schema::{Key, Kind, SectionSchema, choice, number, switch, text},
+    schema::{Absent, Key, Kind, SectionSchema, choice, number, switch, text},
     server::Server,
     shown::quoted,
 };
@@ -23,11 +23,7 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
             "How access tokens are signed. v4.public (the default there) and v4.local with PASETO; RS256 needs private_key_file.",
         ),
         text("issuer", "", "`iss` of tokens and envelopes. Default: server.public_url."),
-        Key {
-            name: "audience",
-            kind: Kind::TextOrTexts,
-            about: "`aud` of access tokens: a text, or with JWT a list. Default: the issuer.",
-        },
+        Key::new("audience", Kind::TextOrTexts, "`aud` of access tokens: a text, or with JWT a list. Default: the issuer."),
         number("leeway", 0, 0, 3_600, "Seconds of clock difference that are forgiven at token/verify and /authz."),
         text("client_id", "countersign", "`client_id` (RFC 9068)."),
         choice("challenge_format", &["jwt", "paseto"], "The envelope's format."),
@@ -48,7 +44,8 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
             "rotate_refresh",
             false,
             "Each refresh gives a new refresh token and ends the old one. Needs guard.kind journal or redis.",
-        ),
+        )
+        .without(Absent::Whole),
         text("user_id_claim", "user_id", "The claim that holds the user's id beside `sub`; no registered name."),
         text(
             "private_key_file",
@@ -56,12 +53,12 @@ pub(super) static SCHEMA: SectionSchema = SectionSchema {
             "A PEM file with keys for access tokens (RSA of 2048 bits or more, P-256, Ed25519), instead of derived ones.\n\
              The first signs, all are published and accepted.",
         ),
-        Key {
-            name: "hs256_secret",
-            kind: Kind::SecretOrSecrets,
-            about: "The key of HS256, 32 bytes or more, as simplejwt's SIGNING_KEY; or a list: the first signs, all are accepted.\n\
+        Key::new(
+            "hs256_secret",
+            Kind::SecretOrSecrets,
+            "The key of HS256, 32 bytes or more, as simplejwt's SIGNING_KEY; or a list: the first signs, all are accepted.\n\
                     In the environment a comma separates. Default: one derived from each root secret.",
-        },
+        ),
     ],
 };
 

@@ -6,12 +6,16 @@
 //! L, the most comparisons with codes below 34 bits per recipient and 24 h, is the largest number up to 100 for which that
 //! stays within the target. The guard keeps to it; `serve` and `countersign bound` judge and explain it.
 
+mod explain;
+
 use alloc::{format, string::String, vec::Vec};
 use core::fmt;
 
-use serde_json::{Value, json};
-
-use super::limits::LONG_FROM;
+use self::explain::Short;
+use super::{
+    ceilings::{Ceilings, Keeping},
+    limits::LONG_FROM,
+};
 use crate::challenge::{CodeFormat, code::Strength};
 
 /// The probability of one guess at a code of the medium length: 8 characters of base 20.
@@ -43,7 +47,7 @@ pub struct Deployment {
     pub replicas: u32,
     /// How many nodes have homes among them (`guard.nodes`); 0: challenges are made where the request arrives.
     pub homes: u32,
-    /// How often a day a node that forgets at a restart is restarted.
+    /// How often a day a node is restarted.
     pub restarts_per_day: u32,
     /// The channels that may open one account: those allowed where a directory knows users by either, else 1.
     pub channels: u32,
@@ -51,8 +55,8 @@ pub struct Deployment {
     pub code: CodeFormat,
     /// Wrong codes that one challenge stands.
     pub max_attempts: u32,
-    /// Messages an hour to one recipient on behalf of strangers; 0: no limit.
-    pub max_messages_per_hour: u32,
+    /// The throttle and the ceilings; they don't enter the bound, but come with its explanation.
+    pub ceilings: Ceilings,
     /// The digits of a verify provider's codes, if there is one.
     pub external_digits: Option<u8>,
     /// The most likely takeover of one account in one day that is acceptable; 1: no bound is wanted.
@@ -74,9 +78,9 @@ pub struct Bound {
 /// A deployment that can't keep its target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TooLikely {
-    /// The key whose value makes it so.
+    /// The key whose value is judged.
     pub key: &'static str,
-    /// What is wrong and what would do.
+    /// The value, what is wrong with it and what would do.
     pub reason: String,
 }
 
@@ -138,9 +142,22 @@ impl Deployment {
         !matches!(self.keeper, Keeper::Redis) && self.homes == 0
     }
 
-    /// How many processes throttle for themselves.
-    const fn throttles(&self) -> u32 {
-        if self.counts_alone() { self.replicas } else { 1 }
+    /// Who keeps to the throttle and the ceilings.
+    const fn keeping(&self) -> Keeping {
+        match (self.keeper, self.homes) {
+            (Keeper::Redis, _) => Keeping::Together,
+            (_, 0) => Keeping::Alone(self.replicas),
+            (_, homes) => Keeping::Shares(homes),
+        }
+    }
+
+    /// The keys that make the bound larger, with their values.
+    fn burdens(&self) -> String {
+        let replicas = self.counts_alone().then(|| format!("guard.replicas = {}", self.replicas));
+        let restarts = (self.restarts() > 0).then(|| format!("guard.restarts_per_day = {}", self.restarts_per_day));
+        let channels = (self.channels > 1).then(|| format!("{} channels that may open one account", self.channels));
+        let all: Vec<String> = [replicas, restarts, channels].into_iter().flatten().collect();
+        if all.is_empty() { String::new() } else { format!(" with {}", all.join(" and ")) }
     }
 
     fn wants_no_bound(&self) -> bool {
@@ -174,102 +191,32 @@ impl Bound {
     /// [`TooLikely`], which names what would do.
     pub fn check(&self) -> Result<(), TooLikely> {
         let Deployment { max_attempts, target, .. } = self.deployment;
+        let target = Short(target);
         if self.comparisons < max_attempts {
             let remedies = self.deployment.remedies();
             let remedies = if remedies.is_empty() { "a higher target".into() } else { remedies.join(", or ") };
             let reason = format!(
-                "allows only {} comparisons of a recipient's codes a day, fewer than passwordless.max_attempts = {max_attempts}: \
-                 with those an attacker takes over an account with probability {} a day. Enough would be {remedies}",
+                "{target} allows only {} comparisons of a recipient's codes a day{}, fewer than passwordless.max_attempts = \
+                 {max_attempts}: with those an attacker takes over an account with probability {} a day. Enough would be {remedies}",
                 self.comparisons,
+                self.deployment.burdens(),
                 Short(self.probability),
             );
             return Err(TooLikely { key: "guard.max_takeover_probability", reason });
         }
-        if self.deployment.external_digits.is_some() && self.external_comparisons == 0 {
-            let reason = format!("are too few: one guess a day is more likely to be right than {} allows", Short(target));
+        if let Some(digits) = self.deployment.external_digits.filter(|_| self.external_comparisons == 0) {
+            let reason = format!(
+                "{digits} is too few: one guess a day is more likely to be right than guard.max_takeover_probability = {target} allows"
+            );
             return Err(TooLikely { key: "external_2fa.code_digits", reason });
         }
         Ok(())
     }
 
-    /// The probability on a line of its own, then what it is made of.
+    /// How many comparisons [`Bound::probability`] is that of.
     #[must_use]
-    pub fn explain(&self) -> String {
-        let deployment = &self.deployment;
-        let (target, replicas) = (Short(deployment.target), deployment.throttles());
-        let code = &deployment.code;
-        let mut lines = Vec::new();
-        lines.push(format!("{}", Short(self.probability)));
-        let verdict = match self.check() {
-            _ if deployment.wants_no_bound() => String::from("NO BOUND IS WANTED (guard.max_takeover_probability = 1)."),
-            Ok(()) => format!("That is within guard.max_takeover_probability = {target}."),
-            Err(TooLikely { key, reason }) => format!("TOO LIKELY: {key} = {target} {reason}."),
-        };
-        lines.push(format!(
-            "is the probability that somebody who guesses all day, from any number of addresses, takes over one given account; \
-             of a million accounts all under attack, {} a day. {verdict}",
-            Short(self.expected_per_million()),
-        ));
-        lines.push(format!(
-            "  = {} channel(s) × {} node(s) that count alone × (1 + {} restart(s)) × (L·p + 100·p₃₄) + 10¹⁰·2⁻⁶⁴",
-            deployment.channels,
-            deployment.nodes(),
-            deployment.restarts(),
-        ));
-        lines.push(format!(
-            "  L = {}: the most comparisons of one recipient's codes below 34 bits, at one node within 24 h (max_attempts = {}).",
-            self.comparisons.max(deployment.max_attempts),
-            deployment.max_attempts,
-        ));
-        lines.push(format!(
-            "  p = {}: one guess at a code of {} characters out of {}. p₃₄ = {}: one at what it grows to after 10 failures; \
-             after 100 it has 64 bits.",
-            Short(one_in(code.possibilities())),
-            code.length(),
-            code.alphabet().size(),
-            Short(deployment.medium()),
-        ));
-        if let Some(digits) = deployment.external_digits {
-            lines.push(format!(
-                "  External checks ({digits} digits, which can't grow) have an L of their own: {}. They come on top, and what the \
-                 provider compares elsewhere isn't counted here.",
-                self.external_comparisons,
-            ));
-        }
-        match deployment.max_messages_per_hour {
-            0 => lines.push("  Messages to one recipient: no limit.".into()),
-            messages => lines.push(format!(
-                "  Messages to one recipient: up to {} an hour by strangers, {} with solved puzzles ({replicas} node(s) that count alone).",
-                u64::from(messages) * u64::from(replicas),
-                u64::from(messages) * u64::from(replicas) * u64::from(super::limits::LIFTED),
-            )),
-        }
-        lines.join("\n")
-    }
-
-    /// The same for programs.
-    #[must_use]
-    pub fn to_json(&self) -> Value {
-        let deployment = &self.deployment;
-        let external =
-            deployment.external_digits.map(|digits| json!({"code_digits": digits, "comparisons": self.external_comparisons}));
-        json!({
-            "probability": self.probability,
-            "comparisons": self.comparisons,
-            "target": deployment.target,
-            "is_within_target": self.check().is_ok(),
-            "expected_per_million_accounts": self.expected_per_million(),
-            "max_attempts": deployment.max_attempts,
-            "channels": deployment.channels,
-            "nodes": deployment.nodes(),
-            "restarts": deployment.restarts(),
-            "code_length": deployment.code.length(),
-            "code_alphabet_size": deployment.code.alphabet().size(),
-            "short_code_probability": deployment.short(),
-            "medium_code_probability": deployment.medium(),
-            "long_codes_tail": TAIL,
-            "external": external,
-        })
+    pub fn assumed_comparisons(&self) -> u32 {
+        self.comparisons.max(self.deployment.max_attempts)
     }
 
     /// How many of a million accounts, all attacked for a day, are taken over.
@@ -284,25 +231,9 @@ fn one_in(possibilities: u128) -> f64 {
     1.0 / possibilities as f64
 }
 
-/// A number in few digits that any program reads back.
-struct Short(f64);
-
-impl fmt::Display for Short {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(number) = *self;
-        if number == 0.0 || (0.01..100_000.0).contains(&number) {
-            let rounded = format!("{number:.2}");
-            return f.write_str(rounded.trim_end_matches('0').trim_end_matches('.'));
-        }
-        let text = format!("{number:.3e}");
-        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        write!(f, "{}e{exponent}", mantissa.trim_end_matches('0').trim_end_matches('.'))
-    }
-}
-
 impl fmt::Display for TooLikely {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.key, self.reason)
+        write!(f, "{} = {}", self.key, self.reason)
     }
 }
 
@@ -331,7 +262,7 @@ mod tests {
             channels: 1,
             code: digits(6),
             max_attempts: 5,
-            max_messages_per_hour: 10,
+            ceilings: Ceilings::default(),
             external_digits: None,
             target: 1e-4,
         }
@@ -366,6 +297,8 @@ mod tests {
             assert!(reason.contains(remedy), "{remedy} is missing: {reason}");
         }
         assert!(!reason.contains("journal"), "50 journals aren't enough either: {reason}");
+        assert!(reason.starts_with("1e-4 allows only 0 comparisons of a recipient's codes a day with "), "{reason}");
+        assert!(reason.contains("guard.replicas = 50 and guard.restarts_per_day = 1, fewer"), "{reason}");
         let longer = Deployment { code: digits(7), ..fleet.clone() }.bound();
         assert!(longer.comparisons >= 5 && longer.check().is_ok());
         assert!(Deployment { homes: 50, ..fleet }.bound().check().is_ok());
@@ -419,7 +352,6 @@ mod tests {
         let open = Deployment { target: 1.0, code: code("x", 6), external_digits: Some(4), ..default() }.bound();
         assert_eq!((open.comparisons, open.external_comparisons), (100, 100));
         assert!(open.check().is_ok() && open.probability <= 1.0);
-        assert!(open.explain().contains("NO BOUND IS WANTED"));
     }
 
     #[test]
@@ -436,28 +368,5 @@ mod tests {
         let refused = Deployment { target: 1e-10, ..default() }.bound();
         assert_eq!(refused.comparisons, 0);
         assert!(refused.check().is_err());
-    }
-
-    #[test]
-    fn the_first_line_is_the_probability_alone() {
-        for deployment in [default(), Deployment { target: 1.0, code: code("x", 1), ..default() }] {
-            let bound = deployment.bound();
-            let text = bound.explain();
-            let first: f64 = text.lines().next().unwrap().parse().unwrap();
-            assert!((first / bound.probability - 1.0).abs() < 1e-3);
-            assert!((3..=8).contains(&text.lines().count()), "{text}");
-            assert_eq!(bound.to_json()["probability"], bound.probability);
-            assert_eq!(bound.to_json()["comparisons"], bound.comparisons);
-        }
-        assert_eq!(default().bound().explain().lines().next(), Some("9.801e-5"));
-    }
-
-    #[test]
-    fn numbers_are_short_and_readable() {
-        let shown = |number| format!("{}", Short(number));
-        assert_eq!(
-            [0.0, 1.0, 98.008, 0.5, 1e-4, 1.23456e-7, 2e6].map(shown),
-            ["0", "1", "98.01", "0.5", "1e-4", "1.235e-7", "2e6"]
-        );
     }
 }

@@ -10,6 +10,8 @@ mod apart;
 #[cfg(feature = "std")]
 pub mod bound;
 #[cfg(feature = "std")]
+pub mod ceilings;
+#[cfg(feature = "std")]
 mod change;
 #[cfg(feature = "std")]
 mod difficulty;
@@ -49,6 +51,8 @@ use core::{fmt, net::IpAddr, num::NonZeroU32};
 pub use any::AnyGuard;
 #[cfg(feature = "std")]
 pub use bound::{Bound, Deployment, Keeper};
+#[cfg(feature = "std")]
+pub use ceilings::Ceilings;
 #[cfg(feature = "std")]
 pub use journal::JournalGuard;
 pub use limits::Limits;
