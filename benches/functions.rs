@@ -4,6 +4,7 @@
 //! token signs. `cargo bench --bench functions` prints criterion's figures, then the ratios, each from the
 //! fastest of many rounds in which all functions take turns, so that a busy machine disturbs all alike. At last it makes
 //! up to 10⁷ challenges, and shows that the costs stay what they are: nothing of them is kept.
+#![allow(clippy::disallowed_methods, reason = "it measures time")]
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "figures for people")]
 
 use std::{

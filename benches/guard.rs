@@ -3,6 +3,7 @@
 //!
 //! `cargo bench --bench guard` prints criterion's figures, then the ratios, each from the fastest of many rounds by turns;
 //! then how two threads share one guard.
+#![allow(clippy::disallowed_methods, reason = "it measures time")]
 #![allow(clippy::cast_precision_loss, reason = "figures for people")]
 
 use std::{

@@ -9,6 +9,7 @@
 //! upper tail is the machine's). "Control" splits the known ones by another coin: what chance makes of this machine.
 //! |t| below 4.5 shows no difference; beside it stands the difference of the means below the percentile where |t| is
 //! largest, and below the 90th.
+#![allow(clippy::disallowed_methods, reason = "it measures time")]
 #![allow(clippy::cast_precision_loss, reason = "times are far below 2⁵² ns")]
 
 use std::{

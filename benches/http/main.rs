@@ -13,6 +13,7 @@
 //! Requests that are relayed in the same turn travel together, so what a relay costs depends on how many come at once: it is
 //! measured with all connections asking and with one asking at a time, where each request travels alone, both times against
 //! what the bare server takes for the same.
+#![allow(clippy::disallowed_methods, reason = "it measures time")]
 
 mod bare;
 mod client;

@@ -30,6 +30,7 @@ pub(super) fn print_warnings(config: &Config) {
     }
 }
 
+#[allow(clippy::disallowed_methods, reason = "this is the one place")]
 fn judge(file: &ConfigFile, judge: impl FnOnce(&Sources<'_>) -> Result<Config, Faults>) -> Result<Config, Exit> {
     let file = read_file(file)?;
     let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();

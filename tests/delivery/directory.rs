@@ -162,6 +162,7 @@ fn whatever_is_no_answer_is_503_and_counts_nothing() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "it waits for real")]
 fn an_endpoint_that_is_slow_or_gone_is_given_up() {
     let directory = DirectoryServer::start(|_| {
         thread::sleep(Duration::from_secs(20));

@@ -373,6 +373,7 @@ pub fn free_port() -> u16 {
 }
 
 /// Waits until there is something.
+#[allow(clippy::disallowed_methods, reason = "the patience of a test")]
 pub fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
