@@ -7,11 +7,12 @@ use std::{
     net::{TcpListener, TcpStream},
 };
 
-use harness::{Answer, Connection, Server, code_in, wait_for};
+use harness::{
+    Answer, Connection, Server, code_in,
+    fleet::{NODES, free_port, start_node},
+    wait_for,
+};
 use serde_json::{Value, json};
-
-/// Loopback addresses are the nodes' names, so that `{node}` leads to them.
-const NODES: [&str; 3] = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
 
 struct Fleet {
     port: u16,
@@ -22,28 +23,6 @@ struct Fleet {
 #[allow(clippy::disallowed_methods, reason = "the servers under test read the same clock")]
 fn second() -> u64 {
     std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()
-}
-
-/// A port that is free on every node's address.
-fn free_port() -> u16 {
-    wait_for(|| {
-        let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
-        NODES.iter().all(|node| TcpListener::bind((*node, port)).is_ok()).then_some(port)
-    })
-}
-
-fn start_node(node: &str, port: u16, settings: &[(&str, &str)]) -> Server {
-    let listen = format!("{node}:{port}");
-    let peer_url = format!("http://{{node}}:{port}");
-    let public_url = "http://localhost:8000";
-    let base = [
-        ("server.listen", listen.as_str()),
-        ("server.public_url", public_url),
-        ("server.trusted_proxies", "127.0.0.0/8"),
-        ("guard.node", node),
-        ("guard.peer_url", &peer_url),
-    ];
-    Server::start(&[&base, settings].concat())
 }
 
 impl Fleet {
