@@ -1,4 +1,4 @@
-//! What is relayed: a request, its answer, and the fields that are sealed.
+//! What is relayed: a request, its reply, and the fields that are sealed.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::{
@@ -6,6 +6,7 @@ use core::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
+use super::Boot;
 use crate::{
     challenge::GuardId,
     crypto::{Canonical, canonical::Fields},
@@ -53,15 +54,24 @@ pub struct RelayedAnswer {
     pub body: Box<[u8]>,
 }
 
+/// What comes back.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// The answer: the request counted.
+    Answer(RelayedAnswer),
+    /// The request was for another life of the node, and nothing was done. This is the node's boot.
+    Stale(Boot),
+}
+
 impl RelayedRequest {
     /// Appends the fields.
-    pub(super) fn encode(&self, to: Vec<u8>, now: UnixTime) -> Vec<u8> {
+    pub(super) fn encode(&self, to: Vec<u8>, boot: Option<Boot>, now: UnixTime) -> Vec<u8> {
         let (kind, addressee) = match &self.addressee {
             Addressee::Guard(guard) => (0, guard.as_str()),
             Addressee::Home(node) => (1, &**node),
         };
         let fields = Canonical::resume(to).number(kind).text(addressee);
-        let fields = fields.number(now.as_seconds());
+        let fields = fields.bytes(boot.as_ref().map_or(&[], Boot::as_bytes)).number(now.as_seconds());
         let fields = match self.client {
             IpAddr::V4(v4) => fields.bytes(&v4.octets()),
             IpAddr::V6(v6) => fields.bytes(&v6.octets()),
@@ -70,12 +80,16 @@ impl RelayedRequest {
         fields.bytes(&self.body).finish()
     }
 
-    pub(super) fn decode(encoded: &[u8]) -> Option<(Self, UnixTime)> {
+    pub(super) fn decode(encoded: &[u8]) -> Option<(Self, Option<Boot>, UnixTime)> {
         let mut fields = Fields::new(encoded);
         let addressee = match (fields.number()?, fields.text()?) {
             (0, guard) => Addressee::Guard(GuardId::new(guard)?),
             (1, node) => Addressee::Home(node.into()),
             _ => return None,
+        };
+        let boot = match fields.bytes()? {
+            [] => None,
+            boot => Some(Boot::from_bytes(boot)?),
         };
         let sent_at = UnixTime::from_seconds(fields.number()?);
         let client = fields.bytes()?;
@@ -88,24 +102,42 @@ impl RelayedRequest {
         let headers = read_headers(&mut fields)?;
         let body = fields.bytes()?.into();
         fields.end()?;
-        Some((Self { addressee, client, method, path, headers, body }, sent_at))
+        Some((Self { addressee, client, method, path, headers, body }, boot, sent_at))
     }
 }
 
-impl RelayedAnswer {
+impl Reply {
+    pub(super) fn body(&self) -> &[u8] {
+        match self {
+            Self::Answer(answer) => &answer.body,
+            Self::Stale(_) => &[],
+        }
+    }
+
     /// Appends the fields.
     pub(super) fn encode(&self, to: Vec<u8>) -> Vec<u8> {
-        let fields = Canonical::resume(to).number(u64::from(self.status));
-        write_headers(fields, &self.headers).bytes(&self.body).finish()
+        let fields = Canonical::resume(to);
+        match self {
+            Self::Answer(RelayedAnswer { status, headers, body }) => {
+                write_headers(fields.number(0).number(u64::from(*status)), headers).bytes(body).finish()
+            }
+            Self::Stale(boot) => fields.number(1).bytes(boot.as_bytes()).finish(),
+        }
     }
 
     pub(super) fn decode(encoded: &[u8]) -> Option<Self> {
         let mut fields = Fields::new(encoded);
-        let status = u16::try_from(fields.number()?).ok()?;
-        let headers = read_headers(&mut fields)?;
-        let body = fields.bytes()?.into();
+        let reply = match fields.number()? {
+            0 => {
+                let status = u16::try_from(fields.number()?).ok()?;
+                let headers = read_headers(&mut fields)?;
+                Self::Answer(RelayedAnswer { status, headers, body: fields.bytes()?.into() })
+            }
+            1 => Self::Stale(Boot::from_bytes(fields.bytes()?)?),
+            _ => return None,
+        };
         fields.end()?;
-        Some(Self { status, headers, body })
+        Some(reply)
     }
 }
 
@@ -127,5 +159,14 @@ impl fmt::Debug for RelayedRequest {
 impl fmt::Debug for RelayedAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RelayedAnswer").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answer(answer) => answer.fmt(f),
+            Self::Stale(boot) => f.debug_tuple("Stale").field(boot).finish(),
+        }
     }
 }

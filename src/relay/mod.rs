@@ -1,13 +1,16 @@
 //! What nodes relay to each other: a request to the node whose guard decides, and its answer, both sealed.
 //!
-//! request = version 1 ‖ root id (6) ‖ nonce (24) ‖ XChaCha20-Poly1305(relay key, nonce, fields, label ‖ version ‖ root id)
-//! answer = nonce (24) ‖ XChaCha20-Poly1305(relay key, nonce, fields, (label, the request's nonce))
+//! request = version 2 ‖ root id (6) ‖ nonce (24) ‖ XChaCha20-Poly1305(relay key, nonce, fields, label ‖ version ‖ root id)
+//! reply = nonce (24) ‖ XChaCha20-Poly1305(relay key, nonce, fields, (label, the request's nonce))
 //!
-//! So plain HTTP inside a cluster shows nothing, a recycled address learns nothing, and an answer fits one request only.
-//! A request counts once, for 30 seconds, at the node it names. The labels keep requests and answers apart.
-//! How several of them travel together is in [`batch`].
+//! So plain HTTP inside a cluster shows nothing, a recycled address learns nothing, and a reply fits one request only.
+//! A request counts once, for 30 seconds, in one life of the node it names: it states the node's [`Boot`], which the node
+//! draws at its start. One that states another has nothing done for it, whether it is a copy from an earlier life or of a
+//! node that doesn't know better. Its reply is the boot of this life, for which it may be sealed anew, once.
+//! The labels keep requests and replies apart. How several of them travel together is in [`batch`].
 
 pub mod batch;
+mod boot;
 mod message;
 mod seen;
 #[cfg(test)]
@@ -27,13 +30,14 @@ use crate::{
     time::UnixTime,
 };
 
-pub use message::{Addressee, Headers, RelayedAnswer, RelayedRequest};
+pub use boot::Boot;
+pub use message::{Addressee, Headers, RelayedAnswer, RelayedRequest, Reply};
 pub use seen::SeenRequests;
 
 /// Seconds that the clocks of two nodes may differ by, the way included.
 pub const MAX_SKEW: u64 = 30;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const HEAD: usize = 1 + 6 + NONCE;
 
 /// Seals and opens what the nodes of one fleet relay.
@@ -45,11 +49,20 @@ pub struct Relays {
 #[derive(Clone, Copy)]
 pub struct UntrustedRequest<'a>(&'a [u8]);
 
-/// A request that a node of this fleet sealed for this node, in time. It may be a repetition.
+/// A request that a node of this fleet sealed for this node, in time. It may be for another life of this node, or a
+/// repetition.
 pub struct AuthenticRequest {
     request: RelayedRequest,
+    boot: Option<Boot>,
     sent_at: UnixTime,
-    answering: Exchange,
+    exchange: Exchange,
+}
+
+/// An authentic request for this life of this node. It may be a repetition.
+pub struct CurrentRequest {
+    request: RelayedRequest,
+    sent_at: UnixTime,
+    exchange: Exchange,
 }
 
 /// An authentic request that came for the first time.
@@ -57,25 +70,25 @@ pub struct AuthenticRequest {
 pub struct VerifiedRequest {
     /// The request.
     pub request: RelayedRequest,
-    /// Seals its answer.
+    /// Seals its reply.
     pub exchange: Exchange,
 }
 
-/// One request and its answer: who sealed the request opens the answer, who opened it seals the answer.
+/// One request and its reply: who sealed the request opens the reply, who opened it seals the reply.
 #[derive(Clone, Copy)]
 pub struct Exchange {
     root: usize,
     nonce: [u8; NONCE],
 }
 
-/// Why a relayed request or answer is refused.
+/// Why a relayed request or reply is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RelayRefused {
     /// No node of this fleet sealed it, or not as this kind of message.
     Forged,
     /// It is for another node.
     OtherNode,
-    /// It was sent more than 30 seconds ago or ahead, or when this node may have forgotten what it has seen.
+    /// It was sent more than 30 seconds ago or ahead.
     Untimely,
     /// It came before.
     Replayed,
@@ -91,16 +104,23 @@ impl Relays {
         Self { keys: keyring.roots().iter().map(key).collect() }
     }
 
-    /// Seals a request with the current root. The exchange opens its answer.
+    /// Seals a request with the current root, for the life of its node that has this boot; `None`: not known yet. The
+    /// exchange opens its reply.
     #[must_use]
-    pub fn seal(&self, request: &RelayedRequest, now: UnixTime, random: &mut impl CryptoRng) -> (Vec<u8>, Exchange) {
+    pub fn seal(
+        &self,
+        request: &RelayedRequest,
+        boot: Option<Boot>,
+        now: UnixTime,
+        random: &mut impl CryptoRng,
+    ) -> (Vec<u8>, Exchange) {
         let (root, key) = &self.keys[0];
         let mut sealed = Vec::with_capacity(512 + request.body.len());
         sealed.push(VERSION);
         sealed.extend_from_slice(root.as_bytes());
         let nonce = push_nonce(&mut sealed, random);
         let associated = Canonical::new(Vec::new(), labels::RELAY_REQUEST).bytes(&sealed[..HEAD - NONCE]).finish();
-        let mut sealed = request.encode(sealed, now);
+        let mut sealed = request.encode(sealed, boot, now);
         key.seal(&nonce, &associated, &mut sealed, HEAD);
         (sealed, Exchange { root: 0, nonce })
     }
@@ -120,26 +140,26 @@ impl Relays {
         }
     }
 
-    /// Seals the answer of an exchange.
+    /// Seals the reply of an exchange.
     #[must_use]
-    pub fn seal_answer(&self, exchange: &Exchange, answer: &RelayedAnswer, random: &mut impl CryptoRng) -> Vec<u8> {
+    pub fn seal_reply(&self, exchange: &Exchange, reply: &Reply, random: &mut impl CryptoRng) -> Vec<u8> {
         let (_, key) = &self.keys[exchange.root];
-        let mut sealed = Vec::with_capacity(512 + answer.body.len());
+        let mut sealed = Vec::with_capacity(512 + reply.body().len());
         let nonce = push_nonce(&mut sealed, random);
-        let mut sealed = answer.encode(sealed);
+        let mut sealed = reply.encode(sealed);
         key.seal(&nonce, &exchange.associated(), &mut sealed, NONCE);
         sealed
     }
 
-    /// Believes the answer of this exchange and of no other.
+    /// Believes the reply of this exchange and of no other.
     ///
     /// # Errors
     /// [`RelayRefused::Forged`].
-    pub fn open_answer(&self, exchange: &Exchange, sealed: &[u8]) -> Result<RelayedAnswer, RelayRefused> {
+    pub fn open_reply(&self, exchange: &Exchange, sealed: &[u8]) -> Result<Reply, RelayRefused> {
         let (_, key) = &self.keys[exchange.root];
         let mut sealed = sealed.to_vec();
         let opened = sealed.split_first_chunk_mut().and_then(|(nonce, sealed)| key.open(nonce, &exchange.associated(), sealed));
-        opened.and_then(|fields| RelayedAnswer::decode(fields)).ok_or(RelayRefused::Forged)
+        opened.and_then(|fields| Reply::decode(fields)).ok_or(RelayRefused::Forged)
     }
 
     fn open_sealed(&self, sealed: &[u8]) -> Option<AuthenticRequest> {
@@ -151,8 +171,8 @@ impl Relays {
         let associated = Canonical::new(Vec::new(), labels::RELAY_REQUEST).bytes(public).finish();
         let mut sealed = ciphertext.to_vec();
         let fields = self.keys[at].1.open(nonce, &associated, &mut sealed)?;
-        let (request, sent_at) = RelayedRequest::decode(fields)?;
-        Some(AuthenticRequest { request, sent_at, answering: Exchange { root: at, nonce: *nonce } })
+        let (request, boot, sent_at) = RelayedRequest::decode(fields)?;
+        Some(AuthenticRequest { request, boot, sent_at, exchange: Exchange { root: at, nonce: *nonce } })
     }
 }
 
@@ -165,14 +185,25 @@ impl<'a> UntrustedRequest<'a> {
 }
 
 impl AuthenticRequest {
-    /// Lets it count, once.
+    /// Takes it for the life of this node that has this boot.
+    ///
+    /// # Errors
+    /// Where it is for another life, or for none: the exchange seals [`Reply::Stale`].
+    pub fn current(self, boot: Boot) -> Result<CurrentRequest, Exchange> {
+        let Self { request, boot: stated, sent_at, exchange } = self;
+        if stated == Some(boot) { Ok(CurrentRequest { request, sent_at, exchange }) } else { Err(exchange) }
+    }
+}
+
+impl CurrentRequest {
+    /// Lets it count, once. `seen` has been kept since the life began.
     ///
     /// # Errors
     /// See [`RelayRefused`].
     pub fn once(self, seen: &mut SeenRequests, now: UnixTime) -> Result<VerifiedRequest, RelayRefused> {
-        let (name, _) = self.answering.nonce.split_first_chunk().expect("a nonce has 24 bytes");
+        let (name, _) = self.exchange.nonce.split_first_chunk().expect("a nonce has 24 bytes");
         seen.admit(u64::from_be_bytes(*name), self.sent_at, now)?;
-        Ok(VerifiedRequest { request: self.request, exchange: self.answering })
+        Ok(VerifiedRequest { request: self.request, exchange: self.exchange })
     }
 }
 
@@ -204,6 +235,12 @@ impl fmt::Debug for UntrustedRequest<'_> {
 impl fmt::Debug for AuthenticRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("AuthenticRequest").field(&self.request).finish()
+    }
+}
+
+impl fmt::Debug for CurrentRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CurrentRequest").field(&self.request).finish()
     }
 }
 

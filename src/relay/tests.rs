@@ -9,6 +9,7 @@ use super::*;
 use crate::{challenge::GuardId, crypto::base64url};
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
+const BOOT: Boot = Boot::from_random([7; Boot::BYTES]);
 
 fn relays(roots: &[u8]) -> Relays {
     Relays::new(&Keyring::new(roots.iter().map(|byte| vec![*byte; 32])).unwrap())
@@ -29,29 +30,39 @@ fn request() -> RelayedRequest {
     }
 }
 
-fn answer() -> RelayedAnswer {
-    RelayedAnswer { status: 200, headers: vec![("set-cookie".into(), (*b"a=b").into())], body: (*b"{}").into() }
+fn answer() -> Reply {
+    Reply::Answer(RelayedAnswer { status: 200, headers: vec![("set-cookie".into(), (*b"a=b").into())], body: (*b"{}").into() })
+}
+
+fn seal(relays: &Relays, now: UnixTime, random: &mut ChaCha8Rng) -> (Vec<u8>, Exchange) {
+    relays.seal(&request(), Some(BOOT), now, random)
 }
 
 fn open(relays: &Relays, sealed: &[u8], node: &str, now: UnixTime) -> Result<RelayedRequest, RelayRefused> {
-    let mut seen = SeenRequests::new(10, UnixTime::from_seconds(1));
-    Ok(relays.open(UntrustedRequest::new(sealed), node, now)?.once(&mut seen, now)?.request)
+    let opened = relays.open(UntrustedRequest::new(sealed), node, now)?;
+    Ok(opened.current(BOOT).expect("sealed for this life").once(&mut SeenRequests::new(10), now)?.request)
+}
+
+/// Lets it count among others.
+fn count(relays: &Relays, seen: &mut SeenRequests, sealed: &[u8], now: UnixTime) -> Result<(), RelayRefused> {
+    let opened = relays.open(UntrustedRequest::new(sealed), "node-1", now)?;
+    opened.current(BOOT).expect("sealed for this life").once(seen, now).map(drop)
 }
 
 #[test]
 fn there_and_back() {
     let relays = relays(b"1");
-    let (sealed, asking) = relays.seal(&request(), NOW, &mut random());
-    let mut seen = SeenRequests::new(10, NOW);
-    let opened = relays.open(UntrustedRequest::new(&sealed), "node-1", NOW).unwrap().once(&mut seen, NOW).unwrap();
+    let (sealed, asking) = seal(&relays, NOW, &mut random());
+    let opened = relays.open(UntrustedRequest::new(&sealed), "node-1", NOW).unwrap().current(BOOT).unwrap();
+    let opened = opened.once(&mut SeenRequests::new(10), NOW).unwrap();
     assert_eq!(opened.request, request());
-    let sealed = relays.seal_answer(&opened.exchange, &answer(), &mut random());
-    assert_eq!(relays.open_answer(&asking, &sealed), Ok(answer()));
+    let sealed = relays.seal_reply(&opened.exchange, &answer(), &mut random());
+    assert_eq!(relays.open_reply(&asking, &sealed), Ok(answer()));
 }
 
 #[test]
 fn nothing_of_it_can_be_read() {
-    let (sealed, _) = relays(b"1").seal(&request(), NOW, &mut random());
+    let (sealed, _) = seal(&relays(b"1"), NOW, &mut random());
     for secret in [&b"ann@"[..], b"123456", b"POST", b"node-1", b"passwordless"] {
         assert!(!sealed.windows(secret.len()).any(|bytes| bytes == secret));
     }
@@ -61,7 +72,7 @@ fn nothing_of_it_can_be_read() {
 #[test]
 fn late_and_early() {
     let relays = relays(b"1");
-    let (sealed, _) = relays.seal(&request(), NOW, &mut random());
+    let (sealed, _) = seal(&relays, NOW, &mut random());
     for (now, expected) in [(NOW.plus(30), true), (NOW.minus(30), true), (NOW.plus(31), false), (NOW.minus(31), false)] {
         let opened = open(&relays, &sealed, "node-1", now);
         assert_eq!(opened, if expected { Ok(request()) } else { Err(RelayRefused::Untimely) });
@@ -72,7 +83,7 @@ fn late_and_early() {
 fn for_one_node() {
     let relays = relays(b"1");
     for addressee in [Addressee::Guard(GuardId::new("node-1.epoch").unwrap()), Addressee::Home("node-1".into())] {
-        let (sealed, _) = relays.seal(&RelayedRequest { addressee, ..request() }, NOW, &mut random());
+        let (sealed, _) = relays.seal(&RelayedRequest { addressee, ..request() }, Some(BOOT), NOW, &mut random());
         assert!(open(&relays, &sealed, "node-1", NOW).is_ok());
         for other in ["node-2", "node", "node-1.epoch", ""] {
             assert_eq!(open(&relays, &sealed, other, NOW), Err(RelayRefused::OtherNode));
@@ -83,17 +94,15 @@ fn for_one_node() {
 #[test]
 fn replayed() {
     let relays = relays(b"1");
-    let mut seen = SeenRequests::new(1000, NOW.minus(1000));
+    let mut seen = SeenRequests::new(1000);
     let mut random = random();
-    let (sealed, _) = relays.seal(&request(), NOW, &mut random);
-    let mut try_at = |sealed: &[u8], now| {
-        relays.open(UntrustedRequest::new(sealed), "node-1", now).and_then(|request| request.once(&mut seen, now)).map(drop)
-    };
+    let (sealed, _) = seal(&relays, NOW, &mut random);
+    let mut try_at = |sealed: &[u8], now| count(&relays, &mut seen, sealed, now);
     assert_eq!(try_at(&sealed, NOW.minus(30)), Ok(()));
     for second in 0..=60 {
         let now = NOW.minus(30).plus(second);
         assert_eq!(try_at(&sealed, now), Err(RelayRefused::Replayed), "{second}");
-        let (other, _) = relays.seal(&request(), now, &mut random);
+        let (other, _) = seal(&relays, now, &mut random);
         assert_eq!(try_at(&other, now), Ok(()), "others go on");
     }
     assert_eq!(try_at(&sealed, NOW.plus(31)), Err(RelayRefused::Untimely));
@@ -102,35 +111,50 @@ fn replayed() {
 #[test]
 fn a_clock_set_back_brings_nothing_back() {
     let relays = relays(b"1");
-    let mut seen = SeenRequests::new(1000, NOW.minus(1));
+    let mut seen = SeenRequests::new(1000);
     let mut random = random();
-    let (first, _) = relays.seal(&request(), NOW, &mut random);
-    let mut try_at = |sealed: &[u8], now| {
-        relays.open(UntrustedRequest::new(sealed), "node-1", now).and_then(|request| request.once(&mut seen, now)).map(drop)
-    };
+    let (first, _) = seal(&relays, NOW, &mut random);
+    let mut try_at = |sealed: &[u8], now| count(&relays, &mut seen, sealed, now);
     assert_eq!(try_at(&first, NOW), Ok(()));
     for minute in 1..=10 {
         let now = NOW.plus(minute * 61);
-        assert_eq!(try_at(&relays.seal(&request(), now, &mut random).0, now), Ok(()));
+        assert_eq!(try_at(&seal(&relays, now, &mut random).0, now), Ok(()));
         assert!(try_at(&first, NOW).is_err(), "{minute}");
     }
 }
 
 #[test]
-fn what_was_sent_before_the_start_is_refused() {
-    let relays = relays(b"1");
-    let (sealed, _) = relays.seal(&request(), NOW, &mut random());
-    let opened = relays.open(UntrustedRequest::new(&sealed), "node-1", NOW.plus(1)).unwrap();
-    assert_eq!(opened.once(&mut SeenRequests::new(10, NOW.plus(1)), NOW.plus(1)).map(drop), Err(RelayRefused::Untimely));
+fn what_is_for_another_life_or_for_none_is_told_the_boot() {
+    let (relays, mut random) = (relays(b"1"), random());
+    let earlier = Boot::from_random([6; Boot::BYTES]);
+    for stated in [None, Some(earlier)] {
+        let (sealed, asking) = relays.seal(&request(), stated, NOW, &mut random);
+        let exchange = relays.open(UntrustedRequest::new(&sealed), "node-1", NOW).unwrap().current(BOOT).unwrap_err();
+        let stale = relays.seal_reply(&exchange, &Reply::Stale(BOOT), &mut random);
+        assert_eq!(relays.open_reply(&asking, &stale), Ok(Reply::Stale(BOOT)));
+        let (_, other) = seal(&relays, NOW, &mut random);
+        assert_eq!(relays.open_reply(&other, &stale), Err(RelayRefused::Forged), "a boot is told to one request only");
+    }
+}
+
+#[test]
+fn a_life_begins_with_nothing_forgotten() {
+    let (relays, mut random) = (relays(b"1"), random());
+    let mut seen = SeenRequests::new(1000);
+    for sent in [NOW.minus(30), NOW.minus(1), NOW, NOW.plus(30)] {
+        let (sealed, _) = seal(&relays, sent, &mut random);
+        assert_eq!(count(&relays, &mut seen, &sealed, NOW), Ok(()), "{sent:?}");
+        assert_eq!(count(&relays, &mut seen, &sealed, NOW), Err(RelayRefused::Replayed), "{sent:?}");
+    }
 }
 
 #[test]
 fn a_request_is_no_answer_and_an_answer_no_request() {
     let relays = relays(b"1");
-    let (sealed, asking) = relays.seal(&request(), NOW, &mut random());
-    assert_eq!(relays.open_answer(&asking, &sealed), Err(RelayRefused::Forged));
-    assert_eq!(relays.open_answer(&asking, &sealed[HEAD - NONCE..]), Err(RelayRefused::Forged));
-    let answered = relays.seal_answer(&asking, &answer(), &mut random());
+    let (sealed, asking) = seal(&relays, NOW, &mut random());
+    assert_eq!(relays.open_reply(&asking, &sealed), Err(RelayRefused::Forged));
+    assert_eq!(relays.open_reply(&asking, &sealed[HEAD - NONCE..]), Err(RelayRefused::Forged));
+    let answered = relays.seal_reply(&asking, &answer(), &mut random());
     assert_eq!(open(&relays, &answered, "node-1", NOW), Err(RelayRefused::Forged));
     let as_request = [&sealed[..HEAD - NONCE], &answered].concat();
     assert_eq!(open(&relays, &as_request, "node-1", NOW), Err(RelayRefused::Forged));
@@ -139,26 +163,26 @@ fn a_request_is_no_answer_and_an_answer_no_request() {
 #[test]
 fn an_answer_fits_one_request() {
     let (relays, mut random) = (relays(b"1"), random());
-    let (_, one) = relays.seal(&request(), NOW, &mut random);
-    let (_, other) = relays.seal(&request(), NOW, &mut random);
-    let sealed = relays.seal_answer(&one, &answer(), &mut random);
-    assert!(relays.open_answer(&one, &sealed).is_ok());
-    assert_eq!(relays.open_answer(&other, &sealed), Err(RelayRefused::Forged));
+    let (_, one) = seal(&relays, NOW, &mut random);
+    let (_, other) = seal(&relays, NOW, &mut random);
+    let sealed = relays.seal_reply(&one, &answer(), &mut random);
+    assert!(relays.open_reply(&one, &sealed).is_ok());
+    assert_eq!(relays.open_reply(&other, &sealed), Err(RelayRefused::Forged));
 }
 
 #[test]
 fn truncated_extended_and_altered() {
     let (relays, mut random) = (relays(b"1"), random());
-    let (sealed, asking) = relays.seal(&request(), NOW, &mut random);
-    let answered = relays.seal_answer(&asking, &answer(), &mut random);
+    let (sealed, asking) = seal(&relays, NOW, &mut random);
+    let answered = relays.seal_reply(&asking, &answer(), &mut random);
     for length in 0..sealed.len() {
         assert_eq!(open(&relays, &sealed[..length], "node-1", NOW), Err(RelayRefused::Forged), "{length}");
     }
     for length in 0..answered.len() {
-        assert_eq!(relays.open_answer(&asking, &answered[..length]), Err(RelayRefused::Forged), "{length}");
+        assert_eq!(relays.open_reply(&asking, &answered[..length]), Err(RelayRefused::Forged), "{length}");
     }
     assert!(open(&relays, &[&sealed[..], &[0]].concat(), "node-1", NOW).is_err());
-    assert!(relays.open_answer(&asking, &[&answered[..], &[0]].concat()).is_err());
+    assert!(relays.open_reply(&asking, &[&answered[..], &[0]].concat()).is_err());
     for at in 0..sealed.len() {
         let mut altered = sealed.clone();
         altered[at] ^= 1;
@@ -169,28 +193,32 @@ fn truncated_extended_and_altered() {
 #[test]
 fn roots_rotate() {
     let mut random = random();
-    let (sealed, asking) = relays(b"1").seal(&request(), NOW, &mut random);
+    let (sealed, asking) = seal(&relays(b"1"), NOW, &mut random);
     let rotated = relays(b"21");
     let opened = rotated.open(UntrustedRequest::new(&sealed), "node-1", NOW).unwrap();
-    let answered = rotated.seal_answer(&opened.answering, &answer(), &mut random);
-    assert_eq!(relays(b"1").open_answer(&asking, &answered), Ok(answer()), "answered with the root that asked");
+    let answered = rotated.seal_reply(&opened.exchange, &answer(), &mut random);
+    assert_eq!(relays(b"1").open_reply(&asking, &answered), Ok(answer()), "answered with the root that asked");
     assert!(matches!(relays(b"2").open(UntrustedRequest::new(&sealed), "node-1", NOW), Err(RelayRefused::Forged)));
 }
 
 #[test]
 fn frozen() {
-    let (sealed, asking) = relays(b"1").seal(&request(), NOW, &mut random());
+    let (sealed, asking) = seal(&relays(b"1"), NOW, &mut random());
     let expected = "\
-        ASzAcjfuobENpIzqTAlna44O_NgGlBRlBgc2Ayu4mFUWLLUSpladsIRFdJbbKyKiIzP13U5gclbC2KSBnWKlYLDPBqZ22PY72IC1\
-        _PaJr1sReIOR8Gz9TJk7Hzlg6ecLSdRjpJZd88KIKji2yLHSCLbmq3nkLxxoKcL9RyJKZs8iPE0ClnUCmOdDN90-VIneCukCb3-C\
-        hlb_uMtM-B34vRqtheJHA8gqckkQhp3n1X1cB05fpYlHej2BTFftLUwBC8WIElrSnH9IdxsvGKrMQ0ouvr_YfC1nAM0beCpX0U-X\
-        Rv5ulimMgWSaDE7NoMf3x6BdxV2vfM8";
+        AizAcjfuobENpIzqTAlna44O_NgGlBRlBgc2Ayu4mFUWLLUSpladsIRFdJbbKyKiIzP13U5gclbC2LTt07eiZ7fIEYFw0kk834ey\
+        _PaJrzBYqoSR8GzpPNdl8zlg6fokObUQ1-EyhqbkT0-VqIf-a96H2DHxYQp2P8TjDE4vFbwNWTVj_hRs8-EDPMQ6U5HcfpByCn-C\
+        hkSeyLss8hH3vRasn-BZCdchckkQkJ_4ynpcAS8rzOTWVVfyIxWWDylqCcOLWwmV_REmNYFXece8A1QiuL3UN21nToARcyo1jhXH\
+        Gb02xjHNkw4illSJOfRusSWHjFNEdQN48PwjtNn4v2KR9Bn0dpWjvQRGrQ";
     assert_eq!(base64url::encode(&sealed), expected);
-    let answered = relays(b"1").seal_answer(&asking, &answer(), &mut random());
+    let answered = relays(b"1").seal_reply(&asking, &answer(), &mut random());
     let expected = "\
-        sQ2kjOpMCWdrjg782AaUFGUGBzYDK7iYVRYstRKmVlWwhEV4-LRPRo8SHZreRHc3Na23z4OxsKVgs64r5HfVTjmj_cooei6YOjU2\
-        J1dIW96hshs";
+        sQ2kjOpMCWdrjg782AaUFGUGBzYDK7iYVRYstRKmVp2whEV4-LRPj48SHZCtIQMbVsLYrpmxxIgD36B97xLVTjvb4Yie9omvWWoF\
+        mQm7RTSNfeoG4glz3KuSDA";
     assert_eq!(base64url::encode(&answered), expected);
+    let stale = relays(b"1").seal_reply(&asking, &Reply::Stale(BOOT), &mut random());
+    let expected = "\
+        sQ2kjOpMCWdrjg782AaUFGUGBzYDK7iYVRYstRKmVpywhEVo_7NIQIgVGpeqJgQdUcXfo0vSJKcnmG-jYKtsNoOjj0U";
+    assert_eq!(base64url::encode(&stale), expected);
 }
 
 proptest! {
@@ -208,16 +236,16 @@ proptest! {
         let headers: Headers = headers.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         let body: Box<[u8]> = body.into();
         let request = RelayedRequest { addressee, client, method: method.into(), path: path.into(), headers: headers.clone(), body: body.clone() };
-        let (sealed, asking) = relays.seal(&request, NOW, &mut random());
+        let (sealed, asking) = relays.seal(&request, Some(BOOT), NOW, &mut random());
         prop_assert_eq!(open(&relays, &sealed, &node, NOW), Ok(request));
-        let answer = RelayedAnswer { status, headers, body };
-        prop_assert_eq!(relays.open_answer(&asking, &relays.seal_answer(&asking, &answer, &mut random())), Ok(answer));
+        let answer = Reply::Answer(RelayedAnswer { status, headers, body });
+        prop_assert_eq!(relays.open_reply(&asking, &relays.seal_reply(&asking, &answer, &mut random())), Ok(answer));
     }
 
     #[test]
     fn garbage_is_forged(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         prop_assert_eq!(open(&relays(b"1"), &bytes, "node-1", NOW), Err(RelayRefused::Forged));
-        prop_assert!(RelayedRequest::decode(&bytes).is_none_or(|(request, sent_at)| request.encode(Vec::new(), sent_at) == bytes));
-        prop_assert!(RelayedAnswer::decode(&bytes).is_none_or(|answer| answer.encode(Vec::new()) == bytes));
+        prop_assert!(RelayedRequest::decode(&bytes).is_none_or(|(request, boot, sent_at)| request.encode(Vec::new(), boot, sent_at) == bytes));
+        prop_assert!(Reply::decode(&bytes).is_none_or(|reply| reply.encode(Vec::new()) == bytes));
     }
 }

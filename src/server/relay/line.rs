@@ -35,7 +35,7 @@ use crate::relay::batch::Answers;
 /// How long a node has to accept a connection. One that doesn't is away.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a node has to answer.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// The lines to one node that a worker keeps parked.
 const MOST_PARKED: usize = 32;
 /// The longest sealed answer.
@@ -93,7 +93,7 @@ async fn run(peers: Arc<Peers>, node: Box<str>) {
             let sent = match &way {
                 Ok(way) => {
                     let sent = send(&mut line, way, body, &mut waiting);
-                    timeout(ANSWER_PATIENCE, sent).await.unwrap_or(Err(NoAnswer::Silent))
+                    timeout(PATIENCE, sent).await.unwrap_or(Err(NoAnswer::Silent))
                 }
                 Err(reason) => Err(reason.clone()),
             };

@@ -14,9 +14,10 @@ use hyper::{
     body::Bytes,
     header::{ACCEPT_LANGUAGE, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue, ORIGIN},
 };
+use tokio::time::{Instant, timeout_at};
 
-use self::peers::NoAnswer;
 pub(crate) use self::peers::Peers;
+use self::{line::PATIENCE, peers::NoAnswer};
 use super::{
     app::{App, Call},
     clock, envelope,
@@ -29,7 +30,7 @@ use crate::{
     guard::{Guard, Unavailable},
     home::Homes,
     recipient::Recipient,
-    relay::{Addressee, RelayedAnswer, RelayedRequest, Relays, SeenRequests},
+    relay::{Addressee, Boot, RelayedAnswer, RelayedRequest, Relays, Reply, SeenRequests},
 };
 
 /// How many relayed requests are remembered for 30 seconds; more are refused.
@@ -47,13 +48,16 @@ pub(crate) struct Fleet {
     peers: Arc<Peers>,
     homes: Homes,
     relays: Relays,
+    /// Of this process.
+    boot: Boot,
     seen: Mutex<SeenRequests>,
 }
 
 impl Fleet {
     /// `homes` is empty where challenges are made wherever the request arrives.
     pub(crate) fn new(node: &str, peers: Peers, homes: Homes, relays: Relays) -> Self {
-        Self { node: node.into(), peers: Arc::new(peers), homes, relays, seen: Mutex::new(SeenRequests::new(SEEN, clock::now())) }
+        let boot = Boot::from_random(rand::random());
+        Self { node: node.into(), peers: Arc::new(peers), homes, relays, boot, seen: Mutex::new(SeenRequests::new(SEEN)) }
     }
 }
 
@@ -105,10 +109,29 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
             headers: headers.map(|(name, value)| (name.as_str().into(), value.as_bytes().into())).collect(),
             body: arrived.body[..].into(),
         };
-        let (sealed, exchange) = fleet.relays.seal(&request, call.now, &mut rand::rng());
-        let sealed = fleet.peers.send(node, sealed).await?;
-        let answer = fleet.relays.open_answer(&exchange, &sealed).map_err(|_| NoAnswer::Refused(StatusCode::OK))?;
-        unpack(answer).ok_or(NoAnswer::Refused(StatusCode::OK))
+        fleet.ask(&request, node).await
+    }
+}
+
+impl Fleet {
+    /// What `node` answers. One that has started anew since it was last asked, or that wasn't asked yet, tells its boot
+    /// instead, and is asked once more.
+    async fn ask(&self, request: &RelayedRequest, node: &str) -> Result<Answer, NoAnswer> {
+        let end = Instant::now() + PATIENCE;
+        let (mut boot, mut is_again) = (self.peers.boot(node), false);
+        loop {
+            let (sealed, exchange) = self.relays.seal(request, boot, clock::now(), &mut rand::rng());
+            let sent = self.peers.send(node, sealed);
+            let sealed = if is_again { timeout_at(end, sent).await.unwrap_or(Err(NoAnswer::Silent)) } else { sent.await };
+            match self.relays.open_reply(&exchange, &sealed?).map_err(|_| NoAnswer::Refused(StatusCode::OK))? {
+                Reply::Answer(answer) => return unpack(answer).ok_or(NoAnswer::Refused(StatusCode::OK)),
+                Reply::Stale(_) if is_again => return Err(NoAnswer::Restarting),
+                Reply::Stale(current) => {
+                    self.peers.learn(node, current);
+                    (boot, is_again) = (Some(current), true);
+                }
+            }
+        }
     }
 }
 

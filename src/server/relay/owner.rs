@@ -35,7 +35,7 @@ use crate::{
     directory::Directory,
     guard::Guard,
     relay::{
-        Exchange, RelayRefused, RelayedAnswer, RelayedRequest, UntrustedRequest,
+        Exchange, RelayRefused, RelayedAnswer, RelayedRequest, Reply, UntrustedRequest,
         batch::{self, push_answer, push_refusal},
     },
     time::UnixTime,
@@ -48,6 +48,13 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 
 /// Makes a sealed answer.
 type Pending = Pin<Box<dyn Future<Output = Vec<u8>>>>;
+
+/// Why a request of a batch doesn't count.
+enum Uncounted {
+    Refused(RelayRefused),
+    /// It is for another life of this node.
+    Stale(Exchange),
+}
 
 /// A request of a batch that counts.
 struct Relayed {
@@ -78,36 +85,44 @@ where
         let requests = batch::requests(batch).ok_or_else(malformed)?;
         let now = clock::now();
         let (mut pending, mut refused): (Vec<(usize, Pending)>, _) = (Vec::with_capacity(requests.len()), Vec::new());
+        let mut ready = Vec::with_capacity(requests.len() * AN_ANSWER);
         for (position, sealed) in requests.iter().enumerate() {
             match self.open(fleet, sealed, now) {
                 Ok(relayed) => pending.push((position, Box::pin(Arc::clone(self).answer_relayed(relayed)))),
-                Err(reason) => refused.push((position, reason)),
+                Err(Uncounted::Stale(exchange)) => push_answer(&mut ready, position, &self.tell_boot(fleet, &exchange)),
+                Err(Uncounted::Refused(reason)) => refused.push((position, reason)),
             }
         }
         if let Some((_, reason)) = refused.first() {
             // One line for each batch, whatever somebody puts into it.
             tracing::warn!(%reason, refused = refused.len(), of = requests.len(), "relayed requests are refused");
-            if pending.is_empty() {
+            if refused.len() == requests.len() {
                 return Err(problem(*reason));
             }
         }
-        let mut ready = Vec::with_capacity(pending.len() * AN_ANSWER);
         for (position, reason) in refused {
             push_refusal(&mut ready, position, self.refuse(reason).as_u16());
         }
         Ok(Answering { ready, pending }.leave().await)
     }
 
-    fn open(&self, fleet: &Fleet, sealed: &[u8], now: UnixTime) -> Result<Relayed, RelayRefused> {
+    fn open(&self, fleet: &Fleet, sealed: &[u8], now: UnixTime) -> Result<Relayed, Uncounted> {
         let authentic = fleet.relays.open(UntrustedRequest::new(sealed), &fleet.node, now)?;
+        let current = authentic.current(fleet.boot).map_err(Uncounted::Stale)?;
         let verified = {
             // A poisoned lock guards a set of numbers that is whole between any two steps.
             let mut seen = fleet.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            authentic.once(&mut seen, now)?
+            current.once(&mut seen, now)?
         };
         let (head, body, client) = repack(verified.request).ok_or(RelayRefused::Forged)?;
         let route = self.route(&head).ok().filter(|route| route.is_relayed()).ok_or(RelayRefused::Forged)?;
         Ok(Relayed { route, head, body, client, exchange: verified.exchange })
+    }
+
+    /// The sealed boot of this node, for whoever doesn't know it.
+    fn tell_boot(&self, fleet: &Fleet, exchange: &Exchange) -> Vec<u8> {
+        self.metrics.answered(Some(Route::Relay), StatusCode::OK);
+        fleet.relays.seal_reply(exchange, &Reply::Stale(fleet.boot), &mut rand::rng())
     }
 
     /// The sealed answer.
@@ -117,7 +132,7 @@ where
         let answer = pack(self.or_problem(answered)).await;
         self.metrics.answered(Some(Route::Relay), StatusCode::OK);
         let fleet = self.fleet.as_ref().expect("it answers a node of its fleet");
-        fleet.relays.seal_answer(&exchange, &answer, &mut rand::rng())
+        fleet.relays.seal_reply(&exchange, &Reply::Answer(answer), &mut rand::rng())
     }
 
     /// Counts a refusal among others' answers.
@@ -176,6 +191,12 @@ impl Body for Answering {
             _ if self.pending.is_empty() => Poll::Ready(None),
             _ => Poll::Pending,
         }
+    }
+}
+
+impl From<RelayRefused> for Uncounted {
+    fn from(reason: RelayRefused) -> Self {
+        Self::Refused(reason)
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
     fmt, io,
     rc::Rc,
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -27,7 +27,7 @@ use super::{
     letters::{self, Letter},
     line,
 };
-use crate::time::UnixTime;
+use crate::{relay::Boot, time::UnixTime};
 
 /// For how many seconds a node that was away isn't asked to be a home.
 const AWAY_SECONDS: u64 = 1;
@@ -39,6 +39,8 @@ pub(crate) struct Peers {
     url: Box<str>,
     path: Box<str>,
     away: HashMap<Box<str>, AtomicU64>,
+    /// As the nodes told. Names come from authentic envelopes and the configuration only, so there are as many as nodes.
+    boots: RwLock<HashMap<Box<str>, Boot>>,
     longest: usize,
 }
 
@@ -51,6 +53,8 @@ pub(crate) enum NoAnswer {
     Silent,
     /// It answered, but not as a node of this fleet does.
     Refused(StatusCode),
+    /// It started anew twice while it was asked, and did nothing.
+    Restarting,
 }
 
 /// Where a node is, parsed once for many batches.
@@ -70,12 +74,23 @@ impl Peers {
     /// length of the longest batch.
     pub(crate) fn new(url: &str, path: &str, nodes: &[String], longest: usize) -> Self {
         let away = nodes.iter().map(|node| (node.as_str().into(), AtomicU64::new(0))).collect();
-        Self { url: url.into(), path: path.into(), away, longest }
+        Self { url: url.into(), path: path.into(), away, boots: RwLock::default(), longest }
     }
 
     /// Whether `node` was away a moment ago.
     pub(crate) fn is_away(&self, node: &str, now: UnixTime) -> bool {
         self.away.get(node).is_some_and(|until| now.as_seconds() < until.load(Ordering::Relaxed))
+    }
+
+    /// The boot that `node` told last; `None` before the first time.
+    pub(crate) fn boot(&self, node: &str) -> Option<Boot> {
+        // A poisoned lock guards boots, each of which is whole.
+        self.boots.read().unwrap_or_else(PoisonError::into_inner).get(node).copied()
+    }
+
+    /// Notes the boot that `node` told.
+    pub(crate) fn learn(&self, node: &str, boot: Boot) {
+        self.boots.write().unwrap_or_else(PoisonError::into_inner).insert(node.into(), boot);
     }
 
     /// Sends `sealed` to `node`, once, and returns what it answers to it.
@@ -125,6 +140,7 @@ impl fmt::Display for NoAnswer {
         match self {
             Self::Away(error) => write!(f, "it can't be reached: {error}"),
             Self::Silent => f.write_str("it doesn't answer in time, or not to the end"),
+            Self::Restarting => f.write_str("it starts again and again"),
             Self::Refused(status) => write!(f, "it answers {status}, not as a node of this fleet"),
         }
     }

@@ -1,0 +1,28 @@
+//! Batches of relayed requests, between real nodes and somebody who knows the fleet's secret, or doesn't, and keeps no rule.
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod life;
+mod owner;
+mod sealing;
+mod stranger;
+
+use harness::{Server, fleet::ISSUER};
+
+/// The node that is asked first, and the one that a test plays.
+const STRANGER: &str = "127.0.0.1";
+const OWNER: &str = "127.0.0.2";
+
+/// A node that relays to the others at `port` of their addresses, and that does one thing at a time.
+fn start_node(node: &str, port: u16, settings: &[(&str, &str)]) -> Server {
+    let peer_url = format!("http://{{node}}:{port}");
+    let base = [
+        ("server.public_url", ISSUER),
+        ("server.workers", "1"),
+        ("guard.node", node),
+        ("guard.peer_url", &peer_url),
+        ("passwordless.token_request_throttle_seconds", "0"),
+    ];
+    Server::start(&[&base, settings].concat())
+}
