@@ -73,13 +73,14 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
     }
 
     /// The answer of the recipient's home to a request for a code; `None` where that is this node. A home that can't be
-    /// reached is stood in for by the next; one that was reached and is silent isn't, since it may have sent the code.
+    /// reached is stood in for by one other node, no more, since each has a count of its own; one that was reached and is
+    /// silent isn't, since it may have sent the code.
     pub(crate) async fn at_home(&self, call: &Call<'_>, recipient: &Recipient) -> Option<Answer> {
         let fleet = self.fleet.as_ref().filter(|_| call.arrived.may_be_relayed())?;
-        if fleet.homes.of(recipient).is_none_or(|home| *home == *fleet.node) {
-            return None;
-        }
-        for home in fleet.homes.order(recipient) {
+        let makers = fleet.homes.makers(recipient);
+        // Without homes, challenges are made where the request arrives.
+        makers[0]?;
+        for home in makers.into_iter().flatten() {
             if *home == *fleet.node {
                 return None;
             }
@@ -95,7 +96,13 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
                 }
             }
         }
-        None
+        let [home, stand_in] = makers;
+        tracing::warn!(
+            home,
+            stand_in,
+            "a recipient's home and its stand-in are both away, and no other node may make its challenges"
+        );
+        Some(Problem::unavailable(AWAY).into_answer())
     }
 
     async fn relay(&self, fleet: &Fleet, call: &Call<'_>, addressee: Addressee, node: &str) -> Result<Answer, NoAnswer> {
