@@ -5,6 +5,7 @@ mod harness;
 
 mod life;
 mod owner;
+mod patience;
 mod sealing;
 mod stranger;
 

@@ -9,6 +9,7 @@ use std::{
     pin::Pin,
     sync::{Arc, PoisonError},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use http_body_util::{BodyExt, Full};
@@ -18,6 +19,7 @@ use hyper::{
     header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue},
     http::request::Parts,
 };
+use tokio::time::Instant;
 
 use super::{
     super::{
@@ -28,9 +30,10 @@ use super::{
         problem::{Answer, Problem},
         route::Route,
     },
-    Fleet, fill,
+    Fleet, PATIENCE, fill,
 };
 use crate::{
+    deadline,
     delivery::Outbox,
     directory::Directory,
     guard::Guard,
@@ -45,6 +48,10 @@ use crate::{
 const AN_ANSWER: usize = 2048;
 /// Has nginx pass each piece on when it comes.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// How much sooner than the node that relayed a request calls of others end here, so that it gets an answer, and a refused
+/// request takes nothing.
+const SOONER: Duration = Duration::from_secs(1);
 
 /// Makes a sealed answer.
 type Pending = Pin<Box<dyn Future<Output = Vec<u8>>>>;
@@ -84,11 +91,12 @@ where
         let malformed = || Problem::parse_error("This is no batch of relayed requests.");
         let requests = batch::requests(batch).ok_or_else(malformed)?;
         let now = clock::now();
+        let deadline = Instant::now() + PATIENCE.saturating_sub(SOONER);
         let (mut pending, mut refused): (Vec<(usize, Pending)>, _) = (Vec::with_capacity(requests.len()), Vec::new());
         let mut ready = Vec::with_capacity(requests.len() * AN_ANSWER);
         for (position, sealed) in requests.iter().enumerate() {
             match self.open(fleet, sealed, now) {
-                Ok(relayed) => pending.push((position, Box::pin(Arc::clone(self).answer_relayed(relayed)))),
+                Ok(relayed) => pending.push((position, Box::pin(Arc::clone(self).answer_relayed(relayed, deadline)))),
                 Err(Uncounted::Stale(exchange)) => push_answer(&mut ready, position, &self.tell_boot(fleet, &exchange)),
                 Err(Uncounted::Refused(reason)) => refused.push((position, reason)),
             }
@@ -126,9 +134,10 @@ where
     }
 
     /// The sealed answer.
-    async fn answer_relayed(self: Arc<Self>, relayed: Relayed) -> Vec<u8> {
+    async fn answer_relayed(self: Arc<Self>, relayed: Relayed, deadline: Instant) -> Vec<u8> {
         let Relayed { route, head, body, client, exchange } = relayed;
-        let answered = self.answer(route, &head, &body, Peer::Relayed(client)).await;
+        let answering = self.answer(route, &head, &body, Peer::Relayed(client));
+        let answered = deadline::within(deadline, answering).await;
         let answer = pack(self.or_problem(answered)).await;
         self.metrics.answered(Some(Route::Relay), StatusCode::OK);
         let fleet = self.fleet.as_ref().expect("it answers a node of its fleet");
