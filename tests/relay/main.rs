@@ -3,13 +3,19 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod claims;
+mod directory;
 mod life;
 mod owner;
 mod patience;
 mod sealing;
 mod stranger;
 
-use harness::{Server, fleet::ISSUER};
+use countersign::{home::Homes, recipient::Recipient};
+use harness::{
+    Server,
+    fleet::{self, ISSUER},
+};
 
 /// The node that is asked first, and the one that a test plays.
 const STRANGER: &str = "127.0.0.1";
@@ -26,4 +32,15 @@ fn start_node(node: &str, port: u16, settings: &[(&str, &str)]) -> Server {
         ("passwordless.token_request_throttle_seconds", "0"),
     ];
     Server::start(&[&base, settings].concat())
+}
+
+/// Two nodes, and somebody whose home is the second one.
+fn start_pair(settings: &[(&str, &str)]) -> ([Server; 2], String) {
+    let port = fleet::free_port();
+    let nodes = [STRANGER, OWNER].join(",");
+    let settings = [&[("guard.nodes", nodes.as_str())], settings].concat();
+    let homes = Homes::new(ISSUER, [STRANGER, OWNER]);
+    let at_owner = |email: &String| homes.makers(&Recipient::parse_email(email).unwrap())[0] == Some(OWNER);
+    let email = (0..1000).map(|n| format!("person{n}@example.com")).find(at_owner).unwrap();
+    ([STRANGER, OWNER].map(|node| fleet::start_node(node, port, &settings)), email)
 }

@@ -155,9 +155,17 @@ impl SlowDirectory {
     }
 }
 
-fn know_nobody(mut lookup: TcpStream) {
-    let answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 13\r\n\r\n{\"user\":null}";
-    lookup.write_all(answer).unwrap();
+fn know_nobody(lookup: TcpStream) {
+    answer(lookup, r#"{"user":null}"#);
+}
+
+fn know_ann(lookup: TcpStream) {
+    answer(lookup, r#"{"user":{"id":"42","email":"ann@example.com","is_active":true}}"#);
+}
+
+fn answer(mut lookup: TcpStream, user: &str) {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+    write!(lookup, "{head}: {}\r\n\r\n{user}", user.len()).unwrap();
 }
 
 #[test]
@@ -204,18 +212,43 @@ fn an_owner_that_ends_answers_what_is_in_flight() {
     assert_eq!(owner.wait().0.code(), Some(0));
 }
 
+/// Sends a batch, and goes away over its answers when a part of them is there. Returns the call of the owner's directory.
+fn go_away(directory: &SlowDirectory, owner: &Server, batch: &[u8]) -> TcpStream {
+    let pieces = Pieces::ask(owner, batch);
+    let lookup = directory.lookup();
+    // With something unread, closing breaks the connection.
+    assert!(pieces.0.get_ref().peek(&mut [0; 1]).unwrap() > 0);
+    drop(pieces);
+    // Long enough to be noticed.
+    thread::sleep(Duration::from_millis(100));
+    lookup
+}
+
 #[test]
-fn a_stranger_that_goes_away_leaves_nothing_behind() {
+fn what_a_lost_line_asked_for_is_done_to_its_end() {
     let (directory, owner) = SlowDirectory::start();
     let boot = boot_of(&owner, OWNER);
     let (slow, _) = sealed(1, boot, OWNER, "ann@example.com");
     let (quick, _) = sealed(2, boot, OWNER, "nobody");
-    let mut pieces = Pieces::ask(&owner, &batch(&[&quick, &slow]));
-    let lookup = directory.lookup();
-    pieces.skip_head();
-    assert!(pieces.next().is_some());
-    drop(pieces);
-    know_nobody(lookup);
+    let lookup = go_away(&directory, &owner, &batch(&[&quick, &slow]));
+    know_ann(lookup);
+    owner.wait_for_mail("ann@example.com", 0);
     owner.signal("TERM");
     assert_eq!(owner.wait().0.code(), Some(0), "nothing is in flight");
+}
+
+#[test]
+fn an_owner_that_ends_waits_for_what_a_lost_line_asked_for() {
+    let (directory, owner) = SlowDirectory::start();
+    let boot = boot_of(&owner, OWNER);
+    let (slow, _) = sealed(1, boot, OWNER, "ann@example.com");
+    let (quick, _) = sealed(2, boot, OWNER, "nobody");
+    let lookup = go_away(&directory, &owner, &batch(&[&quick, &slow]));
+    owner.signal("TERM");
+    wait_for(|| TcpStream::connect(&owner.address).is_err().then_some(()));
+    // Longer than the end waits where nothing is in flight.
+    thread::sleep(Duration::from_millis(100));
+    know_ann(lookup);
+    owner.wait_for_mail("ann@example.com", 0);
+    assert_eq!(owner.wait().0.code(), Some(0));
 }

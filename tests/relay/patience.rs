@@ -2,117 +2,27 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::mpsc,
     thread,
-    time::Duration,
 };
 
-use countersign::{home::Homes, recipient::Recipient};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
-    OWNER, STRANGER,
-    harness::{
-        PATIENCE, Server, code_in,
-        fleet::{self, ISSUER},
-    },
+    directory::{Directory, Then, user},
+    harness::{PATIENCE, code_in},
+    start_pair,
 };
-
-const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-
-/// What an endpoint does with a call.
-enum Then {
-    Answer(String),
-    /// Answers when nobody waits any more.
-    AnswerLate(String),
-    /// Says nothing.
-    Hang,
-}
-
-/// An endpoint of the owner's that does what a test wants.
-struct Endpoint {
-    url: String,
-}
-
-impl Endpoint {
-    fn start(mut judge: impl FnMut(&Value) -> Then + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        thread::spawn(move || {
-            let mut hanging = Vec::new();
-            for stream in listener.incoming().map_while(Result::ok) {
-                // One after the other: each call has a connection of its own, which ends with its answer.
-                let call = receive(&stream);
-                match judge(&call) {
-                    Then::Answer(answer) => reply(stream, &answer),
-                    Then::AnswerLate(answer) => drop(thread::spawn(move || {
-                        thread::sleep(Duration::from_secs(7));
-                        reply(stream, &answer);
-                    })),
-                    Then::Hang => hanging.push(stream),
-                }
-            }
-        });
-        Self { url }
-    }
-}
-
-fn receive(stream: &TcpStream) -> Value {
-    let mut reader = BufReader::new(stream);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        let line = line.trim_end().to_lowercase();
-        length = line.strip_prefix("content-length: ").map_or(length, |length| length.parse().unwrap());
-        if line.is_empty() {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    serde_json::from_slice(&body).unwrap()
-}
-
-fn reply(mut stream: TcpStream, answer: &str) {
-    let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json";
-    // The caller may have given up.
-    let _ = write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{answer}", answer.len());
-}
-
-fn user(call: &Value) -> String {
-    json!({"user": {"id": "42", "email": call["value"], "is_active": true}}).to_string()
-}
-
-/// Two nodes, and somebody whose home is the second one.
-fn start(settings: &[(&str, &str)]) -> ([Server; 2], String) {
-    let port = fleet::free_port();
-    let nodes = [STRANGER, OWNER].join(",");
-    let settings = [&[("guard.nodes", nodes.as_str())], settings].concat();
-    let homes = Homes::new(ISSUER, [STRANGER, OWNER]);
-    let at_owner = |email: &String| homes.makers(&Recipient::parse_email(email).unwrap())[0] == Some(OWNER);
-    let email = (0..1000).map(|n| format!("person{n}@example.com")).find(at_owner).unwrap();
-    ([STRANGER, OWNER].map(|node| fleet::start_node(node, port, &settings)), email)
-}
-
-fn with_directory(endpoint: &Endpoint) -> [(&'static str, &str); 4] {
-    [
-        ("directory.kind", "http"),
-        ("directory.url", &endpoint.url),
-        ("directory.secret", SECRET),
-        ("passwordless.register_nonexistent_users", "true"),
-    ]
-}
 
 #[test]
 fn a_lookup_that_takes_too_long_for_a_relay_uses_up_no_throttle() {
     let mut calls = 0;
-    let directory = Endpoint::start(move |call| {
+    let directory = Directory::start(move |call| {
         calls += 1;
         if calls == 1 { Then::AnswerLate(user(call)) } else { Then::Answer(user(call)) }
     });
-    let ([stranger, owner], email) = start(&with_directory(&directory));
+    let ([stranger, owner], email) = start_pair(&directory.settings());
     let request = || stranger.post("request/email/", &json!({"email": email}));
     let refused = request();
     assert_eq!((refused.status, refused.code()), (503, "unavailable".into()));
@@ -127,7 +37,7 @@ fn a_lookup_that_takes_too_long_for_a_relay_uses_up_no_throttle() {
 #[test]
 fn a_registration_that_takes_too_long_for_a_relay_spends_no_code() {
     let mut registrations = 0;
-    let directory = Endpoint::start(move |call| {
+    let directory = Directory::start(move |call| {
         registrations += i32::from(call["action"] == "register");
         match (call["action"].as_str(), registrations) {
             (Some("lookup"), _) => Then::Answer(json!({"user": null}).to_string()),
@@ -135,7 +45,7 @@ fn a_registration_that_takes_too_long_for_a_relay_spends_no_code() {
             _ => Then::Answer(user(call)),
         }
     });
-    let ([stranger, owner], email) = start(&with_directory(&directory));
+    let ([stranger, owner], email) = start_pair(&directory.settings());
     let answer = stranger.post("request/email/", &json!({"email": email}));
     let code = code_in(&owner.wait_for_mail(&email, 0));
     let body = json!({"email": email, "token": code, "challenge": answer.json()["challenge"]});
@@ -183,7 +93,7 @@ fn start_mail_server() -> (String, mpsc::Receiver<()>) {
 fn a_delivery_that_takes_too_long_for_a_relay_is_given_up_and_uses_up_no_throttle() {
     let (url, given_up) = start_mail_server();
     let settings = [("email.transport", "smtp"), ("email.url", url.as_str()), ("delivery.mode", "inline")];
-    let ([stranger, _owner], email) = start(&settings);
+    let ([stranger, _owner], email) = start_pair(&settings);
     let request = || stranger.post("request/email/", &json!({"email": email}));
     let refused = request();
     assert_eq!((refused.status, refused.code()), (502, "delivery_failed".into()));

@@ -8,7 +8,7 @@ use countersign::{
     recipient::{Channel, Recipient},
     relay::{
         Addressee, Boot, Exchange, RelayedRequest, Relays, Reply,
-        batch::{Answers, push_request},
+        batch::{Answers, LONGEST_REPLY, Missing, push_request},
     },
     time::UnixTime,
 };
@@ -85,12 +85,15 @@ pub(super) fn post(server: &Server, batch: &[u8]) -> Answer {
 /// By position: the reply, or the status of a refusal.
 pub(super) fn replies(answer: &Answer, exchanges: &[Exchange]) -> Vec<Result<Reply, u16>> {
     assert_eq!(answer.status, 200, "{answer:?}");
-    let mut answers = Answers::new(exchanges.len(), 1 << 20);
+    let mut answers = Answers::new(exchanges.len(), LONGEST_REPLY);
     answers.arrive(&answer.body);
     let mut replies = vec![Err(0); exchanges.len()];
     while let Some(answer) = answers.next_answer().unwrap() {
         let opened = |sealed: &[u8]| relays().open_reply(&exchanges[answer.position], sealed).unwrap();
-        replies[answer.position] = answer.sealed.map(opened);
+        replies[answer.position] = answer.sealed.map(opened).map_err(|missing| match missing {
+            Missing::Refused(status) => status,
+            Missing::TooLong => panic!("too long"),
+        });
     }
     assert!(answers.are_all_there());
     replies

@@ -11,7 +11,7 @@ use countersign::{
     keyring::Keyring,
     relay::{
         Boot, Exchange, RelayedAnswer, Relays, Reply, SeenRequests, UntrustedRequest,
-        batch::{self, MOST_REQUESTS, push_answer},
+        batch::{self, LONGEST_REPLY, MOST_REQUESTS, push_answer},
     },
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -242,6 +242,28 @@ fn an_answer_that_comes_twice_or_for_nobody_ends_the_batch() {
         let expected = (0..2).map(|n| if email(n) == answered { answered.clone() } else { "unavailable".into() });
         assert_eq!(receive(&mut connections), expected.collect::<Vec<_>>(), "{wrong}");
     }
+}
+
+#[test]
+fn an_answer_that_is_too_long_takes_no_other_along() {
+    let (listener, port) = listen();
+    let node = introduced(&listener, port);
+    let mut connections = ask_at_once(&node, 3);
+    let mut arrived = Arrived::on(accept(&listener)).unwrap();
+    assert_eq!(arrived.bodies.len(), 3);
+    let mut frames = Vec::new();
+    push_answer(&mut frames, 2, &arrived.answer(2));
+    push_answer(&mut frames, 0, &vec![0; LONGEST_REPLY + 1]);
+    push_answer(&mut frames, 1, &arrived.answer(1));
+    let without = arrived.bodies[0]["email"].as_str().unwrap().to_owned();
+    arrived.reply(&frames, 0);
+    let expected = (0..3).map(|n| if email(n) == without { "unavailable".into() } else { email(n) });
+    assert_eq!(receive(&mut connections), expected.collect::<Vec<_>>());
+    // The connection is still good.
+    let mut again = [ask(&node, 4)];
+    let mut arrived = Arrived::on(arrived.stream).unwrap();
+    arrived.reply_in_order(0..1);
+    assert_eq!(receive(&mut again), [email(4)]);
 }
 
 #[test]

@@ -30,7 +30,7 @@ use super::{
     letters::{self, Batch, Waiting},
     peers::{NoAnswer, Peers, Way},
 };
-use crate::relay::batch::Answers;
+use crate::relay::batch::{Answers, LONGEST_REPLY, Missing};
 
 /// How long a node has to accept a connection. One that doesn't is away.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(1);
@@ -38,8 +38,6 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(1);
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// The lines to one node that a worker keeps parked.
 const MOST_PARKED: usize = 32;
-/// The longest sealed answer.
-const MAX_ANSWER_BYTES: usize = 256 << 10;
 
 type Body = Full<Bytes>;
 
@@ -156,13 +154,16 @@ impl Line {
 
     /// Reads answers until the body ends.
     async fn receive(&mut self, mut body: Incoming, waiting: &mut Waiting) -> Result<(), NoAnswer> {
-        let mut answers = Answers::new(waiting.requests(), MAX_ANSWER_BYTES);
+        let mut answers = Answers::new(waiting.requests(), LONGEST_REPLY);
         while let Some(frame) = drive(&mut self.connection, body.frame()).await {
             let Ok(piece) = frame.map_err(|_| NoAnswer::Silent)?.into_data() else { continue };
             answers.arrive(&piece);
             while let Some(answer) = answers.next_answer().map_err(|_| NoAnswer::Refused(StatusCode::OK))? {
-                let refused = |status| NoAnswer::Refused(StatusCode::from_u16(status).unwrap_or(StatusCode::OK));
-                waiting.tell(answer.position, answer.sealed.map(<[u8]>::to_vec).map_err(refused));
+                let sealed = answer.sealed.map(<[u8]>::to_vec).map_err(|missing| match missing {
+                    Missing::Refused(status) => NoAnswer::Refused(StatusCode::from_u16(status).unwrap_or(StatusCode::OK)),
+                    Missing::TooLong => NoAnswer::TooLong,
+                });
+                waiting.tell(answer.position, sealed);
             }
         }
         if answers.are_all_there() { Ok(()) } else { Err(NoAnswer::Silent) }

@@ -53,6 +53,8 @@ pub(crate) enum NoAnswer {
     Silent,
     /// It answered, but not as a node of this fleet does.
     Refused(StatusCode),
+    /// Its answer is longer than any that a node of this fleet gives.
+    TooLong,
     /// It started anew twice while it was asked, and did nothing.
     Restarting,
 }
@@ -140,6 +142,7 @@ impl fmt::Display for NoAnswer {
         match self {
             Self::Away(error) => write!(f, "it can't be reached: {error}"),
             Self::Silent => f.write_str("it doesn't answer in time, or not to the end"),
+            Self::TooLong => f.write_str("its answer is too long"),
             Self::Restarting => f.write_str("it starts again and again"),
             Self::Refused(status) => write!(f, "it answers {status}, not as a node of this fleet"),
         }
