@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
+    sync::{Arc, Mutex},
     thread,
     time::Duration,
 };
@@ -21,17 +22,22 @@ pub(super) enum Then {
 /// Users are looked up and registered as a test wants.
 pub(super) struct Directory {
     url: String,
+    /// The values that were asked for.
+    asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Directory {
     pub(super) fn start(mut judge: impl FnMut(&Value) -> Then + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let values = Arc::clone(&asked);
         thread::spawn(move || {
             let mut hanging = Vec::new();
             for stream in listener.incoming().map_while(Result::ok) {
                 // One after the other: each call has a connection of its own, which ends with its answer.
                 let call = receive(&stream);
+                values.lock().unwrap().push(call["value"].as_str().unwrap().to_owned());
                 match judge(&call) {
                     Then::Answer(answer) => reply(stream, &answer),
                     Then::AnswerLate(answer) => drop(thread::spawn(move || {
@@ -42,7 +48,12 @@ impl Directory {
                 }
             }
         });
-        Self { url }
+        Self { url, asked }
+    }
+
+    /// Whether somebody was asked for whose address starts like this.
+    pub(super) fn was_asked_for(&self, start: &str) -> bool {
+        self.asked.lock().unwrap().iter().any(|value| value.starts_with(start))
     }
 
     /// Of a node that asks it.

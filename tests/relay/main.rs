@@ -5,6 +5,7 @@ mod harness;
 
 mod claims;
 mod directory;
+mod draining;
 mod life;
 mod owner;
 mod patience;

@@ -8,7 +8,9 @@ use std::{
 
 use countersign::{
     challenge::GuardId,
+    home::Homes,
     keyring::Keyring,
+    recipient::Recipient,
     relay::{
         Boot, Exchange, RelayedAnswer, Relays, Reply, SeenRequests, UntrustedRequest,
         batch::{self, LONGEST_REPLY, MOST_REQUESTS, push_answer},
@@ -19,7 +21,7 @@ use serde_json::{Value, json};
 
 use super::{
     OWNER, STRANGER,
-    harness::{Answer, Connection, PATIENCE, Server, head},
+    harness::{Answer, Connection, PATIENCE, Server, fleet::ISSUER, head},
     sealing::{code_for, envelope, now, relays, seal},
     start_node,
 };
@@ -474,4 +476,23 @@ fn a_forged_boot_is_ignored() {
     assert!(!arrived.are_stale, "what was known still is");
     arrived.reply_in_order(0..1);
     assert_eq!(receive(&mut connection), [email(2)]);
+}
+
+#[test]
+fn a_503_of_a_proxy_is_no_node_that_is_about_to_end() {
+    let (listener, port) = listen();
+    let node = start_node(STRANGER, port, &[("guard.nodes", "127.0.0.1,127.0.0.2")]);
+    let homes = Homes::new(ISSUER, [STRANGER, OWNER]);
+    let at_owner = |n: &usize| homes.makers(&Recipient::parse_email(&email(*n)).unwrap())[0] == Some(OWNER);
+    let email = email((0..1000).find(at_owner).unwrap());
+    for (of, status) in [("text/plain", 503), ("application/problem+json", 200)] {
+        let answer = thread::scope(|scope| {
+            let asking = scope.spawn(|| node.post("request/email/", &json!({"email": email})));
+            let mut arrived = Arrived::on(accept(&listener)).unwrap();
+            let head = format!("HTTP/1.1 503 x\r\ncontent-type: {of}\r\ncontent-length: 0\r\n\r\n");
+            arrived.stream.write_all(head.as_bytes()).unwrap();
+            asking.join().unwrap()
+        });
+        assert_eq!(answer.status, status, "whatever a proxy knows of, the owner may have made a challenge: {of}");
+    }
 }

@@ -18,6 +18,7 @@ use hyper::{
     Request, Response, StatusCode,
     body::{Bytes, Incoming},
     client::conn::http1::{Connection, SendRequest, handshake},
+    header::CONTENT_TYPE,
 };
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -96,9 +97,7 @@ async fn run(peers: Arc<Peers>, node: Box<str>) {
                 Err(reason) => Err(reason.clone()),
             };
             if let Err(reason) = sent {
-                if matches!(reason, NoAnswer::Away(_)) {
-                    peers.note_away(&node);
-                }
+                peers.note(&node, &reason);
                 return waiting.give_up(&reason);
             }
         }
@@ -121,6 +120,7 @@ async fn send(line: &mut Option<Line>, way: &Way, batch: Vec<u8>, waiting: &mut 
         };
         match open.send(request).await {
             Ok(answer) if answer.status() == StatusCode::OK => return open.receive(answer.into_body(), waiting).await,
+            Ok(answer) if is_closing(&answer) => return Err(NoAnswer::Closing),
             Ok(answer) => return Err(NoAnswer::Refused(answer.status())),
             // The node closed an idle connection before the request was written: it hasn't seen it.
             Err(Some(unsent)) if was_idle => {
@@ -225,6 +225,13 @@ impl Place {
             waker.wake();
         }
     }
+}
+
+/// Whether a node refused the whole batch because it is about to end, before it opened anything of it: the only problem
+/// of ours with this status. A proxy's own 503 is another; it may stand for a batch that had an effect.
+fn is_closing(answer: &Response<Incoming>) -> bool {
+    let is_problem = answer.headers().get(CONTENT_TYPE).is_some_and(|value| value == "application/problem+json");
+    answer.status() == StatusCode::SERVICE_UNAVAILABLE && is_problem
 }
 
 /// Waits for what the connection has to bring about.

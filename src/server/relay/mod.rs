@@ -84,12 +84,12 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
             if *home == *fleet.node {
                 return None;
             }
-            if fleet.peers.is_away(home, call.now) {
+            if fleet.peers.is_away(home) {
                 continue;
             }
             match Box::pin(self.relay(fleet, call, Addressee::Home(home.into()), home)).await {
                 Ok(answer) => return Some(answer),
-                Err(error @ NoAnswer::Away(_)) => tracing::warn!(node = home, %error, "a recipient's home is away"),
+                Err(error) if error.away().is_some() => tracing::warn!(node = home, %error, "a recipient's home is away"),
                 Err(error) => {
                     tracing::warn!(node = home, %error, "a recipient's home doesn't answer");
                     return Some(Problem::unavailable(AWAY).into_answer());
