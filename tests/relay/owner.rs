@@ -80,9 +80,33 @@ fn a_bad_seal_refuses_its_request_only() {
     for (refused, status) in [(&batch(&[&forged, &elsewhere]), 403), (&batch(&[&elsewhere, &forged]), 421)] {
         assert_eq!(post(&owner, refused).status, status);
     }
-    let warnings = || owner.log().matches("relayed requests are refused").count();
-    wait_for(|| (warnings() >= 3).then_some(()));
-    assert_eq!(warnings(), 3, "one for each batch, however many are in it");
+}
+
+#[test]
+fn strangers_write_nothing_into_the_log_and_a_misfit_one_line() {
+    let owner = start_node(OWNER, 1, &[]);
+    let boot = boot_of(&owner, OWNER);
+    let copy = sealed(1, boot, OWNER, "ann@example.com").0;
+    for garbage in [&b"garbage"[..], &batch(&[&[7; 300]]), &batch(&[&b""[..]; MOST_REQUESTS]), &batch(&[&copy]), &batch(&[&copy])]
+    {
+        for _ in 0..20 {
+            post(&owner, garbage);
+        }
+    }
+    let elsewhere = sealed(2, boot, STRANGER, "bob@example.com").0;
+    for _ in 0..20 {
+        assert_eq!(post(&owner, &batch(&[&elsewhere])).status, 421);
+    }
+    let late = seal(3, Some(boot), now().minus(60), &code_for(OWNER, "bob@example.com")).0;
+    assert_eq!(post(&owner, &batch(&[&late])).status, 403);
+    // The log is written in order.
+    wait_for(|| owner.log().contains("too long ago").then_some(()));
+    let log = owner.log();
+    let of_level = |level: &str| log.lines().filter(|line| line.contains(level) && line.contains("are refused")).count();
+    assert_eq!((of_level(" WARN "), of_level(" ERROR ")), (1, 0), "for another node, once a minute: {log}");
+    assert!(of_level(" DEBUG ") > 60, "each is there for whoever wants to know");
+    let metrics = String::from_utf8(owner.get_admin("/metrics").body).unwrap();
+    assert!(metrics.contains(r#"countersign_refusals_total{code="relay_refused"}"#), "{metrics}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod letters;
 mod line;
 mod owner;
 mod peers;
+mod seldom;
 
 use std::sync::{Arc, Mutex};
 
@@ -17,7 +18,7 @@ use hyper::{
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use self::peers::Peers;
-use self::{line::PATIENCE, peers::NoAnswer};
+use self::{line::PATIENCE, peers::NoAnswer, seldom::Seldom};
 use super::{
     app::{App, Call},
     clock, envelope,
@@ -51,13 +52,18 @@ pub(crate) struct Fleet {
     /// Of this process.
     boot: Boot,
     seen: Mutex<SeenRequests>,
+    /// Warns of a fleet that isn't set up alike.
+    misfits: Seldom,
+    /// Warns of recipients who get no code.
+    homeless: Seldom,
 }
 
 impl Fleet {
     /// `homes` is empty where challenges are made wherever the request arrives.
     pub(crate) fn new(node: &str, peers: Peers, homes: Homes, relays: Relays) -> Self {
         let boot = Boot::from_random(rand::random());
-        Self { node: node.into(), peers: Arc::new(peers), homes, relays, boot, seen: Mutex::new(SeenRequests::new(SEEN)) }
+        let (node, peers, seen) = (node.into(), Arc::new(peers), Mutex::new(SeenRequests::new(SEEN)));
+        Self { node, peers, homes, relays, boot, seen, misfits: Seldom::new(), homeless: Seldom::new() }
     }
 }
 
@@ -96,12 +102,14 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
                 }
             }
         }
-        let [home, stand_in] = makers;
-        tracing::warn!(
-            home,
-            stand_in,
-            "a recipient's home and its stand-in are both away, and no other node may make its challenges"
-        );
+        if fleet.homeless.is_due() {
+            let [home, stand_in] = makers;
+            tracing::warn!(
+                home,
+                stand_in,
+                "a recipient's home and its stand-in are both away, and no other node may make its challenges"
+            );
+        }
         Some(Problem::unavailable(AWAY).into_answer())
     }
 

@@ -109,8 +109,7 @@ where
             }
         }
         if let Some((_, reason)) = refused.first() {
-            // One line for each batch, whatever somebody puts into it.
-            tracing::warn!(%reason, refused = refused.len(), of = requests.len(), "relayed requests are refused");
+            fleet.log_refusals(&refused, requests.len());
             if refused.len() == requests.len() {
                 return Err(problem(*reason));
             }
@@ -165,6 +164,21 @@ where
         let status = self.or_problem(Err(problem(reason))).status();
         self.metrics.answered(Some(Route::Relay), status);
         status
+    }
+}
+
+impl Fleet {
+    /// Whatever anybody sends here is refused, so it is no news; the metrics count it. Only what a node of this fleet sealed
+    /// says something about the fleet, and that can be sent again by anybody too.
+    fn log_refusals(&self, refused: &[(usize, RelayRefused)], of: usize) {
+        let of_the_fleet = refused.iter().find(|(_, reason)| reason.concerns_the_fleet());
+        match (of_the_fleet, refused.first()) {
+            (Some((_, reason)), _) if self.misfits.is_due() => {
+                tracing::warn!(%reason, refused = refused.len(), of, "requests that this fleet's nodes relayed are refused");
+            }
+            (_, Some((_, reason))) => tracing::debug!(%reason, refused = refused.len(), of, "relayed requests are refused"),
+            (_, None) => {}
+        }
     }
 }
 
@@ -269,6 +283,13 @@ async fn pack(answer: Answer) -> RelayedAnswer {
         Err(never) => match never {},
     };
     RelayedAnswer { status: head.status.as_u16(), headers: headers.collect(), body: body[..].into() }
+}
+
+impl RelayRefused {
+    /// Whether clocks, names or limits of the fleet are the reason.
+    const fn concerns_the_fleet(self) -> bool {
+        matches!(self, Self::OtherNode | Self::Untimely | Self::Full)
+    }
 }
 
 impl Route {
