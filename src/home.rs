@@ -2,6 +2,10 @@
 //!
 //! rank = SHA-256(label, issuer, node, recipient), the largest first (rendezvous hashing): every node comes to the same
 //! order by itself, and when one leaves, only its own recipients move.
+//!
+//! Only the first two make a recipient's challenges: its home, and the node that stands in while the home is away. Each of
+//! them keeps a count of its own, and the bound on guesses allows for two, however many nodes there are and whoever can
+//! reach whom.
 
 use alloc::{boxed::Box, vec::Vec};
 
@@ -40,18 +44,20 @@ impl Homes {
         Self(nodes.into_iter().map(home).collect())
     }
 
-    /// The node where this recipient is at home; `None` only if there are no nodes.
+    /// The nodes that may make this recipient's challenges: its home, and the one that stands in for it. `None` only
+    /// where there are fewer nodes.
     #[must_use]
-    pub fn of(&self, recipient: &Recipient) -> Option<&str> {
-        self.0.iter().max_by_key(|home| home.rank(recipient)).map(|home| &*home.node)
-    }
-
-    /// All nodes: the recipient's home, then where it is at home when that one is away, and so on.
-    #[must_use]
-    pub fn order(&self, recipient: &Recipient) -> Vec<&str> {
-        let mut ranked: Vec<_> = self.0.iter().map(|home| (home.rank(recipient), &*home.node)).collect();
-        ranked.sort_unstable_by(|one, other| other.cmp(one));
-        ranked.into_iter().map(|(_, node)| node).collect()
+    pub fn makers(&self, recipient: &Recipient) -> [Option<&str>; 2] {
+        let (mut home, mut stand_in) = (None, None);
+        for node in &self.0 {
+            let ranked = Some((node.rank(recipient), &*node.node));
+            if ranked > home {
+                (home, stand_in) = (ranked, home);
+            } else if ranked > stand_in {
+                stand_in = ranked;
+            }
+        }
+        [home, stand_in].map(|ranked| ranked.map(|(_, node)| node))
     }
 }
 
@@ -81,12 +87,17 @@ mod tests {
         (0..count).map(|at| Recipient::parse_email(&format!("user{at}@example.com")).unwrap())
     }
 
+    /// Where a recipient is at home.
+    fn home<'h>(homes: &'h Homes, recipient: &Recipient) -> &'h str {
+        homes.makers(recipient)[0].unwrap()
+    }
+
     #[test]
     fn every_node_is_home_to_as_many() {
         let homes = Homes::new("https://login.example.com", fleet(50));
         let mut counts = BTreeMap::new();
         for recipient in recipients(20_000) {
-            *counts.entry(homes.of(&recipient).unwrap()).or_insert(0) += 1;
+            *counts.entry(home(&homes, &recipient)).or_insert(0) += 1;
         }
         assert_eq!(counts.len(), 50);
         // 400 each, with a standard deviation of 20.
@@ -94,51 +105,49 @@ mod tests {
     }
 
     #[test]
-    fn when_a_node_leaves_only_its_own_recipients_move_to_the_next_in_order() {
+    fn when_a_node_leaves_only_its_own_recipients_move_and_to_their_stand_in() {
         let all = Homes::new("i", fleet(7));
         let fewer = Homes::new("i", fleet(7).into_iter().filter(|node| &**node != "node-3"));
         let mut moved = 0;
         for recipient in recipients(2000) {
-            let order = all.order(&recipient);
-            let expected = if order[0] == "node-3" { order[1] } else { order[0] };
-            assert_eq!(fewer.of(&recipient), Some(expected));
-            moved += usize::from(order[0] == "node-3");
+            let [first, second] = all.makers(&recipient).map(Option::unwrap);
+            assert_eq!(home(&fewer, &recipient), if first == "node-3" { second } else { first });
+            moved += usize::from(first == "node-3");
         }
         assert!((200..400).contains(&moved), "{moved}");
     }
 
     #[test]
-    fn the_order_starts_at_home_and_names_every_node_once() {
+    fn two_make_a_recipients_challenges_and_they_are_the_first_by_rank() {
         let homes = Homes::new("i", fleet(9));
         let reversed = Homes::new("i", fleet(9).into_iter().rev());
         for recipient in recipients(100) {
-            let mut order = homes.order(&recipient);
-            assert_eq!(Some(order[0]), homes.of(&recipient));
-            assert_eq!(order, reversed.order(&recipient), "however the fleet is listed");
-            order.sort_unstable();
-            assert_eq!(order, fleet(9).iter().map(|node| &**node).collect::<Vec<_>>());
+            let mut ranked: Vec<_> = homes.0.iter().map(|home| (home.rank(&recipient), &*home.node)).collect();
+            ranked.sort_unstable_by(|one, other| other.cmp(one));
+            let first_two = [Some(ranked[0].1), Some(ranked[1].1)];
+            assert_eq!(homes.makers(&recipient), first_two);
+            assert_eq!(reversed.makers(&recipient), first_two, "however the fleet is listed");
         }
     }
 
     #[test]
     fn fleets_of_other_issuers_have_other_homes() {
         let [one, other] = ["i", "j"].map(|issuer| Homes::new(issuer, fleet(10)));
-        let same = recipients(1000).filter(|recipient| one.of(recipient) == other.of(recipient)).count();
+        let same = recipients(1000).filter(|recipient| home(&one, recipient) == home(&other, recipient)).count();
         assert!((50..150).contains(&same), "{same}");
     }
 
     #[test]
-    fn no_nodes_no_home() {
+    fn no_nodes_no_home_and_one_node_no_stand_in() {
         let recipient = Recipient::parse_email("ann@example.com").unwrap();
-        assert_eq!(Homes::new::<&str>("i", []).of(&recipient), None);
-        assert!(Homes::new::<&str>("i", []).order(&recipient).is_empty());
-        assert_eq!(Homes::new("i", ["only"]).of(&recipient), Some("only"));
+        assert_eq!(Homes::new::<&str>("i", []).makers(&recipient), [None, None]);
+        assert_eq!(Homes::new("i", ["only"]).makers(&recipient), [Some("only"), None]);
     }
 
     #[test]
     fn frozen() {
         let homes = Homes::new("https://login.example.com", ["a", "b", "c", "d"]);
         let recipient = Recipient::parse_email("ann@example.com").unwrap();
-        assert_eq!(homes.order(&recipient), ["b", "d", "a", "c"]);
+        assert_eq!(homes.makers(&recipient), [Some("b"), Some("d")]);
     }
 }

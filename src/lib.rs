@@ -108,6 +108,8 @@ pub mod cli;
 #[cfg(feature = "server")]
 pub mod config;
 pub mod crypto;
+#[cfg(feature = "server")]
+mod deadline;
 pub mod delivery;
 pub mod device;
 pub mod directory;

@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     config::Webhook,
+    deadline,
     time::Clock,
     webhook::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER},
 };
@@ -70,7 +71,8 @@ impl WebhookCaller {
     /// POSTs JSON. `id` names the message; a retry has the same.
     ///
     /// # Errors
-    /// [`CallFailed`], without an answer in time or with one that is too long. A status is no error here.
+    /// [`CallFailed`], without an answer in time, for whoever asks too, or with one that is too
+    /// long. A status is no error here.
     pub async fn post(&self, id: &str, body: Bytes) -> Result<Answer, CallFailed> {
         let Webhook { url, secret } = &self.webhook;
         let now = (self.clock)();
@@ -79,7 +81,8 @@ impl WebhookCaller {
         let request = request.header(ID_HEADER, id).header(TIMESTAMP_HEADER, now.as_seconds());
         let request = request.header(SIGNATURE_HEADER, signature).body(body);
         let call = self.background.spawn(async move { read(request.send().await?).await });
-        call.await.map_err(|_| CallFailed::because("the runtime is shutting down"))?
+        let answered = deadline::in_time(call).await.ok_or_else(|| CallFailed::because("whoever asks can't wait any longer"))?;
+        answered.map_err(|_| CallFailed::because("the runtime is shutting down"))?
     }
 }
 

@@ -8,7 +8,6 @@ mod harness;
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    net::TcpListener,
     path::Path,
     sync::{
         Mutex,
@@ -23,7 +22,10 @@ use countersign::{
     keyring::{EnvelopeFormat, Keyring},
     recipient::Recipient,
 };
-use harness::{Answer, Connection, Server, wait_for};
+use harness::{
+    Answer, Connection, Server,
+    fleet::{self, ISSUER, NODES, free_port},
+};
 use rand_chacha::{
     ChaCha8Rng,
     rand_core::{Rng, SeedableRng},
@@ -31,10 +33,8 @@ use rand_chacha::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-const NODES: [&str; 3] = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
 const MAX_ATTEMPTS: usize = 5;
 const CLIENTS: usize = 12;
-const ISSUER: &str = "http://localhost:8000";
 /// Envelopes that each client keeps, to try them again later.
 const KEPT: usize = 64;
 /// Requests of each client that are late.
@@ -50,7 +50,6 @@ enum Kind {
 }
 
 fn start_node(kind: Kind, node: &str, port: u16, journals: &Path) -> Server {
-    let (listen, peer_url) = (format!("{node}:{port}"), format!("http://{{node}}:{port}"));
     let journal = journals.join(node);
     let nodes = NODES.join(",");
     let guard = match kind {
@@ -58,23 +57,12 @@ fn start_node(kind: Kind, node: &str, port: u16, journals: &Path) -> Server {
         Kind::Journal => vec![("guard.kind", "journal"), ("guard.path", journal.to_str().unwrap())],
     };
     let settings = [
-        ("server.listen", listen.as_str()),
-        ("server.public_url", ISSUER),
         ("email.transport", "discard"),
-        ("guard.node", node),
-        ("guard.nodes", &nodes),
-        ("guard.peer_url", &peer_url),
+        ("guard.nodes", &*nodes),
         ("passwordless.token_request_throttle_seconds", "0"),
         ("passwordless.max_messages_per_hour", "0"),
     ];
-    Server::start_quietly(&[&settings[..], &guard].concat())
-}
-
-fn free_port() -> u16 {
-    wait_for(|| {
-        let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
-        NODES.iter().all(|node| TcpListener::bind((*node, port)).is_ok()).then_some(port)
-    })
+    fleet::start_node_with(Server::start_quietly, node, port, &[&settings[..], &guard].concat())
 }
 
 /// The fleet's own arithmetic: it knows the secret, so it knows the codes and the links.

@@ -7,43 +7,23 @@ use std::{
     net::{TcpListener, TcpStream},
 };
 
-use harness::{Answer, Connection, Server, code_in, wait_for};
+use countersign::{
+    challenge::{Alphabet, CodeFormat},
+    guard::{
+        Ceilings,
+        bound::{Deployment, Keeper},
+    },
+};
+use harness::{
+    Answer, Connection, Server, code_in,
+    fleet::{ISSUER, NODES, free_port, start_node},
+    wait_for,
+};
 use serde_json::{Value, json};
-
-/// Loopback addresses are the nodes' names, so that `{node}` leads to them.
-const NODES: [&str; 3] = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
 
 struct Fleet {
     port: u16,
     nodes: Vec<Server>,
-}
-
-/// The second that the nodes' clocks show.
-#[allow(clippy::disallowed_methods, reason = "the servers under test read the same clock")]
-fn second() -> u64 {
-    std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()
-}
-
-/// A port that is free on every node's address.
-fn free_port() -> u16 {
-    wait_for(|| {
-        let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
-        NODES.iter().all(|node| TcpListener::bind((*node, port)).is_ok()).then_some(port)
-    })
-}
-
-fn start_node(node: &str, port: u16, settings: &[(&str, &str)]) -> Server {
-    let listen = format!("{node}:{port}");
-    let peer_url = format!("http://{{node}}:{port}");
-    let public_url = "http://localhost:8000";
-    let base = [
-        ("server.listen", listen.as_str()),
-        ("server.public_url", public_url),
-        ("server.trusted_proxies", "127.0.0.0/8"),
-        ("guard.node", node),
-        ("guard.peer_url", &peer_url),
-    ];
-    Server::start(&[&base, settings].concat())
 }
 
 impl Fleet {
@@ -218,7 +198,7 @@ fn homes_spread_recipients_over_the_fleet() {
 }
 
 #[test]
-fn a_lost_home_costs_its_outstanding_challenges_and_the_next_node_takes_over() {
+fn a_lost_home_costs_its_outstanding_challenges_and_its_stand_in_takes_over() {
     let mut fleet = Fleet::with_homes(&[]);
     let email = "ann@example.com";
     let (envelope, code, home) = fleet.challenge(0, email, "192.0.2.1");
@@ -226,11 +206,106 @@ fn a_lost_home_costs_its_outstanding_challenges_and_the_next_node_takes_over() {
     drop(fleet.nodes.remove(lost));
     let answer = fleet.exchange(0, email, &envelope, &code);
     assert_eq!((answer.status, answer.code()), (503, "unavailable".into()));
-    // The throttle was the lost node's: the next node starts its own.
+    // The throttle was the lost node's: its stand-in starts its own.
     let (envelope, code, second) = fleet.challenge(0, email, "192.0.2.1");
     assert_ne!(second, home);
     assert_eq!(fleet.request(1, email, "192.0.2.1").status, 429, "one node takes over, not each");
     assert_eq!(fleet.exchange(1, email, &envelope, &code).status, 200);
+}
+
+#[test]
+fn in_a_partition_two_nodes_make_a_recipients_challenges_and_the_others_refuse() {
+    let names = ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"];
+    // Nobody listens there, so that each node is alone.
+    let nowhere = TcpListener::bind("127.0.0.5:0").unwrap().local_addr().unwrap().port();
+    let (peer_url, nodes) = (format!("http://{{node}}:{nowhere}"), names.join(","));
+    let start = |node| {
+        Server::start(&[
+            ("server.public_url", ISSUER),
+            ("guard.node", node),
+            ("guard.nodes", &nodes),
+            ("guard.peer_url", &peer_url),
+            ("passwordless.token_request_throttle_seconds", "0"),
+        ])
+    };
+    let servers = names.map(start);
+    for person in 0..6 {
+        let body = json!({"email": format!("person{person}@example.com")});
+        let mut makers = std::collections::BTreeSet::new();
+        for server in servers.iter().cycle().take(8) {
+            let answer = server.post("request/email/", &body);
+            match answer.status {
+                200 => drop(makers.insert(answer.header("countersign-guard").unwrap().to_owned())),
+                status => {
+                    assert_eq!((status, answer.code()), (503, "unavailable".into()));
+                    assert!(answer.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
+                }
+            }
+        }
+        assert_eq!(makers.len(), 2, "{makers:?}");
+    }
+    assert!(servers.iter().any(|server| server.log().contains("a recipient's home and its stand-in are both away")));
+}
+
+/// What somebody gets to compare who first collects challenges and then guesses at all of them, through these nodes.
+fn attack(fleet: &Fleet, through: &[usize], email: &str, client: &mut u8) -> (u32, String) {
+    let mut challenges = Vec::new();
+    for turn in 0..16 {
+        *client += 1;
+        let answer = fleet.request(through[turn % through.len()], email, &format!("192.0.2.{client}"));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        challenges.push(answer);
+    }
+    let mut compared = 0;
+    for (turn, challenge) in challenges.iter().enumerate() {
+        let envelope = challenge.json()["challenge"].as_str().unwrap().to_owned();
+        let is_short = challenge.json()["code_charset"] == "numeric";
+        for _ in 0..5 {
+            let answer = fleet.exchange(through[turn % through.len()], email, &envelope, "000000");
+            compared += u32::from(is_short && answer.code() == "invalid_credentials");
+        }
+    }
+    let guard = challenges[0].header("countersign-guard").unwrap();
+    (compared, guard.rsplit_once('.').unwrap().0.to_owned())
+}
+
+#[test]
+fn one_recipient_of_a_fleet_is_compared_as_often_as_the_bound_says_though_its_home_is_killed() {
+    let deployment = Deployment {
+        keeper: Keeper::Memory,
+        replicas: 3,
+        homes: 3,
+        restarts_per_day: 1,
+        channels: 1,
+        code: CodeFormat::new(Alphabet::Numeric, 6).unwrap(),
+        max_attempts: 5,
+        ceilings: Ceilings::default(),
+        external_digits: None,
+        target: 1e-4,
+    };
+    let most = (1 + deployment.restarts()) * deployment.bound().comparisons;
+    let settings = [("passwordless.max_messages_per_hour", "0"), ("passwordless.token_request_throttle_seconds", "0")];
+    let mut fleet = Fleet::with_homes(&settings);
+    let (email, mut client) = ("ann@example.com", 0);
+    let (at_home, home) = attack(&fleet, &[0, 1, 2], email, &mut client);
+    let lost = at(&home);
+    fleet.nodes[lost].kill();
+    let others: Vec<usize> = (0..3).filter(|node| *node != lost).collect();
+    let (at_stand_in, stand_in) = attack(&fleet, &others, email, &mut client);
+    assert_ne!(home, stand_in);
+    let nodes = NODES.join(",");
+    fleet.nodes[lost] = start_node(&home, fleet.port, &[&[("guard.nodes", nodes.as_str())], &settings[..]].concat());
+    // The others ask it again after a while.
+    wait_for(|| {
+        let guards =
+            others.iter().map(|node| fleet.request(*node, email, "198.51.100.1").header("countersign-guard").map(str::to_owned));
+        guards.into_iter().all(|guard| guard.is_some_and(|guard| guard.starts_with(&format!("{home}.")))).then_some(())
+    });
+    let (at_home_again, _) = attack(&fleet, &[0, 1, 2], email, &mut client);
+    let (afterwards, _) = attack(&fleet, &[0, 1, 2], email, &mut client);
+    let compared = at_home + at_stand_in + at_home_again + afterwards;
+    assert!(at_home > 0 && at_stand_in > 0 && at_home_again > 0, "{at_home} {at_stand_in} {at_home_again}");
+    assert!(compared <= most, "{compared} comparisons, where the bound counts {most}");
 }
 
 /// Stands where a node stood: keeps what is relayed to it, and answers with `answer`.
@@ -286,11 +361,10 @@ fn what_is_relayed_shows_nothing_and_can_be_sent_to_nobody_else_or_twice() {
 
     let to_another = post_sealed(&fleet.nodes[0], &relayed);
     assert_eq!((to_another.status, to_another.code()), (421, "misdirected".into()));
-    // A node that starts in a later second than it was sent in may have seen it before it stopped.
-    let sent = second();
-    wait_for(|| (second() > sent).then_some(()));
     let owner = start_node(NODES[2], fleet.port, &[]);
-    assert_eq!(post_sealed(&owner, &relayed).status, 403);
+    let copied = post_sealed(&owner, &relayed);
+    let a_sealed_boot = 7 + 24 + (8 + 4 + 16) + 16;
+    assert_eq!((copied.status, copied.body.len()), (200, a_sealed_boot), "it is for an earlier life");
     let mut altered = relayed.clone();
     *altered.last_mut().unwrap() ^= 1;
     let refused = post_sealed(&owner, &altered);
@@ -303,27 +377,28 @@ fn what_is_relayed_shows_nothing_and_can_be_sent_to_nobody_else_or_twice() {
 
 #[test]
 fn a_node_relays_through_a_tap_and_the_copy_is_refused() {
-    let fleet = Fleet::start(&[("server.public_url", "http://localhost:8000")]);
+    let fleet = Fleet::start(&[]);
     let email = "ann@example.com";
     let (envelope, code, owner) = fleet.challenge(0, email, "192.0.2.1");
     // A fourth node that reaches the others through a tap on port `tap`.
     let tap = TcpListener::bind("127.0.0.1:0").unwrap();
     let peer_url = format!("http://{{node}}:{}", tap.local_addr().unwrap().port());
-    let fourth = Server::start(&[
-        ("server.public_url", "http://localhost:8000"),
-        ("guard.node", "127.0.0.4"),
-        ("guard.peer_url", &peer_url),
-    ]);
+    let fourth = Server::start(&[("server.public_url", ISSUER), ("guard.node", "127.0.0.4"), ("guard.peer_url", &peer_url)]);
     let body = json!({"email": email, "token": wrong(&code), "challenge": envelope});
     let (copy, answer) = std::thread::scope(|scope| {
         let tapped = scope.spawn(|| {
             let (mut stream, _) = tap.accept().unwrap();
-            let sealed = receive(&mut stream);
-            let answer = post_sealed(&fleet.nodes[0], &sealed);
-            let head = format!("HTTP/1.1 {} x\r\ncontent-length: {}\r\n\r\n", answer.status, answer.body.len());
-            stream.write_all(head.as_bytes()).unwrap();
-            stream.write_all(&answer.body).unwrap();
-            sealed
+            let mut pass_on = || {
+                let sealed = receive(&mut stream);
+                let answer = post_sealed(&fleet.nodes[0], &sealed);
+                let head = format!("HTTP/1.1 {} x\r\ncontent-length: {}\r\n\r\n", answer.status, answer.body.len());
+                stream.write_all(head.as_bytes()).unwrap();
+                stream.write_all(&answer.body).unwrap();
+                sealed
+            };
+            // The first one is told the owner's boot, the second one has it.
+            pass_on();
+            pass_on()
         });
         let answer = fourth.post("exchange/email/", &body);
         (tapped.join().unwrap(), answer)

@@ -1,11 +1,11 @@
-//! What it costs to seal and open a relayed exchange and its answer, both nodes together.
+//! What it costs to seal and open a relayed exchange and its reply, both nodes together.
 
 use std::{hint::black_box, net::IpAddr};
 
 use countersign::{
     challenge::GuardId,
     keyring::Keyring,
-    relay::{Addressee, RelayedAnswer, RelayedRequest, Relays, UntrustedRequest},
+    relay::{Addressee, Boot, RelayedAnswer, RelayedRequest, Relays, Reply, UntrustedRequest},
     time::UnixTime,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -26,16 +26,17 @@ pub(crate) fn time(body: usize, answer: &Answer) -> f64 {
         body: vec![b'x'; body].into(),
     };
     let headers = answer.head.lines().skip(1).filter_map(|line| line.split_once(": "));
-    let answer = RelayedAnswer {
+    let answer = Reply::Answer(RelayedAnswer {
         status: 200,
         headers: headers.map(|(name, value)| (name.into(), value.as_bytes().into())).collect(),
         body: answer.body.clone().into(),
-    };
+    });
+    let boot = Boot::from_random([3; Boot::BYTES]);
     let mut random = ChaCha8Rng::from_seed([1; 32]);
     fastest(|| {
-        let (sealed, exchange) = relays.seal(black_box(&request), now, &mut random);
+        let (sealed, exchange) = relays.seal(black_box(&request), Some(boot), now, &mut random);
         black_box(relays.open(UntrustedRequest::new(&sealed), node, now).expect("it is for that node"));
-        let sealed = relays.seal_answer(&exchange, black_box(&answer), &mut random);
-        black_box(relays.open_answer(&exchange, &sealed).expect("it is this exchange's"));
+        let sealed = relays.seal_reply(&exchange, black_box(&answer), &mut random);
+        black_box(relays.open_reply(&exchange, &sealed).expect("it is this exchange's"));
     })
 }

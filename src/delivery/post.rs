@@ -13,7 +13,7 @@ use super::{
     metrics,
     queue::{HeldSlot, Job, Slots, Worker},
 };
-use crate::{config::delivery::Mode, guard::Unavailable, recipient::Channel, time::Clock};
+use crate::{config::delivery::Mode, deadline, guard::Unavailable, recipient::Channel, time::Clock};
 
 /// Seconds after which it makes sense to ask again when the queue was full.
 const RETRY_AFTER: u32 = 5;
@@ -104,7 +104,8 @@ impl Outbox for Post {
         };
         self.0.jobs.send(Job { dispatch, slot, waiting }).map_err(|_| DeliveryFailed)?;
         match result {
-            Some(result) => result.await.unwrap_or(Err(DeliveryFailed)),
+            // Where nobody can wait any longer, the try is given up.
+            Some(result) => deadline::in_time(result).await.unwrap_or(Ok(Err(DeliveryFailed))).unwrap_or(Err(DeliveryFailed)),
             None => Ok(()),
         }
     }
@@ -388,6 +389,18 @@ mod tests {
             assert!(!is_full(&office));
             assert_eq!(times(&mut told).await.len(), 1);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn inline_a_try_that_nobody_can_wait_for_is_given_up() {
+        let (email, mut told) = scripted(Duration::from_secs(5), |_| Ok(()));
+        let (fleet, office) = started(Mode::Inline, 1, email, scripted(ZERO, |_| Ok(())).0);
+        let (begun, dispatch) = (Instant::now(), fleet.dispatch(ANN));
+        let deadline = begun + Duration::from_secs(4);
+        assert_eq!(deadline::within(deadline, post(&office, dispatch)).await, Err(DeliveryFailed));
+        assert_eq!(begun.elapsed().as_secs(), 4);
+        assert!(times(&mut told).await.is_empty(), "no message left for a challenge that nobody holds");
+        assert!(!is_full(&office));
     }
 
     #[tokio::test(start_paused = true)]

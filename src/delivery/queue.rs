@@ -105,13 +105,18 @@ impl Worker {
     }
 
     async fn carry(self: Arc<Self>, job: Job) {
-        let Job { dispatch, slot, waiting } = job;
+        let Job { dispatch, slot, mut waiting } = job;
         let channel = dispatch.challenge.challenge().channel;
         metrics::on_their_way(slot.0.taken());
-        let outcome = match self.write(&dispatch) {
-            Ok(parcel) if waiting.is_some() => self.send_once(&dispatch, &parcel).await,
-            Ok(parcel) => self.send(&dispatch, &parcel).await,
-            Err(reason) => failed(&dispatch, None, &reason),
+        let outcome = match (self.write(&dispatch), &mut waiting) {
+            (Ok(parcel), Some(waiting)) => tokio::select! {
+                biased;
+                outcome = self.send_once(&dispatch, &parcel) => outcome,
+                // Nobody would hold the envelope that its code belongs to.
+                () = waiting.closed() => failed(&dispatch, Some(&parcel), "nobody waits for it any more"),
+            },
+            (Ok(parcel), None) => self.send(&dispatch, &parcel).await,
+            (Err(reason), _) => failed(&dispatch, None, &reason),
         };
         metrics::count(channel, outcome);
         let slots = Arc::clone(&slot.0);

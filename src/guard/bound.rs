@@ -128,7 +128,8 @@ impl Deployment {
         if self.counts_alone() { self.replicas } else { 1 }
     }
 
-    /// How often a day an attacker finds an empty count. While a home is away the next node starts one too.
+    /// How often a day an attacker finds an empty count. While a home is away its stand-in keeps one too, and no
+    /// other node does.
     #[must_use]
     pub const fn restarts(&self) -> u32 {
         match (self.keeper, self.homes > 0) {

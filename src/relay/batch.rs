@@ -15,6 +15,9 @@ use core::fmt;
 pub const MOST_REQUESTS: usize = 64;
 /// What a request's length adds to a batch.
 pub const REQUEST_OVERHEAD: usize = 4;
+/// The longest sealed reply, with room for whatever a directory may say of one user: 256 KiB, which a token holds in
+/// base64, after numbers like `1e15` have become four times as long.
+pub const LONGEST_REPLY: usize = 2 << 20;
 
 /// What a refused request's answer has in place of the status 200.
 pub type Status = u16;
@@ -26,6 +29,8 @@ const ANSWER_HEAD: usize = 1 + 2 + 4;
 pub struct Answers {
     arrived: Vec<u8>,
     read: usize,
+    /// What is still to come of an answer that is too long.
+    skip: usize,
     /// A bit for each request that has no answer yet.
     open: u64,
     longest: usize,
@@ -36,8 +41,17 @@ pub struct Answers {
 pub struct Answer<'a> {
     /// Which request it answers.
     pub position: usize,
-    /// The sealed answer; the status of a refusal, where the request was refused.
-    pub sealed: Result<&'a [u8], Status>,
+    /// The sealed answer, if there is one.
+    pub sealed: Result<&'a [u8], Missing>,
+}
+
+/// Why there is no sealed answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// The request was refused, with this status.
+    Refused(Status),
+    /// The answer is too long to be taken.
+    TooLong,
 }
 
 /// What arrived isn't framed as answers of this batch.
@@ -94,7 +108,7 @@ impl Answers {
             MOST_REQUESTS.. => u64::MAX,
             requests => (1 << requests) - 1,
         };
-        Self { arrived: Vec::new(), read: 0, open, longest }
+        Self { arrived: Vec::new(), read: 0, skip: 0, open, longest }
     }
 
     /// Takes the next piece.
@@ -104,11 +118,15 @@ impl Answers {
         self.arrived.extend_from_slice(piece);
     }
 
-    /// The next answer; `None` until more has arrived. An answer comes once, and is no longer than allowed.
+    /// The next answer; `None` until more has arrived. An answer comes once. One that is longer than allowed is skipped, so
+    /// that it takes no other along.
     ///
     /// # Errors
     /// On what can't be the framing of this batch's answers, also once all have come.
     pub fn next_answer(&mut self) -> Result<Option<Answer<'_>>, Malformed> {
+        let skipped = self.skip.min(self.arrived.len() - self.read);
+        self.read += skipped;
+        self.skip -= skipped;
         let unread = self.arrived.get(self.read..).unwrap_or_default();
         let Some((head, rest)) = unread.split_first_chunk::<ANSWER_HEAD>() else {
             return if unread.is_empty() || self.open != 0 { Ok(None) } else { Err(Malformed) };
@@ -117,19 +135,25 @@ impl Answers {
         let (position, status) = (usize::from(position), Status::from_be_bytes([s1, s2]));
         let length = usize::try_from(u32::from_be_bytes([l1, l2, l3, l4])).map_err(|_| Malformed)?;
         let this = if position < MOST_REQUESTS { 1 << position } else { 0 };
-        if self.open & this == 0 || length > self.longest || (status != ANSWERED && length > 0) {
+        if self.open & this == 0 || (status != ANSWERED && length > 0) {
             return Err(Malformed);
+        }
+        if length > self.longest {
+            self.open &= !this;
+            self.read += ANSWER_HEAD;
+            self.skip = length;
+            return Ok(Some(Answer { position, sealed: Err(Missing::TooLong) }));
         }
         let Some((sealed, _)) = rest.split_at_checked(length) else { return Ok(None) };
         self.open &= !this;
         self.read += ANSWER_HEAD + length;
-        Ok(Some(Answer { position, sealed: if status == ANSWERED { Ok(sealed) } else { Err(status) } }))
+        Ok(Some(Answer { position, sealed: if status == ANSWERED { Ok(sealed) } else { Err(Missing::Refused(status)) } }))
     }
 
-    /// Whether every request has its answer.
+    /// Whether every request has its answer, and nothing is left of any.
     #[must_use]
     pub const fn are_all_there(&self) -> bool {
-        self.open == 0
+        self.open == 0 && self.skip == 0
     }
 }
 
@@ -152,8 +176,8 @@ impl fmt::Debug for Answers {
 
 impl fmt::Debug for Answer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let status = self.sealed.map_or_else(|status| status, |_| ANSWERED);
-        f.debug_struct("Answer").field("position", &self.position).field("status", &status).finish_non_exhaustive()
+        let sealed = self.sealed.map(<[u8]>::len);
+        f.debug_struct("Answer").field("position", &self.position).field("sealed", &sealed).finish()
     }
 }
 
@@ -174,7 +198,7 @@ mod tests {
     use super::*;
 
     /// An answer and its position.
-    type Owned = (usize, Result<Vec<u8>, Status>);
+    type Owned = (usize, Result<Vec<u8>, Missing>);
 
     fn batch(requests: &[Vec<u8>]) -> Vec<u8> {
         requests.iter().fold(Vec::new(), |mut batch, request| {
@@ -239,15 +263,36 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_or_too_much_is_malformed() {
+    fn what_is_too_much_is_malformed() {
         let mut answers = Vec::new();
-        push_answer(&mut answers, 0, &[0; 1001]);
-        assert_eq!(read(1, &answers[..ANSWER_HEAD]), Err(Malformed), "by its length alone");
-        answers.clear();
         push_answer(&mut answers, 0, &[0; 1000]);
         assert!(read(1, &answers).is_ok());
         assert_eq!(read(1, &[&answers[..], &[0]].concat()), Err(Malformed), "something after the last");
         assert_eq!(read(1, b"\x00\x01\x93\0\0\0\x01x"), Err(Malformed), "a refusal that says something");
+    }
+
+    #[test]
+    fn an_answer_that_is_too_long_is_skipped_and_takes_no_other_along() {
+        let mut whole = Vec::new();
+        push_answer(&mut whole, 1, b"before");
+        push_answer(&mut whole, 0, &[0; 5000]);
+        push_answer(&mut whole, 2, b"after");
+        let expected = vec![(1, Ok(b"before".to_vec())), (0, Err(Missing::TooLong)), (2, Ok(b"after".to_vec()))];
+        for piece in [1, 7, 100, 1000, whole.len()] {
+            let (mut answers, mut received) = (Answers::new(3, 1000), Vec::new());
+            for piece in whole.chunks(piece) {
+                assert!(!answers.are_all_there());
+                answers.arrive(piece);
+                received.extend(all(&mut answers).unwrap());
+                assert!(answers.arrived.len() < 2 * ANSWER_HEAD + piece.len() + 1000, "nothing of it is kept");
+            }
+            assert!(answers.are_all_there());
+            assert_eq!(received, expected);
+        }
+        let mut last = Answers::new(1, 1000);
+        last.arrive(b"\0\x00\xc8\xff\xff\xff\xff");
+        assert_eq!(all(&mut last), Ok(vec![(0, Err(Missing::TooLong))]));
+        assert!(!last.are_all_there(), "the rest of it isn't");
     }
 
     #[test]
@@ -272,7 +317,7 @@ mod tests {
 
         #[test]
         fn and_back_in_any_order_and_any_pieces(
-            sent in vec_of(prop_oneof![vec_of(any::<u8>(), 0..200).prop_map(Ok), (400_u16..500).prop_map(Err)], 1..=MOST_REQUESTS)
+            sent in vec_of(prop_oneof![vec_of(any::<u8>(), 0..200).prop_map(Ok), (400_u16..500).prop_map(|status| Err(Missing::Refused(status)))], 1..=MOST_REQUESTS)
                 .prop_map(|answers| answers.into_iter().enumerate().collect::<Vec<_>>()).prop_shuffle(),
             piece in 1..300_usize,
         ) {
@@ -280,7 +325,8 @@ mod tests {
             for (position, sealed) in &sent {
                 match sealed {
                     Ok(sealed) => push_answer(&mut bytes, *position, sealed),
-                    Err(status) => push_refusal(&mut bytes, *position, *status),
+                    Err(Missing::Refused(status)) => push_refusal(&mut bytes, *position, *status),
+                    Err(Missing::TooLong) => unreachable!(),
                 }
             }
             let (mut answers, mut received) = (Answers::new(sent.len(), 200), Vec::new());

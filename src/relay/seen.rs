@@ -1,4 +1,4 @@
-//! What makes a sealed request count once: a bounded memory of those that came lately.
+//! What makes a sealed request count once in a life of its node: a bounded memory of those that came lately.
 
 use alloc::collections::BTreeSet;
 use core::fmt;
@@ -17,12 +17,11 @@ pub struct SeenRequests {
 }
 
 impl SeenRequests {
-    /// Empty since `now`: what was sent before this node started is refused, since it may have come before. What was sent in
-    /// the same second counts: times have no parts of a second, and honest nodes go on relaying while this one starts.
-    /// `docs/guarantees.md` says what that leaves open.
+    /// Empty, as it is at the start of a life: nothing that is for this life came before it, so nothing is forgotten.
     #[must_use]
-    pub const fn new(capacity: usize, now: UnixTime) -> Self {
-        Self { capacity, recent: BTreeSet::new(), older: BTreeSet::new(), turned_at: now, forgotten: now.minus(1) }
+    pub const fn new(capacity: usize) -> Self {
+        let never = UnixTime::from_seconds(0);
+        Self { capacity, recent: BTreeSet::new(), older: BTreeSet::new(), turned_at: never, forgotten: never }
     }
 
     pub(super) fn admit(&mut self, name: u64, sent_at: UnixTime, now: UnixTime) -> Result<(), RelayRefused> {
@@ -60,7 +59,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let mut seen = SeenRequests::new(100, NOW);
+        let mut seen = SeenRequests::new(100);
         for name in 0..100 {
             assert_eq!(seen.admit(name, NOW, NOW), Ok(()));
         }

@@ -55,6 +55,23 @@ enum Phase {
     Answering,
 }
 
+/// One that is in flight, for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct InFlight(Arc<AtomicUsize>);
+
+impl InFlight {
+    fn new(in_flight: &Arc<AtomicUsize>) -> Self {
+        in_flight.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(in_flight))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// What to do when the alarm rings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Alarm {
@@ -91,6 +108,11 @@ impl Progress {
     /// The body is there, or isn't needed.
     pub(crate) fn request_arrived(&self) {
         self.phase.set(Phase::Handling);
+    }
+
+    /// Counts something that goes on whatever becomes of the connection.
+    pub(crate) fn one_more_in_flight(&self) -> InFlight {
+        InFlight::new(&self.in_flight)
     }
 
     /// The next part of the answer is there.

@@ -176,7 +176,7 @@ where
             Err(problem) => (problem, false),
             Ok(batch) => {
                 progress.request_arrived();
-                match app.answer_batch(&batch).await {
+                match app.answer_batch(&batch, progress).await {
                     Ok(leaving) => return leaving,
                     Err(problem) => (problem, true),
                 }

@@ -1,6 +1,8 @@
 //! Starts the real binary on a port of the system's choice, talks HTTP/1.1 to it, and reads the messages that it writes.
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test uses a part of it")]
 
+pub mod fleet;
+
 use std::{
     fmt::Write as _,
     fs,
@@ -184,6 +186,13 @@ impl Server {
         messages(&self.folder().join("sms"), "json").iter().map(|text| serde_json::from_str(text).expect("JSON")).collect()
     }
 
+    /// Ends it as `kill -9` does, and returns when it has ended.
+    pub fn kill(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
         assert!(status.expect("kill exists").success());
@@ -212,9 +221,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 

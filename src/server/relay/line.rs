@@ -18,6 +18,7 @@ use hyper::{
     Request, Response, StatusCode,
     body::{Bytes, Incoming},
     client::conn::http1::{Connection, SendRequest, handshake},
+    header::CONTENT_TYPE,
 };
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -30,16 +31,14 @@ use super::{
     letters::{self, Batch, Waiting},
     peers::{NoAnswer, Peers, Way},
 };
-use crate::relay::batch::Answers;
+use crate::relay::batch::{Answers, LONGEST_REPLY, Missing};
 
 /// How long a node has to accept a connection. One that doesn't is away.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a node has to answer.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// The lines to one node that a worker keeps parked.
 const MOST_PARKED: usize = 32;
-/// The longest sealed answer.
-const MAX_ANSWER_BYTES: usize = 256 << 10;
 
 type Body = Full<Bytes>;
 
@@ -93,14 +92,12 @@ async fn run(peers: Arc<Peers>, node: Box<str>) {
             let sent = match &way {
                 Ok(way) => {
                     let sent = send(&mut line, way, body, &mut waiting);
-                    timeout(ANSWER_PATIENCE, sent).await.unwrap_or(Err(NoAnswer::Silent))
+                    timeout(PATIENCE, sent).await.unwrap_or(Err(NoAnswer::Silent))
                 }
                 Err(reason) => Err(reason.clone()),
             };
             if let Err(reason) = sent {
-                if matches!(reason, NoAnswer::Away(_)) {
-                    peers.note_away(&node);
-                }
+                peers.note(&node, &reason);
                 return waiting.give_up(&reason);
             }
         }
@@ -123,6 +120,7 @@ async fn send(line: &mut Option<Line>, way: &Way, batch: Vec<u8>, waiting: &mut 
         };
         match open.send(request).await {
             Ok(answer) if answer.status() == StatusCode::OK => return open.receive(answer.into_body(), waiting).await,
+            Ok(answer) if is_closing(&answer) => return Err(NoAnswer::Closing),
             Ok(answer) => return Err(NoAnswer::Refused(answer.status())),
             // The node closed an idle connection before the request was written: it hasn't seen it.
             Err(Some(unsent)) if was_idle => {
@@ -156,13 +154,16 @@ impl Line {
 
     /// Reads answers until the body ends.
     async fn receive(&mut self, mut body: Incoming, waiting: &mut Waiting) -> Result<(), NoAnswer> {
-        let mut answers = Answers::new(waiting.requests(), MAX_ANSWER_BYTES);
+        let mut answers = Answers::new(waiting.requests(), LONGEST_REPLY);
         while let Some(frame) = drive(&mut self.connection, body.frame()).await {
             let Ok(piece) = frame.map_err(|_| NoAnswer::Silent)?.into_data() else { continue };
             answers.arrive(&piece);
             while let Some(answer) = answers.next_answer().map_err(|_| NoAnswer::Refused(StatusCode::OK))? {
-                let refused = |status| NoAnswer::Refused(StatusCode::from_u16(status).unwrap_or(StatusCode::OK));
-                waiting.tell(answer.position, answer.sealed.map(<[u8]>::to_vec).map_err(refused));
+                let sealed = answer.sealed.map(<[u8]>::to_vec).map_err(|missing| match missing {
+                    Missing::Refused(status) => NoAnswer::Refused(StatusCode::from_u16(status).unwrap_or(StatusCode::OK)),
+                    Missing::TooLong => NoAnswer::TooLong,
+                });
+                waiting.tell(answer.position, sealed);
             }
         }
         if answers.are_all_there() { Ok(()) } else { Err(NoAnswer::Silent) }
@@ -224,6 +225,13 @@ impl Place {
             waker.wake();
         }
     }
+}
+
+/// Whether a node refused the whole batch because it is about to end, before it opened anything of it: the only problem
+/// of ours with this status. A proxy's own 503 is another; it may stand for a batch that had an effect.
+fn is_closing(answer: &Response<Incoming>) -> bool {
+    let is_problem = answer.headers().get(CONTENT_TYPE).is_some_and(|value| value == "application/problem+json");
+    answer.status() == StatusCode::SERVICE_UNAVAILABLE && is_problem
 }
 
 /// Waits for what the connection has to bring about.

@@ -5,6 +5,7 @@ mod letters;
 mod line;
 mod owner;
 mod peers;
+mod seldom;
 
 use std::sync::{Arc, Mutex};
 
@@ -14,9 +15,10 @@ use hyper::{
     body::Bytes,
     header::{ACCEPT_LANGUAGE, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue, ORIGIN},
 };
+use tokio::time::{Instant, timeout_at};
 
-use self::peers::NoAnswer;
 pub(crate) use self::peers::Peers;
+use self::{line::PATIENCE, peers::NoAnswer, seldom::Seldom};
 use super::{
     app::{App, Call},
     clock, envelope,
@@ -29,7 +31,7 @@ use crate::{
     guard::{Guard, Unavailable},
     home::Homes,
     recipient::Recipient,
-    relay::{Addressee, RelayedAnswer, RelayedRequest, Relays, SeenRequests},
+    relay::{Addressee, Boot, RelayedAnswer, RelayedRequest, Relays, Reply, SeenRequests},
 };
 
 /// How many relayed requests are remembered for 30 seconds; more are refused.
@@ -47,13 +49,21 @@ pub(crate) struct Fleet {
     peers: Arc<Peers>,
     homes: Homes,
     relays: Relays,
+    /// Of this process.
+    boot: Boot,
     seen: Mutex<SeenRequests>,
+    /// Warns of a fleet that isn't set up alike.
+    misfits: Seldom,
+    /// Warns of recipients who get no code.
+    homeless: Seldom,
 }
 
 impl Fleet {
     /// `homes` is empty where challenges are made wherever the request arrives.
     pub(crate) fn new(node: &str, peers: Peers, homes: Homes, relays: Relays) -> Self {
-        Self { node: node.into(), peers: Arc::new(peers), homes, relays, seen: Mutex::new(SeenRequests::new(SEEN, clock::now())) }
+        let boot = Boot::from_random(rand::random());
+        let (node, peers, seen) = (node.into(), Arc::new(peers), Mutex::new(SeenRequests::new(SEEN)));
+        Self { node, peers, homes, relays, boot, seen, misfits: Seldom::new(), homeless: Seldom::new() }
     }
 }
 
@@ -69,29 +79,38 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
     }
 
     /// The answer of the recipient's home to a request for a code; `None` where that is this node. A home that can't be
-    /// reached is stood in for by the next; one that was reached and is silent isn't, since it may have sent the code.
+    /// reached is stood in for by one other node, no more, since each has a count of its own; one that was reached and is
+    /// silent isn't, since it may have sent the code.
     pub(crate) async fn at_home(&self, call: &Call<'_>, recipient: &Recipient) -> Option<Answer> {
         let fleet = self.fleet.as_ref().filter(|_| call.arrived.may_be_relayed())?;
-        if fleet.homes.of(recipient).is_none_or(|home| *home == *fleet.node) {
-            return None;
-        }
-        for home in fleet.homes.order(recipient) {
+        let makers = fleet.homes.makers(recipient);
+        // Without homes, challenges are made where the request arrives.
+        makers[0]?;
+        for home in makers.into_iter().flatten() {
             if *home == *fleet.node {
                 return None;
             }
-            if fleet.peers.is_away(home, call.now) {
+            if fleet.peers.is_away(home) {
                 continue;
             }
             match Box::pin(self.relay(fleet, call, Addressee::Home(home.into()), home)).await {
                 Ok(answer) => return Some(answer),
-                Err(error @ NoAnswer::Away(_)) => tracing::warn!(node = home, %error, "a recipient's home is away"),
+                Err(error) if error.away().is_some() => tracing::warn!(node = home, %error, "a recipient's home is away"),
                 Err(error) => {
                     tracing::warn!(node = home, %error, "a recipient's home doesn't answer");
                     return Some(Problem::unavailable(AWAY).into_answer());
                 }
             }
         }
-        None
+        if fleet.homeless.is_due() {
+            let [home, stand_in] = makers;
+            tracing::warn!(
+                home,
+                stand_in,
+                "a recipient's home and its stand-in are both away, and no other node may make its challenges"
+            );
+        }
+        Some(Problem::unavailable(AWAY).into_answer())
     }
 
     async fn relay(&self, fleet: &Fleet, call: &Call<'_>, addressee: Addressee, node: &str) -> Result<Answer, NoAnswer> {
@@ -105,10 +124,29 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
             headers: headers.map(|(name, value)| (name.as_str().into(), value.as_bytes().into())).collect(),
             body: arrived.body[..].into(),
         };
-        let (sealed, exchange) = fleet.relays.seal(&request, call.now, &mut rand::rng());
-        let sealed = fleet.peers.send(node, sealed).await?;
-        let answer = fleet.relays.open_answer(&exchange, &sealed).map_err(|_| NoAnswer::Refused(StatusCode::OK))?;
-        unpack(answer).ok_or(NoAnswer::Refused(StatusCode::OK))
+        fleet.ask(&request, node).await
+    }
+}
+
+impl Fleet {
+    /// What `node` answers. One that has started anew since it was last asked, or that wasn't asked yet, tells its boot
+    /// instead, and is asked once more.
+    async fn ask(&self, request: &RelayedRequest, node: &str) -> Result<Answer, NoAnswer> {
+        let end = Instant::now() + PATIENCE;
+        let (mut boot, mut is_again) = (self.peers.boot(node), false);
+        loop {
+            let (sealed, exchange) = self.relays.seal(request, boot, clock::now(), &mut rand::rng());
+            let sent = self.peers.send(node, sealed);
+            let sealed = if is_again { timeout_at(end, sent).await.unwrap_or(Err(NoAnswer::Silent)) } else { sent.await };
+            match self.relays.open_reply(&exchange, &sealed?).map_err(|_| NoAnswer::Refused(StatusCode::OK))? {
+                Reply::Answer(answer) => return unpack(answer).ok_or(NoAnswer::Refused(StatusCode::OK)),
+                Reply::Stale(_) if is_again => return Err(NoAnswer::Restarting),
+                Reply::Stale(current) => {
+                    self.peers.learn(node, current);
+                    (boot, is_again) = (Some(current), true);
+                }
+            }
+        }
     }
 }
 

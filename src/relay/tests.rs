@@ -1,0 +1,251 @@
+//! Whom sealed messages open for, when, and how often.
+
+use alloc::{boxed::Box, vec, vec::Vec};
+
+use proptest::prelude::*;
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+use super::*;
+use crate::{challenge::GuardId, crypto::base64url};
+
+const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
+const BOOT: Boot = Boot::from_random([7; Boot::BYTES]);
+
+fn relays(roots: &[u8]) -> Relays {
+    Relays::new(&Keyring::new(roots.iter().map(|byte| vec![*byte; 32])).unwrap())
+}
+
+fn random() -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(1)
+}
+
+fn request() -> RelayedRequest {
+    RelayedRequest {
+        addressee: Addressee::Guard(GuardId::new("node-1.epoch").unwrap()),
+        client: "2001:db8::7".parse().unwrap(),
+        method: "POST".into(),
+        path: "/passwordless/exchange/email/".into(),
+        headers: vec![("content-type".into(), (*b"application/json").into()), ("cookie".into(), [0xff, 0].into())],
+        body: (*br#"{"email":"ann@example.com","token":"123456"}"#).into(),
+    }
+}
+
+fn answer() -> Reply {
+    Reply::Answer(RelayedAnswer { status: 200, headers: vec![("set-cookie".into(), (*b"a=b").into())], body: (*b"{}").into() })
+}
+
+fn seal(relays: &Relays, now: UnixTime, random: &mut ChaCha8Rng) -> (Vec<u8>, Exchange) {
+    relays.seal(&request(), Some(BOOT), now, random)
+}
+
+fn open(relays: &Relays, sealed: &[u8], node: &str, now: UnixTime) -> Result<RelayedRequest, RelayRefused> {
+    let opened = relays.open(UntrustedRequest::new(sealed), node, now)?;
+    Ok(opened.current(BOOT).expect("sealed for this life").once(&mut SeenRequests::new(10), now)?.request)
+}
+
+/// Lets it count among others.
+fn count(relays: &Relays, seen: &mut SeenRequests, sealed: &[u8], now: UnixTime) -> Result<(), RelayRefused> {
+    let opened = relays.open(UntrustedRequest::new(sealed), "node-1", now)?;
+    opened.current(BOOT).expect("sealed for this life").once(seen, now).map(drop)
+}
+
+#[test]
+fn there_and_back() {
+    let relays = relays(b"1");
+    let (sealed, asking) = seal(&relays, NOW, &mut random());
+    let opened = relays.open(UntrustedRequest::new(&sealed), "node-1", NOW).unwrap().current(BOOT).unwrap();
+    let opened = opened.once(&mut SeenRequests::new(10), NOW).unwrap();
+    assert_eq!(opened.request, request());
+    let sealed = relays.seal_reply(&opened.exchange, &answer(), &mut random());
+    assert_eq!(relays.open_reply(&asking, &sealed), Ok(answer()));
+}
+
+#[test]
+fn nothing_of_it_can_be_read() {
+    let (sealed, _) = seal(&relays(b"1"), NOW, &mut random());
+    for secret in [&b"ann@"[..], b"123456", b"POST", b"node-1", b"passwordless"] {
+        assert!(!sealed.windows(secret.len()).any(|bytes| bytes == secret));
+    }
+    assert!(!alloc::format!("{:?}{:?}", request(), answer()).contains("ann"));
+}
+
+#[test]
+fn late_and_early() {
+    let relays = relays(b"1");
+    let (sealed, _) = seal(&relays, NOW, &mut random());
+    for (now, expected) in [(NOW.plus(30), true), (NOW.minus(30), true), (NOW.plus(31), false), (NOW.minus(31), false)] {
+        let opened = open(&relays, &sealed, "node-1", now);
+        assert_eq!(opened, if expected { Ok(request()) } else { Err(RelayRefused::Untimely) });
+    }
+}
+
+#[test]
+fn for_one_node() {
+    let relays = relays(b"1");
+    for addressee in [Addressee::Guard(GuardId::new("node-1.epoch").unwrap()), Addressee::Home("node-1".into())] {
+        let (sealed, _) = relays.seal(&RelayedRequest { addressee, ..request() }, Some(BOOT), NOW, &mut random());
+        assert!(open(&relays, &sealed, "node-1", NOW).is_ok());
+        for other in ["node-2", "node", "node-1.epoch", ""] {
+            assert_eq!(open(&relays, &sealed, other, NOW), Err(RelayRefused::OtherNode));
+        }
+    }
+}
+
+#[test]
+fn replayed() {
+    let relays = relays(b"1");
+    let mut seen = SeenRequests::new(1000);
+    let mut random = random();
+    let (sealed, _) = seal(&relays, NOW, &mut random);
+    let mut try_at = |sealed: &[u8], now| count(&relays, &mut seen, sealed, now);
+    assert_eq!(try_at(&sealed, NOW.minus(30)), Ok(()));
+    for second in 0..=60 {
+        let now = NOW.minus(30).plus(second);
+        assert_eq!(try_at(&sealed, now), Err(RelayRefused::Replayed), "{second}");
+        let (other, _) = seal(&relays, now, &mut random);
+        assert_eq!(try_at(&other, now), Ok(()), "others go on");
+    }
+    assert_eq!(try_at(&sealed, NOW.plus(31)), Err(RelayRefused::Untimely));
+}
+
+#[test]
+fn a_clock_set_back_brings_nothing_back() {
+    let relays = relays(b"1");
+    let mut seen = SeenRequests::new(1000);
+    let mut random = random();
+    let (first, _) = seal(&relays, NOW, &mut random);
+    let mut try_at = |sealed: &[u8], now| count(&relays, &mut seen, sealed, now);
+    assert_eq!(try_at(&first, NOW), Ok(()));
+    for minute in 1..=10 {
+        let now = NOW.plus(minute * 61);
+        assert_eq!(try_at(&seal(&relays, now, &mut random).0, now), Ok(()));
+        assert!(try_at(&first, NOW).is_err(), "{minute}");
+    }
+}
+
+#[test]
+fn what_is_for_another_life_or_for_none_is_told_the_boot() {
+    let (relays, mut random) = (relays(b"1"), random());
+    let earlier = Boot::from_random([6; Boot::BYTES]);
+    for stated in [None, Some(earlier)] {
+        let (sealed, asking) = relays.seal(&request(), stated, NOW, &mut random);
+        let exchange = relays.open(UntrustedRequest::new(&sealed), "node-1", NOW).unwrap().current(BOOT).unwrap_err();
+        let stale = relays.seal_reply(&exchange, &Reply::Stale(BOOT), &mut random);
+        assert_eq!(relays.open_reply(&asking, &stale), Ok(Reply::Stale(BOOT)));
+        let (_, other) = seal(&relays, NOW, &mut random);
+        assert_eq!(relays.open_reply(&other, &stale), Err(RelayRefused::Forged), "a boot is told to one request only");
+    }
+}
+
+#[test]
+fn a_life_begins_with_nothing_forgotten() {
+    let (relays, mut random) = (relays(b"1"), random());
+    let mut seen = SeenRequests::new(1000);
+    for sent in [NOW.minus(30), NOW.minus(1), NOW, NOW.plus(30)] {
+        let (sealed, _) = seal(&relays, sent, &mut random);
+        assert_eq!(count(&relays, &mut seen, &sealed, NOW), Ok(()), "{sent:?}");
+        assert_eq!(count(&relays, &mut seen, &sealed, NOW), Err(RelayRefused::Replayed), "{sent:?}");
+    }
+}
+
+#[test]
+fn a_request_is_no_answer_and_an_answer_no_request() {
+    let relays = relays(b"1");
+    let (sealed, asking) = seal(&relays, NOW, &mut random());
+    assert_eq!(relays.open_reply(&asking, &sealed), Err(RelayRefused::Forged));
+    assert_eq!(relays.open_reply(&asking, &sealed[HEAD - NONCE..]), Err(RelayRefused::Forged));
+    let answered = relays.seal_reply(&asking, &answer(), &mut random());
+    assert_eq!(open(&relays, &answered, "node-1", NOW), Err(RelayRefused::Forged));
+    let as_request = [&sealed[..HEAD - NONCE], &answered].concat();
+    assert_eq!(open(&relays, &as_request, "node-1", NOW), Err(RelayRefused::Forged));
+}
+
+#[test]
+fn an_answer_fits_one_request() {
+    let (relays, mut random) = (relays(b"1"), random());
+    let (_, one) = seal(&relays, NOW, &mut random);
+    let (_, other) = seal(&relays, NOW, &mut random);
+    let sealed = relays.seal_reply(&one, &answer(), &mut random);
+    assert!(relays.open_reply(&one, &sealed).is_ok());
+    assert_eq!(relays.open_reply(&other, &sealed), Err(RelayRefused::Forged));
+}
+
+#[test]
+fn truncated_extended_and_altered() {
+    let (relays, mut random) = (relays(b"1"), random());
+    let (sealed, asking) = seal(&relays, NOW, &mut random);
+    let answered = relays.seal_reply(&asking, &answer(), &mut random);
+    for length in 0..sealed.len() {
+        assert_eq!(open(&relays, &sealed[..length], "node-1", NOW), Err(RelayRefused::Forged), "{length}");
+    }
+    for length in 0..answered.len() {
+        assert_eq!(relays.open_reply(&asking, &answered[..length]), Err(RelayRefused::Forged), "{length}");
+    }
+    assert!(open(&relays, &[&sealed[..], &[0]].concat(), "node-1", NOW).is_err());
+    assert!(relays.open_reply(&asking, &[&answered[..], &[0]].concat()).is_err());
+    for at in 0..sealed.len() {
+        let mut altered = sealed.clone();
+        altered[at] ^= 1;
+        assert_eq!(open(&relays, &altered, "node-1", NOW), Err(RelayRefused::Forged), "{at}");
+    }
+}
+
+#[test]
+fn roots_rotate() {
+    let mut random = random();
+    let (sealed, asking) = seal(&relays(b"1"), NOW, &mut random);
+    let rotated = relays(b"21");
+    let opened = rotated.open(UntrustedRequest::new(&sealed), "node-1", NOW).unwrap();
+    let answered = rotated.seal_reply(&opened.exchange, &answer(), &mut random);
+    assert_eq!(relays(b"1").open_reply(&asking, &answered), Ok(answer()), "answered with the root that asked");
+    assert!(matches!(relays(b"2").open(UntrustedRequest::new(&sealed), "node-1", NOW), Err(RelayRefused::Forged)));
+}
+
+#[test]
+fn frozen() {
+    let (sealed, asking) = seal(&relays(b"1"), NOW, &mut random());
+    let expected = "\
+        AizAcjfuobENpIzqTAlna44O_NgGlBRlBgc2Ayu4mFUWLLUSpladsIRFdJbbKyKiIzP13U5gclbC2LTt07eiZ7fIEYFw0kk834ey\
+        _PaJrzBYqoSR8GzpPNdl8zlg6fokObUQ1-EyhqbkT0-VqIf-a96H2DHxYQp2P8TjDE4vFbwNWTVj_hRs8-EDPMQ6U5HcfpByCn-C\
+        hkSeyLss8hH3vRasn-BZCdchckkQkJ_4ynpcAS8rzOTWVVfyIxWWDylqCcOLWwmV_REmNYFXece8A1QiuL3UN21nToARcyo1jhXH\
+        Gb02xjHNkw4illSJOfRusSWHjFNEdQN48PwjtNn4v2KR9Bn0dpWjvQRGrQ";
+    assert_eq!(base64url::encode(&sealed), expected);
+    let answered = relays(b"1").seal_reply(&asking, &answer(), &mut random());
+    let expected = "\
+        sQ2kjOpMCWdrjg782AaUFGUGBzYDK7iYVRYstRKmVp2whEV4-LRPj48SHZCtIQMbVsLYrpmxxIgD36B97xLVTjvb4Yie9omvWWoF\
+        mQm7RTSNfeoG4glz3KuSDA";
+    assert_eq!(base64url::encode(&answered), expected);
+    let stale = relays(b"1").seal_reply(&asking, &Reply::Stale(BOOT), &mut random());
+    let expected = "\
+        sQ2kjOpMCWdrjg782AaUFGUGBzYDK7iYVRYstRKmVpywhEVo_7NIQIgVGpeqJgQdUcXfo0vSJKcnmG-jYKtsNoOjj0U";
+    assert_eq!(base64url::encode(&stale), expected);
+}
+
+proptest! {
+    #[test]
+    fn any_request_and_answer(
+        (home, node) in (any::<bool>(), "[a-zA-Z0-9-]{1,63}"),
+        client in any::<core::net::IpAddr>(),
+        (method, path) in ("[A-Z]{3,7}", "/.{0,100}"),
+        headers in proptest::collection::vec(("[a-z-]{1,20}", proptest::collection::vec(any::<u8>(), 0..50)), 0..8),
+        (status, body) in (any::<u16>(), proptest::collection::vec(any::<u8>(), 0..1000)),
+    ) {
+        let relays = relays(b"1");
+        let guard = GuardId::new(alloc::format!("{node}.e")).unwrap();
+        let addressee = if home { Addressee::Home(node.as_str().into()) } else { Addressee::Guard(guard) };
+        let headers: Headers = headers.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let body: Box<[u8]> = body.into();
+        let request = RelayedRequest { addressee, client, method: method.into(), path: path.into(), headers: headers.clone(), body: body.clone() };
+        let (sealed, asking) = relays.seal(&request, Some(BOOT), NOW, &mut random());
+        prop_assert_eq!(open(&relays, &sealed, &node, NOW), Ok(request));
+        let answer = Reply::Answer(RelayedAnswer { status, headers, body });
+        prop_assert_eq!(relays.open_reply(&asking, &relays.seal_reply(&asking, &answer, &mut random())), Ok(answer));
+    }
+
+    #[test]
+    fn garbage_is_forged(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        prop_assert_eq!(open(&relays(b"1"), &bytes, "node-1", NOW), Err(RelayRefused::Forged));
+        prop_assert!(RelayedRequest::decode(&bytes).is_none_or(|(request, boot, sent_at)| request.encode(Vec::new(), boot, sent_at) == bytes));
+        prop_assert!(Reply::decode(&bytes).is_none_or(|reply| reply.encode(Vec::new()) == bytes));
+    }
+}
