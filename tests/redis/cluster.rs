@@ -1,6 +1,6 @@
 //! A cluster of three masters: each recipient's memory is one master's, and so is its epoch.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use countersign::{
     challenge::VerifiedChallenge,
@@ -43,7 +43,12 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn start() -> Self {
-        let masters: Vec<Server> = (0..3).map(|_| Self::master()).collect();
+        Self::start_with(&[])
+    }
+
+    /// Its masters have these variables in their environment.
+    pub(crate) fn start_with(environment: &[(&'static str, PathBuf)]) -> Self {
+        let masters: Vec<Server> = (0..3).map(|_| Self::master(environment)).collect();
         for (number, master) in (0..).zip(&masters) {
             let share = SLOTS / 3 + 1;
             let last = ((number + 1) * share).min(SLOTS) - 1;
@@ -64,11 +69,12 @@ impl Cluster {
         Self { masters }
     }
 
-    fn master() -> Server {
-        Server::start(&format!(
+    fn master(environment: &[(&'static str, PathBuf)]) -> Server {
+        let options = format!(
             "--save \"\" --cluster-enabled yes --cluster-port {} --cluster-node-timeout 5000 --cluster-require-full-coverage no",
             free_port()
-        ))
+        );
+        Server::start_with(&options, environment)
     }
 
     pub(crate) fn url(&self) -> String {
@@ -86,7 +92,7 @@ impl Cluster {
 
     /// Adds a replica of the first master.
     fn replica_of_first(&self) -> Server {
-        let replica = Self::master();
+        let replica = Self::master(&[]);
         let bus: String = replica.ask::<Vec<String>>("CONFIG GET cluster-port")[1].clone();
         let _: String = self.masters[0].ask(&format!("CLUSTER MEET 127.0.0.1 {} {bus}", replica.port()));
         let master: String = self.masters[0].ask("CLUSTER MYID");
@@ -108,14 +114,14 @@ impl Cluster {
     }
 
     /// A challenge on each of the masters, in their order.
-    fn on_each(&self, guard: &RedisGuard, now: UnixTime) -> Vec<(Recipient, VerifiedChallenge)> {
+    pub(crate) fn on_each(&self, guard: &RedisGuard, now: UnixTime) -> Vec<(Recipient, VerifiedChallenge)> {
         let mut found: Vec<Option<_>> = (0..3).map(|_| None).collect();
         for number in 0.. {
             let recipient = email(&format!("someone{number}"));
             let before = self.sizes();
             let challenge = begin(guard, &recipient, now);
             let after = self.sizes();
-            let at = (0..3).find(|at| after[*at] > before[*at]).expect("an epoch was made");
+            let at = (0..3).find(|at| after[*at] > before[*at]).expect("a record was made");
             found[at].get_or_insert((recipient, challenge));
             if found.iter().all(Option::is_some) {
                 break;
@@ -260,7 +266,7 @@ fn lost_key() {
     // The master that keeps the key of the counters loses it, and a node that starts now makes another one.
     for master in &cluster.masters {
         let _: Vec<String> = master.ask("KEYS *");
-        let _: redis::RedisResult<u32> = redis::cmd("DEL").arg("countersign:fleet:epoch").query(&mut master.connect());
+        let _: redis::RedisResult<u32> = redis::cmd("DEL").arg("countersign:fleet:key").query(&mut master.connect());
     }
     let new = cluster.guard(limits());
     assert_eq!(right(&new, &before, now), Err(AttemptRefused::Misdirected));
@@ -360,7 +366,7 @@ fn hostile() {
         let tag = key.strip_prefix("countersign:fleet:").unwrap();
         let is_hash = |tag: &str| tag.len() == 32 && tag.bytes().all(|byte| byte.is_ascii_hexdigit());
         let tag = tag.strip_prefix('{').and_then(|rest| rest.split_once('}')).map(|(tag, _)| tag);
-        assert!(tag.is_none_or(is_hash) && (tag.is_some() || key.ends_with(":epoch")), "{key}");
+        assert!(tag.is_none_or(is_hash) && (tag.is_some() || key.ends_with(":key")), "{key}");
     }
 }
 

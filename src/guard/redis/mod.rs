@@ -1,11 +1,11 @@
 //! The guard in Redis: one memory for any number of nodes, on a single server or a cluster.
 //!
-//! Every decision is one script in one round trip, judged by Redis' own clock. An envelope names the epoch of the memory
-//! that issued it: a random number in Redis, hashed with the identity of the history that Redis itself keeps of its data
-//! (`master_replid`). A restart, a failover and a flush each begin another one, since each may have lost a spend record; the
-//! scripts read all of it themselves, so no node can be mistaken about it. Redis drops records by its clock; for each minute in
-//! which challenges end there is a mark that it drops earlier, so that a clock that jumps ahead and back is noticed too.
-//! Whatever doesn't answer, or not in time, allows nothing.
+//! Every decision is one script in one round trip, judged by Redis' own clock. The request makes the challenge's record, under
+//! a nonce that no other challenge has, and nothing else ever makes it; an attempt without a record is refused. So whatever
+//! takes a record away retires its challenge: a flush, an eviction, a clock that jumps ahead and back. What could bring an
+//! *older* record back is a restart or a failover: the envelope's epoch holds, beside the nonce, a hash of the history that
+//! Redis itself keeps of its data (`master_replid`), which each of them begins anew. The scripts read all of it themselves, so
+//! no node can be mistaken about it. Whatever doesn't answer, or not in time, allows nothing.
 
 mod calls;
 mod connection;
@@ -40,8 +40,6 @@ use crate::{
 
 /// When it makes sense to ask again after Redis didn't answer.
 const AGAIN: Unavailable = Unavailable::for_seconds(2);
-/// How much longer than a challenge the epoch's record of one recipient lives, in a cluster.
-const EPOCH_OUTLIVES: u64 = 60 * 60;
 
 /// A guard whose memory is in Redis; shared by all threads of the process, and by all processes of a fleet.
 #[derive(Debug)]
