@@ -1,7 +1,7 @@
 //! What each script is given. The heads of the scripts say what their keys and arguments are.
 
 use super::{
-    RedisGuard,
+    Pending, RedisGuard,
     names::{Names, Tagged},
     scripts::{Call, Script},
 };
@@ -81,6 +81,19 @@ impl RedisGuard {
         Call::new(&self.scripts.withdraw, keys, self.arguments(names, ["1".to_owned()]))
     }
 
+    /// Gives back all that an admission counted for its recipient, so also the record of a challenge that nobody gets, and the
+    /// proof: it counted for this request and no other.
+    pub(super) fn undoing<'a>(&'a self, names: &Names, request: &Request<'_>, pending: &Pending) -> Call<'a> {
+        let tagged = names.of(request.recipient);
+        let mut gone = vec![tagged.pause(request.network, request.device), tagged.challenge(nonce_of(&pending.epoch))];
+        gone.extend(request.proof.filter(|_| pending.proved).map(|proof| tagged.proof(proof.id)));
+        let arguments = self.arguments(names, [gone.len().to_string()]);
+        let mut keys = vec![self.kept_key(names, &tagged)];
+        keys.extend(gone);
+        keys.extend(self.own(&tagged, request).map(|ceiling| ceiling.key));
+        Call::new(&self.scripts.withdraw, keys, arguments)
+    }
+
     pub(super) fn lowering<'a>(&'a self, names: &Names, request: &Request<'_>) -> Call<'a> {
         let mut keys = vec![names.ceiling("key")];
         keys.extend(self.shared(names, request).map(|ceiling| ceiling.key));
@@ -91,7 +104,7 @@ impl RedisGuard {
         let challenge = attempt.challenge.challenge();
         let tagged = names.of(attempt.challenge.recipient());
         let epoch = challenge.guard.epoch();
-        let record = tagged.challenge(epoch.get(..NONCE).unwrap_or(epoch));
+        let record = tagged.challenge(nonce_of(epoch));
         let keys = vec![self.kept_key(names, &tagged), record, tagged.bucket(attempt.bucket)];
         let is_link = attempt.by == By::Link;
         let arguments = self.arguments(
@@ -177,6 +190,11 @@ impl Ceiling {
     fn soft(key: String, allowed: u32) -> Self {
         Self { key, allowed, lifted: allowed.saturating_mul(LIFTED) }
     }
+}
+
+/// The nonce in an epoch. An epoch that has none is current nowhere, whatever record it leads to.
+fn nonce_of(epoch: &str) -> &str {
+    epoch.get(..NONCE).unwrap_or(epoch)
 }
 
 fn push(keys: &mut Vec<String>, arguments: &mut Vec<String>, ceilings: impl IntoIterator<Item = Ceiling>) {

@@ -58,10 +58,21 @@ pub struct RedisGuard {
 
 impl Guard for RedisGuard {
     async fn admit(&self, request: &Request<'_>) -> Result<Admitted, RequestRefused> {
-        match self.connections.in_time(self.admit_in_redis(request)).await.flatten() {
-            Ok(answer) => answer,
-            Err(error) => Err(RequestRefused::Unavailable(unavailable(&error))),
+        let mut pending = None;
+        let answer = self.connections.in_time(self.admit_in_redis(request, &mut pending)).await.flatten();
+        let refused = match answer {
+            Ok(Ok(admitted)) => return Ok(admitted),
+            Ok(Err(refused)) => refused,
+            Err(error) => RequestRefused::Unavailable(unavailable(&error)),
+        };
+        if let Some(pending) = pending {
+            // In a time of its own: the other is over where a server hung.
+            let undone = self.decide(|names| self.undoing(names, request, &pending));
+            if let Err(error) = self.connections.in_time(undone).await.flatten() {
+                unavailable(&error);
+            }
         }
+        Err(refused)
     }
 
     async fn withdraw(&self, request: &Request<'_>) {
@@ -111,7 +122,12 @@ impl RedisGuard {
         &self.id
     }
 
-    async fn admit_in_redis(&self, request: &Request<'_>) -> RedisResult<Result<Admitted, RequestRefused>> {
+    /// Asks Redis. What was counted for the recipient is left in `pending`, and has to be given back unless it is admitted.
+    async fn admit_in_redis(
+        &self,
+        request: &Request<'_>,
+        pending: &mut Option<Pending>,
+    ) -> RedisResult<Result<Admitted, RequestRefused>> {
         let reply = self.decide(|names| self.admission(names, request)).await?;
         if reply.word() == "throttled" {
             return Ok(Err(self.throttled(&reply, request.now)));
@@ -123,10 +139,12 @@ impl RedisGuard {
             return Err(unexpected());
         };
         if self.counts_apart(request) {
+            *pending = Some(Pending { epoch: epoch.into(), proved });
             let raised = self.decide(|names| self.raising(names, request, proved)).await?;
-            if raised.word() != "admitted" {
-                self.decide(|names| self.withdrawal(names, request)).await?;
-                return Ok(Err(self.throttled(&raised, request.now)));
+            match raised.word() {
+                "admitted" => {}
+                "throttled" => return Ok(Err(self.throttled(&raised, request.now))),
+                _ => return Err(unexpected()),
             }
         }
         if proved {
@@ -205,6 +223,15 @@ impl RedisGuard {
     fn counts_apart(&self, request: &Request<'_>) -> bool {
         self.connections.is_cluster() && self.shared(&self.names(), request).next().is_some()
     }
+}
+
+/// What a cluster counted for a recipient before the ceilings in another slot were asked.
+#[derive(Debug)]
+struct Pending {
+    /// The epoch of the challenge whose record was made.
+    epoch: Box<str>,
+    /// Whether a proof was taken for it.
+    proved: bool,
 }
 
 /// Random values: MACs of a counter, under a key that was drawn once.
