@@ -33,6 +33,7 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("an_expired_challenge_is_refused", expired),
     Test::new("a_budget_outlives_its_challenges_and_codes_grow", budget),
     Test::new("a_success_takes_its_own_comparisons_off", success_takes_off),
+    Test::new("a_victim_who_clicks_gives_an_attacker_no_comparisons_back", clicks),
     Test::new("a_device_has_a_budget_of_its_own", device),
     Test::new("an_external_attempt_is_amended", external),
     Test::new("another_fleet_is_another_guard", another_fleet),
@@ -195,6 +196,21 @@ fn success_takes_off() {
     assert_eq!(admit(&guard, &ann, now).strength, Strength::Short);
     assert_eq!(wrong(&guard, &other, now), left(10));
     assert_eq!(admit(&guard, &ann, now).strength, Strength::Medium);
+}
+
+/// An attacker guesses at challenges of his own for Ann; she clicks the links that these send her.
+fn clicks() {
+    let server = Server::plain();
+    let (guard, now) = (guard(&server.url(), Limits { comparisons: 12, max_attempts: 5, ..limits() }), now(&server));
+    let ann = email("ann");
+    let mut compared = 0;
+    for _ in 0..10 {
+        let challenge = begin(&guard, &ann, now);
+        compared += (0..5).filter(|_| wrong(&guard, &challenge, now).is_ok()).count();
+        let link = Attempt { by: By::Link, ..attempt(&challenge, now) };
+        assert_eq!(run(guard.count(&link, Verdict::sealed(true))), Ok(Counted::Accepted), "her link is good all the same");
+    }
+    assert_eq!(compared, 12);
 }
 
 fn device() {
