@@ -5,12 +5,13 @@ use std::sync::Arc;
 use countersign::{
     challenge::{GuardId, Use, VerifiedChallenge, code::Strength},
     guard::{
-        Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard as _, Limits, RedisGuard, Verdict,
+        Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard as _, Limits, RedisGuard, RequestRefused, Verdict,
         limits::{MOST_ATTEMPTS, MOST_USES},
     },
     recipient::Recipient,
     time::UnixTime,
 };
+use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 
 use crate::{
     Test,
@@ -37,6 +38,7 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("a_device_has_a_budget_of_its_own", device),
     Test::new("an_external_attempt_is_amended", external),
     Test::new("another_fleet_is_another_guard", another_fleet),
+    Test::new("nodes_that_draw_the_same_numbers_make_no_record_anew", copies),
     Test::new("the_largest_values_are_counted_too", largest),
     Test::new("an_epoch_of_any_spelling_is_misdirected", spellings),
     Test::new("keys_show_nothing_and_all_but_the_key_of_the_counters_expire", keys),
@@ -276,6 +278,21 @@ fn another_fleet() {
     assert_eq!(right(&two, &challenge, now), Err(AttemptRefused::Misdirected));
     assert_eq!(right(&one, &challenge, now), Ok(Counted::Accepted));
     assert_eq!(begin(&two, &email("ann"), now).challenge().guard.node(), "fleet.two");
+}
+
+/// As a machine that was copied while it ran, and its copy.
+fn copies() {
+    let server = Server::plain();
+    let now = now(&server);
+    let copy = || run(RedisGuard::connect(&settings(&server.url()), limits(), &mut ChaCha20Rng::seed_from_u64(1))).unwrap();
+    let (one, two) = (copy(), copy());
+    let ann = email("ann");
+    let challenge = begin(&one, &ann, now);
+    assert_eq!(right(&one, &challenge, now), Ok(Counted::Accepted));
+    let refused = run(two.admit(&request(&ann, now)));
+    assert!(matches!(refused, Err(RequestRefused::Unavailable(_))), "{refused:?}");
+    assert_eq!(right(&one, &challenge, now), Err(AttemptRefused::Spent));
+    assert_eq!(right(&two, &begin(&two, &ann, now), now), Ok(Counted::Accepted));
 }
 
 fn largest() {
