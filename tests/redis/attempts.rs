@@ -5,12 +5,13 @@ use std::sync::Arc;
 use countersign::{
     challenge::{GuardId, Use, VerifiedChallenge, code::Strength},
     guard::{
-        Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard as _, Limits, RedisGuard, Verdict,
+        Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard as _, Limits, RedisGuard, RequestRefused, Verdict,
         limits::{MOST_ATTEMPTS, MOST_USES},
     },
     recipient::Recipient,
     time::UnixTime,
 };
+use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 
 use crate::{
     Test,
@@ -33,12 +34,14 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("an_expired_challenge_is_refused", expired),
     Test::new("a_budget_outlives_its_challenges_and_codes_grow", budget),
     Test::new("a_success_takes_its_own_comparisons_off", success_takes_off),
+    Test::new("a_victim_who_clicks_gives_an_attacker_no_comparisons_back", clicks),
     Test::new("a_device_has_a_budget_of_its_own", device),
     Test::new("an_external_attempt_is_amended", external),
     Test::new("another_fleet_is_another_guard", another_fleet),
+    Test::new("nodes_that_draw_the_same_numbers_make_no_record_anew", copies),
     Test::new("the_largest_values_are_counted_too", largest),
     Test::new("an_epoch_of_any_spelling_is_misdirected", spellings),
-    Test::new("keys_show_nothing_and_all_but_the_epoch_expire", keys),
+    Test::new("keys_show_nothing_and_all_but_the_key_of_the_counters_expire", keys),
 ];
 
 /// So many wrong codes, all of them compared.
@@ -197,6 +200,21 @@ fn success_takes_off() {
     assert_eq!(admit(&guard, &ann, now).strength, Strength::Medium);
 }
 
+/// An attacker guesses at challenges of his own for Ann; she clicks the links that these send her.
+fn clicks() {
+    let server = Server::plain();
+    let (guard, now) = (guard(&server.url(), Limits { comparisons: 12, max_attempts: 5, ..limits() }), now(&server));
+    let ann = email("ann");
+    let mut compared = 0;
+    for _ in 0..10 {
+        let challenge = begin(&guard, &ann, now);
+        compared += (0..5).filter(|_| wrong(&guard, &challenge, now).is_ok()).count();
+        let link = Attempt { by: By::Link, ..attempt(&challenge, now) };
+        assert_eq!(run(guard.count(&link, Verdict::sealed(true))), Ok(Counted::Accepted), "her link is good all the same");
+    }
+    assert_eq!(compared, 12);
+}
+
 fn device() {
     let server = Server::plain();
     let (guard, now) = (guard(&server.url(), Limits { comparisons: 5, ..limits() }), now(&server));
@@ -262,6 +280,21 @@ fn another_fleet() {
     assert_eq!(begin(&two, &email("ann"), now).challenge().guard.node(), "fleet.two");
 }
 
+/// As a machine that was copied while it ran, and its copy.
+fn copies() {
+    let server = Server::plain();
+    let now = now(&server);
+    let copy = || run(RedisGuard::connect(&settings(&server.url()), limits(), &mut ChaCha20Rng::seed_from_u64(1))).unwrap();
+    let (one, two) = (copy(), copy());
+    let ann = email("ann");
+    let challenge = begin(&one, &ann, now);
+    assert_eq!(right(&one, &challenge, now), Ok(Counted::Accepted));
+    let refused = run(two.admit(&request(&ann, now)));
+    assert!(matches!(refused, Err(RequestRefused::Unavailable(_))), "{refused:?}");
+    assert_eq!(right(&one, &challenge, now), Err(AttemptRefused::Spent));
+    assert_eq!(right(&two, &begin(&two, &ann, now), now), Ok(Counted::Accepted));
+}
+
 fn largest() {
     let server = Server::plain();
     let lifetime = 10 * 365 * 86_400;
@@ -314,11 +347,11 @@ fn keys() {
     let challenge = begin(&guard, &email("ann"), now);
     guess(&guard, &challenge, 1, now);
     let keys: Vec<String> = server.ask("KEYS *");
-    // Epoch, mark of a minute, challenge, bucket, messages, pause, network.
-    assert_eq!(keys.len(), 7, "{keys:?}");
+    // The key of the counters, challenge, bucket, messages, pause, network.
+    assert_eq!(keys.len(), 6, "{keys:?}");
     for key in keys {
         assert!(!key.contains("ann") && !key.contains("example") && !key.contains("192"), "{key}");
         let lives: i64 = server.ask(&format!("TTL {key}"));
-        assert_eq!(lives == -1, key == "countersign:fleet:epoch", "{key} lives {lives} s");
+        assert_eq!(lives == -1, key == "countersign:fleet:key", "{key} lives {lives} s");
     }
 }

@@ -1,10 +1,10 @@
 //! A cluster of three masters: each recipient's memory is one master's, and so is its epoch.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use countersign::{
     challenge::VerifiedChallenge,
-    guard::{AttemptRefused, Counted, Guard as _, Limits, RedisGuard, Verdict},
+    guard::{AttemptRefused, Counted, Guard as _, Limits, RedisGuard, RequestRefused, Verdict},
     recipient::Recipient,
     time::UnixTime,
 };
@@ -25,6 +25,9 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("in_a_cluster_a_master_that_restarts_retires_what_was_its_own", restart),
     Test::new("in_a_cluster_a_flushed_master_retires_what_was_its_own", flush),
     Test::new("in_a_cluster_ceilings_count_all_recipients", ceilings),
+    Test::new("in_a_cluster_a_request_that_is_503_for_a_lost_ceiling_uses_up_nothing", lost_ceilings),
+    Test::new("in_a_cluster_a_request_that_is_503_for_a_ceiling_that_hangs_uses_up_nothing", hanging_ceilings),
+    Test::new("in_a_cluster_a_request_that_a_ceiling_refuses_keeps_its_proof", proof_is_kept),
     Test::new("in_a_cluster_a_slot_that_moves_is_followed", moved),
     Test::new("in_a_cluster_a_lost_key_is_agreed_on_again", lost_key),
     Test::new("in_a_cluster_a_promoted_replica_is_found_and_retires_what_its_master_held", promoted),
@@ -43,7 +46,12 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn start() -> Self {
-        let masters: Vec<Server> = (0..3).map(|_| Self::master()).collect();
+        Self::start_with(&[])
+    }
+
+    /// Its masters have these variables in their environment.
+    pub(crate) fn start_with(environment: &[(&'static str, PathBuf)]) -> Self {
+        let masters: Vec<Server> = (0..3).map(|_| Self::master(environment)).collect();
         for (number, master) in (0..).zip(&masters) {
             let share = SLOTS / 3 + 1;
             let last = ((number + 1) * share).min(SLOTS) - 1;
@@ -64,11 +72,12 @@ impl Cluster {
         Self { masters }
     }
 
-    fn master() -> Server {
-        Server::start(&format!(
+    fn master(environment: &[(&'static str, PathBuf)]) -> Server {
+        let options = format!(
             "--save \"\" --cluster-enabled yes --cluster-port {} --cluster-node-timeout 5000 --cluster-require-full-coverage no",
             free_port()
-        ))
+        );
+        Server::start_with(&options, environment)
     }
 
     pub(crate) fn url(&self) -> String {
@@ -86,7 +95,7 @@ impl Cluster {
 
     /// Adds a replica of the first master.
     fn replica_of_first(&self) -> Server {
-        let replica = Self::master();
+        let replica = Self::master(&[]);
         let bus: String = replica.ask::<Vec<String>>("CONFIG GET cluster-port")[1].clone();
         let _: String = self.masters[0].ask(&format!("CLUSTER MEET 127.0.0.1 {} {bus}", replica.port()));
         let master: String = self.masters[0].ask("CLUSTER MYID");
@@ -108,14 +117,14 @@ impl Cluster {
     }
 
     /// A challenge on each of the masters, in their order.
-    fn on_each(&self, guard: &RedisGuard, now: UnixTime) -> Vec<(Recipient, VerifiedChallenge)> {
+    pub(crate) fn on_each(&self, guard: &RedisGuard, now: UnixTime) -> Vec<(Recipient, VerifiedChallenge)> {
         let mut found: Vec<Option<_>> = (0..3).map(|_| None).collect();
         for number in 0.. {
             let recipient = email(&format!("someone{number}"));
             let before = self.sizes();
             let challenge = begin(guard, &recipient, now);
             let after = self.sizes();
-            let at = (0..3).find(|at| after[*at] > before[*at]).expect("an epoch was made");
+            let at = (0..3).find(|at| after[*at] > before[*at]).expect("a record was made");
             found[at].get_or_insert((recipient, challenge));
             if found.iter().all(Option::is_some) {
                 break;
@@ -223,6 +232,82 @@ fn ceilings() {
     assert_eq!(admitted, 6);
 }
 
+fn lost_ceilings() {
+    let mut cluster = Cluster::start();
+    without_ceilings(&mut cluster, Server::kill, Server::revive);
+}
+
+fn hanging_ceilings() {
+    let mut cluster = Cluster::start();
+    without_ceilings(
+        &mut cluster,
+        |master| _ = master.ask::<String>("CLIENT PAUSE 60000 WRITE"),
+        |master| _ = master.ask::<String>("CLIENT UNPAUSE"),
+    );
+}
+
+/// The master of the ceilings is taken away and comes back; the recipients are the others'.
+fn without_ceilings(cluster: &mut Cluster, lose: impl Fn(&mut Server), bring_back: impl Fn(&mut Server)) {
+    let now = cluster.now();
+    let at = usize::from(cluster.masters[0].ask::<u16>("CLUSTER KEYSLOT {ceilings}") / (SLOTS / 3 + 1));
+    let mut recipients: Vec<_> = cluster.on_each(&cluster.guard(limits()), now).into_iter().map(|(name, _)| name).collect();
+    recipients.remove(at);
+    let mut settings = settings(&cluster.url());
+    settings.timeout = Duration::from_secs(2);
+    let limits = Limits { throttle_seconds: 60, max_messages_per_hour: 1, max_messages_per_network_per_hour: 100, ..limits() };
+    let guard = connect(&settings, limits).unwrap();
+    let keys = |cluster: &Cluster| {
+        let others = cluster.masters.iter().enumerate().filter(|(number, _)| *number != at);
+        let mut keys: Vec<String> = others.flat_map(|(_, master)| master.ask::<Vec<String>>("KEYS *")).collect();
+        // A count that is given back stays for its hour, as nothing.
+        keys.retain(|key| !key.contains(":messages:"));
+        keys.sort();
+        keys
+    };
+    let before = keys(cluster);
+    lose(&mut cluster.masters[at]);
+    for recipient in &recipients {
+        for _ in 0..2 {
+            let refused = run(guard.admit(&request(recipient, now)));
+            assert!(matches!(refused, Err(RequestRefused::Unavailable(_))), "{refused:?}");
+        }
+    }
+    assert_eq!(keys(cluster), before, "no pause, and no record of a challenge that nobody got");
+    bring_back(&mut cluster.masters[at]);
+    for recipient in &recipients {
+        until("it is admitted, and never throttled", || match run(guard.admit(&request(recipient, now))) {
+            Ok(_) => true,
+            Err(RequestRefused::Unavailable(_)) => false,
+            Err(refused) => panic!("{refused:?}"),
+        });
+        assert!(ask(&guard, &request(recipient, now)).is_err(), "now there is a pause");
+    }
+}
+
+fn proof_is_kept() {
+    let cluster = Cluster::start();
+    let guard = cluster.guard(Limits { max_messages_per_hour: 1, email_per_hour: 4, ..limits() });
+    let now = cluster.now();
+    let [ann, bob, cat] = ["ann", "bob", "cat"].map(email);
+    // Of the four a stranger gets three.
+    for recipient in [&ann, &bob, &cat] {
+        assert_eq!(ask(&guard, &request(recipient, now)), Ok(()));
+    }
+    let mut proved = request(&ann, now);
+    proved.proof = Some(proof(1, now));
+    let keys = || cluster.masters.iter().flat_map(|master| master.ask::<Vec<String>>("KEYS *")).count();
+    let before = keys();
+    for _ in 0..3 {
+        assert_eq!(ask(&guard, &proved).map_err(|(_, puzzle)| puzzle), Err(false));
+    }
+    assert_eq!(keys(), before);
+    run(guard.withdraw(&request(&cat, now)));
+    assert_eq!(ask(&guard, &proved), Ok(()), "the ceiling is free, and the proof still good");
+    // It counts once all the same.
+    run(guard.withdraw(&request(&bob, now)));
+    assert_eq!(ask(&guard, &proved).map_err(|(_, puzzle)| puzzle), Err(true));
+}
+
 fn moved() {
     let cluster = Cluster::start();
     let guard = cluster.guard(limits());
@@ -260,7 +345,7 @@ fn lost_key() {
     // The master that keeps the key of the counters loses it, and a node that starts now makes another one.
     for master in &cluster.masters {
         let _: Vec<String> = master.ask("KEYS *");
-        let _: redis::RedisResult<u32> = redis::cmd("DEL").arg("countersign:fleet:epoch").query(&mut master.connect());
+        let _: redis::RedisResult<u32> = redis::cmd("DEL").arg("countersign:fleet:key").query(&mut master.connect());
     }
     let new = cluster.guard(limits());
     assert_eq!(right(&new, &before, now), Err(AttemptRefused::Misdirected));
@@ -360,7 +445,7 @@ fn hostile() {
         let tag = key.strip_prefix("countersign:fleet:").unwrap();
         let is_hash = |tag: &str| tag.len() == 32 && tag.bytes().all(|byte| byte.is_ascii_hexdigit());
         let tag = tag.strip_prefix('{').and_then(|rest| rest.split_once('}')).map(|(tag, _)| tag);
-        assert!(tag.is_none_or(is_hash) && (tag.is_some() || key.ends_with(":epoch")), "{key}");
+        assert!(tag.is_none_or(is_hash) && (tag.is_some() || key.ends_with(":key")), "{key}");
     }
 }
 

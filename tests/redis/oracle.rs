@@ -60,7 +60,7 @@ fn alike_in_time() {
     let clock = Faked::start();
     let mut start = UnixTime::from_seconds(2_000_000_000);
     for seed in 0..SEQUENCES {
-        clock.rest_at(start);
+        clock.clock.rest_at(start);
         let mut choices = Choices::new(seed);
         // Their hours begin at different moments, so what is counted by the hour is left out.
         let limits =
@@ -94,7 +94,7 @@ async fn sequence(
         if let Some(clock) = clock.filter(|_| choices.below(8) == 0) {
             let pass = [1, 9, 59, 60, 61, 299, 599, 600, 601, 3_600, 43_200, 86_400][choices.below(12)];
             now = now.plus(pass);
-            clock.rest_at(now);
+            clock.clock.rest_at(now);
             history.push(format!("{pass} s pass"));
         }
         let recipient = &recipients[choices.below(2)];

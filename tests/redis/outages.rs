@@ -87,9 +87,13 @@ fn slow() {
     let (hasty, ann, now) = (hasty.unwrap(), email("ann"), now(&server));
     // One runtime, so one connection: what is sent on it reaches Redis, however late.
     let in_doubt = run(async {
-        let id = patient.admit(&request(&ann, now)).await.unwrap().guard;
-        let count = async || {
-            let challenge = challenge(id.clone(), &ann, now);
+        let mut open = Vec::new();
+        for _ in 0..40 {
+            open.push(challenge(patient.admit(&request(&ann, now)).await.unwrap().guard, &ann, now));
+        }
+        let mut count = async || {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let challenge = open.pop().expect("another one");
             let counted = hasty.count(&attempt(&challenge, now), Verdict::sealed(true)).await;
             (challenge, counted)
         };

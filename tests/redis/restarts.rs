@@ -4,7 +4,7 @@ use countersign::guard::{AttemptRefused, Counted};
 
 use crate::{
     Test,
-    server::{Server, ask, until},
+    server::{Server, until},
     world::{begin, connect, email, guard, left, limits, now, peek, right, settings, until_it_decides, wrong},
 };
 
@@ -14,25 +14,30 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("a_durable_redis_forgets_nothing", durable),
     Test::new("a_failover_and_the_way_back_retire_what_was_lost", failover),
     Test::new("a_master_that_was_demoted_decides_nothing", demoted),
-    Test::new("a_lost_epoch_is_not_made_up_again", lost_epoch),
+    Test::new("a_lost_key_of_the_counters_brings_nothing_back", lost_key),
 ];
+
+/// The uses that the records of challenges state.
+fn uses(server: &Server) -> Vec<u32> {
+    let keys: Vec<String> = server.ask("KEYS *challenge*");
+    keys.iter().map(|key| server.ask(&format!("HGET {key} u"))).collect()
+}
 
 fn kill_9() {
     let mut server = Server::start("--save 3600 1");
     let replica = guard(&server.url(), limits());
     let now = now(&server);
     let [spent, open] = ["ann", "bob"].map(|name| begin(&replica, &email(name), now));
-    let keys = |server: &Server| -> usize { server.ask("DBSIZE") };
-    // The snapshot holds the epoch, and nothing of what comes after it.
+    // The snapshot holds the records, and nothing of what becomes of them.
     let _: String = server.ask("SAVE");
-    let epoch: String = server.ask("GET countersign:fleet:epoch");
+    let key: String = server.ask("GET countersign:fleet:key");
     assert_eq!(right(&replica, &spent, now), Ok(Counted::Accepted));
-    let known = keys(&server);
+    assert_eq!(uses(&server).iter().sum::<u32>(), 1);
     server.kill();
     server.revive();
     until_it_decides(&replica, now);
-    assert_eq!(server.ask::<String>("GET countersign:fleet:epoch"), epoch, "the epoch's record came back");
-    assert!(keys(&server) < known, "the spend record didn't");
+    assert_eq!(server.ask::<String>("GET countersign:fleet:key"), key);
+    assert!(uses(&server).starts_with(&[0, 0]), "the records came back, and what was spent didn't");
 
     let restarted = guard(&server.url(), limits());
     for node in [&replica, &restarted] {
@@ -117,12 +122,11 @@ fn failover() {
     assert_eq!(right(&on_two, &challenge, now), Err(AttemptRefused::Misdirected));
     assert_eq!(right(&on_one, &challenge, now), Err(AttemptRefused::Spent));
 
-    // And back. The same process, the same record of the epoch, but what it knew of the use is gone.
+    // And back. The same process, the same records, but what it knew of the use is gone.
     follow(&one, &two);
     let _: String = one.ask("REPLICAOF NO ONE");
     assert_eq!(one.info("server", "run_id"), process);
-    let keys: Vec<String> = one.ask("KEYS *challenge*");
-    assert!(keys.is_empty(), "{keys:?}");
+    assert_eq!(uses(&one), [0, 0]);
     assert_eq!(right(&on_one, &challenge, now), Err(AttemptRefused::Misdirected));
     assert_eq!(right(&on_one, &begin(&on_one, &email("ann"), now), now), Ok(Counted::Accepted));
 }
@@ -140,16 +144,21 @@ fn demoted() {
     assert!(refused.contains("can't guard"), "{refused}");
 }
 
-fn lost_epoch() {
+fn lost_key() {
     let server = Server::plain();
     let guard = guard(&server.url(), limits());
     let now = now(&server);
     let challenge = begin(&guard, &email("ann"), now);
     assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
-    for loss in ["DEL countersign:fleet:epoch", "SET countersign:fleet:epoch nonsense"] {
-        let _: redis::Value = ask(&mut server.connect(), loss);
-        assert_eq!(right(&guard, &challenge, now), Err(AttemptRefused::Misdirected), "{loss}");
-        assert_eq!(right(&guard, &begin(&guard, &email("ann"), now), now), Ok(Counted::Accepted));
-        assert_eq!(right(&guard, &challenge, now), Err(AttemptRefused::Misdirected), "{loss}");
+    let _: u32 = server.ask("DEL countersign:fleet:key");
+    assert_eq!(right(&guard, &challenge, now), Err(AttemptRefused::Spent));
+    // A node that starts now makes another key, and the first one takes it.
+    let other = self::guard(&server.url(), limits());
+    for node in [&guard, &other] {
+        assert_eq!(right(node, &challenge, now), Err(AttemptRefused::Misdirected));
+        assert_eq!(right(node, &begin(&guard, &email("ann"), now), now), Ok(Counted::Accepted));
     }
+    // What is no key decides nothing.
+    let _: String = server.ask("SET countersign:fleet:key nonsense");
+    assert!(matches!(right(&guard, &challenge, now), Err(AttemptRefused::Unavailable(_))));
 }

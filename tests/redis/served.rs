@@ -31,7 +31,7 @@ pub(crate) const TESTS: &[Test] = &[
 ];
 
 /// A node over this Redis, with the fleet's secret.
-fn node(url: &str, settings: &[(&str, &str)]) -> harness::Server {
+pub(crate) fn node(url: &str, settings: &[(&str, &str)]) -> harness::Server {
     harness::Server::start(&with(url, settings))
 }
 
@@ -46,7 +46,7 @@ fn with<'a>(url: &'a str, settings: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a 
     [&base, settings].concat()
 }
 
-fn exchange(node: &harness::Server, challenge: &str, code: &str) -> Answer {
+pub(crate) fn exchange(node: &harness::Server, challenge: &str, code: &str) -> Answer {
     node.post("exchange/email/", &json!({"email": "ann@example.com", "token": code, "challenge": challenge}))
 }
 

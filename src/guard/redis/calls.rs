@@ -1,7 +1,7 @@
 //! What each script is given. The heads of the scripts say what their keys and arguments are.
 
 use super::{
-    EPOCH_OUTLIVES, RedisGuard,
+    Pending, RedisGuard,
     names::{Names, Tagged},
     scripts::{Call, Script},
 };
@@ -14,6 +14,8 @@ use crate::{
     recipient::Channel,
 };
 
+/// Hexadecimal digits that an epoch begins with: the challenge's own.
+const NONCE: usize = 16;
 /// The fields of a bucket.
 const CODES: &str = "c";
 const EXTERNAL: &str = "x";
@@ -30,10 +32,14 @@ impl RedisGuard {
         let tagged = names.of(request.recipient);
         let bucket = request.device.map_or(Bucket::Strangers, Bucket::Device);
         let proof = request.proof.map_or_else(|| tagged.proof([0; 16]), |proof| tagged.proof(proof.id));
-        let ends = request.now.plus(self.limits.challenge_lifetime).as_seconds();
-        let epoch = self.epoch_record(names, &tagged);
-        let mark = mark(&epoch, ends);
-        let mut keys = vec![epoch, tagged.bucket(bucket), tagged.pause(request.network, request.device), proof, mark];
+        let nonce = self.fresh.hex::<{ NONCE / 2 }>();
+        let mut keys = vec![
+            self.kept_key(names, &tagged),
+            tagged.bucket(bucket),
+            tagged.pause(request.network, request.device),
+            proof,
+            tagged.challenge(&nonce),
+        ];
         let is_cluster = self.connections.is_cluster();
         let (field, most) = match request.usage {
             Use::Code => (CODES, None),
@@ -42,14 +48,13 @@ impl RedisGuard {
         let mut arguments = self.arguments(
             names,
             [
-                self.fresh.hex::<16>(),
-                if is_cluster { self.fresh.hex::<8>() } else { String::new() },
-                if is_cluster { self.limits.challenge_lifetime + EPOCH_OUTLIVES } else { 0 }.to_string(),
+                nonce,
+                request.now.plus(self.limits.challenge_lifetime).as_seconds().to_string(),
+                u8::from(!is_cluster).to_string(),
                 self.limits.throttle_seconds.to_string(),
                 request.proof.map_or(0, |proof| proof.expires_at.as_seconds()).to_string(),
                 field.to_owned(),
                 most.map_or(-1, i64::from).to_string(),
-                ends.to_string(),
             ],
         );
         if !is_cluster {
@@ -60,7 +65,7 @@ impl RedisGuard {
     }
 
     pub(super) fn raising<'a>(&'a self, names: &Names, request: &Request<'_>, proved: bool) -> Call<'a> {
-        let mut keys = vec![names.ceiling("epoch")];
+        let mut keys = vec![names.ceiling("key")];
         let mut arguments = self.arguments(names, [u8::from(proved).to_string()]);
         push(&mut keys, &mut arguments, self.shared(names, request));
         Call::new(&self.scripts.raise, keys, arguments)
@@ -68,31 +73,44 @@ impl RedisGuard {
 
     pub(super) fn withdrawal<'a>(&'a self, names: &Names, request: &Request<'_>) -> Call<'a> {
         let tagged = names.of(request.recipient);
-        let mut keys = vec![self.epoch_record(names, &tagged), tagged.pause(request.network, request.device)];
+        let mut keys = vec![self.kept_key(names, &tagged), tagged.pause(request.network, request.device)];
         keys.extend(self.own(&tagged, request).map(|ceiling| ceiling.key));
         if !self.connections.is_cluster() {
             keys.extend(self.shared(names, request).map(|ceiling| ceiling.key));
         }
-        Call::new(&self.scripts.withdraw, keys, self.arguments(names, []))
+        Call::new(&self.scripts.withdraw, keys, self.arguments(names, ["1".to_owned()]))
+    }
+
+    /// Gives back all that an admission counted for its recipient, so also the record of a challenge that nobody gets, and the
+    /// proof: it counted for this request and no other.
+    pub(super) fn undoing<'a>(&'a self, names: &Names, request: &Request<'_>, pending: &Pending) -> Call<'a> {
+        let tagged = names.of(request.recipient);
+        let mut gone = vec![tagged.pause(request.network, request.device), tagged.challenge(nonce_of(&pending.epoch))];
+        gone.extend(request.proof.filter(|_| pending.proved).map(|proof| tagged.proof(proof.id)));
+        let arguments = self.arguments(names, [gone.len().to_string()]);
+        let mut keys = vec![self.kept_key(names, &tagged)];
+        keys.extend(gone);
+        keys.extend(self.own(&tagged, request).map(|ceiling| ceiling.key));
+        Call::new(&self.scripts.withdraw, keys, arguments)
     }
 
     pub(super) fn lowering<'a>(&'a self, names: &Names, request: &Request<'_>) -> Call<'a> {
-        let mut keys = vec![names.ceiling("epoch"), names.ceiling("none")];
+        let mut keys = vec![names.ceiling("key")];
         keys.extend(self.shared(names, request).map(|ceiling| ceiling.key));
-        Call::new(&self.scripts.withdraw, keys, self.arguments(names, []))
+        Call::new(&self.scripts.withdraw, keys, self.arguments(names, ["0".to_owned()]))
     }
 
     pub(super) fn trial<'a>(&'a self, names: &Names, script: &'a Script, attempt: &Attempt<'_>, result: &str) -> Call<'a> {
         let challenge = attempt.challenge.challenge();
         let tagged = names.of(attempt.challenge.recipient());
-        let epoch = self.epoch_record(names, &tagged);
-        let mark = mark(&epoch, challenge.expires_at.as_seconds());
-        let keys = vec![epoch, tagged.challenge(challenge.id), tagged.bucket(attempt.bucket), mark];
+        let epoch = challenge.guard.epoch();
+        let record = tagged.challenge(nonce_of(epoch));
+        let keys = vec![self.kept_key(names, &tagged), record, tagged.bucket(attempt.bucket)];
         let is_link = attempt.by == By::Link;
         let arguments = self.arguments(
             names,
             [
-                challenge.guard.epoch().to_owned(),
+                epoch.to_owned(),
                 challenge.expires_at.as_seconds().to_string(),
                 self.limits.max_uses.to_string(),
                 if is_link { 0 } else { self.limits.max_attempts }.to_string(),
@@ -133,9 +151,9 @@ impl RedisGuard {
         }
     }
 
-    /// The record that says which epoch it is: one for a whole server; in a cluster one for each recipient.
-    fn epoch_record(&self, names: &Names, tagged: &Tagged<'_>) -> String {
-        if self.connections.is_cluster() { tagged.epoch() } else { names.epoch() }
+    /// Where a script about a recipient looks for the key of the counters.
+    fn kept_key(&self, names: &Names, tagged: &Tagged<'_>) -> String {
+        if self.connections.is_cluster() { tagged.no_key() } else { names.kept_key() }
     }
 
     /// The ceilings that count one recipient's messages.
@@ -174,9 +192,9 @@ impl Ceiling {
     }
 }
 
-/// The mark of the minute in which a challenge ends.
-fn mark(epoch: &str, ends: u64) -> String {
-    format!("{epoch}:{}", ends / 60)
+/// The nonce in an epoch. An epoch that has none is current nowhere, whatever record it leads to.
+fn nonce_of(epoch: &str) -> &str {
+    epoch.get(..NONCE).unwrap_or(epoch)
 }
 
 fn push(keys: &mut Vec<String>, arguments: &mut Vec<String>, ceilings: impl IntoIterator<Item = Ceiling>) {

@@ -1,11 +1,11 @@
 //! The guard in Redis: one memory for any number of nodes, on a single server or a cluster.
 //!
-//! Every decision is one script in one round trip, judged by Redis' own clock. An envelope names the epoch of the memory
-//! that issued it: a random number in Redis, hashed with the identity of the history that Redis itself keeps of its data
-//! (`master_replid`). A restart, a failover and a flush each begin another one, since each may have lost a spend record; the
-//! scripts read all of it themselves, so no node can be mistaken about it. Redis drops records by its clock; for each minute in
-//! which challenges end there is a mark that it drops earlier, so that a clock that jumps ahead and back is noticed too.
-//! Whatever doesn't answer, or not in time, allows nothing.
+//! Every decision is one script in one round trip, judged by Redis' own clock. The request makes the challenge's record, under
+//! a nonce that no other challenge has, and nothing else ever makes it; an attempt without a record is refused. So whatever
+//! takes a record away retires its challenge: a flush, an eviction, a clock that jumps ahead and back. What could bring an
+//! *older* record back is a restart or a failover: the envelope's epoch holds, beside the nonce, a hash of the history that
+//! Redis itself keeps of its data (`master_replid`), which each of them begins anew. The scripts read all of it themselves, so
+//! no node can be mistaken about it. Whatever doesn't answer, or not in time, allows nothing.
 
 mod calls;
 mod connection;
@@ -40,8 +40,6 @@ use crate::{
 
 /// When it makes sense to ask again after Redis didn't answer.
 const AGAIN: Unavailable = Unavailable::for_seconds(2);
-/// How much longer than a challenge the epoch's record of one recipient lives, in a cluster.
-const EPOCH_OUTLIVES: u64 = 60 * 60;
 
 /// A guard whose memory is in Redis; shared by all threads of the process, and by all processes of a fleet.
 #[derive(Debug)]
@@ -60,10 +58,21 @@ pub struct RedisGuard {
 
 impl Guard for RedisGuard {
     async fn admit(&self, request: &Request<'_>) -> Result<Admitted, RequestRefused> {
-        match self.connections.in_time(self.admit_in_redis(request)).await.flatten() {
-            Ok(answer) => answer,
-            Err(error) => Err(RequestRefused::Unavailable(unavailable(&error))),
+        let mut pending = None;
+        let answer = self.connections.in_time(self.admit_in_redis(request, &mut pending)).await.flatten();
+        let refused = match answer {
+            Ok(Ok(admitted)) => return Ok(admitted),
+            Ok(Err(refused)) => refused,
+            Err(error) => RequestRefused::Unavailable(unavailable(&error)),
+        };
+        if let Some(pending) = pending {
+            // In a time of its own: the other is over where a server hung.
+            let undone = self.decide(|names| self.undoing(names, request, &pending));
+            if let Err(error) = self.connections.in_time(undone).await.flatten() {
+                unavailable(&error);
+            }
         }
+        Err(refused)
     }
 
     async fn withdraw(&self, request: &Request<'_>) {
@@ -113,7 +122,12 @@ impl RedisGuard {
         &self.id
     }
 
-    async fn admit_in_redis(&self, request: &Request<'_>) -> RedisResult<Result<Admitted, RequestRefused>> {
+    /// Asks Redis. What was counted for the recipient is left in `pending`, and has to be given back unless it is admitted.
+    async fn admit_in_redis(
+        &self,
+        request: &Request<'_>,
+        pending: &mut Option<Pending>,
+    ) -> RedisResult<Result<Admitted, RequestRefused>> {
         let reply = self.decide(|names| self.admission(names, request)).await?;
         if reply.word() == "throttled" {
             return Ok(Err(self.throttled(&reply, request.now)));
@@ -125,10 +139,12 @@ impl RedisGuard {
             return Err(unexpected());
         };
         if self.counts_apart(request) {
+            *pending = Some(Pending { epoch: epoch.into(), proved });
             let raised = self.decide(|names| self.raising(names, request, proved)).await?;
-            if raised.word() != "admitted" {
-                self.decide(|names| self.withdrawal(names, request)).await?;
-                return Ok(Err(self.throttled(&raised, request.now)));
+            match raised.word() {
+                "admitted" => {}
+                "throttled" => return Ok(Err(self.throttled(&raised, request.now))),
+                _ => return Err(unexpected()),
             }
         }
         if proved {
@@ -207,6 +223,15 @@ impl RedisGuard {
     fn counts_apart(&self, request: &Request<'_>) -> bool {
         self.connections.is_cluster() && self.shared(&self.names(), request).next().is_some()
     }
+}
+
+/// What a cluster counted for a recipient before the ceilings in another slot were asked.
+#[derive(Debug)]
+struct Pending {
+    /// The epoch of the challenge whose record was made.
+    epoch: Box<str>,
+    /// Whether a proof was taken for it.
+    proved: bool,
 }
 
 /// Random values: MACs of a counter, under a key that was drawn once.

@@ -1,12 +1,11 @@
 //! What things are called in Redis: keyed hashes, so that a key says nothing about a recipient or a network.
 //!
-//! `countersign:<id>:{<hash of the recipient>}:…`: the hash tag is the recipient's, so a challenge, its recipient's counts
-//! and, in a cluster, their epoch are in one slot. What belongs to no recipient is tagged `{ceilings}`.
+//! `countersign:<id>:{<hash of the recipient>}:…`: the hash tag is the recipient's, so a challenge and its recipient's counts
+//! are in one slot of a cluster. What belongs to no recipient is tagged `{ceilings}`.
 
 use std::fmt::Write as _;
 
 use crate::{
-    challenge::ChallengeId,
     crypto::{MacKey, Secret, labels},
     device::DeviceId,
     guard::{Bucket, ClientNetwork},
@@ -57,9 +56,9 @@ impl Names {
         &self.text
     }
 
-    /// The record of the one epoch of a single server; in a cluster, where the key of the counters is kept.
-    pub(super) fn epoch(&self) -> String {
-        format!("{}epoch", self.prefix)
+    /// Where the key of the counters is kept.
+    pub(super) fn kept_key(&self) -> String {
+        format!("{}key", self.prefix)
     }
 
     /// What belongs to `recipient`.
@@ -93,14 +92,14 @@ impl Names {
 }
 
 impl Tagged<'_> {
-    /// The record of this recipient's own epoch, in a cluster.
-    pub(super) fn epoch(&self) -> String {
-        format!("{}epoch", self.prefix)
+    /// Where the key of the counters would be kept in this recipient's slot of a cluster: it isn't.
+    pub(super) fn no_key(&self) -> String {
+        format!("{}key", self.prefix)
     }
 
-    /// One challenge.
-    pub(super) fn challenge(&self, id: ChallengeId) -> String {
-        format!("{}challenge:{}", self.prefix, id.to_text())
+    /// One challenge, by the nonce in its epoch.
+    pub(super) fn challenge(&self, nonce: &str) -> String {
+        format!("{}challenge:{nonce}", self.prefix)
     }
 
     /// One bucket of comparisons. A claim that nobody judged is none.
@@ -165,8 +164,8 @@ mod tests {
         let network = ClientNetwork::of([192, 0, 2, 7].into());
         let tagged = names.of(&ann);
         let shown = [
-            tagged.epoch(),
-            tagged.challenge(ChallengeId::from_random([7; 16])),
+            tagged.no_key(),
+            tagged.challenge("0123456789abcdef"),
             tagged.bucket(Bucket::Strangers),
             tagged.bucket(Bucket::Device(DeviceId(5))),
             tagged.pause(network, None),
@@ -178,9 +177,9 @@ mod tests {
             assert!(name.starts_with(tag) && !name.contains("ann"), "{name}");
             assert!(!name.contains("c0000207") && !name.contains("192"), "{name}");
         }
-        assert_eq!(names.of(&ann).epoch(), shown[0]);
-        assert_ne!(names.of(&Recipient::from_canonical(Channel::Email, "bob@example.com")).epoch(), shown[0]);
-        assert_ne!(names.of(&Recipient::from_canonical(Channel::Mobile, "ann@example.com")).epoch(), shown[0]);
+        assert_eq!(names.of(&ann).no_key(), shown[0]);
+        assert_ne!(names.of(&Recipient::from_canonical(Channel::Email, "bob@example.com")).no_key(), shown[0]);
+        assert_ne!(names.of(&Recipient::from_canonical(Channel::Mobile, "ann@example.com")).no_key(), shown[0]);
         assert_eq!(names.network(network).len(), names.ceiling("network:").len() + 32);
     }
 

@@ -51,14 +51,14 @@ macro_rules! script {
 impl Scripts {
     pub(super) fn new() -> Self {
         Self {
-            begin: script!("epoch", "begin"),
-            admit: script!("epoch", "windows", "ceilings", "admit"),
-            raise: script!("epoch", "ceilings", "raise"),
-            withdraw: script!("epoch", "ceilings", "withdraw"),
-            peek: script!("epoch", "windows", "standing", "peek"),
-            count: script!("epoch", "windows", "standing", "comparisons", "count"),
-            amend: script!("epoch", "windows", "standing", "comparisons", "amend"),
-            give_back: script!("epoch", "windows", "standing", "give_back"),
+            begin: script!("memory", "begin"),
+            admit: script!("memory", "windows", "ceilings", "admit"),
+            raise: script!("memory", "ceilings", "raise"),
+            withdraw: script!("memory", "ceilings", "withdraw"),
+            peek: script!("memory", "windows", "standing", "peek"),
+            count: script!("memory", "windows", "standing", "comparisons", "count"),
+            amend: script!("memory", "windows", "standing", "comparisons", "amend"),
+            give_back: script!("memory", "windows", "standing", "give_back"),
         }
     }
 }

@@ -59,7 +59,7 @@ impl RedisSettings {
 
 impl RedisGuard {
     /// Connects, judges how Redis is set up, and takes part in its memory. `random` offers a key for the counters and
-    /// makes new epochs.
+    /// makes nonces.
     ///
     /// # Errors
     /// [`StartError`]
@@ -107,12 +107,8 @@ impl RedisGuard {
 
     /// Takes the key of the counters that is in Redis, or puts ours there.
     pub(super) async fn begin(&self) -> Result<(), RedisError> {
-        let reply = self
-            .decide(|names| {
-                let arguments = self.arguments(names, [self.fresh.hex::<16>()]);
-                Call::new(&self.scripts.begin, vec![names.epoch()], arguments)
-            })
-            .await?;
+        let reply =
+            self.decide(|names| Call::new(&self.scripts.begin, vec![names.kept_key()], self.arguments(names, []))).await?;
         if reply.word() == "begun" { Ok(()) } else { Err((ErrorKind::UnexpectedReturnType, "it doesn't begin").into()) }
     }
 }

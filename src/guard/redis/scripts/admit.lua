@@ -3,17 +3,16 @@
 -- KEYS[2]  the request's bucket: a hash of windows, "c" of comparisons, "x" of external checks
 -- KEYS[3]  the pause after a message
 -- KEYS[4]  the solved puzzle
--- KEYS[5]  the mark of the minute in which a challenge ends that is made now
+-- KEYS[5]  the record of the challenge that is made now
 -- KEYS[6…] ceilings
--- ARGV[3]  random, for a new epoch
--- ARGV[4]  the nonce under which the epoch is spelled
--- ARGV[5]  seconds that the epoch's record lives, 0: for good
+-- ARGV[3]  its nonce, which no other challenge has
+-- ARGV[4]  when it ends
+-- ARGV[5]  "1" where KEYS[1] is kept
 -- ARGV[6]  seconds of the pause, 0: none
 -- ARGV[7]  when the proof ends, 0: there is none
 -- ARGV[8]  the bucket's field
 -- ARGV[9]  from how many external checks on none is started, -1: it is no external one
--- ARGV[10] when it ends
--- ARGV[11…] two for each ceiling
+-- ARGV[10…] two for each ceiling
 local pause, proof_ends, most = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[9])
 
 local at, today, yesterday = windows(KEYS[2], ARGV[8])
@@ -24,13 +23,16 @@ end
 local paused = redis.call('PTTL', KEYS[3])
 if pause > 0 and paused > 0 then return { 'throttled', math.ceil(paused / 1000), 0 } end
 local proved = proof_ends > now and redis.call('EXISTS', KEYS[4]) == 0
-local wait, lifts = refusal(6, 11, proved)
+local wait, lifts = refusal(6, 10, proved)
 if wait then return { 'throttled', wait, lifts } end
 
+-- A record that exists is never made again: it may have been spent. (Machines that were copied draw the same numbers.)
+if redis.call('EXISTS', KEYS[5]) == 1 then error('this nonce was had before') end
+local spelled = epoch(ARGV[3])
 if pause > 0 then redis.call('SET', KEYS[3], '', 'EX', pause) end
 if proved then redis.call('SET', KEYS[4], '', 'EXAT', proof_ends + OUTLIVES) end
 count_message(6)
-remember(ARGV[3], tonumber(ARGV[5]))
-local ends = tonumber(ARGV[10])
-redis.call('SET', KEYS[5], '', 'EXAT', ends - ends % MINUTE + MARKED)
-return { 'admitted', epoch(ARGV[4]), today + yesterday, proved and 1 or 0 }
+redis.call('HSET', KEYS[5], 'u', 0)
+redis.call('EXPIREAT', KEYS[5], tonumber(ARGV[4]) + OUTLIVES)
+if ARGV[5] == '1' and not known_key then redis.call('SET', KEYS[1], ARGV[1]) end
+return { 'admitted', spelled, today + yesterday, proved and 1 or 0 }

@@ -2,8 +2,9 @@
 --
 -- ARGV[11] "right", or "unanswered"
 if not is_current(ARGV[3]) then return { 'misdirected' } end
-if redis.call('EXISTS', KEYS[2]) == 0 then return { 'expired' } end
 local uses, wrong = counts()
+-- Its record is gone, or no attempt was ever counted.
+if not uses or not redis.call('HGET', KEYS[2], 'a') then return { 'expired' } end
 if ARGV[11] == 'right' then
   if uses >= max_uses then return { 'spent' } end
   redis.call('HINCRBY', KEYS[2], 'u', 1)

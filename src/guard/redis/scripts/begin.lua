@@ -1,5 +1,4 @@
 -- Takes part in this memory, with the key of the counters that is offered if there is none yet.
---
--- ARGV[3]  random, for a new epoch
-remember(ARGV[3], 0)
-return { 'begun', epoch('') }
+history()
+if not known_key then redis.call('SET', KEYS[1], ARGV[1]) end
+return { 'begun' }

@@ -13,6 +13,4 @@ elseif max_attempts > 0 then
 else
   return { 'rejected', 0 }
 end
-keep()
-remember()
 return ARGV[11] == '1' and { 'accepted' } or { 'rejected', left - 1 }

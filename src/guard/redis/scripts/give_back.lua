@@ -1,3 +1,4 @@
 -- Gives back the use of an accepted attempt.
-if is_current(ARGV[3]) and counts() > 0 then redis.call('HINCRBY', KEYS[2], 'u', -1) end
+local uses = counts()
+if is_current(ARGV[3]) and uses and uses > 0 then redis.call('HINCRBY', KEYS[2], 'u', -1) end
 return { 'done' }

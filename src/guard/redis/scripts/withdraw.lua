@@ -1,7 +1,9 @@
--- Gives back what admit.lua or raise.lua counted, but for the proof, which may have counted for another request before.
+-- Gives back what admit.lua or raise.lua counted.
 --
--- KEYS[2]  the pause
--- KEYS[3…] ceilings
-redis.call('DEL', KEYS[2])
-uncount_message(3)
+-- KEYS[2…] keys that go
+-- KEYS[…]  ceilings
+-- ARGV[3]  how many keys go
+local first_ceiling = 2 + tonumber(ARGV[3])
+for i = 2, first_ceiling - 1 do redis.call('DEL', KEYS[i]) end
+uncount_message(first_ceiling)
 return { 'done' }
