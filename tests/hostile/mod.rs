@@ -11,6 +11,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -27,6 +28,8 @@ pub const BYSTANDER: &str = "bob@example.com";
 const CONNECTIONS: usize = 3;
 /// Requests that each has in flight.
 const IN_FLIGHT: usize = 16;
+/// How long each rests after them while the victim logs in.
+const PAUSE: Duration = Duration::from_millis(2);
 /// Puzzles that each solves to get more envelopes of the victim, and after how many of its requests the next.
 const SOLVED: usize = 5;
 const BETWEEN_SOLVED: usize = 200;
@@ -50,6 +53,15 @@ enum Try {
 
 /// What happened, by what was tried and the answer's name.
 type Tally = BTreeMap<(Try, String), usize>;
+
+/// Ends something, also where a test fails.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 /// Lets the crowd make at least so many requests and calls `log_in` in the midst of them. It goes on until the victim is in.
 pub fn endure(requests: usize, log_in: impl FnOnce(&Server)) {
@@ -81,6 +93,8 @@ pub fn endure(requests: usize, log_in: impl FnOnce(&Server)) {
                 midst.wait();
                 while made.load(Ordering::Relaxed) < requests || !is_over.load(Ordering::Relaxed) {
                     made.fetch_add(attacker.attack(), Ordering::Relaxed);
+                    // A crowd elsewhere would leave the victim's machine to the victim's browser.
+                    thread::sleep(PAUSE);
                 }
                 let mut all = tally.lock().unwrap();
                 attacker.tally.into_iter().for_each(|(what, number)| *all.entry(what).or_default() += number);
@@ -88,8 +102,10 @@ pub fn endure(requests: usize, log_in: impl FnOnce(&Server)) {
         }
         midst.wait();
         let start = made.load(Ordering::Relaxed);
+        // The crowd goes home though the victim doesn't get in.
+        let over = Ends(&is_over);
         log_in(&server);
-        is_over.store(true, Ordering::Relaxed);
+        drop(over);
         made.load(Ordering::Relaxed) - start
     });
     let entries = entries(&server);
