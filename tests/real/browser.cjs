@@ -261,7 +261,7 @@ const scenarios = {
     await signedIn(page).waitFor();
   },
 
-  /** Strangers have sent this person many codes and failed on them, so that theirs is a long one and comes after a puzzle. */
+  /** Strangers have sent this person many codes and failed on them, so that theirs is a longer one and comes after a puzzle. */
   async logs_in_under_attack({ page }) {
     const asked = [];
     page.on('request', (request) => {
@@ -270,7 +270,9 @@ const scenarios = {
     for (const name of fs.readdirSync(given.mail)) seen.add(name);
     await ask(page, 'ann@example.com');
     assert.ok(asked.at(-1).puzzle, 'no puzzle was solved');
-    await enter(page, codeIn(await mail('ann@example.com'), 15));
+    // 8 characters after 10 failures, 15 after 100; how far the strangers have come differs.
+    const message = await mail('ann@example.com');
+    await enter(page, codeIn(message, 15) ?? codeIn(message, 8));
     await signedIn(page).waitFor();
   },
 
