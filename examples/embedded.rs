@@ -9,14 +9,13 @@
 use std::{convert::Infallible, error::Error, net::SocketAddr, sync::Arc, time::SystemTime};
 
 use countersign::{
+    browser::device::Devices,
     challenge::{Alphabet, Challenges, CodeFormat, GuardId, Links},
     delivery::{DeliveryFailed, Dispatch, Fate, Languages, Outbox},
-    device::Devices,
     directory::NoDirectory,
-    engine::{Begin, Caller, Complete, Engine, Presented},
+    engine::{Begin, Caller, Complete, Engine, Presented, policy::Policy},
     guard::{ClientNetwork, Limits, MemoryGuard, Unavailable},
     keyring::{EnvelopeFormat, Keyring},
-    policy::Policy,
     recipient::{Channel, Recipient},
     time::UnixTime,
     token::{AccessAlgorithm, AccessKeys, Sessions, SessionsConfig},

@@ -6,17 +6,19 @@
 use std::sync::LazyLock;
 
 use countersign::{
+    browser::{
+        device::{DeviceId, Devices},
+        puzzle::{Proof, Puzzles},
+    },
     challenge::{
         Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Links, UntrustedEnvelope, UntrustedLink, Use,
     },
-    device::{DeviceId, Devices},
-    keyring::{EnvelopeFormat, Keyring},
-    puzzle::{Proof, Puzzles},
-    recipient::{Channel, Recipient, phone::PhoneRules},
-    relay::{
-        Addressee, Boot, RelayedAnswer, RelayedRequest, Relays, Reply, SeenRequests, UntrustedRequest,
+    fleet::{
         batch::{Answers, push_answer, push_refusal, push_request, requests},
+        relay::{Addressee, Boot, RelayedAnswer, RelayedRequest, Relays, Reply, SeenRequests, UntrustedRequest},
     },
+    keyring::{EnvelopeFormat, Keyring},
+    recipient::{Channel, Recipient, phone::PhoneRules},
     time::UnixTime,
     token::{AccessAlgorithm, AccessKeys, Amr, Login, Sessions, SessionsConfig},
 };

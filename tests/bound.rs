@@ -15,19 +15,18 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use countersign::{
+    browser::device::Devices,
     challenge::{Alphabet, Challenges, CodeFormat, GuardId, Links, code::Strength},
     delivery::{DeliveryFailed, Dispatch, Languages, Outbox},
-    device::Devices,
     directory::{Directory, Found, User},
-    engine::{Begin, Begun, Caller, Complete, CompleteError, Engine, Presented},
+    engine::{Begin, Begun, Caller, Complete, CompleteError, Engine, Presented, policy::Policy},
+    fleet::homes::Homes,
     guard::{
         AnyGuard, Ceilings, ClientNetwork, JournalGuard, Limits, MemoryGuard, Unavailable,
         bound::{Bound, Deployment, Keeper},
         journal::Opening,
     },
-    home::Homes,
     keyring::EnvelopeFormat,
-    policy::Policy,
     recipient::{Channel, Recipient, phone::PhoneRules},
     token::AccessAlgorithm,
 };

@@ -11,20 +11,22 @@ use std::{
 };
 
 use countersign::{
+    browser::device::Devices,
     challenge::{
         Alphabet, Binding, ChallengeId, Challenges, CodeFormat, GuardId, Links, UntrustedLink, VerifiedChallenge, Verifier,
         code::Strength,
     },
     delivery::{DeliveryFailed, Dispatch, Fate, Languages, Outbox},
-    device::Devices,
     directory::{Directory, Found, User},
-    engine::{Begin, BeginError, Begun, Caller, Complete, CompleteError, Engine, Presented, RefreshError, Resend, SignedIn},
+    engine::{
+        Begin, BeginError, Begun, Caller, Complete, CompleteError, Engine, Presented, RefreshError, Resend, SignedIn,
+        policy::Policy,
+    },
     guard::{
         Admitted, Amendment, Attempt, AttemptRefused, By, ClientNetwork, Counted, Guard, Known, Request, RequestRefused,
         Unavailable, Verdict,
     },
     keyring::EnvelopeFormat,
-    policy::Policy,
     recipient::{Channel, Recipient},
     time::UnixTime,
     token::AccessAlgorithm,

@@ -45,7 +45,7 @@ fn redeem(guard: &MemoryGuard, challenges: &Challenges, ann: &Recipient, number:
     let attempt = Attempt {
         challenge: &challenge,
         by: By::Code,
-        bucket: Bucket::Device(countersign::device::DeviceId(1)),
+        bucket: Bucket::Device(countersign::browser::device::DeviceId(1)),
         now: NOW,
         known: Known::default(),
     };

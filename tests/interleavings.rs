@@ -3,19 +3,19 @@
 //! slots that a look reads without a lock.
 #![allow(dead_code, unreachable_pub, clippy::pedantic, reason = "files of the library; a part of them is used")]
 
-#[path = "../src/guard/apart.rs"]
+#[path = "../src/guard/counting/apart.rs"]
 mod apart;
-#[path = "../src/guard/change.rs"]
+#[path = "../src/guard/counting/change.rs"]
 mod change;
-#[path = "../src/guard/ledger.rs"]
+#[path = "../src/guard/counting/ledger.rs"]
 mod ledger;
-#[path = "../src/guard/record.rs"]
+#[path = "../src/guard/counting/record.rs"]
 mod record;
-#[path = "../src/guard/room.rs"]
+#[path = "../src/guard/counting/room.rs"]
 mod room;
-#[path = "../src/guard/sketch.rs"]
+#[path = "../src/guard/counting/sketch.rs"]
 mod sketch;
-#[path = "../src/guard/spent.rs"]
+#[path = "../src/guard/counting/spent.rs"]
 mod spent;
 
 mod sync {

@@ -9,12 +9,12 @@ use countersign::{
     challenge::{Challenges, Links, UntrustedEnvelope, UntrustedLink},
     crypto::{MacKey, Secret, labels},
     directory::User,
-    keyring::{EnvelopeFormat, KeyDocuments, SigningKey, files::read_pem},
+    keyring::{EnvelopeFormat, SigningKey, pem::read_pem},
     recipient::Recipient,
     time::UnixTime,
     token::{
-        AccessAlgorithm, AccessKeys, AccessVerifier, Amr, Login, SessionTokens, Sessions, SessionsConfig, SessionsError,
-        SharedKey, TokenInvalid,
+        AccessAlgorithm, AccessKeys, AccessVerifier, Amr, KeyDocuments, Login, SessionTokens, Sessions, SessionsConfig,
+        SessionsError, SharedKey, TokenInvalid,
     },
 };
 use given::{

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use countersign::{
     challenge::{Binding, Challenge, Challenges, Links, UntrustedEnvelope, UntrustedLink, VerifiedChallenge},
     crypto::{base64url, labels},
-    keyring::{EnvelopeFormat, KeyDocuments},
-    token::{AccessAlgorithm, AccessKeys, Amr, Login, SessionTokens, Sessions, SessionsConfig},
+    keyring::EnvelopeFormat,
+    token::{AccessAlgorithm, AccessKeys, Amr, KeyDocuments, Login, SessionTokens, Sessions, SessionsConfig},
 };
 use given::{
     ALGORITHMS, ISSUER, NOW, challenge, challenges, code_format, keyring, random, recipient, sessions, sessions_config, user,

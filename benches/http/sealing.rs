@@ -4,8 +4,8 @@ use std::{hint::black_box, net::IpAddr};
 
 use countersign::{
     challenge::GuardId,
+    fleet::relay::{Addressee, Boot, RelayedAnswer, RelayedRequest, Relays, Reply, UntrustedRequest},
     keyring::Keyring,
-    relay::{Addressee, Boot, RelayedAnswer, RelayedRequest, Relays, Reply, UntrustedRequest},
     time::UnixTime,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};

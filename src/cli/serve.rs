@@ -2,15 +2,15 @@
 
 use super::{ConfigFile, exit::Exit, sources};
 use crate::{
-    config::{Fault, Faults, fault::Origin},
-    server::{self, StartError},
+    config::{Fault, Faults, reader::fault::Origin},
+    serve::{self, StartError},
 };
 
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn serve(file: &ConfigFile) -> Result<(), Exit> {
     let config = sources::load(file)?;
     sources::print_warnings(&config);
-    server::run(config).map_err(Exit::from)
+    serve::run(config).map_err(Exit::from)
 }
 
 impl From<StartError> for Exit {

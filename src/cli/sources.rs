@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{ConfigFile, exit::Exit};
 use crate::{
-    config::{Config, Fault, Faults, Sources, fault::Origin},
+    config::{Config, Fault, Faults, Sources, reader::fault::Origin},
     delivery::Templates,
 };
 

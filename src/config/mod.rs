@@ -4,38 +4,21 @@
 //! domain's own types, or every fault at once. It does no IO itself: texts, variables and files are handed in as
 //! [`Sources`]. No adapter is built here.
 
-pub mod annotated;
-mod bound;
-pub mod delivery;
-pub mod directory;
-pub mod email;
-pub mod events;
-pub mod external_2fa;
-pub mod fault;
-pub mod guard;
-mod judge;
-pub mod keyring;
-pub mod passwordless;
-pub mod schema;
-pub mod secret;
-pub mod server;
-mod shown;
-pub mod sms;
-pub mod source;
-mod suggest;
+pub mod reader;
+pub mod sections;
 mod together;
-pub mod tokens;
-pub mod webhook;
 
-pub use fault::{Fault, Faults};
-pub use secret::SecretText;
-pub use source::Sources;
-pub use webhook::Webhook;
+pub use reader::{
+    fault::{Fault, Faults},
+    source::Sources,
+};
+pub use sections::{secret::SecretText, webhook::Webhook};
 
 use rand_core::CryptoRng;
 
 use crate::keyring::Keyring;
-use judge::Judge;
+use reader::judge::Judge;
+use sections::{bound, delivery, directory, email, events, external_2fa, guard, keyring, passwordless, server, sms, tokens};
 use together::Sections;
 
 /// A configuration that was judged: whatever is here is right, and goes together.

@@ -1,9 +1,8 @@
 //! What sections have to agree on, and what this version doesn't have yet.
 
 use super::{
-    delivery, directory, email, events, external_2fa, guard,
-    judge::{Judge, Section},
-    keyring, passwordless, server, sms, tokens,
+    reader::judge::{Judge, Section},
+    sections::{delivery, directory, email, events, external_2fa, guard, keyring, passwordless, server, sms, tokens},
 };
 
 use crate::guard::bound::{Bound, TooLikely};

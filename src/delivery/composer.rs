@@ -130,14 +130,12 @@ fn one_line(text: &str) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{
-        super::{
-            Fate, Languages,
-            testing::{Fleet, NOW, site},
-        },
-        *,
-    };
+    use super::*;
     use crate::challenge::{Alphabet, UntrustedLink};
+    use crate::delivery::{
+        Fate, Languages,
+        testing::{Fleet, NOW, site},
+    };
 
     fn compose(fleet: &Fleet, site: Site, dispatch: &Dispatch) -> Message {
         fleet.composer(site).compose(dispatch, NOW, &mut rand::rng()).unwrap()

@@ -103,12 +103,10 @@ fn body(text: &str) -> Body {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::{
-            Site,
-            testing::{Fleet, NOW, site},
-        },
-        *,
+    use super::*;
+    use crate::delivery::{
+        Site,
+        testing::{Fleet, NOW, site},
     };
 
     fn message(to: &str, site: Site) -> Message {

@@ -4,11 +4,9 @@
 //! delivery's work, outside the request.
 
 #[cfg(feature = "server")]
+pub(crate) mod carriers;
+#[cfg(feature = "server")]
 pub mod composer;
-#[cfg(feature = "server")]
-mod console;
-#[cfg(feature = "server")]
-mod file;
 #[cfg(feature = "server")]
 mod lane;
 #[cfg(feature = "server")]
@@ -23,8 +21,6 @@ mod metrics;
 pub mod post;
 #[cfg(feature = "server")]
 mod queue;
-#[cfg(feature = "smtp")]
-mod smtp;
 #[cfg(feature = "server")]
 pub mod templates;
 #[cfg(all(test, feature = "server"))]

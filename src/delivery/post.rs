@@ -13,7 +13,7 @@ use super::{
     metrics,
     queue::{HeldSlot, Job, Slots, Worker},
 };
-use crate::{config::delivery::Mode, deadline, guard::Unavailable, recipient::Channel, time::Clock};
+use crate::{config::sections::delivery::Mode, guard::Unavailable, outbound::deadline, recipient::Channel, time::Clock};
 
 /// Seconds after which it makes sense to ask again when the queue was full.
 const RETRY_AFTER: u32 = 5;
@@ -130,13 +130,11 @@ mod tests {
         time::{Instant, sleep, timeout},
     };
 
-    use super::{
-        super::{
-            Fate,
-            testing::{Fleet, clock, scripted, site},
-            transport::SendError,
-        },
-        *,
+    use super::*;
+    use crate::delivery::{
+        Fate,
+        testing::{Fleet, clock, scripted, site},
+        transport::SendError,
     };
 
     const ANN: &str = "ann@example.com";
@@ -405,7 +403,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_discarded_takes_no_slot() {
-        use crate::config::{email::EmailTransport, sms::SmsTransport};
+        use crate::config::sections::{email::EmailTransport, sms::SmsTransport};
         let sender = super::super::Sender::parse("noreply@example.com").unwrap();
         let email = Transport::email(&EmailTransport::Discard, sender, ZERO).unwrap();
         let sms = Transport::sms(&SmsTransport::Discard, ZERO).unwrap();

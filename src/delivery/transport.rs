@@ -5,13 +5,15 @@ use std::{fmt, future::Future, io, path::Path, time::Duration};
 use hyper::body::Bytes;
 
 use super::{
-    console,
-    file::{self, Folder},
+    carriers::{
+        console,
+        file::{self, Folder},
+    },
     mail::Sender,
     message::{Message, MessageId},
 };
 use crate::{
-    config::{email::EmailTransport, sms::SmsTransport},
+    config::sections::{email::EmailTransport, sms::SmsTransport},
     time::UnixTime,
 };
 
@@ -30,7 +32,7 @@ enum Carrier {
     Texts(Folder),
     #[cfg(feature = "smtp")]
     Smtp {
-        server: super::smtp::Smtp,
+        server: super::carriers::smtp::Smtp,
         sender: Sender,
     },
     Discard,
@@ -53,7 +55,7 @@ pub struct TransportFault(pub String);
 
 /// A try that failed. The reason holds neither the recipient nor anything of the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum SendError {
+pub(crate) enum SendError {
     /// It may work later.
     Transient(String),
     /// It won't.
@@ -70,7 +72,7 @@ impl Transport {
             EmailTransport::Console => Carrier::Console,
             EmailTransport::File(path) => Carrier::Mails { folder: folder(path, "eml")?, sender },
             #[cfg(feature = "smtp")]
-            EmailTransport::Smtp(server) => Carrier::Smtp { server: super::smtp::Smtp::new(server)?, sender },
+            EmailTransport::Smtp(server) => Carrier::Smtp { server: super::carriers::smtp::Smtp::new(server)?, sender },
             #[cfg(not(feature = "smtp"))]
             EmailTransport::Smtp(_) => return Err(TransportFault::missing("smtp")),
             EmailTransport::Http(_) => return Err(TransportFault::missing("http")),

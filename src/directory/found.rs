@@ -70,6 +70,7 @@ impl Found {
     }
 
     /// What `judge` says of the user, or `otherwise` of nobody. It is asked about a stand-in too.
+    #[cfg(feature = "std")]
     pub(crate) fn judged(&self, judge: impl FnOnce(&User) -> bool, otherwise: bool) -> bool {
         self.select(otherwise, judge(&self.somebody))
     }

@@ -16,7 +16,7 @@ use crate::{
     config::Webhook,
     crypto::base64url,
     guard::Unavailable,
-    outbound::{self, WebhookCaller},
+    outbound::client::{self, WebhookCaller},
     recipient::{Channel, Recipient},
     time::Clock,
 };
@@ -62,7 +62,7 @@ impl HttpDirectory {
     /// `background`, so that their connections outlive the caller's runtime.
     #[must_use]
     pub fn new(webhook: Webhook, timeout: Duration, fields: FieldNames, clock: Clock, background: &Handle) -> Self {
-        Self { endpoint: WebhookCaller::new(outbound::client(timeout), webhook, clock, background), fields }
+        Self { endpoint: WebhookCaller::new(client::client(timeout), webhook, clock, background), fields }
     }
 
     async fn ask(&self, recipient: &Recipient, register: Option<bool>) -> Result<Option<User>, Unavailable> {

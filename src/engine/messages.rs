@@ -4,10 +4,10 @@ use alloc::string::String;
 use core::fmt;
 
 use crate::{
+    browser::puzzle::Proof,
     challenge::{Binding, GuardId, UntrustedLink, VerifiedChallenge, Verifier},
     delivery::Languages,
     guard::{AttemptRefused, ClientNetwork, RequestRefused, Unavailable},
-    puzzle::Proof,
     recipient::Recipient,
     token::{SessionTokens, TokenInvalid},
 };

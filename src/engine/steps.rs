@@ -4,9 +4,9 @@ use alloc::{string::String, sync::Arc};
 
 use super::{Begin, BeginError, Caller, CompleteError, Engine, Presented};
 use crate::{
+    browser::device::ClaimedDevice,
     challenge::{UntrustedEnvelope, Use, VerifiedChallenge, VerifiedLink},
     delivery::{DeliveryFailed, Dispatch, Fate, Outbox},
-    device::ClaimedDevice,
     directory::{Directory, Found, User},
     guard::{Admitted, Bucket, By, Guard, Request},
     recipient::{Channel, Recipient},

@@ -7,13 +7,15 @@ use rand_core::CryptoRng;
 use super::{
     Admitted, Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Known, Limits, Pressure, Request, RequestRefused,
     Unavailable, Verdict,
-    change::{Log, NoLog},
-    hashing::{Hashes, Names, Who},
-    ledger::{Case, Ledger, Outcome, Refusal, Rules, What},
+    counting::{
+        change::{Log, NoLog},
+        hashing::{Hashes, Names, Who},
+        ledger::{Case, Ledger, Outcome, Refusal, Rules, What},
+        recent::seconds,
+        record::Tally,
+        throttle::Throttle,
+    },
     limits::{LONG_FROM, MEDIUM_FROM, MOST_ATTEMPTS, MOST_USES},
-    recent::seconds,
-    record::Tally,
-    throttle::Throttle,
 };
 use crate::{
     challenge::{GuardId, Use, code::Strength},

@@ -6,44 +6,20 @@
 #[cfg(feature = "std")]
 pub mod any;
 #[cfg(feature = "std")]
-mod apart;
-#[cfg(feature = "std")]
 pub mod bound;
 #[cfg(feature = "std")]
 pub mod ceilings;
 #[cfg(feature = "std")]
-mod change;
+mod counting;
 #[cfg(feature = "std")]
 mod difficulty;
 #[cfg(feature = "std")]
-mod hashing;
-#[cfg(feature = "std")]
 pub mod journal;
-#[cfg(feature = "std")]
-mod ledger;
-#[cfg(all(test, feature = "std"))]
-mod ledger_tests;
 pub mod limits;
 #[cfg(feature = "std")]
 pub mod memory;
-#[cfg(feature = "std")]
-mod recent;
-#[cfg(feature = "std")]
-mod record;
 #[cfg(feature = "redis")]
 pub mod redis;
-#[cfg(feature = "std")]
-mod room;
-#[cfg(feature = "std")]
-mod sketch;
-#[cfg(feature = "std")]
-mod spent;
-#[cfg(all(test, feature = "std"))]
-mod spent_tests;
-#[cfg(feature = "std")]
-mod sync;
-#[cfg(feature = "std")]
-mod throttle;
 
 use core::{fmt, net::IpAddr, num::NonZeroU32};
 
@@ -62,9 +38,8 @@ pub use memory::MemoryGuard;
 pub use redis::RedisGuard;
 
 use crate::{
+    browser::{device::DeviceId, puzzle::Proof},
     challenge::{GuardId, Use, VerifiedChallenge, code::Strength},
-    device::DeviceId,
-    puzzle::Proof,
     recipient::Recipient,
     time::UnixTime,
 };
@@ -159,7 +134,7 @@ pub struct Attempt<'a> {
 /// The names under which a guard counts an attempt, once it has found them; by default none. It is believed only by the
 /// guard that found them, and for the same challenge presented in the same way.
 #[derive(Clone, Copy, Default)]
-pub struct Known(#[cfg(feature = "std")] Option<hashing::Names>);
+pub struct Known(#[cfg(feature = "std")] Option<counting::hashing::Names>);
 
 /// What an attempt presents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

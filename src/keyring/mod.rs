@@ -2,10 +2,9 @@
 
 #[cfg(feature = "aws-lc")]
 mod aws_lc;
-pub mod documents;
-#[cfg(feature = "aws-lc")]
-pub mod files;
 pub(crate) mod paserk;
+#[cfg(feature = "aws-lc")]
+pub mod pem;
 pub mod public;
 #[cfg(any(not(feature = "aws-lc"), test))]
 mod rust_crypto;
@@ -20,7 +19,6 @@ use crate::crypto::{Secret, base64url, derive::derive, labels};
 
 #[cfg(feature = "aws-lc")]
 use aws_lc as backend;
-pub use documents::KeyDocuments;
 pub use public::PublicKey;
 #[cfg(not(feature = "aws-lc"))]
 use rust_crypto as backend;

@@ -11,45 +11,47 @@ use hyper::{
 };
 
 use super::{
-    body,
-    client::{Peer, Proxies},
-    clock,
-    cookies::{Cookies, Jar},
-    cors,
-    documents::Documents,
-    fields::{FieldErrors, Fields},
-    metrics::Metrics,
-    origin::Sites,
+    admin::metrics::Metrics,
+    endpoints::documents::Documents,
+    fleet::{self as relay, Fleet},
     pages::{self, Pages},
-    phones::Phones,
-    problem::{Answer, Problem},
-    relay::{self, Fleet},
     route::{self, External, Route},
+    wire::{
+        body,
+        client::{Peer, Proxies},
+        cookies::{Cookies, Jar},
+        cors,
+        fields::{FieldErrors, Fields},
+        origin::Sites,
+        phones::Phones,
+        problem::{Answer, Problem},
+    },
 };
 use crate::{
+    browser::puzzle::{Proof, Puzzles},
     delivery::Outbox,
     directory::Directory,
     engine::{Caller, Engine},
     guard::{ClientNetwork, Guard},
-    puzzle::{Proof, Puzzles},
     recipient::{Channel, InvalidRecipient, Recipient},
+    serve::clock,
     time::UnixTime,
 };
 
 /// Everything that a request may need; one for all workers.
 #[derive(Debug)]
 pub(crate) struct App<G, D, O> {
-    pub(super) engine: Engine<G, D, O>,
-    pub(super) puzzles: Puzzles,
-    pub(super) phones: Phones,
-    pub(super) settings: Settings,
-    pub(super) proxies: Proxies,
-    pub(super) sites: Sites,
-    pub(super) cookies: Cookies,
-    pub(super) documents: Documents,
-    pub(super) pages: Option<Pages>,
-    pub(super) metrics: Metrics,
-    pub(super) fleet: Option<Fleet>,
+    pub(crate) engine: Engine<G, D, O>,
+    pub(crate) puzzles: Puzzles,
+    pub(crate) phones: Phones,
+    pub(crate) settings: Settings,
+    pub(crate) proxies: Proxies,
+    pub(crate) sites: Sites,
+    pub(crate) cookies: Cookies,
+    pub(crate) documents: Documents,
+    pub(crate) pages: Option<Pages>,
+    pub(crate) metrics: Metrics,
+    pub(crate) fleet: Option<Fleet>,
 }
 
 /// Plain values of the configuration.
@@ -154,7 +156,7 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
     }
 
     /// The answer, or the one that tells of its problem.
-    pub(super) fn or_problem(&self, answered: Result<Answer, Problem>) -> Answer {
+    pub(crate) fn or_problem(&self, answered: Result<Answer, Problem>) -> Answer {
         answered.unwrap_or_else(|problem| {
             self.metrics.refused(problem.code());
             problem.into_answer()
@@ -210,7 +212,7 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
     }
 
     /// The name of the field that holds a recipient of this channel.
-    pub(super) fn field_of(&self, channel: Channel) -> &str {
+    pub(crate) fn field_of(&self, channel: Channel) -> &str {
         match channel {
             Channel::Email => &self.settings.email_field,
             Channel::Mobile => &self.settings.mobile_field,
@@ -218,7 +220,7 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
     }
 
     /// The recipient in the body, canonical.
-    pub(super) fn recipient(&self, call: &Call<'_>, channel: Channel, errors: &mut FieldErrors) -> Option<Recipient> {
+    pub(crate) fn recipient(&self, call: &Call<'_>, channel: Channel, errors: &mut FieldErrors) -> Option<Recipient> {
         let name = self.field_of(channel);
         let typed = call.fields.required(name, errors)?;
         let (parsed, message) = match channel {
@@ -229,7 +231,7 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
     }
 
     /// Which of the two recipient fields was given, if one was.
-    pub(super) fn given_channel(&self, call: &Call<'_>) -> Result<Option<Channel>, Problem> {
+    pub(crate) fn given_channel(&self, call: &Call<'_>) -> Result<Option<Channel>, Problem> {
         let is_given = |channel| call.fields.is_given(self.field_of(channel));
         match (is_given(Channel::Email), is_given(Channel::Mobile)) {
             (true, true) => {
@@ -243,18 +245,18 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
     }
 
     /// Refuses a channel that isn't allowed.
-    pub(super) fn require(&self, channel: Channel) -> Result<(), Problem> {
+    pub(crate) fn require(&self, channel: Channel) -> Result<(), Problem> {
         if self.engine.policy.allows(channel) { Ok(()) } else { Err(Problem::method_disabled()) }
     }
 
     /// The puzzle that came solved with a request, if its solution is right.
-    pub(super) fn proof(&self, call: &Call<'_>, recipient: &Recipient, errors: &mut FieldErrors) -> Option<Proof> {
+    pub(crate) fn proof(&self, call: &Call<'_>, recipient: &Recipient, errors: &mut FieldErrors) -> Option<Proof> {
         let name = if call.fields.is_given_at_all("puzzle") { "puzzle" } else { "altcha" };
         self.puzzles.check(call.fields.optional(name, errors)?, recipient, call.now)
     }
 
     /// The JSON of a puzzle for this recipient.
-    pub(super) fn puzzle(&self, recipient: &Recipient, max_number: u32, now: UnixTime) -> Box<[u8]> {
+    pub(crate) fn puzzle(&self, recipient: &Recipient, max_number: u32, now: UnixTime) -> Box<[u8]> {
         let puzzle = self.puzzles.offer(recipient, max_number, now, &mut rand::rng());
         serde_json::to_vec(&puzzle).expect("texts and numbers are always JSON").into()
     }

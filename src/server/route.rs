@@ -2,7 +2,7 @@
 
 use hyper::Method;
 
-use super::problem::Problem;
+use super::wire::problem::Problem;
 use crate::recipient::Channel;
 
 /// What a request asks for.

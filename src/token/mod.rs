@@ -5,6 +5,7 @@
 pub mod access;
 pub mod algorithm;
 pub mod claims;
+pub mod documents;
 mod jwt;
 mod paseto;
 pub mod refresh;
@@ -13,5 +14,6 @@ pub mod sessions;
 pub use access::{AccessVerifier, TokenInvalid, VerifiedAccess};
 pub use algorithm::{AccessAlgorithm, AccessKeys, SharedKey};
 pub use claims::{Amr, SessionId};
+pub use documents::KeyDocuments;
 pub use refresh::VerifiedRefresh;
 pub use sessions::{Login, SessionTokens, Sessions, SessionsConfig, SessionsError};

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use countersign::{server::clock, webhook::WebhookSecret};
+use countersign::{outbound::signing::WebhookSecret, serve::clock};
 use serde_json::{Value, json};
 
 use crate::harness::{PATIENCE, wait_for};

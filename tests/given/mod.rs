@@ -4,7 +4,7 @@
 use countersign::{
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Use},
     directory::User,
-    keyring::{EnvelopeFormat, Keyring, SigningKey, files::read_pem},
+    keyring::{EnvelopeFormat, Keyring, SigningKey, pem::read_pem},
     recipient::{Channel, Recipient},
     time::UnixTime,
     token::{AccessAlgorithm, AccessKeys, Sessions, SessionsConfig, SharedKey},

@@ -1,10 +1,9 @@
 //! What a full table does, and what it costs.
 
 use countersign::{
+    browser::{device::DeviceId, puzzle::Proof},
     challenge::{Use, VerifiedChallenge},
-    device::DeviceId,
     guard::{Attempt, AttemptRefused, Bucket, By, Counted, Guard, Limits, MemoryGuard, Request, RequestRefused, Verdict},
-    puzzle::Proof,
 };
 
 use crate::support::{Issuer, LIFETIME, SHORT, START, at, attempt, guard, guess, limits, mail, network, now, request};

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use countersign::{
+    browser::device::DeviceId,
     challenge::{Use, VerifiedChallenge, code::Strength},
-    device::DeviceId,
     guard::{Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Known as Looked, Limits, Request, Verdict},
     recipient::Recipient,
 };

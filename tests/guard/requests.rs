@@ -1,10 +1,9 @@
 //! Who may ask for how many messages.
 
 use countersign::{
+    browser::{device::DeviceId, puzzle::Proof},
     challenge::{Use, code::Strength},
-    device::DeviceId,
     guard::{By, Counted, Guard, Limits, Request, RequestRefused, Verdict},
-    puzzle::Proof,
 };
 
 use crate::support::{Issuer, START, at, attempt, guard, guess, limits, mail, network, now, request};

@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use countersign::{keyring::Keyring, puzzle::Puzzles, recipient::Recipient, time::UnixTime};
+use countersign::{browser::puzzle::Puzzles, keyring::Keyring, recipient::Recipient, time::UnixTime};
 use libtest_mimic::Trial;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 

@@ -2,8 +2,8 @@
 //! memory keeps to the rules that `tests/guard/model.rs` writes down.
 
 use countersign::{
+    browser::device::DeviceId,
     challenge::{GuardId, Use, VerifiedChallenge},
-    device::DeviceId,
     guard::{
         Admitted, Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Known, Limits, MemoryGuard, Request,
         RequestRefused, Verdict,

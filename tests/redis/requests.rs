@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use countersign::{
-    device::DeviceId,
+    browser::device::DeviceId,
     guard::{Guard as _, Limits, RedisGuard, Request, RequestRefused},
     recipient::Recipient,
     time::UnixTime,

@@ -12,15 +12,14 @@ use std::{
 };
 
 use countersign::{
+    browser::{device::DeviceId, puzzle::Proof},
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Use, VerifiedChallenge},
-    device::DeviceId,
     guard::{
         Admitted, Attempt, AttemptRefused, Bucket, By, ClientNetwork, Counted, Guard, Known, Limits, RedisGuard, Request,
         Verdict,
         redis::{RedisSettings, StartError},
     },
     keyring::{EnvelopeFormat, Keyring},
-    puzzle::Proof,
     recipient::Recipient,
     time::UnixTime,
 };

@@ -2,7 +2,7 @@
 
 use countersign::{
     challenge::GuardId,
-    relay::{Addressee, Reply},
+    fleet::relay::{Addressee, Reply},
 };
 use serde_json::json;
 
@@ -20,7 +20,11 @@ fn restart(node: Server, settings: &[(&str, &str)]) -> Server {
 }
 
 /// What a node replies to a copy that is for an earlier life, whoever sends it.
-fn assert_stale(node: &Server, copy: &(Vec<u8>, countersign::relay::Exchange), told_before: countersign::relay::Boot) {
+fn assert_stale(
+    node: &Server,
+    copy: &(Vec<u8>, countersign::fleet::relay::Exchange),
+    told_before: countersign::fleet::relay::Boot,
+) {
     match ask(node, copy) {
         Ok(Reply::Stale(boot)) => assert!(boot != told_before),
         other => panic!("{other:?}"),

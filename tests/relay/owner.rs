@@ -7,9 +7,9 @@ use std::{
     time::Duration,
 };
 
-use countersign::relay::{
-    Boot, Exchange,
+use countersign::fleet::{
     batch::{Answers, MOST_REQUESTS},
+    relay::{Boot, Exchange},
 };
 
 use super::{

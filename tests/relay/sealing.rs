@@ -4,12 +4,12 @@ use std::net::Ipv4Addr;
 
 use countersign::{
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Use},
+    fleet::{
+        batch::{Answers, LONGEST_REPLY, Missing, push_request},
+        relay::{Addressee, Boot, Exchange, RelayedRequest, Relays, Reply},
+    },
     keyring::{EnvelopeFormat, Keyring},
     recipient::{Channel, Recipient},
-    relay::{
-        Addressee, Boot, Exchange, RelayedRequest, Relays, Reply,
-        batch::{Answers, LONGEST_REPLY, Missing, push_request},
-    },
     time::UnixTime,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};

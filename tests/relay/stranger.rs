@@ -8,13 +8,13 @@ use std::{
 
 use countersign::{
     challenge::GuardId,
-    home::Homes,
+    fleet::{
+        batch::{self, LONGEST_REPLY, MOST_REQUESTS, push_answer},
+        homes::Homes,
+        relay::{Boot, Exchange, RelayedAnswer, Relays, Reply, SeenRequests, UntrustedRequest},
+    },
     keyring::Keyring,
     recipient::Recipient,
-    relay::{
-        Boot, Exchange, RelayedAnswer, Relays, Reply, SeenRequests, UntrustedRequest,
-        batch::{self, LONGEST_REPLY, MOST_REQUESTS, push_answer},
-    },
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use serde_json::{Value, json};

@@ -8,7 +8,7 @@ use std::{fmt::Write as _, io::Read as _};
 use zeroize::Zeroizing;
 
 use super::{ConfigFile, exit::Exit, print, sources};
-use crate::{server::clock, time::UnixTime};
+use crate::{serve::clock, time::UnixTime};
 use explain::{Explained, Verdict, explain};
 use verifier::Verifier;
 

@@ -7,16 +7,16 @@ use std::{
 };
 
 use super::{
-    super::{
-        change::{Change, Log},
-        ledger::{Ledger, SKETCHES, sketch_of},
-        record::Slot,
-        sketch::Sketch,
-    },
     OpenError,
     record::{Boot, Header, Record, SketchReader},
     segment::{Scanned, Segment, earlier_segments, lock, read_header, scan},
     writer::{Earlier, Kept},
+};
+use crate::guard::counting::{
+    change::{Change, Log},
+    ledger::{Ledger, SKETCHES, sketch_of},
+    record::Slot,
+    sketch::Sketch,
 };
 
 /// A journal that was read.

@@ -27,7 +27,8 @@ use self::{
 };
 use super::{
     Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, Known, Limits, Pressure, Request, RequestRefused, Verdict,
-    hashing::Hashes, ledger::SKETCHES, memory::Counters, recent::seconds,
+    counting::{hashing::Hashes, ledger::SKETCHES, recent::seconds},
+    memory::Counters,
 };
 use crate::{challenge::GuardId, time::UnixTime};
 

@@ -11,8 +11,10 @@ use core::hash::Hasher as _;
 
 use siphasher::sip::SipHasher24;
 
-use super::super::{change::Change, sketch::Sketch};
-use crate::challenge::GuardId;
+use crate::{
+    challenge::GuardId,
+    guard::counting::{change::Change, sketch::Sketch},
+};
 
 /// Bytes of a header.
 pub(super) const HEADER: usize = 256;

@@ -15,13 +15,13 @@ use std::{
 };
 
 use super::{
-    super::{
-        change::{Change, Log, Unwritten},
-        ledger::SKETCHES,
-        sketch::Sketch,
-    },
     record::{Boot, Header, Record},
     segment::{Segment, earlier_path, folder_of, next_path},
+};
+use crate::guard::counting::{
+    change::{Change, Log, Unwritten},
+    ledger::SKETCHES,
+    sketch::Sketch,
 };
 
 /// A journal that is open for writing.

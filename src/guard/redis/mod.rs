@@ -30,7 +30,7 @@ use self::{
 };
 use super::{
     Admitted, Amendment, Attempt, AttemptRefused, Bucket, Counted, Guard, Known, Limits, Request, RequestRefused, Unavailable,
-    Verdict, difficulty::Difficulty, recent::seconds,
+    Verdict, counting::recent::seconds, difficulty::Difficulty,
 };
 use crate::{
     challenge::GuardId,

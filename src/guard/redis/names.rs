@@ -6,8 +6,8 @@
 use std::fmt::Write as _;
 
 use crate::{
+    browser::device::DeviceId,
     crypto::{MacKey, Secret, labels},
-    device::DeviceId,
     guard::{Bucket, ClientNetwork},
     recipient::Recipient,
 };

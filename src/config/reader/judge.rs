@@ -1,0 +1,365 @@
+//! Reads one section after the other: kinds, ranges and choices are judged here, what they mean in the sections' files.
+
+use std::{cell::RefCell, collections::BTreeMap, path::Path};
+
+use zeroize::Zeroizing;
+
+use super::{
+    fault::{Fault, Faults, Origin},
+    schema::{self, Absent, Key, Kind, SectionSchema},
+    shown::{self, quoted},
+    source::{GivenValues, Raw},
+    suggest::closest,
+};
+use crate::config::Sources;
+
+/// Collects what is wrong while the sections are read.
+pub(crate) struct Judge<'a> {
+    sources: &'a Sources<'a>,
+    given: GivenValues,
+    findings: RefCell<Findings>,
+}
+
+#[derive(Default)]
+struct Findings {
+    faults: Vec<Fault>,
+    warnings: Vec<String>,
+    shown: BTreeMap<(&'static str, &'static str), String>,
+}
+
+/// One section: every key of the schema with a value of its kind, the given one or the default.
+pub(crate) struct Section<'j> {
+    judge: &'j Judge<'j>,
+    schema: &'static SectionSchema,
+    values: BTreeMap<&'static str, Value>,
+}
+
+/// A value of a key's kind.
+enum Value {
+    Text(Zeroizing<String>),
+    Choice(&'static str),
+    Number(u64),
+    Probability(f64),
+    Switch(bool),
+    Texts(Vec<Zeroizing<String>>),
+}
+
+impl<'a> Judge<'a> {
+    pub(crate) fn new(sources: &'a Sources<'a>) -> Self {
+        let (given, faults) = sources.collect();
+        Self { sources, given, findings: RefCell::new(Findings { faults, ..Findings::default() }) }
+    }
+
+    /// Opens a section and judges the kind of every value in it.
+    pub(crate) fn section(&'a self, schema: &'static SectionSchema) -> Section<'a> {
+        let mut section = Section { judge: self, schema, values: BTreeMap::new() };
+        for key in schema.keys {
+            let given = self.given.get(&(schema.name, key.name));
+            let value = given.map(|given| Value::judge(key.kind, &given.raw));
+            let value = match value {
+                Some(Ok(value)) => value,
+                Some(Err(reason)) => {
+                    section.fault(key.name, reason);
+                    Value::default_of(key.kind)
+                }
+                None => Value::default_of(key.kind),
+            };
+            section.show_text(key.name, value.shown(key.kind));
+            section.values.insert(key.name, value);
+        }
+        section
+    }
+
+    /// Whether anything is wrong so far.
+    pub(crate) fn is_content(&self) -> bool {
+        self.findings.borrow().faults.is_empty()
+    }
+
+    /// The faults in the order of the schema, if there are any; else the warnings and the effective configuration.
+    pub(crate) fn conclude(self) -> Result<(Vec<String>, String), Faults> {
+        let Findings { mut faults, warnings, shown } = self.findings.into_inner();
+        if !faults.is_empty() {
+            faults.sort_by_key(|fault| place(&fault.key));
+            return Err(Faults(faults));
+        }
+        let origin = |section, key| self.given.get(&(section, key)).map(|given| &given.origin);
+        Ok((warnings, shown::render(&shown, origin)))
+    }
+}
+
+/// Where a key stands in the schema; what stands nowhere comes first.
+fn place(key: &str) -> Option<(usize, usize)> {
+    let (section, key) = key.split_once('.').unwrap_or((key, ""));
+    let at = schema::SECTIONS.iter().position(|schema| schema.name == section)?;
+    let key_at = schema::SECTIONS[at].keys.iter().position(|schema| schema.name == key);
+    Some((at, key_at.unwrap_or(usize::MAX)))
+}
+
+impl Section<'_> {
+    /// A text, a URL or a secret as it is.
+    pub(crate) fn text(&self, key: &str) -> &str {
+        match &self.values[key] {
+            Value::Text(text) => text,
+            Value::Choice(word) => word,
+            _ => unreachable!("the schema says that this key is a text"),
+        }
+    }
+
+    /// The number, which the schema's range lets fit.
+    pub(crate) fn number<T: TryFrom<u64>>(&self, key: &str) -> T {
+        let Value::Number(number) = self.values[key] else { unreachable!("the schema says that this key is a number") };
+        T::try_from(number).unwrap_or_else(|_| unreachable!("the schema's range fits the type"))
+    }
+
+    pub(crate) fn probability(&self, key: &str) -> f64 {
+        let Value::Probability(number) = self.values[key] else { unreachable!("the schema says that this key is a probability") };
+        number
+    }
+
+    pub(crate) fn switch(&self, key: &str) -> bool {
+        let Value::Switch(switch) = self.values[key] else { unreachable!("the schema says that this key is a switch") };
+        switch
+    }
+
+    pub(crate) fn texts(&self, key: &str) -> impl Iterator<Item = &str> {
+        let Value::Texts(texts) = &self.values[key] else { unreachable!("the schema says that this key is a list") };
+        texts.iter().map(|text| text.as_str())
+    }
+
+    /// What `read` makes of the text; its error is a fault, unless it is for something absent.
+    pub(crate) fn parse<T>(&self, key: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        let is_moot = || self.asks_for_absent() && self.schema.key(key).is_some_and(|key| key.absent != Absent::Nothing);
+        match read(self.text(key)) {
+            Ok(value) => Some(value),
+            Err(_) if is_moot() => None,
+            Err(reason) => {
+                self.fault(key, reason);
+                None
+            }
+        }
+    }
+
+    /// Whether it asks for something that comes in a later version.
+    pub(crate) fn asks_for_absent(&self) -> bool {
+        self.schema.keys.iter().any(|key| self.is_absent(key))
+    }
+
+    /// Refuses whatever comes in a later version. What that would need besides is no second fault.
+    pub(crate) fn judge_available(&self) {
+        const LATER: &str = "is not available in this version";
+        for key in self.schema.keys.iter().filter(|key| self.is_absent(key)) {
+            match key.absent {
+                Absent::Choices(_) => self.fault(key.name, format!("{} {LATER}", self.text(key.name))),
+                _ => self.fault(key.name, LATER),
+            }
+        }
+    }
+
+    fn is_absent(&self, key: &Key) -> bool {
+        match (key.absent, &self.values[key.name]) {
+            (Absent::Choices(words), Value::Choice(word)) => words.contains(word),
+            (Absent::Whole, Value::Switch(is_on)) => *is_on,
+            (Absent::Whole, _) => self.is_given(key.name),
+            _ => false,
+        }
+    }
+
+    /// What `read` makes of each text; each error is a fault.
+    pub(crate) fn parse_each<T>(&self, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
+        let mut all = Some(Vec::new());
+        for text in self.texts(key) {
+            match read(text) {
+                Ok(value) => {
+                    if let Some(all) = &mut all {
+                        all.push(value);
+                    }
+                }
+                Err(reason) => {
+                    self.fault(key, reason);
+                    all = None;
+                }
+            }
+        }
+        all
+    }
+
+    /// The text, which `reader` of the configuration needs: empty is a fault, unless it is for something absent.
+    pub(crate) fn required(&self, key: &str, why: &str) -> Option<&str> {
+        let text = self.text(key);
+        if text.is_empty() && !self.asks_for_absent() {
+            self.fault(key, format!("is required {why}"));
+        }
+        Some(text).filter(|text| !text.is_empty())
+    }
+
+    /// The content of the file that the key names.
+    pub(crate) fn read_bytes(&self, key: &str) -> Option<Zeroizing<Vec<u8>>> {
+        let path = Path::new(self.text(key));
+        let bytes = (self.judge.sources.read)(path).map(Zeroizing::new);
+        bytes.map_err(|error| self.fault(key, format!("can't read {}: {error}", path.display()))).ok()
+    }
+
+    /// The text of the file that the key names.
+    pub(crate) fn read_file(&self, key: &str) -> Option<Zeroizing<String>> {
+        let path = Path::new(self.text(key));
+        let bytes = self.read_bytes(key)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| self.fault(key, format!("{} is not UTF-8", path.display()))).ok()?;
+        Some(Zeroizing::new(text.to_owned()))
+    }
+
+    /// Tries the templates of a folder out; each one that can't be used is a fault.
+    pub(crate) fn judge_templates(&self, key: &str, folder: &Path) {
+        for reason in (self.judge.sources.judge_templates)(folder) {
+            self.fault(key, reason);
+        }
+    }
+
+    /// Whether somebody gave it, and more than an empty text or list.
+    pub(crate) fn is_given(&self, key: &str) -> bool {
+        let given = self.judge.given.contains_key(&(self.schema.name, key));
+        given
+            && match &self.values[key] {
+                Value::Text(text) => !text.is_empty(),
+                Value::Texts(texts) => !texts.is_empty(),
+                _ => true,
+            }
+    }
+
+    /// Something is wrong with this key.
+    pub(crate) fn fault(&self, key: &str, reason: impl Into<String>) {
+        let given = self.judge.given.get(&(self.schema.name, key));
+        let origin = given.map_or(Origin::Default, |given| given.origin.clone());
+        let key = format!("{}.{key}", self.schema.name);
+        self.judge.findings.borrow_mut().faults.push(Fault { key, origin, reason: reason.into() });
+    }
+
+    /// Something about this key should be known.
+    pub(crate) fn warn(&self, key: &str, text: &str) {
+        self.judge.findings.borrow_mut().warnings.push(format!("{}.{key}: {text}", self.schema.name));
+    }
+
+    /// Warns about each of these keys that is given, though nothing reads it.
+    pub(crate) fn unused(&self, keys: &[&str], because: &str) {
+        for key in keys.iter().filter(|key| self.is_given(key)) {
+            self.warn(key, &format!("is not used {because}"));
+        }
+    }
+
+    /// Shows this text as the effective value, instead of what was given.
+    pub(crate) fn show(&self, key: &str, text: &str) {
+        self.show_text(key, quoted(text));
+    }
+
+    /// Shows these texts as the effective value.
+    pub(crate) fn show_all(&self, key: &str, texts: &[String]) {
+        self.show_text(key, shown::list(texts.iter().map(String::as_str)));
+    }
+
+    /// Shows this TOML as the effective value.
+    pub(crate) fn show_text(&self, key: &str, toml: String) {
+        let Key { name, .. } = self.schema.key(key).expect("only keys of the schema are asked for");
+        self.judge.findings.borrow_mut().shown.insert((self.schema.name, name), toml);
+    }
+}
+
+impl Value {
+    fn default_of(kind: Kind) -> Self {
+        let text = |text: &str| Zeroizing::new(text.to_owned());
+        match kind {
+            Kind::Text(default) => Self::Text(text(default)),
+            Kind::Url | Kind::Secret => Self::Text(text("")),
+            Kind::Secrets | Kind::SecretOrSecrets | Kind::TextOrTexts => Self::Texts(Vec::new()),
+            Kind::Choice(choices) => Self::Choice(choices[0]),
+            Kind::Number { default, .. } => Self::Number(default),
+            Kind::Probability(default) => Self::Probability(default),
+            Kind::Switch(default) => Self::Switch(default),
+            Kind::Texts(defaults) => Self::Texts(defaults.iter().map(|default| text(default)).collect()),
+        }
+    }
+
+    fn judge(kind: Kind, raw: &Raw) -> Result<Self, String> {
+        match (kind, raw) {
+            (Kind::Text(_) | Kind::Url | Kind::Secret, Raw::Text(text) | Raw::Variable(text)) => Ok(Self::Text(text.clone())),
+            (Kind::Text(_) | Kind::Url | Kind::Secret, other) => Err(format!("must be a text, not {}", other.noun())),
+            (Kind::Choice(choices), Raw::Text(text) | Raw::Variable(text)) => Self::judge_choice(choices, text),
+            (Kind::Choice(choices), other) => Err(format!("must be one of {}, not {}", choices.join(", "), other.noun())),
+            (Kind::Number { min, max, .. }, raw) => Self::judge_number(min, max, raw),
+            (Kind::Probability(_), raw) => Self::judge_probability(raw),
+            (Kind::Switch(_), Raw::Switch(switch)) => Ok(Self::Switch(*switch)),
+            (Kind::Switch(_), Raw::Variable(text)) => match text.trim() {
+                "true" => Ok(Self::Switch(true)),
+                "false" => Ok(Self::Switch(false)),
+                other => Err(format!("must be true or false, not {}", quoted(other))),
+            },
+            (Kind::Switch(_), other) => Err(format!("must be true or false, not {}", other.noun())),
+            (Kind::Texts(_) | Kind::Secrets | Kind::TextOrTexts | Kind::SecretOrSecrets, Raw::Variable(text)) => {
+                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+                Ok(Self::Texts(items.map(|item| Zeroizing::new(item.to_owned())).collect()))
+            }
+            (Kind::TextOrTexts | Kind::SecretOrSecrets, Raw::Text(text)) => {
+                Ok(Self::Texts(Some(text.clone()).filter(|text| !text.is_empty()).into_iter().collect()))
+            }
+            (Kind::Texts(_) | Kind::Secrets | Kind::TextOrTexts | Kind::SecretOrSecrets, Raw::List(items)) => {
+                let text = |item: &Raw| match item {
+                    Raw::Text(text) => Ok(text.clone()),
+                    other => Err(format!("must be a list of texts; one of them is {}", other.noun())),
+                };
+                items.iter().map(text).collect::<Result<_, _>>().map(Self::Texts)
+            }
+            (Kind::Texts(_) | Kind::Secrets, other) => Err(format!("must be a list of texts, not {}", other.noun())),
+            (Kind::TextOrTexts | Kind::SecretOrSecrets, other) => {
+                Err(format!("must be a text or a list of texts, not {}", other.noun()))
+            }
+        }
+    }
+
+    fn judge_choice(choices: &'static [&'static str], text: &str) -> Result<Self, String> {
+        if let Some(choice) = choices.iter().find(|choice| **choice == text) {
+            return Ok(Self::Choice(choice));
+        }
+        let hint = closest(text, choices.iter().copied()).filter(|_| !text.is_empty());
+        let hint = hint.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+        let names = choices.iter().filter(|choice| !choice.is_empty()).copied().collect::<Vec<_>>().join(", ");
+        Err(format!("{} is none of {names}{hint}", quoted(text)))
+    }
+
+    fn judge_number(min: u64, max: u64, raw: &Raw) -> Result<Self, String> {
+        let number = match raw {
+            Raw::Integer(number) => *number,
+            Raw::Variable(text) => text.trim().parse().map_err(|_| format!("must be a whole number, not {}", quoted(text)))?,
+            other => return Err(format!("must be a whole number, not {}", other.noun())),
+        };
+        let fitting = u64::try_from(number).ok().filter(|number| (min..=max).contains(number));
+        fitting.map(Self::Number).ok_or_else(|| format!("must be {min} to {max}, not {number}"))
+    }
+
+    fn judge_probability(raw: &Raw) -> Result<Self, String> {
+        #[allow(clippy::cast_precision_loss, reason = "only 0 and 1 pass")]
+        let number = match raw {
+            Raw::Decimal(number) => *number,
+            Raw::Integer(number) => *number as f64,
+            Raw::Variable(text) => text.trim().parse().map_err(|_| format!("must be a number, not {}", quoted(text)))?,
+            other => return Err(format!("must be a number, not {}", other.noun())),
+        };
+        if number > 0.0 && number <= 1.0 {
+            Ok(Self::Probability(number))
+        } else {
+            Err(format!("must be above 0 and at most 1, not {number}"))
+        }
+    }
+
+    /// As TOML, with secrets masked.
+    fn shown(&self, kind: Kind) -> String {
+        match self {
+            Self::Text(text) if kind.is_secret() => shown::masked(text),
+            Self::Text(text) if matches!(kind, Kind::Url) => quoted(&shown::masked_url(text)),
+            Self::Text(text) => quoted(text),
+            Self::Choice(word) => quoted(word),
+            Self::Number(number) => number.to_string(),
+            Self::Probability(number) => shown::number(*number),
+            Self::Switch(switch) => switch.to_string(),
+            Self::Texts(texts) if kind.is_secret() => format!("[{}]", vec!["\"***\""; texts.len()].join(", ")),
+            Self::Texts(texts) => shown::list(texts.iter().map(|text| text.as_str())),
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The schema: every section and key with its default and its explanation, once.
+//!
+//! Readers take names, kinds and defaults from here; so do the suggestions for misspelt keys, the effective
+//! configuration, the file that `init` writes, and the reference in `docs/configuration.md`.
+
+use crate::config::sections::{
+    delivery, directory, email, events, external_2fa, guard, keyring, passwordless, server, sms, tokens,
+};
+
+/// All sections, in the order in which they are written.
+pub static SECTIONS: [&SectionSchema; 11] = [
+    &server::SCHEMA,
+    &keyring::SCHEMA,
+    &passwordless::SCHEMA,
+    &tokens::SCHEMA,
+    &email::SCHEMA,
+    &sms::SCHEMA,
+    &delivery::SCHEMA,
+    &external_2fa::SCHEMA,
+    &directory::SCHEMA,
+    &guard::SCHEMA,
+    &events::SCHEMA,
+];
+
+/// A section of the file.
+#[derive(Debug)]
+pub struct SectionSchema {
+    /// Its name, as in `[server]`.
+    pub name: &'static str,
+    /// What it is about, in a line.
+    pub about: &'static str,
+    /// Its keys, in the order in which they are written.
+    pub keys: &'static [Key],
+}
+
+/// A key of a section.
+#[derive(Debug)]
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds, and what it holds when nothing is said.
+    pub kind: Kind,
+    /// What it does: a few lines.
+    pub about: &'static str,
+    /// What of it comes in a later version.
+    pub absent: Absent,
+}
+
+/// What of a key this version doesn't have yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// Nothing: it works.
+    Nothing,
+    /// These words; each is a fault.
+    Choices(&'static [&'static str]),
+    /// The key: to use it is a fault.
+    Whole,
+    /// What it belongs to: nothing reads it.
+    Part,
+}
+
+/// What a key holds, with its default.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// Any text.
+    Text(&'static str),
+    /// A URL, whose password and query may be secret; default: empty.
+    Url,
+    /// A text that is never shown; default: empty.
+    Secret,
+    /// Texts that are never shown; default: none.
+    Secrets,
+    /// One text or several, never shown; default: none.
+    SecretOrSecrets,
+    /// One of these words; the first is the default.
+    Choice(&'static [&'static str]),
+    /// A whole number.
+    Number {
+        /// The default.
+        default: u64,
+        /// The least.
+        min: u64,
+        /// The most.
+        max: u64,
+    },
+    /// A number above 0 and up to 1.
+    Probability(f64),
+    /// True or false.
+    Switch(bool),
+    /// A list of texts.
+    Texts(&'static [&'static str]),
+    /// One text or several; default: none.
+    TextOrTexts,
+}
+
+/// How the documentation marks what comes later.
+const NOT_YET: &str = "Not in this version";
+
+/// The section of that name.
+#[must_use]
+pub fn section(name: &str) -> Option<&'static SectionSchema> {
+    SECTIONS.into_iter().find(|section| section.name == name)
+}
+
+impl SectionSchema {
+    /// The key of that name.
+    #[must_use]
+    pub fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+
+    /// What it is about, and whether this version has nothing of it.
+    #[must_use]
+    pub fn about(&self) -> String {
+        let is_absent = self.keys.iter().all(|key| key.absent != Absent::Nothing);
+        if is_absent { format!("{} {NOT_YET}.", self.about) } else { self.about.into() }
+    }
+}
+
+impl Key {
+    /// What it does, and what of it this version doesn't have.
+    #[must_use]
+    pub fn about(&self) -> String {
+        match self.absent {
+            Absent::Nothing => self.about.into(),
+            Absent::Choices(words) => format!("{}\n{NOT_YET}: {}.", self.about, words.join(", ")),
+            Absent::Whole | Absent::Part => format!("{}\n{NOT_YET}.", self.about),
+        }
+    }
+
+    /// The name of its environment variable.
+    #[must_use]
+    pub fn variable(&self, section: &SectionSchema) -> String {
+        format!("COUNTERSIGN_{}__{}", section.name, self.name).to_ascii_uppercase()
+    }
+}
+
+impl Kind {
+    /// Whether its value may never be shown.
+    #[must_use]
+    pub const fn is_secret(self) -> bool {
+        matches!(self, Self::Secret | Self::Secrets | Self::SecretOrSecrets)
+    }
+
+    /// What it holds, in words.
+    #[must_use]
+    pub fn in_words(self) -> String {
+        match self {
+            Self::Text(_) => "text".into(),
+            Self::Url => "URL".into(),
+            Self::Secret => "secret text".into(),
+            Self::Secrets => "list of secret texts".into(),
+            Self::SecretOrSecrets => "secret text, or a list".into(),
+            Self::Choice(choices) => choices.join(", "),
+            Self::Number { min, max, .. } => format!("{min} to {max}"),
+            Self::Probability(_) => "above 0, up to 1".into(),
+            Self::Switch(_) => "true, false".into(),
+            Self::Texts(_) => "list of texts".into(),
+            Self::TextOrTexts => "text, or a list".into(),
+        }
+    }
+}
+
+impl Key {
+    pub(crate) const fn new(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self { name, kind, about, absent: Absent::Nothing }
+    }
+
+    /// The same, of which this comes in a later version.
+    pub(crate) const fn without(self, absent: Absent) -> Self {
+        Self { absent, ..self }
+    }
+}
+
+pub(crate) const fn text(name: &'static str, default: &'static str, about: &'static str) -> Key {
+    Key::new(name, Kind::Text(default), about)
+}
+
+pub(crate) const fn url(name: &'static str, about: &'static str) -> Key {
+    Key::new(name, Kind::Url, about)
+}
+
+pub(crate) const fn secret(name: &'static str, about: &'static str) -> Key {
+    Key::new(name, Kind::Secret, about)
+}
+
+pub(crate) const fn choice(name: &'static str, choices: &'static [&'static str], about: &'static str) -> Key {
+    Key::new(name, Kind::Choice(choices), about)
+}
+
+pub(crate) const fn number(name: &'static str, default: u64, min: u64, max: u64, about: &'static str) -> Key {
+    Key::new(name, Kind::Number { default, min, max }, about)
+}
+
+pub(crate) const fn switch(name: &'static str, default: bool, about: &'static str) -> Key {
+    Key::new(name, Kind::Switch(default), about)
+}
+
+pub(crate) const fn texts(name: &'static str, default: &'static [&'static str], about: &'static str) -> Key {
+    Key::new(name, Kind::Texts(default), about)
+}

@@ -1,0 +1,177 @@
+//! Where a configuration comes from: handed in, never read here.
+
+use std::{collections::BTreeMap, ffi::OsString, fmt, io, path::Path};
+
+use toml::de::{DeTable, DeValue};
+use zeroize::Zeroizing;
+
+use crate::delivery::Templates;
+
+use super::{
+    fault::{Fault, Origin},
+    schema::{self, Key, SectionSchema},
+    suggest::closest,
+};
+
+/// How every variable of ours starts.
+const PREFIX: &str = "COUNTERSIGN_";
+
+/// What the configuration is made of. Pure: tests hand in literals, the command line hands in the real things.
+pub struct Sources<'a> {
+    /// The configuration file's name and text, if there is one.
+    pub file: Option<(&'a str, &'a str)>,
+    /// The environment's variables; those that aren't `COUNTERSIGN_<SECTION>__<KEY>` are ignored.
+    pub environment: &'a [(OsString, OsString)],
+    /// Reads the files that the configuration names.
+    pub read: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
+    /// Tries out the templates of a folder; a reason for each that can't be used.
+    pub judge_templates: &'a dyn Fn(&Path) -> Vec<String>,
+}
+
+/// A value as somebody gave it, before its kind is judged.
+pub(crate) enum Raw {
+    Text(Zeroizing<String>),
+    Integer(i128),
+    Decimal(f64),
+    Switch(bool),
+    List(Vec<Raw>),
+    /// The text of a variable, whose kind isn't known yet.
+    Variable(Zeroizing<String>),
+    /// A table, a date, or a number that is none.
+    Other(&'static str),
+}
+
+/// A value and where it came from.
+pub(crate) struct Given {
+    pub(crate) raw: Raw,
+    pub(crate) origin: Origin,
+}
+
+/// All values that were given, by section and key; the environment's stand for the file's.
+pub(crate) type GivenValues = BTreeMap<(&'static str, &'static str), Given>;
+
+impl<'a> Sources<'a> {
+    /// A text alone: no environment, and the file system for the files that it names.
+    #[must_use]
+    pub fn of_text(text: &'a str) -> Self {
+        let file = Some(("countersign.toml", text));
+        Self { file, environment: &[], read: &|path| std::fs::read(path), judge_templates: &Templates::judge }
+    }
+
+    /// Everything that was given, and a fault for each name that means nothing.
+    pub(crate) fn collect(&self) -> (GivenValues, Vec<Fault>) {
+        let mut values = GivenValues::new();
+        let mut faults = Vec::new();
+        if let Some((name, text)) = self.file {
+            read_file(name, text, &mut values, &mut faults);
+        }
+        for (name, value) in self.environment {
+            if let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) {
+                read_variable(name, value, &mut values, &mut faults);
+            }
+        }
+        (values, faults)
+    }
+}
+
+fn read_file(name: &str, text: &str, values: &mut GivenValues, faults: &mut Vec<Fault>) {
+    let line_of = |at: usize| 1 + text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count();
+    let origin = |at: usize| Origin::File(name.to_owned(), Some(line_of(at)));
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        let origin = error.span().map_or(Origin::File(name.to_owned(), None), |span| origin(span.start));
+        faults.push(Fault { key: String::new(), origin, reason: format!("no TOML: {}", error.message()) });
+    }
+    for (section_name, section_value) in table.into_inner() {
+        let at = origin(section_name.span().start);
+        let section_name = section_name.into_inner();
+        let Some(section) = schema::section(&section_name) else {
+            faults.push(Fault { key: section_name.to_string(), origin: at, reason: unknown_section(&section_name) });
+            continue;
+        };
+        let DeValue::Table(keys) = section_value.into_inner() else {
+            let reason = format!("is a section: write [{}] on a line of its own", section.name);
+            faults.push(Fault { key: section.name.to_owned(), origin: at, reason });
+            continue;
+        };
+        for (key_name, value) in keys {
+            let at = origin(key_name.span().start);
+            let key_name = key_name.into_inner();
+            if let Some(key) = section.key(&key_name) {
+                values.insert((section.name, key.name), Given { raw: Raw::of_toml(value.into_inner()), origin: at });
+            } else {
+                let reason = unknown_key(section, &key_name);
+                faults.push(Fault { key: format!("{}.{key_name}", section.name), origin: at, reason });
+            }
+        }
+    }
+}
+
+/// Only names with `__` are of our form: an orchestrator may set `COUNTERSIGN_PORT` and the like for reasons of its own.
+fn read_variable(name: &str, value: &OsString, values: &mut GivenValues, faults: &mut Vec<Fault>) {
+    let Some((section_name, key_name)) = name[PREFIX.len()..].split_once("__") else { return };
+    let origin = Origin::Environment(name.to_owned());
+    let mut fault = |reason| {
+        let key = format!("{section_name}.{key_name}").to_lowercase();
+        faults.push(Fault { key, origin: origin.clone(), reason });
+    };
+    let is_exact = |ours: &str, theirs: &str| ours.to_ascii_uppercase() == theirs;
+    let Some(section) = schema::SECTIONS.into_iter().find(|section| is_exact(section.name, section_name)) else {
+        return fault(unknown_section(section_name));
+    };
+    let Some(key) = section.keys.iter().find(|key| is_exact(key.name, key_name)) else {
+        return fault(unknown_key(section, key_name));
+    };
+    let Some(text) = value.to_str() else { return fault("is not UTF-8".to_owned()) };
+    values.insert((section.name, key.name), Given { raw: Raw::Variable(Zeroizing::new(text.to_owned())), origin });
+}
+
+fn unknown_section(name: &str) -> String {
+    if let Some(meant) = closest(name, schema::SECTIONS.into_iter().map(|section| section.name)) {
+        return format!("no such section; did you mean [{meant}]?");
+    }
+    let owner = schema::SECTIONS.into_iter().find(|section| section.key(name).is_some());
+    owner.map_or_else(|| "no such section".to_owned(), |owner| format!("no such section; the key belongs under [{}]", owner.name))
+}
+
+fn unknown_key(section: &SectionSchema, name: &str) -> String {
+    if let Some(meant) = closest(name, section.keys.iter().map(|key| key.name)) {
+        return format!("no such key; did you mean {}.{meant}?", section.name);
+    }
+    let spelled = |key: &Key| key.name.eq_ignore_ascii_case(name);
+    let owner = schema::SECTIONS.into_iter().find(|other| other.keys.iter().any(spelled));
+    owner.map_or_else(|| "no such key".to_owned(), |owner| format!("no such key; it belongs under [{}]", owner.name))
+}
+
+impl Raw {
+    fn of_toml(value: DeValue<'_>) -> Self {
+        match value {
+            DeValue::String(text) => Self::Text(Zeroizing::new(text.into_owned())),
+            DeValue::Integer(digits) => i128::from_str_radix(digits.as_str(), digits.radix())
+                .map_or(Self::Other("a number beyond all bounds"), Self::Integer),
+            DeValue::Float(digits) => digits.as_str().parse().map_or(Self::Other("a number that can't be read"), Self::Decimal),
+            DeValue::Boolean(switch) => Self::Switch(switch),
+            DeValue::Array(items) => Self::List(items.into_iter().map(|item| Self::of_toml(item.into_inner())).collect()),
+            DeValue::Datetime(_) => Self::Other("a date"),
+            DeValue::Table(_) => Self::Other("a table"),
+        }
+    }
+
+    /// What it is, for a fault; never its value.
+    pub(crate) const fn noun(&self) -> &'static str {
+        match self {
+            Self::Text(_) | Self::Variable(_) => "a text",
+            Self::Integer(_) => "a whole number",
+            Self::Decimal(_) => "a number with a point",
+            Self::Switch(_) => "true or false",
+            Self::List(_) => "a list",
+            Self::Other(noun) => noun,
+        }
+    }
+}
+
+impl fmt::Debug for Sources<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources").field("file", &self.file.map(|(name, _)| name)).finish_non_exhaustive()
+    }
+}

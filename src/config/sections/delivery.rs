@@ -1,0 +1,54 @@
+//! `[delivery]`: when messages leave.
+
+use std::time::Duration;
+
+use crate::config::reader::{
+    judge::Section,
+    schema::{SectionSchema, choice, number},
+};
+
+pub(crate) static SCHEMA: SectionSchema = SectionSchema {
+    name: "delivery",
+    about: "When messages leave.",
+    keys: &[
+        choice(
+            "mode",
+            &["queued", "inline"],
+            "queued: after the answer, with retries until the challenge ends. inline: before it, with one try; a failure is 502.",
+        ),
+        number("queue_length", 10_000, 1, 10_000_000, "How many messages may wait; a request that finds no room gets 503."),
+        number("timeout_seconds", 10, 1, 300, "How long one try of a transport may take."),
+    ],
+};
+
+/// How messages are handed to their transports.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Before or after the answer.
+    pub mode: Mode,
+    /// How many messages may wait; a request that finds no room gets 503.
+    pub queue_length: usize,
+    /// How long one try of a transport may take.
+    pub timeout: Duration,
+}
+
+/// When messages leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// After the answer, with retries until the challenge ends.
+    Queued,
+    /// Before the answer, with one try; tells known from unknown recipients.
+    Inline,
+}
+
+pub(crate) fn read(section: &Section<'_>) -> Delivery {
+    let mode = if section.text("mode") == "inline" { Mode::Inline } else { Mode::Queued };
+    if mode == Mode::Inline {
+        section.unused(&["queue_length"], "with mode = \"inline\"");
+    }
+    Delivery {
+        mode,
+        queue_length: section.number("queue_length"),
+        timeout: Duration::from_secs(section.number("timeout_seconds")),
+    }
+}

@@ -1,0 +1,69 @@
+//! `[directory]`: where users are looked up.
+
+use std::{path::PathBuf, time::Duration};
+
+use crate::{
+    config::{
+        Webhook,
+        reader::{
+            judge::Section,
+            schema::{SectionSchema, choice, number, secret, text, url},
+        },
+    },
+    directory::FileDirectory,
+};
+
+pub(crate) static SCHEMA: SectionSchema = SectionSchema {
+    name: "directory",
+    about: "Where users are looked up.",
+    keys: &[
+        choice(
+            "kind",
+            &["none", "file", "http"],
+            "none: whoever proves a recipient is that recipient. file: a JSON array of users in `path`. http: `url` is asked.",
+        ),
+        text("path", "", "The file of kind file; it is read again when it changes; while it makes no sense, logins get 503."),
+        url("url", "Kind http: where users are looked up and registered."),
+        secret("secret", "Signs what kind http POSTs: whsec_ and base64 of 24 to 64 bytes (Standard Webhooks)."),
+        number("timeout_seconds", 10, 1, 60, "How long one call of kind http may take; beyond: 503."),
+    ],
+};
+
+/// Where users are looked up.
+#[derive(Clone, Debug)]
+pub enum Directory {
+    /// Nowhere: whoever proves a recipient is that recipient.
+    None,
+    /// A JSON file.
+    File(PathBuf),
+    /// An HTTP endpoint.
+    Http {
+        /// Where.
+        webhook: Webhook,
+        /// How long one call may take.
+        timeout: Duration,
+    },
+}
+
+pub(crate) fn read(section: &Section<'_>) -> Option<Directory> {
+    let kind = section.text("kind");
+    let why = format!("with kind = \"{kind}\"");
+    match kind {
+        "file" => {
+            section.unused(&["url", "secret", "timeout_seconds"], &why);
+            section.required("path", &why)?;
+            let users = section.read_bytes("path")?;
+            FileDirectory::judge(&users).map_err(|fault| section.fault("path", fault.0)).ok()?;
+            Some(Directory::File(section.text("path").into()))
+        }
+        "http" => {
+            section.unused(&["path"], &why);
+            let timeout = Duration::from_secs(section.number("timeout_seconds"));
+            Webhook::read(section, &why).map(|webhook| Directory::Http { webhook, timeout })
+        }
+        _ => {
+            section.unused(&["path", "url", "secret", "timeout_seconds"], &why);
+            Some(Directory::None)
+        }
+    }
+}

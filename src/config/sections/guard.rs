@@ -1,0 +1,337 @@
+//! `[guard]`: where attempts and uses are remembered, and this node's place in its fleet.
+
+use std::path::PathBuf;
+
+use super::server::parse_http_url;
+use crate::{
+    config::{
+        SecretText,
+        reader::{
+            judge::Section,
+            schema::{Key, Kind, SectionSchema, choice, number, switch, text, texts, url},
+            shown::quoted,
+        },
+    },
+    guard::limits::LEAST_CAPACITY,
+};
+
+pub(crate) static SCHEMA: SectionSchema = SectionSchema {
+    name: "guard",
+    about: "Where attempts and uses are remembered, and this node's place in its fleet.",
+    keys: &[
+        choice(
+            "kind",
+            &["memory", "journal", "redis", "shared-nothing"],
+            "memory: in this process; a restart refuses outstanding challenges. journal: in the file `path`, which survives a crash.\n\
+             redis: in the Redis at `url`, for any number of nodes. shared-nothing: each node counts alone; the bound grows with `replicas`.",
+        ),
+        text("path", "", "The journal: a file on a volume of this node's own; a missing one is a new guard."),
+        url(
+            "url",
+            "redis://:password@host:6379/0, rediss:// with TLS, or unix:///run/redis.sock?pass=…; of a cluster one or several, separated by commas.",
+        ),
+        text(
+            "id",
+            "",
+            "The fleet's guard id, required for redis and shared-nothing: up to 63 letters, digits, dots and hyphens.",
+        ),
+        number(
+            "replicas",
+            1,
+            1,
+            1_000_000,
+            "How many nodes count alone; enters the bound. Not for redis, and not with `nodes`, where the fleet counts as one.",
+        ),
+        number(
+            "capacity",
+            1_000_000,
+            LEAST_CAPACITY as u64,
+            1 << 31,
+            "How many challenges that were spent or attempted are remembered, 24 bytes each; full: 503. Not for redis.",
+        ),
+        text(
+            "node",
+            "",
+            "The name of this node, up to 63 letters, digits, dots and hyphens. Default: a random one, or the journal's.",
+        ),
+        text("peer_url", "", "Where another node's challenges are relayed: \"http://{node}.countersign:8000\". Needs `node`."),
+        texts(
+            "nodes",
+            &[],
+            "The names of all nodes, the same everywhere: each challenge is made at its recipient's home, so that the fleet counts as one,\n\
+             and each node keeps to its share of the ceilings. Needs `peer_url`, and `node` among them.",
+        ),
+        switch("redis_durable", false, "States that Redis runs with appendfsync always and without asynchronous failover."),
+        number(
+            "restarts_per_day",
+            1,
+            0,
+            10_000,
+            "How often a day a node is restarted; enters the bound of memory and shared-nothing, which forget, and with `nodes` that of\n\
+             journal too, since another node counts anew while a home is away.",
+        ),
+        Key::new(
+            "max_takeover_probability",
+            Kind::Probability(1e-4),
+            "How likely, at most, an attacker takes one account in one day by guessing. `serve` refuses to start above it.\n\
+                    `countersign bound` explains it. 1: no bound is wanted, for load tests.",
+        ),
+    ],
+};
+
+/// The guard of this process.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    /// Where it remembers.
+    pub kind: GuardKind,
+    /// This node's name; `None`: a random one. Unused by Redis and shared-nothing.
+    pub node: Option<String>,
+    /// How many processes count alone; enters the bound.
+    pub replicas: u32,
+    /// How many challenges can be remembered as spent or attempted; at least 64.
+    pub capacity: u32,
+    /// The other nodes, where challenges can be relayed.
+    pub peers: Option<Peers>,
+    /// How often a day a node forgets; enters the bound.
+    pub restarts_per_day: u32,
+    /// The most likely takeover of one account in one day that is acceptable; 1: no bound is wanted.
+    pub max_takeover_probability: f64,
+}
+
+impl Guard {
+    /// Where this node stands among the nodes that have homes, counted from 0, and how many they are. All nodes agree on
+    /// the order, however each lists them. `None` where challenges are made wherever the request arrives.
+    #[must_use]
+    pub fn place(&self) -> Option<(u32, u32)> {
+        let nodes = &self.peers.as_ref().filter(|peers| !peers.nodes.is_empty())?.nodes;
+        let before = nodes.iter().filter(|name| self.node.as_ref().is_some_and(|node| *name < node)).count();
+        let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        Some((count(before), count(nodes.len())))
+    }
+}
+
+/// Where the guard remembers.
+#[derive(Clone, Debug)]
+pub enum GuardKind {
+    /// In this process.
+    Memory,
+    /// In a file.
+    Journal {
+        /// The file.
+        path: PathBuf,
+    },
+    /// In Redis.
+    Redis {
+        /// Its URL, which may hold a password.
+        url: SecretText,
+        /// The guard's id without its epoch.
+        id: String,
+        /// Whether the operator states `appendfsync always` and no asynchronous failover.
+        durable: bool,
+    },
+    /// In every process for itself, under one id.
+    SharedNothing {
+        /// The guard's id; its epoch is 0.
+        id: String,
+    },
+}
+
+/// The other nodes of a fleet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peers {
+    /// Their URL with `{node}` in it, without a trailing slash.
+    pub url: String,
+    /// All nodes, this one among them; empty: challenges are made where the request arrives.
+    pub nodes: Vec<String>,
+}
+
+impl Peers {
+    /// The URL of one node.
+    #[must_use]
+    pub fn url_of(&self, node: &str) -> String {
+        self.url.replace("{node}", node)
+    }
+}
+
+pub(crate) fn read(section: &Section<'_>) -> Option<Guard> {
+    let kind_name = section.text("kind");
+    let why = format!("with kind = \"{kind_name}\"");
+    let kind = read_kind(section, kind_name, &why);
+    let counts_by_node = matches!(kind_name, "memory" | "journal");
+    if !counts_by_node {
+        section.unused(&["node"], &why);
+        for key in ["peer_url", "nodes"].into_iter().filter(|key| section.is_given(key)) {
+            section.fault(key, format!("can't be used {why}, where any node redeems every challenge"));
+        }
+    }
+    let node = match section.text("node") {
+        "" => Some(None),
+        _ => section.parse("node", parse_node).map(Some),
+    };
+    let peers = if counts_by_node { read_peers(section, node.as_ref()) } else { Some(None) };
+    judge_replicas(section, kind_name, peers.as_ref().and_then(Option::as_ref));
+    let target = section.probability("max_takeover_probability");
+    if target >= 1.0 {
+        section.warn("max_takeover_probability", "is 1: NO BOUND ON GUESSES IS KEPT. That is for load tests only");
+    }
+    Some(Guard {
+        kind: kind?,
+        node: node?,
+        replicas: section.number("replicas"),
+        capacity: section.number("capacity"),
+        peers: peers?,
+        restarts_per_day: section.number("restarts_per_day"),
+        max_takeover_probability: target,
+    })
+}
+
+fn read_kind(section: &Section<'_>, name: &str, why: &str) -> Option<GuardKind> {
+    match name {
+        "journal" => {
+            section.unused(&["url", "id", "redis_durable"], why);
+            section.required("path", why).map(|path| GuardKind::Journal { path: path.into() })
+        }
+        "redis" => {
+            section.unused(&["path", "capacity", "restarts_per_day"], why);
+            if !cfg!(feature = "redis") {
+                section.fault("kind", "redis needs a build with the feature \"redis\"");
+            }
+            let url = section.required("url", why).and_then(|_| section.parse("url", parse_redis_url));
+            let id = section.required("id", why).and_then(|_| section.parse("id", parse_node));
+            Some(GuardKind::Redis { url: url?, id: id?, durable: section.switch("redis_durable") })
+        }
+        "shared-nothing" => {
+            section.unused(&["path", "url", "redis_durable"], why);
+            let id = section.required("id", why).and_then(|_| section.parse("id", parse_node));
+            id.map(|id| GuardKind::SharedNothing { id })
+        }
+        _ => {
+            section.unused(&["path", "url", "id", "redis_durable"], why);
+            Some(GuardKind::Memory)
+        }
+    }
+}
+
+#[allow(clippy::option_option, reason = "faulty, or right with or without peers")]
+fn read_peers(section: &Section<'_>, node: Option<&Option<String>>) -> Option<Option<Peers>> {
+    let is_nameless = node == Some(&None);
+    let node = node.and_then(Option::as_deref);
+    let url = match section.text("peer_url") {
+        "" => None,
+        _ => Some(section.parse("peer_url", parse_peer_url)),
+    };
+    let nodes = section.parse_each("nodes", parse_node);
+    if url.is_some() && is_nameless {
+        section.fault("node", "is required with peer_url: other nodes find this one by its name");
+    }
+    if let Some(nodes) = nodes.as_ref().filter(|nodes| !nodes.is_empty()) {
+        if url.is_none() {
+            section.fault("peer_url", "is required with nodes: challenges are made at their recipient's home");
+        }
+        match node {
+            Some(node) if !nodes.iter().any(|name| name == node) => {
+                section.fault("nodes", format!("must name this node, {}", quoted(node)));
+            }
+            None if url.is_none() && is_nameless => section.fault("node", "is required with nodes, and must be among them"),
+            _ => {}
+        }
+        if (1..nodes.len()).any(|at| nodes[..at].contains(&nodes[at])) {
+            section.fault("nodes", "names one twice");
+        }
+    }
+    let nodes = nodes?;
+    match url {
+        Some(url) => Some(Some(Peers { url: url?, nodes })),
+        None => Some(None),
+    }
+}
+
+/// Warns where `replicas` says fewer nodes than there must be, and where nothing reads it.
+fn judge_replicas(section: &Section<'_>, kind: &str, peers: Option<&Peers>) {
+    const KEY: &str = "replicas";
+    let is_one = section.number::<u32>(KEY) == 1;
+    match (kind, peers) {
+        ("redis", _) => section.unused(&[KEY], "with kind = \"redis\", where the fleet counts as one"),
+        ("shared-nothing", _) if !section.is_given(KEY) => section.warn(
+            KEY,
+            "is not given, so the bound is that of one node: set it to how many processes there are at most, each of which \
+             counts alone",
+        ),
+        (_, Some(peers)) if !peers.nodes.is_empty() => section.unused(&[KEY], "with nodes, where the fleet counts as one"),
+        (_, Some(_)) if is_one => section.warn(
+            KEY,
+            "is 1, but with peer_url there are two nodes or more, each of which counts alone, so the bound is understated: set it \
+             to how many there are, or guard.nodes to their names",
+        ),
+        _ => {}
+    }
+}
+
+/// A node's name, or a guard's id: what stands before the epoch.
+fn parse_node(text: &str) -> Result<String, String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+    if (1..=63).contains(&text.len()) && text.bytes().all(allowed) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("{} is not 1 to 63 letters, digits, dots and hyphens", quoted(text)))
+    }
+}
+
+fn parse_peer_url(text: &str) -> Result<String, String> {
+    if !text.contains("{node}") {
+        return Err("must contain {node}, as http://{node}.countersign:8000".into());
+    }
+    // On one machine the nodes may be named like their ports.
+    let url = parse_http_url(&text.replace("{node}", "node")).or_else(|_| parse_http_url(&text.replace("{node}", "1")))?;
+    if url.scheme() != "http" {
+        return Err("must be http://: what nodes send to each other is sealed".into());
+    }
+    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() || url.password().is_some() {
+        return Err("must be scheme, host and port, nothing else".into());
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+#[cfg(feature = "redis")]
+fn parse_redis_url(text: &str) -> Result<SecretText, String> {
+    if !crate::guard::redis::is_url(text) {
+        return Err("must be a URL, as redis://:password@host:6379/0; a cluster's are separated by commas".into());
+    }
+    Ok(SecretText::new(text))
+}
+
+#[cfg(not(feature = "redis"))]
+fn parse_redis_url(text: &str) -> Result<SecretText, String> {
+    Ok(SecretText::new(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_and_peers() {
+        assert!(["a", "node-1.eu", &"x".repeat(63)].into_iter().all(|good| parse_node(good).is_ok()));
+        assert!(["", "a b", "a_b", "ä", &"x".repeat(64)].into_iter().all(|bad| parse_node(bad).is_err()));
+        let url = parse_peer_url("http://{node}.countersign:8000/").unwrap();
+        assert_eq!(Peers { url, nodes: Vec::new() }.url_of("n1"), "http://n1.countersign:8000");
+        let url = parse_peer_url("http://127.0.0.1:{node}").unwrap();
+        assert_eq!(Peers { url, nodes: Vec::new() }.url_of("8001"), "http://127.0.0.1:8001");
+        for bad in
+            ["", "http://countersign:8000", "{node}", "ftp://{node}", "http://{node}/x", "http://a?{node}", "http://u:{node}@a"]
+        {
+            assert!(parse_peer_url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[cfg(feature = "redis")]
+    #[test]
+    fn redis_urls() {
+        assert!(parse_redis_url("redis://:secret@localhost:6379/0").is_ok());
+        assert!(parse_redis_url("redis://a:6379, redis://b:6379").is_ok());
+        assert!(parse_redis_url("unix:///run/redis.sock").is_ok());
+        assert!(parse_redis_url("rediss://ann:secret@a:6380").is_ok());
+        assert!(parse_redis_url("redis+cluster://a:6379").is_ok());
+        assert!(["", "localhost:6379", "http://a", "redis://a,", "redis:"].into_iter().all(|bad| parse_redis_url(bad).is_err()));
+    }
+}

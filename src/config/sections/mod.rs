@@ -1,0 +1,16 @@
+//! The sections of the configuration: what each holds, and what is right in it by itself.
+
+pub(crate) mod bound;
+pub mod delivery;
+pub mod directory;
+pub mod email;
+pub mod events;
+pub mod external_2fa;
+pub mod guard;
+pub mod keyring;
+pub mod passwordless;
+pub mod secret;
+pub mod server;
+pub mod sms;
+pub mod tokens;
+pub mod webhook;

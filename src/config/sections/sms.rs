@@ -1,0 +1,144 @@
+//! `[sms]`: how SMS go out.
+
+use std::path::PathBuf;
+
+use reqwest::Url;
+
+use super::webhook::read_api_base;
+use crate::config::{
+    SecretText, Webhook,
+    reader::{
+        judge::Section,
+        schema::{Absent, SectionSchema, choice, number, secret, text, url},
+    },
+};
+
+pub(crate) static SCHEMA: SectionSchema = SectionSchema {
+    name: "sms",
+    about: "How SMS go out.",
+    keys: &[
+        choice(
+            "transport",
+            &["console", "file", "twilio", "telnyx", "http", "discard"],
+            "console: readable text on stdout. file: one .json a message in `path`. http: to `url`. discard: nothing leaves.",
+        )
+        .without(Absent::Choices(&["twilio", "telnyx", "http"])),
+        url("api_base", "The provider's API. Default: https://api.twilio.com or https://api.telnyx.com.").without(Absent::Part),
+        text("account_sid", "", "Twilio: the account.").without(Absent::Part),
+        secret("auth_token", "Twilio: the account's token.").without(Absent::Part),
+        secret("api_key", "Telnyx: the key.").without(Absent::Part),
+        text("from", "", "Twilio, Telnyx: the sender's number or name.").without(Absent::Part),
+        text("path", "sms", "The folder of transport file."),
+        url("url", "Transport http: where each message is POSTed.").without(Absent::Part),
+        secret("secret", "Signs what transport http POSTs: whsec_ and base64 of 24 to 64 bytes (Standard Webhooks).")
+            .without(Absent::Part),
+        number(
+            "max_per_hour",
+            4_000,
+            0,
+            1_000_000_000,
+            "SMS an hour that this node (the fleet, with guard.nodes or redis) sends at most; beyond: 429. 0: off.",
+        ),
+        number(
+            "max_per_prefix_per_hour",
+            1_400,
+            0,
+            1_000_000_000,
+            "SMS an hour to numbers that share their first 6 digits, country code included, which is what SMS pumping buys. 0: off.",
+        ),
+    ],
+};
+
+/// SMS delivery.
+#[derive(Clone, Debug)]
+pub struct Sms {
+    /// By what.
+    pub transport: SmsTransport,
+    /// SMS an hour that this node, or the fleet that counts as one, sends at most; 0: off.
+    pub max_per_hour: u32,
+    /// SMS an hour to numbers of one prefix; 0: off.
+    pub max_per_prefix_per_hour: u32,
+}
+
+/// What carries an SMS.
+#[derive(Clone, Debug)]
+pub enum SmsTransport {
+    /// Readable text on stdout.
+    Console,
+    /// One `.json` a message in this folder.
+    File(PathBuf),
+    /// Twilio Messaging.
+    Twilio {
+        /// The API without a path.
+        api_base: Url,
+        /// The account.
+        account_sid: String,
+        /// Its token.
+        auth_token: SecretText,
+        /// The sender.
+        from: String,
+    },
+    /// Telnyx Messaging.
+    Telnyx {
+        /// The API without a path.
+        api_base: Url,
+        /// The key.
+        api_key: SecretText,
+        /// The sender.
+        from: String,
+    },
+    /// A POST for each message.
+    Http(Webhook),
+    /// Nothing.
+    Discard,
+}
+
+pub(crate) fn read(section: &Section<'_>) -> Option<Sms> {
+    let name = section.text("transport");
+    let why = format!("with transport = \"{name}\"");
+    let transport = match name {
+        "file" => section.required("path", &why).map(|path| SmsTransport::File(path.into())),
+        "twilio" => read_twilio(section, &why),
+        "telnyx" => read_telnyx(section, &why),
+        "http" => Webhook::read(section, &why).map(SmsTransport::Http),
+        "discard" => Some(SmsTransport::Discard),
+        _ => Some(SmsTransport::Console),
+    };
+    let used: &[&str] = match name {
+        "file" => &["path"],
+        "twilio" => &["api_base", "account_sid", "auth_token", "from"],
+        "telnyx" => &["api_base", "api_key", "from"],
+        "http" => &["url", "secret"],
+        _ => &[],
+    };
+    for key in ["api_base", "account_sid", "auth_token", "api_key", "from", "path", "url", "secret"] {
+        if !used.contains(&key) {
+            section.unused(&[key], &why);
+        }
+    }
+    Some(Sms {
+        transport: transport?,
+        max_per_hour: section.number("max_per_hour"),
+        max_per_prefix_per_hour: section.number("max_per_prefix_per_hour"),
+    })
+}
+
+fn read_twilio(section: &Section<'_>, why: &str) -> Option<SmsTransport> {
+    let api_base = read_api_base(section, "https://api.twilio.com");
+    let account_sid = section.required("account_sid", why);
+    let auth_token = section.required("auth_token", why);
+    let from = section.required("from", why);
+    Some(SmsTransport::Twilio {
+        api_base: api_base?,
+        account_sid: account_sid?.to_owned(),
+        auth_token: SecretText::new(auth_token?),
+        from: from?.to_owned(),
+    })
+}
+
+fn read_telnyx(section: &Section<'_>, why: &str) -> Option<SmsTransport> {
+    let api_base = read_api_base(section, "https://api.telnyx.com");
+    let api_key = section.required("api_key", why);
+    let from = section.required("from", why);
+    Some(SmsTransport::Telnyx { api_base: api_base?, api_key: SecretText::new(api_key?), from: from?.to_owned() })
+}

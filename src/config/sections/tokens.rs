@@ -1,0 +1,232 @@
+//! `[tokens]`: access tokens, refresh tokens, and the envelope's format.
+
+use super::server::Server;
+use crate::{
+    challenge::claims::CHALLENGE_AUDIENCE,
+    config::reader::{
+        judge::Section,
+        schema::{Absent, Key, Kind, SectionSchema, choice, number, switch, text},
+        shown::quoted,
+    },
+    keyring::{EnvelopeFormat, MAX_ROOTS, SigningKey, pem::read_pem},
+    token::{AccessAlgorithm, AccessKeys, SessionsConfig, SharedKey, claims::is_reserved},
+};
+
+pub(crate) static SCHEMA: SectionSchema = SectionSchema {
+    name: "tokens",
+    about: "What a login is worth: access tokens, refresh tokens, and the envelope's format.",
+    keys: &[
+        choice("format", &["jwt", "paseto"], "The format of access tokens."),
+        choice(
+            "algorithm",
+            &["EdDSA", "ES256", "RS256", "HS256", "v4.public", "v4.local"],
+            "How access tokens are signed. v4.public (the default there) and v4.local with PASETO; RS256 needs private_key_file.",
+        ),
+        text("issuer", "", "`iss` of tokens and envelopes. Default: server.public_url."),
+        Key::new("audience", Kind::TextOrTexts, "`aud` of access tokens: a text, or with JWT a list. Default: the issuer."),
+        number("leeway", 0, 0, 3_600, "Seconds of clock difference that are forgiven at token/verify and /authz."),
+        text("client_id", "countersign", "`client_id` (RFC 9068)."),
+        choice("challenge_format", &["jwt", "paseto"], "The envelope's format."),
+        choice(
+            "challenge_algorithm",
+            &["EdDSA", "ES256"],
+            "How JWT envelopes are signed; ES256 for edges without EdDSA (HAProxy, AWS).",
+        ),
+        number("access_lifetime", 300, 1, 2_592_000, "Seconds that an access token lives."),
+        number(
+            "refresh_lifetime",
+            86_400,
+            1,
+            315_360_000,
+            "Seconds from the login to the end of its session, however often it is refreshed.",
+        ),
+        switch(
+            "rotate_refresh",
+            false,
+            "Each refresh gives a new refresh token and ends the old one. Needs guard.kind journal or redis.",
+        )
+        .without(Absent::Whole),
+        text("user_id_claim", "user_id", "The claim that holds the user's id beside `sub`; no registered name."),
+        text(
+            "private_key_file",
+            "",
+            "A PEM file with keys for access tokens (RSA of 2048 bits or more, P-256, Ed25519), instead of derived ones.\n\
+             The first signs, all are published and accepted.",
+        ),
+        Key::new(
+            "hs256_secret",
+            Kind::SecretOrSecrets,
+            "The key of HS256, 32 bytes or more, as simplejwt's SIGNING_KEY; or a list: the first signs, all are accepted.\n\
+                    In the environment a comma separates. Default: one derived from each root secret.",
+        ),
+    ],
+};
+
+/// Claims that others give a meaning to, beside those that the engine writes (RFC 7519, RFC 9068, RFC 7800, RFC 8693, OpenID Connect).
+const TAKEN_CLAIMS: [&str; 8] = ["acr", "azp", "nonce", "scope", "cnf", "act", "events", "typ"];
+
+/// What a login is worth.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    /// How session tokens are made; its issuer is the envelopes' too.
+    pub sessions: SessionsConfig,
+    /// Format and algorithm of envelopes.
+    pub envelope_format: EnvelopeFormat,
+    /// Whether refreshing gives a new refresh token and ends the old one.
+    pub rotate_refresh: bool,
+}
+
+pub(crate) fn read(section: &Section<'_>, server: Option<&Server>) -> Option<Tokens> {
+    let algorithm = read_algorithm(section);
+    let issuer = match (section.text("issuer"), server) {
+        ("", server) => server.map(|server| server.public_url.to_string()),
+        _ => section.parse("issuer", parse_name),
+    };
+    if let Some(issuer) = &issuer {
+        section.show("issuer", issuer);
+    }
+    let audiences = read_audiences(section, issuer.as_deref(), algorithm);
+    let envelope_format = read_envelope_format(section);
+    let client_id = section.parse("client_id", parse_name);
+    let user_id_claim = section.parse("user_id_claim", |name| match name {
+        taken if is_reserved(taken) || TAKEN_CLAIMS.contains(&taken) => Err(format!("{} is a registered claim", quoted(taken))),
+        _ => parse_name(name),
+    });
+    let keys = read_keys(section, algorithm);
+    Some(Tokens {
+        sessions: SessionsConfig {
+            algorithm: algorithm?,
+            keys: keys?,
+            issuer: issuer?,
+            audiences: audiences?,
+            leeway: section.number("leeway"),
+            client_id: client_id?,
+            access_lifetime: section.number("access_lifetime"),
+            refresh_lifetime: section.number("refresh_lifetime"),
+            user_id_claim: user_id_claim?,
+        },
+        envelope_format: envelope_format?,
+        rotate_refresh: section.switch("rotate_refresh"),
+    })
+}
+
+/// Format and algorithm have to go together; either alone says which the other is.
+fn read_algorithm(section: &Section<'_>) -> Option<AccessAlgorithm> {
+    let (format, name) = (section.text("format"), section.text("algorithm"));
+    let name = if format == "paseto" && !section.is_given("algorithm") { "v4.public" } else { name };
+    let algorithm = AccessAlgorithm::from_name(name)?;
+    let format = if algorithm.is_paseto() && !section.is_given("format") { "paseto" } else { format };
+    section.show("format", format);
+    section.show("algorithm", name);
+    if algorithm.is_paseto() == (format == "paseto") {
+        return Some(algorithm);
+    }
+    let fitting = if format == "paseto" { "v4.public or v4.local" } else { "EdDSA, ES256, RS256 or HS256" };
+    section.fault("algorithm", format!("{name} is none of format {format}: take {fitting}"));
+    None
+}
+
+fn read_audiences(section: &Section<'_>, issuer: Option<&str>, algorithm: Option<AccessAlgorithm>) -> Option<Vec<String>> {
+    let mut audiences = section.parse_each("audience", |name| match name {
+        CHALLENGE_AUDIENCE => {
+            Err(format!("{CHALLENGE_AUDIENCE} is the audience of envelopes, which must never pass as access tokens"))
+        }
+        _ => parse_name(name),
+    })?;
+    if audiences.is_empty() {
+        let issuer = issuer?;
+        if issuer == CHALLENGE_AUDIENCE {
+            section
+                .fault("issuer", format!("{CHALLENGE_AUDIENCE} is the audience of envelopes and can't be that of access tokens"));
+            return None;
+        }
+        audiences.push(issuer.to_owned());
+    }
+    match &*audiences {
+        [one] => section.show("audience", one),
+        several => section.show_all("audience", several),
+    }
+    if audiences.len() > 1 && algorithm.is_some_and(AccessAlgorithm::is_paseto) {
+        section.fault("audience", "must be a single one with PASETO");
+        return None;
+    }
+    if (1..audiences.len()).any(|at| audiences[..at].contains(&audiences[at])) {
+        section.fault("audience", "names one twice");
+        return None;
+    }
+    Some(audiences)
+}
+
+fn read_envelope_format(section: &Section<'_>) -> Option<EnvelopeFormat> {
+    match (section.text("challenge_format"), section.text("challenge_algorithm")) {
+        ("jwt", "ES256") => Some(EnvelopeFormat::Es256),
+        ("jwt", _) => Some(EnvelopeFormat::EdDsa),
+        (_, "ES256") => {
+            section.fault("challenge_algorithm", "must be EdDSA with challenge_format = \"paseto\"");
+            None
+        }
+        _ => Some(EnvelopeFormat::V4Public),
+    }
+}
+
+/// Where the keys of access tokens come from. Both keys are read whatever the algorithm is, so that all faults are found.
+fn read_keys(section: &Section<'_>, algorithm: Option<AccessAlgorithm>) -> Option<AccessKeys> {
+    let configured = read_key_file(section, algorithm);
+    let shared = read_shared_keys(section, algorithm);
+    match (algorithm?, configured?, shared?) {
+        (AccessAlgorithm::Hs256, _, shared) if !shared.is_empty() => Some(AccessKeys::Shared(shared)),
+        (_, configured, _) if !configured.is_empty() => Some(AccessKeys::Configured(configured)),
+        _ => Some(AccessKeys::Derived),
+    }
+}
+
+/// The keys of `private_key_file`; none without one.
+fn read_key_file(section: &Section<'_>, algorithm: Option<AccessAlgorithm>) -> Option<Vec<SigningKey>> {
+    const KEY: &str = "private_key_file";
+    if section.text(KEY).is_empty() {
+        if algorithm == Some(AccessAlgorithm::Rs256) {
+            section.fault(KEY, "is required with algorithm = \"RS256\", since no RSA key is derived");
+            return None;
+        }
+        return Some(Vec::new());
+    }
+    let algorithm = algorithm?;
+    if algorithm.is_paseto() || algorithm == AccessAlgorithm::Hs256 {
+        section.fault(KEY, format!("can't be used with algorithm = \"{}\"", algorithm.name()));
+        return None;
+    }
+    let text = section.read_file(KEY)?;
+    let keys = read_pem(&text).map_err(|error| section.fault(KEY, format!("{}: {error}", section.text(KEY)))).ok()?;
+    let first = keys.first()?.algorithm().name();
+    if first != algorithm.name() {
+        section.fault(
+            KEY,
+            format!("starts with a key of {first}, but tokens.algorithm is {}: the first key signs", algorithm.name()),
+        );
+        return None;
+    }
+    Some(keys)
+}
+
+fn read_shared_keys(section: &Section<'_>, algorithm: Option<AccessAlgorithm>) -> Option<Vec<SharedKey>> {
+    const KEY: &str = "hs256_secret";
+    let keys = section.parse_each(KEY, |secret| {
+        SharedKey::new(secret).ok_or_else(|| format!("must have {} bytes or more", SharedKey::MIN_BYTES))
+    })?;
+    if keys.len() > MAX_ROOTS {
+        section.fault(KEY, format!("must hold at most {MAX_ROOTS} secrets"));
+        return None;
+    }
+    if algorithm.is_some_and(|algorithm| algorithm != AccessAlgorithm::Hs256) {
+        section.unused(&[KEY], "without algorithm = \"HS256\"");
+    }
+    Some(keys)
+}
+
+/// An identifier of one line.
+fn parse_name(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > 512 || text.chars().any(|character| character.is_whitespace() || character.is_control()) {
+        return Err("must be 1 to 512 bytes without white space".into());
+    }
+    Ok(text.to_owned())
+}

@@ -1,0 +1,32 @@
+//! Messages on stdout, for whoever tries things out.
+
+use std::io::{self, Write};
+
+use crate::{delivery::message::Message, recipient::Channel};
+
+/// The message as a person reads it in a terminal, the code on a line of its own.
+pub(crate) fn readable(message: &Message) -> Vec<u8> {
+    let Message { channel, to, code, subject, text, .. } = message;
+    let kind = match channel {
+        Channel::Email => "E-mail",
+        Channel::Mobile => "SMS",
+    };
+    let mut shown = format!("\n---- {kind} to {to} ----\n");
+    if !subject.is_empty() {
+        shown.extend(["Subject: ", subject, "\n\n"]);
+    }
+    shown.extend([text.trim_end(), "\n"]);
+    // Whatever a template makes of it.
+    if !text.lines().any(|line| line == code.as_str()) {
+        shown.extend(["\n", code, "\n"]);
+    }
+    shown.push_str("----\n");
+    shown.into_bytes()
+}
+
+/// Writes it at once, so that two messages never mix. Blocks for as long as nobody reads.
+pub(crate) fn print(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()
+}

@@ -1,0 +1,158 @@
+//! The whole product on one page: `begin` and `resend` send a code, `complete` turns it into tokens, `refresh` renews them.
+//!
+//! The engine does no IO and reads no clock: time and randomness are arguments, and what has to be asked or sent goes
+//! through three ports, a [`Guard`], a [`Directory`] and an [`Outbox`]. The order of the steps is the protocol's.
+
+mod messages;
+pub mod policy;
+mod steps;
+
+use alloc::{string::String, sync::Arc};
+
+use rand_core::CryptoRng;
+
+pub use messages::{Begin, BeginError, Begun, Caller, Complete, CompleteError, Presented, RefreshError, Resend, SignedIn};
+use steps::Entry;
+
+use crate::{
+    browser::device::{DeviceId, Devices},
+    challenge::{Challenge, ChallengeId, Challenges, Links, Use, VerifiedChallenge},
+    delivery::Outbox,
+    directory::Directory,
+    engine::policy::Policy,
+    guard::{Attempt, Bucket, By, Counted, Guard, Known, Verdict},
+    time::UnixTime,
+    token::{Amr, Login, Sessions},
+};
+
+/// A login engine over one guard, one directory and one outbox.
+#[derive(Debug)]
+pub struct Engine<G, D, O> {
+    /// The rules.
+    pub policy: Policy,
+    /// Makes and authenticates challenges.
+    pub challenges: Arc<Challenges>,
+    /// Seals and opens link tokens.
+    pub links: Arc<Links>,
+    /// Makes and checks session tokens.
+    pub sessions: Sessions,
+    /// Reads and writes device cookies.
+    pub devices: Devices,
+    /// Counts.
+    pub guard: G,
+    /// Knows users.
+    pub directory: D,
+    /// Sends.
+    pub outbox: O,
+}
+
+impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
+    /// Sends a code to a recipient and returns the challenge that it belongs to.
+    ///
+    /// # Errors
+    /// See [`BeginError`]. Unknown, inactive and admin users are none: their message is dropped, the answer is the same.
+    pub async fn begin(&self, begin: Begin<'_>, now: UnixTime, random: &mut impl CryptoRng) -> Result<Begun, BeginError> {
+        let channel = begin.recipient.channel();
+        self.allow(channel).map_err(|_| BeginError::MethodDisabled)?;
+        let slot = self.outbox.reserve(channel)?;
+        let Entry { request, admitted, found } = self.admit(&begin, now, now).await?;
+
+        let mut id = [0; 16];
+        random.fill_bytes(&mut id);
+        let challenge = Challenge {
+            id: ChallengeId::from_random(id),
+            issued_at: now,
+            expires_at: now.plus(self.policy.challenge_lifetime),
+            usage: Use::Code,
+            channel,
+            format: self.policy.code_format.at_least(admitted.strength),
+            guard: admitted.guard,
+            binding: begin.binding,
+        };
+        let challenge = self.challenges.seal(challenge, begin.recipient.clone());
+        self.dispatch(slot, &begin, &request, challenge.clone(), found).await?;
+        Ok(Begun { envelope: self.challenges.sign(&challenge), challenge })
+    }
+
+    /// Sends the code of a living challenge once more, by the same channel to the same recipient. Its end stays.
+    ///
+    /// # Errors
+    /// See [`BeginError`].
+    pub async fn resend(&self, resend: Resend<'_>, now: UnixTime) -> Result<VerifiedChallenge, BeginError> {
+        let Resend { begin, envelope } = resend;
+        self.allow(begin.recipient.channel()).map_err(|_| BeginError::MethodDisabled)?;
+        let challenge = self.authenticate(envelope, &begin.recipient, now).map_err(BeginError::Envelope)?;
+        let claimed = self.claimed_device(&begin.caller, &begin.recipient, now);
+        let bucket = if claimed.is_some() { Bucket::Claimed } else { Bucket::Strangers };
+        let attempt = Attempt { challenge: &challenge, by: By::Resend, bucket, now, known: Known::default() };
+        let living = self.guard.peek(&attempt).await;
+        living.map_err(|refused| BeginError::Envelope(CompleteError::refused(refused, &challenge)))?;
+
+        let slot = self.outbox.reserve(begin.recipient.channel())?;
+        let Entry { request, found, .. } = self.admit(&begin, challenge.challenge().issued_at, now).await?;
+        self.dispatch(slot, &begin, &request, challenge.clone(), found).await?;
+        Ok(challenge)
+    }
+
+    /// Redeems a challenge: authentic? expired? whose guard, spent, exhausted? who is it? Then count, compare, register, sign.
+    ///
+    /// # Errors
+    /// See [`CompleteError`].
+    pub async fn complete(
+        &self,
+        complete: Complete<'_>,
+        now: UnixTime,
+        random: &mut impl CryptoRng,
+    ) -> Result<SignedIn, CompleteError> {
+        let (challenge, proving) = self.believe(&complete.presented, now)?;
+        let recipient = challenge.recipient();
+        let claimed = self.claimed_device(&complete.caller, recipient, now);
+        let bucket = if claimed.is_some() { Bucket::Claimed } else { Bucket::Strangers };
+        let mut attempt = Attempt { challenge: &challenge, by: proving.by(), bucket, now, known: Known::default() };
+        let looked = self.guard.peek(&attempt).await;
+        attempt.known = looked.map_err(|refused| CompleteError::refused(refused, &challenge))?;
+
+        let found = self.directory.lookup(recipient).await?;
+        let epoch = found.epoch();
+        attempt.bucket = self.bucket(claimed, recipient, epoch);
+
+        let binding = challenge.challenge().binding;
+        let is_bound = binding.is_none_or(|binding| complete.verifier.is_some_and(|verifier| binding.is_met_by(verifier)));
+        let right = self.is_right(&proving, &challenge, epoch) & is_bound & self.policy.may_log_in(&found);
+        let counted = self.guard.count(&attempt, Verdict::sealed(right)).await;
+        if let Counted::Rejected { attempts_left } = counted.map_err(|refused| CompleteError::refused(refused, &challenge))? {
+            let attempts_left = (attempt.by == By::Code).then_some(attempts_left);
+            return Err(CompleteError::InvalidCredentials { attempts_left });
+        }
+
+        let user = match found.into_user() {
+            Some(user) => user,
+            None => match self.register(recipient).await {
+                Ok(user) => user,
+                Err(error) => {
+                    self.guard.give_back(&attempt).await;
+                    return Err(error);
+                }
+            },
+        };
+        let tokens = self.sessions.begin(&Login { user: &user, recipient, amr: Amr::of(recipient.channel()) }, now, random);
+        let device = DeviceId::random(random);
+        let device_cookie = self.devices.remember(complete.caller.device_cookie, recipient, &user.epoch, device, now);
+        Ok(SignedIn { tokens, device_cookie, challenge })
+    }
+
+    /// A new access token of a living session, if the directory still has the same user and the login rules still hold.
+    ///
+    /// # Errors
+    /// See [`RefreshError`].
+    pub async fn refresh(&self, token: &str, now: UnixTime, random: &mut impl CryptoRng) -> Result<String, RefreshError> {
+        let session = self.sessions.open_refresh(token, now)?;
+        self.allow(session.recipient.channel()).map_err(|_| RefreshError::Invalid)?;
+        let found = self.directory.lookup(&session.recipient).await.map_err(RefreshError::Unavailable)?;
+        let same = found
+            .into_user()
+            .filter(|user| *user.id == *session.subject && *user.epoch == *session.epoch && self.policy.admits(user));
+        let user = same.ok_or(RefreshError::Invalid)?;
+        Ok(self.sessions.renew(&session, &user, now, random))
+    }
+}

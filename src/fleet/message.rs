@@ -1,0 +1,172 @@
+//! What is relayed: a request, its reply, and the fields that are sealed.
+
+use alloc::{boxed::Box, vec::Vec};
+use core::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+use super::relay::Boot;
+use crate::{
+    challenge::GuardId,
+    crypto::{Canonical, canonical::Fields},
+    time::UnixTime,
+};
+
+/// Names and values of HTTP headers.
+pub type Headers = Vec<(Box<str>, Box<[u8]>)>;
+
+/// Whom a request is relayed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Addressee {
+    /// The guard that an authentic envelope names: its node redeems, in whatever epoch it is; the guard itself refuses
+    /// envelopes of an earlier one.
+    Guard(GuardId),
+    /// A node, as a recipient's home.
+    Home(Box<str>),
+}
+
+/// A request to be relayed: what the deciding node needs of it, and no more.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RelayedRequest {
+    /// To whom.
+    pub addressee: Addressee,
+    /// The client's address, as this node believes it.
+    pub client: IpAddr,
+    /// `POST`, …
+    pub method: Box<str>,
+    /// Path and query.
+    pub path: Box<str>,
+    /// The headers that matter, in their order.
+    pub headers: Headers,
+    /// The whole body.
+    pub body: Box<[u8]>,
+}
+
+/// An answer on its way back.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RelayedAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers that matter, in their order.
+    pub headers: Headers,
+    /// The whole body.
+    pub body: Box<[u8]>,
+}
+
+/// What comes back.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// The answer: the request counted.
+    Answer(RelayedAnswer),
+    /// The request was for another life of the node, and nothing was done. This is the node's boot.
+    Stale(Boot),
+}
+
+impl RelayedRequest {
+    /// Appends the fields.
+    pub(crate) fn encode(&self, to: Vec<u8>, boot: Option<Boot>, now: UnixTime) -> Vec<u8> {
+        let (kind, addressee) = match &self.addressee {
+            Addressee::Guard(guard) => (0, guard.as_str()),
+            Addressee::Home(node) => (1, &**node),
+        };
+        let fields = Canonical::resume(to).number(kind).text(addressee);
+        let fields = fields.bytes(boot.as_ref().map_or(&[], Boot::as_bytes)).number(now.as_seconds());
+        let fields = match self.client {
+            IpAddr::V4(v4) => fields.bytes(&v4.octets()),
+            IpAddr::V6(v6) => fields.bytes(&v6.octets()),
+        };
+        let fields = write_headers(fields.text(&self.method).text(&self.path), &self.headers);
+        fields.bytes(&self.body).finish()
+    }
+
+    pub(crate) fn decode(encoded: &[u8]) -> Option<(Self, Option<Boot>, UnixTime)> {
+        let mut fields = Fields::new(encoded);
+        let addressee = match (fields.number()?, fields.text()?) {
+            (0, guard) => Addressee::Guard(GuardId::new(guard)?),
+            (1, node) => Addressee::Home(node.into()),
+            _ => return None,
+        };
+        let boot = match fields.bytes()? {
+            [] => None,
+            boot => Some(Boot::from_bytes(boot)?),
+        };
+        let sent_at = UnixTime::from_seconds(fields.number()?);
+        let client = fields.bytes()?;
+        let client = match (<[u8; 4]>::try_from(client), <[u8; 16]>::try_from(client)) {
+            (Ok(v4), _) => IpAddr::V4(Ipv4Addr::from(v4)),
+            (_, Ok(v6)) => IpAddr::V6(Ipv6Addr::from(v6)),
+            _ => return None,
+        };
+        let (method, path) = (fields.text()?.into(), fields.text()?.into());
+        let headers = read_headers(&mut fields)?;
+        let body = fields.bytes()?.into();
+        fields.end()?;
+        Some((Self { addressee, client, method, path, headers, body }, boot, sent_at))
+    }
+}
+
+impl Reply {
+    pub(crate) fn body(&self) -> &[u8] {
+        match self {
+            Self::Answer(answer) => &answer.body,
+            Self::Stale(_) => &[],
+        }
+    }
+
+    /// Appends the fields.
+    pub(crate) fn encode(&self, to: Vec<u8>) -> Vec<u8> {
+        let fields = Canonical::resume(to);
+        match self {
+            Self::Answer(RelayedAnswer { status, headers, body }) => {
+                write_headers(fields.number(0).number(u64::from(*status)), headers).bytes(body).finish()
+            }
+            Self::Stale(boot) => fields.number(1).bytes(boot.as_bytes()).finish(),
+        }
+    }
+
+    pub(crate) fn decode(encoded: &[u8]) -> Option<Self> {
+        let mut fields = Fields::new(encoded);
+        let reply = match fields.number()? {
+            0 => {
+                let status = u16::try_from(fields.number()?).ok()?;
+                let headers = read_headers(&mut fields)?;
+                Self::Answer(RelayedAnswer { status, headers, body: fields.bytes()?.into() })
+            }
+            1 => Self::Stale(Boot::from_bytes(fields.bytes()?)?),
+            _ => return None,
+        };
+        fields.end()?;
+        Some(reply)
+    }
+}
+
+fn write_headers(fields: Canonical<Vec<u8>>, headers: &Headers) -> Canonical<Vec<u8>> {
+    headers.iter().fold(fields.number(headers.len() as u64), |fields, (name, value)| fields.text(name).bytes(value))
+}
+
+fn read_headers(fields: &mut Fields<'_>) -> Option<Headers> {
+    let count = fields.number()?;
+    (0..count).map(|_| Some((fields.text()?.into(), fields.bytes()?.into()))).collect()
+}
+
+impl fmt::Debug for RelayedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RelayedRequest").field("addressee", &self.addressee).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for RelayedAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RelayedAnswer").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answer(answer) => answer.fmt(f),
+            Self::Stale(boot) => f.debug_tuple("Stale").field(boot).finish(),
+        }
+    }
+}

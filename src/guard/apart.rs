@@ -1,6 +1,0 @@
-//! Keeps what different threads change in cache lines of its own.
-
-/// In cache lines of its own: whoever changes it takes nothing else from the other threads.
-#[derive(Debug)]
-#[repr(align(64))]
-pub(super) struct Apart<T>(pub(super) T);

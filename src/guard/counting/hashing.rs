@@ -1,0 +1,163 @@
+//! The guard's keyed hash: names become numbers that nobody else can predict, so nobody can aim at a slot or a cell.
+//!
+//! Nobody sees a hash, so the rounds that SipHash needs against aimed collisions are enough (as in the standard library).
+//!
+//! hash = SipHash-1-3(key of this guard, purpose (1 byte) ‖ fields of fixed size ‖ at most one of any size)
+
+use core::{fmt, hash::Hasher as _};
+
+use rand_core::CryptoRng;
+use siphasher::sip::SipHasher13;
+
+use super::record::FINGERPRINT_BITS;
+use crate::{
+    browser::device::DeviceId,
+    challenge::{ChallengeId, Use},
+    guard::{Attempt, By, ClientNetwork},
+    recipient::{Channel, Recipient},
+    time::UnixTime,
+};
+
+/// The key. It lives as long as the guard's counters, whatever becomes of the root secrets.
+#[derive(Clone)]
+pub(crate) struct Hashes {
+    keyed: SipHasher13,
+    /// Tells this key from any other.
+    tag: u64,
+}
+
+/// The names of an attempt's challenge and of its recipient's strangers.
+#[derive(Clone, Copy)]
+pub(crate) struct Names {
+    tag: u64,
+    id: ChallengeId,
+    usage: Use,
+    /// The challenge's fingerprint, never 0.
+    pub(crate) challenge: u64,
+    /// The bucket of its recipient's strangers.
+    pub(crate) strangers: u64,
+}
+
+/// Who counts as one in a bucket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Who {
+    /// All strangers together.
+    Strangers,
+    /// All strangers of one network together.
+    Network(ClientNetwork),
+    /// One known device.
+    Device(DeviceId),
+}
+
+impl Hashes {
+    /// With 128 random bits.
+    pub(crate) fn random(random: &mut impl CryptoRng) -> Self {
+        let mut key = [0; 16];
+        random.fill_bytes(&mut key);
+        Self::with_key(&key)
+    }
+
+    /// With a key that was kept.
+    pub(crate) fn with_key(key: &[u8; 16]) -> Self {
+        let mut hashes = Self { keyed: SipHasher13::new_with_key(key), tag: 0 };
+        hashes.tag = hashes.hash(9, |_| ());
+        hashes
+    }
+
+    /// The names of an attempt, found anew unless they are known. `expect` hears of the challenge's first.
+    pub(crate) fn names(&self, attempt: &Attempt<'_>, expect: impl FnOnce(u64)) -> Names {
+        let id = attempt.challenge.challenge().id;
+        let usage = if attempt.by == By::External { Use::External } else { Use::Code };
+        if let Some(names) = attempt.known.0.filter(|names| (names.tag, names.id, names.usage) == (self.tag, id, usage)) {
+            return names;
+        }
+        let challenge = self.challenge(id);
+        expect(challenge);
+        let strangers = self.comparisons(usage, attempt.challenge.recipient(), Who::Strangers);
+        Names { tag: self.tag, id, usage, challenge, strangers }
+    }
+
+    /// A challenge's fingerprint, never 0.
+    fn challenge(&self, id: ChallengeId) -> u64 {
+        let hash = self.hash(0, |hasher| hasher.write(id.as_bytes()));
+        (hash >> (64 - FINGERPRINT_BITS)).max(1)
+    }
+
+    /// The bucket in which a recipient's comparisons are counted, apart for codes and external checks.
+    pub(crate) fn comparisons(&self, usage: Use, recipient: &Recipient, who: Who) -> u64 {
+        let purpose = if usage == Use::Code { 1 } else { 2 };
+        self.of_recipient(purpose, recipient, who)
+    }
+
+    /// The bucket in which the time of a recipient's last message is kept.
+    pub(crate) fn throttle(&self, recipient: &Recipient, who: Who) -> u64 {
+        self.of_recipient(3, recipient, who)
+    }
+
+    /// The bucket in which a recipient's messages are counted.
+    pub(crate) fn messages(&self, recipient: &Recipient, who: Who) -> u64 {
+        self.of_recipient(4, recipient, who)
+    }
+
+    /// A request that was admitted for a proof or a device; its challenge says the same.
+    pub(crate) fn trusted(&self, recipient: &Recipient, issued_at: UnixTime) -> u64 {
+        self.hash(5, |hasher| {
+            hasher.write_u64(issued_at.as_seconds());
+            hasher.write_u8(channel(recipient));
+            hasher.write(recipient.as_str().as_bytes());
+        })
+    }
+
+    /// The bucket in which a network's messages are counted.
+    pub(crate) fn network(&self, network: ClientNetwork) -> u64 {
+        self.hash(6, |hasher| hasher.write(&network.to_bytes()))
+    }
+
+    /// The bucket in which the messages to one prefix are counted.
+    pub(crate) fn prefix(&self, prefix: &str) -> u64 {
+        self.hash(7, |hasher| hasher.write(prefix.as_bytes()))
+    }
+
+    /// A puzzle.
+    pub(crate) fn proof(&self, id: &[u8; 16]) -> u64 {
+        self.hash(8, |hasher| hasher.write(id))
+    }
+
+    fn of_recipient(&self, purpose: u8, recipient: &Recipient, who: Who) -> u64 {
+        // One piece is hashed faster than many: kind of bucket (1) ‖ channel (1) ‖ whose (9)
+        let mut head = [0; 11];
+        head[1] = channel(recipient);
+        match who {
+            Who::Strangers => {}
+            Who::Network(network) => {
+                head[0] = 1;
+                head[2..].copy_from_slice(&network.to_bytes());
+            }
+            Who::Device(device) => {
+                head[0] = 2;
+                head[2..10].copy_from_slice(&device.0.to_be_bytes());
+            }
+        }
+        self.hash(purpose, |hasher| {
+            hasher.write(&head);
+            hasher.write(recipient.as_str().as_bytes());
+        })
+    }
+
+    fn hash(&self, purpose: u8, write: impl FnOnce(&mut SipHasher13)) -> u64 {
+        let mut hasher = self.keyed;
+        hasher.write_u8(purpose);
+        write(&mut hasher);
+        hasher.finish()
+    }
+}
+
+fn channel(recipient: &Recipient) -> u8 {
+    u8::from(recipient.channel() == Channel::Email)
+}
+
+impl fmt::Debug for Hashes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hashes(…)")
+    }
+}

@@ -1,0 +1,7 @@
+//! Calls to others: the HTTP client, how calls are signed, and how long they may take.
+
+#[cfg(feature = "server")]
+pub mod client;
+#[cfg(feature = "server")]
+pub(crate) mod deadline;
+pub mod signing;

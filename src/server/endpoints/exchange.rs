@@ -1,0 +1,65 @@
+//! `exchange/`, `exchange/email/`, `exchange/mobile/`: a code with its envelope, or a link token, becomes session tokens.
+
+use crate::{
+    challenge::{UntrustedLink, Verifier},
+    delivery::Outbox,
+    directory::Directory,
+    engine::{Complete, Presented, SignedIn},
+    guard::Guard,
+    recipient::Channel,
+    server::{
+        app::{App, Call, json_answer},
+        wire::{
+            envelope,
+            fields::FieldErrors,
+            json::Object,
+            problem::{Answer, Problem},
+        },
+    },
+};
+
+impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
+    pub(crate) async fn exchange(&self, call: &Call<'_>, in_path: Option<Channel>) -> Result<Answer, Problem> {
+        let mut errors = FieldErrors::default();
+        let given = match in_path {
+            Some(channel) => Some(channel),
+            None => self.given_channel(call)?,
+        };
+        given.map_or(Ok(()), |channel| self.require(channel))?;
+        let token = call.fields.required_token("token", &mut errors);
+        let link = token.and_then(UntrustedLink::parse);
+        // A link token stands alone; everything else needs a recipient, an e-mail address if nothing says otherwise.
+        let channel = given.or(if link.is_some() { None } else { Some(Channel::Email) });
+        let recipient = channel.and_then(|channel| self.recipient(call, channel, &mut errors));
+        let envelope = if link.is_some() { None } else { envelope::find(call, &mut errors) };
+        // A verifier that can't be one meets no binding: it is a wrong one.
+        let verifier = call.fields.optional("code_verifier", &mut errors).and_then(Verifier::new);
+        if !errors.is_empty() {
+            return Err(Problem::fields(errors));
+        }
+
+        let presented = match (link, recipient, envelope, token) {
+            (Some(link), recipient, _, _) => Presented::Link { recipient, link },
+            (None, Some(recipient), Some(envelope), Some(code)) => Presented::Code { recipient, envelope, code },
+            _ => return Err(Problem::internal()),
+        };
+        let complete = Complete { presented, caller: call.caller, verifier };
+        let signed_in = self.engine.complete(complete, call.now, &mut rand::rng()).await;
+        Ok(self.welcome(call, &signed_in.map_err(Problem::of_complete)?))
+    }
+
+    fn welcome(&self, call: &Call<'_>, signed_in: &SignedIn) -> Answer {
+        self.metrics.signed_in(signed_in.challenge.challenge().channel);
+        let tokens = &signed_in.tokens;
+        let body = Object::with_capacity(96 + tokens.access.len() + tokens.refresh.len())
+            .plain("access", &tokens.access)
+            .plain("refresh", &tokens.refresh)
+            .plain("token_type", "Bearer")
+            .number("expires_in", tokens.expires_in);
+        let mut answer = json_answer(body.finish());
+        if call.may_set_cookies {
+            self.cookies.set_signed_in(answer.headers_mut(), &signed_in.device_cookie);
+        }
+        answer
+    }
+}

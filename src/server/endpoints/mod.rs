@@ -1,0 +1,8 @@
+//! One file for each resource.
+
+pub(crate) mod documents;
+mod exchange;
+mod refresh;
+mod request;
+mod resend;
+mod verify;

@@ -1,0 +1,66 @@
+//! `request/email/`, `request/mobile/`: sends a code and answers with its envelope.
+
+use crate::{
+    challenge::Binding,
+    delivery::{Languages, Outbox},
+    directory::Directory,
+    engine::Begin,
+    guard::Guard,
+    recipient::Channel,
+    server::{
+        app::{App, Call},
+        wire::{
+            envelope,
+            fields::{FieldErrors, REQUIRED},
+            problem::{Answer, Problem},
+        },
+    },
+};
+
+impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
+    pub(crate) async fn request(&self, call: &Call<'_>, channel: Channel) -> Result<Answer, Problem> {
+        let begin = self.begin(call, channel, FieldErrors::default())?;
+        let recipient = begin.recipient.clone();
+        if let Some(answer) = self.at_home(call, &recipient).await {
+            return Ok(answer);
+        }
+        let sent = self.engine.begin(begin, call.now, &mut rand::rng()).await;
+        let sent = sent.map_err(|error| Problem::of_begin(error, |largest| self.puzzle(&recipient, largest.get(), call.now)))?;
+        let throttle = self.settings.throttle_seconds;
+        Ok(envelope::sent(call, &self.cookies, &sent.envelope, &sent.challenge, throttle, call.now))
+    }
+
+    /// The request for a message that the body states, for the channel of the path or of the envelope.
+    pub(crate) fn begin<'c>(&self, call: &Call<'c>, channel: Channel, mut errors: FieldErrors) -> Result<Begin<'c>, Problem> {
+        let recipient = self.recipient(call, channel, &mut errors);
+        let binding = binding(call, &mut errors);
+        let requested = call.fields.optional("locale", &mut errors).map(Box::from);
+        let accepted = call.headers.get(hyper::header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).map(Box::from);
+        let Some(recipient) = recipient else { return Err(Problem::fields(errors)) };
+        let proof = self.proof(call, &recipient, &mut errors);
+        if !errors.is_empty() {
+            return Err(Problem::fields(errors));
+        }
+        let languages = Languages { requested, accepted };
+        Ok(Begin { recipient, caller: call.caller, proof, binding, languages })
+    }
+}
+
+/// `code_challenge` with its method (RFC 7636 §4.3); the method has to be said, and is S256.
+fn binding(call: &Call<'_>, errors: &mut FieldErrors) -> Option<Binding> {
+    let (challenge_field, method_field) = ("code_challenge", "code_challenge_method");
+    let challenge = call.fields.optional(challenge_field, errors);
+    let method = call.fields.optional(method_field, errors);
+    match (challenge, method) {
+        (None, None) => return None,
+        (Some(_), None) => errors.add_if_none(method_field, REQUIRED),
+        (None, Some(_)) => errors.add_if_none(challenge_field, REQUIRED),
+        (Some(_), Some("S256")) => {}
+        (Some(_), Some(_)) => errors.add(method_field, "Only S256 is supported."),
+    }
+    let binding = Binding::from_client(challenge?);
+    if binding.is_none() {
+        errors.add(challenge_field, "Not the base64url of a SHA-256 hash.");
+    }
+    binding
+}

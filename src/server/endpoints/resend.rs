@@ -1,0 +1,35 @@
+//! `resend/`: the same code once more, for the same envelope.
+
+use crate::{
+    delivery::Outbox,
+    directory::Directory,
+    engine::Resend,
+    guard::Guard,
+    recipient::Channel,
+    server::{
+        app::{App, Call},
+        wire::{
+            envelope,
+            fields::FieldErrors,
+            problem::{Answer, Problem},
+        },
+    },
+};
+
+impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
+    pub(crate) async fn resend(&self, call: &Call<'_>) -> Result<Answer, Problem> {
+        let channel = self.given_channel(call)?;
+        channel.map_or(Ok(()), |channel| self.require(channel))?;
+        let mut errors = FieldErrors::default();
+        let envelope = envelope::find(call, &mut errors);
+        let begin = self.begin(call, channel.unwrap_or(Channel::Email), errors)?;
+        let envelope = envelope.unwrap_or_default();
+        let recipient = begin.recipient.clone();
+        let challenge = match self.engine.resend(Resend { begin, envelope }, call.now).await {
+            Ok(challenge) => challenge,
+            Err(error) => return Err(Problem::of_begin(error, |largest| self.puzzle(&recipient, largest.get(), call.now))),
+        };
+        let throttle = self.settings.throttle_seconds;
+        Ok(envelope::sent(call, &self.cookies, envelope, &challenge, throttle, call.now))
+    }
+}

@@ -1,0 +1,191 @@
+//! Listeners and the sockets that they accept, TCP and Unix alike.
+
+use std::{
+    fmt, fs, io,
+    net::{SocketAddr, TcpStream},
+    os::unix::{fs::FileTypeExt, net::UnixStream},
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
+
+use hyper::{Request, body::Incoming};
+use tokio::{
+    net::{TcpListener, TcpSocket, UnixListener},
+    time::sleep,
+};
+
+use super::{connection::Protocol, outgoing::Leaving, progress::Progress};
+use crate::{config::sections::server::Listen, server::wire::client::Peer};
+
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 1024;
+/// How long accepting pauses when it fails, as without a free file descriptor.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Something that accepts connections. Its port is bound without `SO_REUSEPORT`, so no second process shares it unseen.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    /// A port.
+    Tcp(TcpListener),
+    /// A file, removed when the listener is dropped.
+    Unix(UnixListener, SocketFile),
+}
+
+/// An accepted connection, not yet registered with any runtime.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    /// Over TCP.
+    Tcp(TcpStream),
+    /// Over a Unix socket.
+    Unix(UnixStream),
+}
+
+/// The file of a Unix socket.
+#[derive(Debug)]
+pub(crate) struct SocketFile(PathBuf);
+
+impl Listener {
+    /// Binds. Needs a runtime.
+    ///
+    /// # Errors
+    /// Whatever the system says; `AddrInUse` where another process listens.
+    pub(crate) fn bind(listen: &Listen) -> io::Result<Self> {
+        match listen {
+            Listen::Tcp(address) => {
+                let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+                socket.set_reuseaddr(true)?;
+                socket.bind(*address)?;
+                Ok(Self::Tcp(socket.listen(BACKLOG)?))
+            }
+            Listen::Unix(path) => {
+                remove_stale(path)?;
+                Ok(Self::Unix(UnixListener::bind(path)?, SocketFile(path.clone())))
+            }
+        }
+    }
+
+    /// The next connection. Faults of the system are waited out: they concern one connection, or pass.
+    pub(crate) async fn accept(&self) -> (Socket, Peer) {
+        loop {
+            match self.try_accept().await {
+                Ok(accepted) => return accepted,
+                Err(error) if is_about_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::error!(%error, "no connection can be accepted");
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn try_accept(&self) -> io::Result<(Socket, Peer)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                Ok((Socket::Tcp(stream.into_std()?), Peer::Ip(address.ip())))
+            }
+            Self::Unix(listener, _) => {
+                let (stream, _) = listener.accept().await?;
+                Ok((Socket::Unix(stream.into_std()?), Peer::Unix))
+            }
+        }
+    }
+
+    fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok(),
+            Self::Unix(..) => None,
+        }
+    }
+}
+
+/// As a URL, with the port that the system chose where none was configured.
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self, self.address()) {
+            (Self::Unix(_, file), _) => write!(f, "unix:{}", file.0.display()),
+            (_, Some(address)) => write!(f, "http://{address}"),
+            (_, None) => f.write_str("an unknown address"),
+        }
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Whether it can be removed changes nothing: the next start tells a stale file from a living one.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+impl Socket {
+    /// Serves it on the runtime of this thread; see [`Protocol::serve`].
+    ///
+    /// # Errors
+    /// Where it can't be registered with the runtime.
+    pub(crate) async fn serve<H>(self, protocol: &Protocol, in_flight: &Arc<AtomicUsize>, handle: H) -> io::Result<()>
+    where
+        H: AsyncFn(Request<Incoming>, &Progress) -> Leaving,
+    {
+        match self {
+            Self::Tcp(stream) => protocol.serve(tokio::net::TcpStream::from_std(stream)?, in_flight, handle).await,
+            Self::Unix(stream) => protocol.serve(tokio::net::UnixStream::from_std(stream)?, in_flight, handle).await,
+        }
+        Ok(())
+    }
+}
+
+/// Removes a socket file that nobody listens on; any other file stays where it is, and binding fails.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.file_type().is_socket() => {}
+        _ => return Ok(()),
+    }
+    match UnixStream::connect(path) {
+        Ok(_) => Err(io::ErrorKind::AddrInUse.into()),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_about_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted, InvalidInput};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted | InvalidInput)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_runtime<T>(check: impl AsyncFnOnce() -> T) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(check())
+    }
+
+    #[test]
+    fn a_port_is_never_shared() {
+        with_runtime(async || {
+            let first = Listener::bind(&Listen::Tcp("127.0.0.1:0".parse().unwrap())).unwrap();
+            let second = Listener::bind(&Listen::Tcp(first.address().unwrap()));
+            assert_eq!(second.unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        });
+    }
+
+    #[test]
+    fn a_stale_socket_file_is_replaced_and_a_living_one_is_not() {
+        with_runtime(async || {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("socket");
+            drop(UnixListener::bind(&path).unwrap());
+            assert!(path.exists(), "the standard library leaves the file behind");
+            let first = Listener::bind(&Listen::Unix(path.clone())).unwrap();
+            let second = Listener::bind(&Listen::Unix(path.clone()));
+            assert_eq!(second.unwrap_err().kind(), io::ErrorKind::AddrInUse);
+            drop(first);
+            assert!(!path.exists());
+            fs::write(&path, "precious").unwrap();
+            assert!(Listener::bind(&Listen::Unix(path.clone())).is_err());
+            assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+        });
+    }
+}

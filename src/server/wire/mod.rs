@@ -1,0 +1,13 @@
+//! What travels: bodies, fields, cookies, origins, addresses and problems, read and written.
+
+pub(crate) mod body;
+pub(crate) mod client;
+pub(crate) mod cookies;
+pub(crate) mod cors;
+pub(crate) mod envelope;
+pub(crate) mod fields;
+pub(crate) mod json;
+pub(crate) mod long_integer;
+pub(crate) mod origin;
+pub(crate) mod phones;
+pub(crate) mod problem;
