@@ -14,11 +14,12 @@ use countersign::{
     delivery::{DeliveryFailed, Dispatch, Fate, Languages, Outbox},
     directory::NoDirectory,
     engine::{Begin, Caller, Complete, Engine, Presented, policy::Policy},
-    guard::{ClientNetwork, Limits, MemoryGuard, Unavailable},
+    guard::{ClientNetwork, Limits, MemoryGuard},
     keyring::{EnvelopeFormat, Keyring},
     recipient::{Channel, Recipient},
     time::UnixTime,
     token::{AccessAlgorithm, AccessKeys, Sessions, SessionsConfig},
+    unavailable::Unavailable,
 };
 use http_body_util::{BodyExt, Collected, Full, Limited};
 use hyper::{Request, Response, StatusCode, body::Bytes, body::Incoming, server::conn::http1, service::service_fn};

@@ -18,12 +18,13 @@
 //!     device::Devices,
 //!     directory::NoDirectory,
 //!     engine::{Begin, Caller, Complete, Engine, Presented},
-//!     guard::{ClientNetwork, Limits, MemoryGuard, Unavailable},
+//!     guard::{ClientNetwork, Limits, MemoryGuard},
 //!     keyring::{EnvelopeFormat, Keyring},
 //!     policy::Policy,
 //!     recipient::{Channel, Recipient},
 //!     time::UnixTime,
 //!     token::{AccessAlgorithm, AccessKeys, Sessions, SessionsConfig},
+//!     unavailable::Unavailable,
 //! };
 //!
 //! /// Delivers into a variable.
@@ -124,3 +125,4 @@ pub mod serve;
 pub mod server;
 pub mod time;
 pub mod token;
+pub mod unavailable;

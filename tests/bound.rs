@@ -22,13 +22,14 @@ use countersign::{
     engine::{Begin, Begun, Caller, Complete, CompleteError, Engine, Presented, policy::Policy},
     fleet::homes::Homes,
     guard::{
-        AnyGuard, Ceilings, ClientNetwork, JournalGuard, Limits, MemoryGuard, Unavailable,
+        AnyGuard, Ceilings, ClientNetwork, JournalGuard, Limits, MemoryGuard,
         bound::{Bound, Deployment, Keeper},
         journal::Opening,
     },
     keyring::EnvelopeFormat,
     recipient::{Channel, Recipient, phone::PhoneRules},
     token::AccessAlgorithm,
+    unavailable::Unavailable,
 };
 use given::{ISSUER, NOW};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};

@@ -23,13 +23,13 @@ use countersign::{
         policy::Policy,
     },
     guard::{
-        Admitted, Amendment, Attempt, AttemptRefused, By, ClientNetwork, Counted, Guard, Known, Request, RequestRefused,
-        Unavailable, Verdict,
+        Admitted, Amendment, Attempt, AttemptRefused, By, ClientNetwork, Counted, Guard, Known, Request, RequestRefused, Verdict,
     },
     keyring::EnvelopeFormat,
     recipient::{Channel, Recipient},
     time::UnixTime,
     token::AccessAlgorithm,
+    unavailable::Unavailable,
 };
 use given::{ISSUER, NOW};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};

@@ -30,7 +30,7 @@ pub mod transport;
 
 use alloc::boxed::Box;
 
-use crate::{challenge::VerifiedChallenge, directory::Found, guard::Unavailable, recipient::Channel};
+use crate::{challenge::VerifiedChallenge, directory::Found, recipient::Channel, unavailable::Unavailable};
 
 #[cfg(feature = "server")]
 pub use {

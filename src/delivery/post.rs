@@ -13,7 +13,7 @@ use super::{
     metrics,
     queue::{HeldSlot, Job, Slots, Worker},
 };
-use crate::{config::sections::delivery::Mode, guard::Unavailable, outbound::deadline, recipient::Channel, time::Clock};
+use crate::{config::sections::delivery::Mode, outbound::deadline, recipient::Channel, time::Clock, unavailable::Unavailable};
 
 /// Seconds after which it makes sense to ask again when the queue was full.
 const RETRY_AFTER: u32 = 5;

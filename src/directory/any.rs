@@ -1,7 +1,7 @@
 //! The directory that the configuration chose.
 
 use super::{Directory, FileDirectory, Found, HttpDirectory, NoDirectory, User};
-use crate::{guard::Unavailable, recipient::Recipient};
+use crate::{recipient::Recipient, unavailable::Unavailable};
 
 /// One of the directories.
 #[derive(Debug)]

@@ -15,8 +15,8 @@ use super::{
     json_fault,
 };
 use crate::{
-    guard::Unavailable,
     recipient::{Channel, Recipient},
+    unavailable::Unavailable,
 };
 
 /// What a file that can't be used says. Somebody may be writing it right now.

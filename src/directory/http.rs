@@ -15,10 +15,10 @@ use super::{Directory, Found, User, json_fault};
 use crate::{
     config::Webhook,
     crypto::base64url,
-    guard::Unavailable,
     outbound::client::{self, WebhookCaller},
     recipient::{Channel, Recipient},
     time::Clock,
+    unavailable::Unavailable,
 };
 
 /// Seconds after which it makes sense to ask again when the endpoint didn't answer.

@@ -17,8 +17,8 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Map, Value};
 
 use crate::{
-    guard::Unavailable,
     recipient::{Channel, Recipient},
+    unavailable::Unavailable,
 };
 
 pub use found::Found;

@@ -7,9 +7,10 @@ use crate::{
     browser::puzzle::Proof,
     challenge::{Binding, GuardId, UntrustedLink, VerifiedChallenge, Verifier},
     delivery::Languages,
-    guard::{AttemptRefused, ClientNetwork, RequestRefused, Unavailable},
+    guard::{AttemptRefused, ClientNetwork, RequestRefused},
     recipient::Recipient,
     token::{SessionTokens, TokenInvalid},
+    unavailable::Unavailable,
 };
 
 /// Who is asking: what the engine may know of a client.

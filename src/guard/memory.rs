@@ -6,7 +6,7 @@ use rand_core::CryptoRng;
 
 use super::{
     Admitted, Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Known, Limits, Pressure, Request, RequestRefused,
-    Unavailable, Verdict,
+    Verdict,
     counting::{
         change::{Log, NoLog},
         hashing::{Hashes, Names, Who},
@@ -20,6 +20,7 @@ use super::{
 use crate::{
     challenge::{GuardId, Use, code::Strength},
     time::UnixTime,
+    unavailable::Unavailable,
 };
 
 /// Seconds after which a full guard is worth another try: its entries leave all the time.

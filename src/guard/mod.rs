@@ -42,6 +42,7 @@ use crate::{
     challenge::{GuardId, Use, VerifiedChallenge, code::Strength},
     recipient::Recipient,
     time::UnixTime,
+    unavailable::Unavailable,
 };
 
 /// Where attempts, uses and requests are counted. Implementations fail closed: whatever can't be decided is refused.
@@ -258,13 +259,6 @@ pub enum AttemptRefused {
     Unavailable(Unavailable),
 }
 
-/// Something that is needed can't be had now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unavailable {
-    /// Whole seconds until it makes sense to ask again.
-    pub retry_after: NonZeroU32,
-}
-
 /// What became of an attempt that was counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
@@ -293,15 +287,4 @@ pub struct Pressure {
     pub entries: u32,
     /// The most that it can.
     pub capacity: u32,
-}
-
-impl Unavailable {
-    /// Asks to come back in `seconds`; 0 counts as 1.
-    #[must_use]
-    pub const fn for_seconds(seconds: u32) -> Self {
-        match NonZeroU32::new(seconds) {
-            Some(retry_after) => Self { retry_after },
-            None => Self { retry_after: NonZeroU32::MIN },
-        }
-    }
 }

@@ -29,13 +29,14 @@ use self::{
     scripts::{Call, Reply, Script, Scripts},
 };
 use super::{
-    Admitted, Amendment, Attempt, AttemptRefused, Bucket, Counted, Guard, Known, Limits, Request, RequestRefused, Unavailable,
-    Verdict, counting::recent::seconds, difficulty::Difficulty,
+    Admitted, Amendment, Attempt, AttemptRefused, Bucket, Counted, Guard, Known, Limits, Request, RequestRefused, Verdict,
+    counting::recent::seconds, difficulty::Difficulty,
 };
 use crate::{
     challenge::GuardId,
     crypto::{MacKey, Secret, labels},
     time::UnixTime,
+    unavailable::Unavailable,
 };
 
 /// When it makes sense to ask again after Redis didn't answer.

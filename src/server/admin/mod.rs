@@ -16,7 +16,7 @@ use hyper::{
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::wire::problem::{Answer, Problem};
-use crate::guard::Unavailable;
+use crate::unavailable::Unavailable;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 /// The exposition format of Prometheus.

@@ -34,9 +34,10 @@ use crate::{
         homes::Homes,
         relay::{Addressee, Boot, RelayedAnswer, RelayedRequest, Relays, Reply, SeenRequests},
     },
-    guard::{Guard, Unavailable},
+    guard::Guard,
     recipient::Recipient,
     serve::clock,
+    unavailable::Unavailable,
 };
 
 /// How many relayed requests are remembered for 30 seconds; more are refused.

@@ -16,7 +16,8 @@ use super::{fields::FieldErrors, json::Object};
 use crate::{
     challenge::GuardId,
     engine::{BeginError, CompleteError, RefreshError},
-    guard::{RequestRefused, Unavailable},
+    guard::RequestRefused,
+    unavailable::Unavailable,
 };
 
 /// What every handler returns.
