@@ -7,8 +7,7 @@ use tokio::runtime::Handle;
 
 use super::{clock, error::StartError};
 use crate::{
-    browser::{device::Devices, puzzle::Puzzles},
-    challenge::{Challenges, GuardId, Links},
+    challenge::GuardId,
     config::{
         Config,
         sections::{directory, email::EmailTransport, guard::GuardKind, server::PublicUrl, sms::SmsTransport},
@@ -16,11 +15,12 @@ use crate::{
     delivery::{Composer, Post, Sender, Site, Templates, Transport, post},
     directory::{AnyDirectory, FileDirectory, HttpDirectory, NoDirectory, http::FieldNames},
     engine::Engine,
-    fleet::{homes::Homes, relay::Relays},
+    fleet::homes::Homes,
     guard::{
         AnyGuard, JournalGuard, MemoryGuard,
         journal::{self, OpenError},
     },
+    keys::Keys,
     server::{
         admin::metrics::Metrics,
         app::{App, Settings},
@@ -31,7 +31,6 @@ use crate::{
         wire::{client::Proxies, cookies::Cookies, origin::Sites, phones::Phones},
     },
     time::Clock,
-    token::Sessions,
 };
 
 #[cfg(feature = "redis")]
@@ -53,18 +52,14 @@ pub(crate) struct Assembled {
 
 /// Builds everything. Deliveries run on `background`.
 pub(crate) async fn assemble(config: &Config, background: &Handle, random: &mut impl CryptoRng) -> Result<Assembled, StartError> {
-    let keyring = &config.keyring;
     let (server, rules) = (&config.server, &config.passwordless);
-    let issuer = &config.tokens.sessions.issuer;
-    let challenges = Arc::new(Challenges::new(keyring, issuer, config.tokens.envelope_format));
-    let links = Arc::new(Links::new(keyring, issuer));
-    let sessions = sessions(config)?;
+    let keys = keys(config)?;
     let clock: Clock = Arc::new(clock::now);
     let post = Post::start(
         post::Settings {
             mode: config.delivery.mode,
             queue_length: config.delivery.queue_length,
-            composer: composer(config, &challenges, &links)?,
+            composer: composer(config)?,
             email: email(config)?,
             sms: Transport::sms(&config.sms.transport, config.delivery.timeout)
                 .map_err(|fault| StartError::at(sms_key(&config.sms.transport), fault.0))?,
@@ -73,20 +68,16 @@ pub(crate) async fn assemble(config: &Config, background: &Handle, random: &mut 
         background,
     );
     let mut documents = Documents::default();
-    documents.describe(config, &sessions);
+    documents.describe(config, &keys.documents);
     let engine = Engine {
         policy: rules.policy.clone(),
-        challenges,
-        links,
-        sessions,
-        devices: Devices::new(keyring),
+        keys: keys.into(),
         guard: guard(config, random).await?,
         directory: directory(config, &clock, background)?,
         outbox: post.clone(),
     };
     let app = App {
         engine,
-        puzzles: Puzzles::new(keyring),
         phones: Phones::new(rules)?,
         settings: Settings {
             base_path: server.base_path.as_str().into(),
@@ -121,12 +112,12 @@ fn pages(config: &Config) -> Pages {
     })
 }
 
-fn sessions(config: &Config) -> Result<Sessions, StartError> {
-    let sessions = Sessions::new(&config.keyring, &config.tokens.sessions);
-    sessions.map_err(|error| StartError::at("tokens", format!("{error:?}")))
+fn keys(config: &Config) -> Result<Keys, StartError> {
+    let keys = Keys::new(&config.keyring, &config.tokens.sessions, config.tokens.envelope_format);
+    keys.map_err(|error| StartError::at("tokens", error))
 }
 
-fn composer(config: &Config, challenges: &Arc<Challenges>, links: &Arc<Links>) -> Result<Composer, StartError> {
+fn composer(config: &Config) -> Result<Composer, StartError> {
     let public_url = &config.server.public_url;
     let site = Site {
         name: config.passwordless.site_name.clone(),
@@ -142,7 +133,7 @@ fn composer(config: &Config, challenges: &Arc<Challenges>, links: &Arc<Links>) -
             StartError::at("email.templates", faults.join("; "))
         })?,
     };
-    Ok(Composer::new(Arc::clone(challenges), Arc::clone(links), site, templates))
+    Ok(Composer::new(site, templates))
 }
 
 fn email(config: &Config) -> Result<Transport, StartError> {
@@ -224,5 +215,5 @@ fn fleet(config: &Config) -> Option<Fleet> {
     let path = format!("{}/relay", server.base_path);
     let longest = relay::longest(server.max_head_bytes, server.max_body_bytes);
     let peers = Peers::new(&peers.url, &path, &peers.nodes, longest);
-    Some(Fleet::new(node, peers, homes, Relays::new(&config.keyring)))
+    Some(Fleet::new(node, peers, homes))
 }

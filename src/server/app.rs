@@ -28,7 +28,7 @@ use super::{
     },
 };
 use crate::{
-    browser::puzzle::{Proof, Puzzles},
+    browser::puzzle::Proof,
     delivery::Outbox,
     directory::Directory,
     engine::{Caller, Engine},
@@ -42,7 +42,6 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct App<G, D, O> {
     pub(crate) engine: Engine<G, D, O>,
-    pub(crate) puzzles: Puzzles,
     pub(crate) phones: Phones,
     pub(crate) settings: Settings,
     pub(crate) proxies: Proxies,
@@ -252,12 +251,13 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
     /// The puzzle that came solved with a request, if its solution is right.
     pub(crate) fn proof(&self, call: &Call<'_>, recipient: &Recipient, errors: &mut FieldErrors) -> Option<Proof> {
         let name = if call.fields.is_given_at_all("puzzle") { "puzzle" } else { "altcha" };
-        self.puzzles.check(call.fields.optional(name, errors)?, recipient, call.now)
+        let solution = call.fields.optional(name, errors)?;
+        self.engine.keys.load().puzzles.check(solution, recipient, call.now)
     }
 
     /// The JSON of a puzzle for this recipient.
     pub(crate) fn puzzle(&self, recipient: &Recipient, max_number: u32, now: UnixTime) -> Box<[u8]> {
-        let puzzle = self.puzzles.offer(recipient, max_number, now, &mut rand::rng());
+        let puzzle = self.engine.keys.load().puzzles.offer(recipient, max_number, now, &mut rand::rng());
         serde_json::to_vec(&puzzle).expect("texts and numbers are always JSON").into()
     }
 }

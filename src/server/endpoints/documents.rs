@@ -9,11 +9,7 @@ use hyper::{
 
 use serde_json::json;
 
-use crate::{
-    config::Config,
-    server::wire::problem::Answer,
-    token::{KeyDocuments, Sessions},
-};
+use crate::{config::Config, server::wire::problem::Answer, token::KeyDocuments};
 
 /// With placeholders for what is configured.
 const OPENAPI: &str = include_str!("openapi.json");
@@ -29,18 +25,17 @@ impl Documents {
     }
 
     /// Adds all that a configuration and its keys publish.
-    pub(crate) fn describe(&mut self, config: &Config, sessions: &Sessions) {
-        let keys = KeyDocuments::new(sessions, &config.keyring, config.tokens.envelope_format);
+    pub(crate) fn describe(&mut self, config: &Config, keys: &KeyDocuments) {
         let sets = [
-            ("jwks.json", keys.jwks),
-            ("jwks-eddsa.json", keys.jwks_eddsa),
-            ("jwks-es256.json", keys.jwks_es256),
-            ("jwks-rs256.json", keys.jwks_rs256),
-            ("challenge-jwks.json", keys.challenge_jwks),
-            ("paserk.json", keys.paserk),
+            ("jwks.json", &keys.jwks),
+            ("jwks-eddsa.json", &keys.jwks_eddsa),
+            ("jwks-es256.json", &keys.jwks_es256),
+            ("jwks-rs256.json", &keys.jwks_rs256),
+            ("challenge-jwks.json", &keys.challenge_jwks),
+            ("paserk.json", &keys.paserk),
         ];
         for (name, json) in sets {
-            self.add(format!("/.well-known/{name}"), Bytes::from(String::from(json)));
+            self.add(format!("/.well-known/{name}"), Bytes::copy_from_slice(json.as_bytes()));
         }
         let metadata = Bytes::from(metadata(config));
         self.add("/.well-known/openid-configuration", metadata.clone());

@@ -32,9 +32,10 @@ use crate::{
     directory::Directory,
     fleet::{
         homes::Homes,
-        relay::{Addressee, Boot, RelayedAnswer, RelayedRequest, Relays, Reply, SeenRequests},
+        relay::{Incarnation, RelayedAnswer, RelayedRequest, Reply, SeenRequests, Target},
     },
     guard::Guard,
+    keys::CurrentKeys,
     recipient::Recipient,
     serve::clock,
     unavailable::Unavailable,
@@ -54,9 +55,8 @@ pub(crate) struct Fleet {
     node: Box<str>,
     peers: Arc<Peers>,
     homes: Homes,
-    relays: Relays,
     /// Of this process.
-    boot: Boot,
+    boot: Incarnation,
     seen: Mutex<SeenRequests>,
     /// Warns of a fleet that isn't set up alike.
     misfits: Seldom,
@@ -66,10 +66,10 @@ pub(crate) struct Fleet {
 
 impl Fleet {
     /// `homes` is empty where challenges are made wherever the request arrives.
-    pub(crate) fn new(node: &str, peers: Peers, homes: Homes, relays: Relays) -> Self {
-        let boot = Boot::from_random(rand::random());
+    pub(crate) fn new(node: &str, peers: Peers, homes: Homes) -> Self {
+        let boot = Incarnation::from_random(rand::random());
         let (node, peers, seen) = (node.into(), Arc::new(peers), Mutex::new(SeenRequests::new(SEEN)));
-        Self { node, peers, homes, relays, boot, seen, misfits: Seldom::new(), homeless: Seldom::new() }
+        Self { node, peers, homes, boot, seen, misfits: Seldom::new(), homeless: Seldom::new() }
     }
 }
 
@@ -77,7 +77,7 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
     /// The owner's answer to a request for a challenge of `guard`; `None` where this node has to answer itself.
     pub(crate) async fn at_owner(&self, call: &Call<'_>, guard: &GuardId) -> Option<Answer> {
         let fleet = self.fleet.as_ref().filter(|fleet| call.arrived.may_be_relayed() && *fleet.node != *guard.node())?;
-        let answer = Box::pin(self.relay(fleet, call, Addressee::Guard(guard.clone()), guard.node())).await;
+        let answer = Box::pin(self.relay(fleet, call, Target::Guard(guard.clone()), guard.node())).await;
         Some(answer.unwrap_or_else(|error| {
             tracing::warn!(node = guard.node(), %error, "the owner of a challenge doesn't answer");
             Problem::unavailable(AWAY).into_answer()
@@ -99,7 +99,7 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
             if fleet.peers.is_away(home) {
                 continue;
             }
-            match Box::pin(self.relay(fleet, call, Addressee::Home(home.into()), home)).await {
+            match Box::pin(self.relay(fleet, call, Target::Home(home.into()), home)).await {
                 Ok(answer) => return Some(answer),
                 Err(error) if error.away().is_some() => tracing::warn!(node = home, %error, "a recipient's home is away"),
                 Err(error) => {
@@ -119,32 +119,32 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
         Some(Problem::unavailable(AWAY).into_answer())
     }
 
-    async fn relay(&self, fleet: &Fleet, call: &Call<'_>, addressee: Addressee, node: &str) -> Result<Answer, NoAnswer> {
+    async fn relay(&self, fleet: &Fleet, call: &Call<'_>, target: Target, node: &str) -> Result<Answer, NoAnswer> {
         let arrived = call.arrived;
         let headers = HEADERS.iter().flat_map(|name| arrived.head.headers.get_all(name).iter().map(move |value| (name, value)));
         let request = RelayedRequest {
-            addressee,
+            target,
             client: call.address,
             method: arrived.head.method.as_str().into(),
             path: arrived.head.uri.path().into(),
             headers: headers.map(|(name, value)| (name.as_str().into(), value.as_bytes().into())).collect(),
             body: arrived.body[..].into(),
         };
-        fleet.ask(&request, node).await
+        fleet.ask(&self.engine.keys, &request, node).await
     }
 }
 
 impl Fleet {
     /// What `node` answers. One that has started anew since it was last asked, or that wasn't asked yet, tells its boot
     /// instead, and is asked once more.
-    async fn ask(&self, request: &RelayedRequest, node: &str) -> Result<Answer, NoAnswer> {
+    async fn ask(&self, keys: &CurrentKeys, request: &RelayedRequest, node: &str) -> Result<Answer, NoAnswer> {
         let end = Instant::now() + PATIENCE;
         let (mut boot, mut is_again) = (self.peers.boot(node), false);
         loop {
-            let (sealed, exchange) = self.relays.seal(request, boot, clock::now(), &mut rand::rng());
+            let (sealed, exchange) = keys.load().relays.seal(request, boot, clock::now(), &mut rand::rng());
             let sent = self.peers.send(node, sealed);
             let sealed = if is_again { timeout_at(end, sent).await.unwrap_or(Err(NoAnswer::Silent)) } else { sent.await };
-            match self.relays.open_reply(&exchange, &sealed?).map_err(|_| NoAnswer::Refused(StatusCode::OK))? {
+            match exchange.open(&sealed?).map_err(|_| NoAnswer::Refused(StatusCode::OK))? {
                 Reply::Answer(answer) => return unpack(answer).ok_or(NoAnswer::Refused(StatusCode::OK)),
                 Reply::Stale(_) if is_again => return Err(NoAnswer::Restarting),
                 Reply::Stale(current) => {

@@ -123,7 +123,7 @@ where
     }
 
     fn open(&self, fleet: &Fleet, sealed: &[u8], now: UnixTime) -> Result<Relayed, Uncounted> {
-        let authentic = fleet.relays.open(UntrustedRequest::new(sealed), &fleet.node, now)?;
+        let authentic = self.engine.keys.load().relays.open(UntrustedRequest::new(sealed), &fleet.node, now)?;
         let current = authentic.current(fleet.boot).map_err(Uncounted::Stale)?;
         let verified = {
             // A poisoned lock guards a set of numbers that is whole between any two steps.
@@ -138,7 +138,7 @@ where
     /// The sealed boot of this node, for whoever doesn't know it.
     fn tell_boot(&self, fleet: &Fleet, exchange: &Exchange) -> Vec<u8> {
         self.metrics.answered(Some(Route::Relay), StatusCode::OK);
-        fleet.relays.seal_reply(exchange, &Reply::Stale(fleet.boot), &mut rand::rng())
+        exchange.seal(&Reply::Stale(fleet.boot), &mut rand::rng())
     }
 
     /// The sealed answer.
@@ -147,10 +147,9 @@ where
         let answering = self.answer(route, &head, &body, Peer::Relayed(client));
         let answered = deadline::within(deadline, answering).await;
         let answer = self.or_problem(answered);
-        let fleet = self.fleet.as_ref().expect("it answers a node of its fleet");
         let seal = async |answer| {
             let reply = Reply::Answer(pack(answer).await);
-            fleet.relays.seal_reply(&exchange, &reply, &mut rand::rng())
+            exchange.seal(&reply, &mut rand::rng())
         };
         let mut sealed = seal(answer).await;
         if sealed.len() > LONGEST_REPLY {

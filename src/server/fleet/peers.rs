@@ -27,7 +27,7 @@ use super::{
     letters::{self, Letter},
     line,
 };
-use crate::fleet::relay::Boot;
+use crate::fleet::relay::Incarnation;
 
 /// For how long a node that refused a connection isn't asked to be a home. To ask costs nothing then, and it may be back
 /// in a moment: the sooner it is asked again, the shorter two nodes count for its recipients.
@@ -46,7 +46,7 @@ pub(crate) struct Peers {
     away: HashMap<Box<str>, AtomicU64>,
     began: Instant,
     /// As the nodes told. Names come from authentic envelopes and the configuration only, so there are as many as nodes.
-    boots: RwLock<HashMap<Box<str>, Boot>>,
+    boots: RwLock<HashMap<Box<str>, Incarnation>>,
     longest: usize,
 }
 
@@ -93,13 +93,13 @@ impl Peers {
     }
 
     /// The boot that `node` told last; `None` before the first time.
-    pub(crate) fn boot(&self, node: &str) -> Option<Boot> {
+    pub(crate) fn boot(&self, node: &str) -> Option<Incarnation> {
         // A poisoned lock guards boots, each of which is whole.
         self.boots.read().unwrap_or_else(PoisonError::into_inner).get(node).copied()
     }
 
     /// Notes the boot that `node` told.
-    pub(crate) fn learn(&self, node: &str, boot: Boot) {
+    pub(crate) fn learn(&self, node: &str, boot: Incarnation) {
         self.boots.write().unwrap_or_else(PoisonError::into_inner).insert(node.into(), boot);
     }
 
