@@ -10,25 +10,25 @@
 //! an [`Outbox`](delivery::Outbox). The engine does no IO and reads no clock; time and randomness are arguments.
 //!
 //! ```
-//! use std::sync::Mutex;
+//! use std::sync::{Arc, Mutex};
 //!
 //! use countersign::{
-//!     challenge::{Alphabet, CodeFormat, GuardId},
+//!     challenge::{Alphabet, Challenges, CodeFormat, GuardId, Links},
 //!     delivery::{DeliveryFailed, Dispatch, Languages, Outbox},
+//!     device::Devices,
 //!     directory::NoDirectory,
-//!     engine::{Begin, Caller, Complete, Engine, Presented, policy::Policy},
+//!     engine::{Begin, Caller, Complete, Engine, Presented},
 //!     guard::{ClientNetwork, Limits, MemoryGuard},
 //!     keyring::{EnvelopeFormat, Keyring},
-//!     keys::Keys,
+//!     policy::Policy,
 //!     recipient::{Channel, Recipient},
 //!     time::UnixTime,
-//!     token::SessionsConfig,
+//!     token::{AccessAlgorithm, AccessKeys, Sessions, SessionsConfig},
 //!     unavailable::Unavailable,
 //! };
 //!
 //! /// Delivers into a variable.
-//! #[derive(Default)]
-//! struct Letterbox(Mutex<String>);
+//! struct Letterbox(Arc<Challenges>, Mutex<String>);
 //!
 //! impl Outbox for Letterbox {
 //!     type Slot = ();
@@ -36,7 +36,8 @@
 //!         Ok(())
 //!     }
 //!     async fn post(&self, _: (), dispatch: Dispatch) -> Result<(), DeliveryFailed> {
-//!         *self.0.lock().unwrap() = dispatch.code().expose().to_owned();
+//!         let code = self.0.code(&dispatch.challenge, dispatch.epoch());
+//!         *self.1.lock().unwrap() = code.expose().to_owned();
 //!         Ok(())
 //!     }
 //! }
@@ -44,7 +45,19 @@
 //! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 //! let mut random = rand::rng();
 //! let keyring = Keyring::new([b"at least 32 bytes that nobody else knows".to_vec()])?;
-//! let keys = Keys::new(&keyring, &SessionsConfig::new("https://login.example.com"), EnvelopeFormat::EdDsa)?;
+//! let issuer = "https://login.example.com";
+//! let challenges = Arc::new(Challenges::new(&keyring, issuer, EnvelopeFormat::EdDsa));
+//! let sessions = SessionsConfig {
+//!     algorithm: AccessAlgorithm::EdDsa,
+//!     keys: AccessKeys::Derived,
+//!     issuer: issuer.into(),
+//!     audiences: vec![issuer.into()],
+//!     leeway: 0,
+//!     client_id: "my-service".into(),
+//!     access_lifetime: 300,
+//!     refresh_lifetime: 86_400,
+//!     user_id_claim: "user_id".into(),
+//! };
 //! let engine = Engine {
 //!     policy: Policy {
 //!         channels: vec![Channel::Email],
@@ -55,10 +68,13 @@
 //!         registers: false,
 //!         registration_sets_unusable_password: true,
 //!     },
-//!     keys: keys.into(),
+//!     links: Arc::new(Links::new(&keyring, issuer)),
+//!     sessions: Sessions::new(&keyring, &sessions).unwrap(),
+//!     devices: Devices::new(&keyring),
 //!     guard: MemoryGuard::new(GuardId::fresh(None, &mut random).unwrap(), Limits::default(), &mut random),
 //!     directory: NoDirectory,
-//!     outbox: Letterbox::default(),
+//!     outbox: Letterbox(Arc::clone(&challenges), Mutex::default()),
+//!     challenges,
 //! };
 //!
 //! let now = UnixTime::from_seconds(1_800_000_000);
@@ -67,7 +83,7 @@
 //! let begin = Begin { recipient: ann.clone(), caller, proof: None, binding: None, languages: Languages::default() };
 //! let begun = engine.begin(begin, now, &mut random).await.unwrap();
 //!
-//! let code = engine.outbox.0.lock().unwrap().clone();
+//! let code = engine.outbox.1.lock().unwrap().clone();
 //! let presented = Presented::Code { recipient: ann, envelope: &begun.envelope, code: &code };
 //! let complete = Complete { presented, caller, verifier: None };
 //! let signed_in = engine.complete(complete, now.plus(30), &mut random).await.unwrap();
@@ -94,7 +110,6 @@ pub mod cli;
 #[cfg(feature = "server")]
 pub mod config;
 pub mod crypto;
-#[cfg(feature = "std")]
 pub mod delivery;
 pub mod directory;
 #[cfg(feature = "std")]
@@ -102,8 +117,6 @@ pub mod engine;
 pub mod fleet;
 pub mod guard;
 pub mod keyring;
-#[cfg(feature = "std")]
-pub mod keys;
 pub mod outbound;
 pub mod recipient;
 #[cfg(feature = "server")]

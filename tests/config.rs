@@ -16,12 +16,12 @@ use countersign::{
             directory::Directory,
             email::{EmailTransport, SmtpTls},
             guard::GuardKind,
-            server::Listen,
             sms::SmsTransport,
         },
     },
     keyring::{EnvelopeFormat, Root},
     recipient::Channel,
+    server::Listen,
     token::{AccessAlgorithm, AccessKeys},
 };
 use proptest::prelude::*;

@@ -6,7 +6,6 @@ use core::fmt;
 use super::{Binding, CodeFormat};
 use crate::{
     crypto::{Mac, base64url},
-    keyring::RootId,
     recipient::{Channel, Recipient},
     time::UnixTime,
 };
@@ -60,8 +59,8 @@ pub struct VerifiedChallenge {
     pub(super) challenge: Challenge,
     pub(super) mac: Mac,
     pub(super) recipient: Recipient,
-    /// The root whose keys it was made with.
-    pub(super) root: RootId,
+    /// Which root's keys it was made with.
+    pub(super) root: usize,
 }
 
 impl ChallengeId {

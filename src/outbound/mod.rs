@@ -5,3 +5,5 @@ pub mod client;
 #[cfg(feature = "server")]
 pub(crate) mod deadline;
 pub mod signing;
+#[cfg(feature = "server")]
+pub(crate) mod url;

@@ -2,64 +2,70 @@
 
 use std::{io, path::Path, sync::Arc};
 
-use rand_core::CryptoRng;
 use tokio::runtime::Handle;
 
-use super::{clock, error::StartError};
+use super::error::StartError;
 use crate::{
-    challenge::GuardId,
+    browser::{device::Devices, puzzle::Puzzles},
+    challenge::{Challenges, GuardId, Links},
     config::{
         Config,
-        sections::{directory, email::EmailTransport, guard::GuardKind, server::PublicUrl, sms::SmsTransport},
+        sections::{directory, email::EmailTransport, guard::GuardKind, sms::SmsTransport},
     },
     delivery::{Composer, Post, Sender, Site, Templates, Transport, post},
     directory::{AnyDirectory, FileDirectory, HttpDirectory, NoDirectory, http::FieldNames},
     engine::Engine,
-    fleet::homes::Homes,
+    fleet::{homes::Homes, relay::Relays},
     guard::{
         AnyGuard, JournalGuard, MemoryGuard,
         journal::{self, OpenError},
     },
-    keys::Keys,
     server::{
+        PublicUrl,
         admin::metrics::Metrics,
         app::{App, Settings},
-        endpoints::documents::Documents,
+        endpoints::documents::{Documents, Published},
         fleet::{self as relay, Fleet, Peers},
         http::{connection::Protocol, progress::Patience},
         pages::{Pages, PagesConfig},
+        random::Random,
         wire::{client::Proxies, cookies::Cookies, origin::Sites, phones::Phones},
     },
-    time::Clock,
+    time::{Clock, UnixTime},
+    token::{KeyDocuments, Sessions},
 };
 
 #[cfg(feature = "redis")]
 use crate::guard::redis::{self, RedisGuard, RedisSettings};
 
-/// The application as the binary runs it.
-pub(crate) type Product = App<AnyGuard, AnyDirectory, Post>;
-
 /// What was assembled.
-#[derive(Debug)]
 pub(crate) struct Assembled {
     /// Answers requests.
-    pub(crate) app: Product,
+    pub(crate) app: App,
     /// How connections are served.
     pub(crate) protocol: Protocol,
     /// Delivers until it is drained; the application's outbox is the same.
     pub(crate) post: Post,
 }
 
-/// Builds everything. Deliveries run on `background`.
-pub(crate) async fn assemble(config: &Config, background: &Handle, random: &mut impl CryptoRng) -> Result<Assembled, StartError> {
+/// Builds everything. Deliveries run on `background`; time and randomness are the caller's.
+pub(crate) async fn assemble(
+    config: &Config,
+    background: &Handle,
+    clock: Clock,
+    random: Random,
+) -> Result<Assembled, StartError> {
+    let keyring = &config.keyring;
     let (server, rules) = (&config.server, &config.passwordless);
-    let keys = keys(config)?;
-    let clock: Clock = Arc::new(clock::now);
+    let issuer = &config.tokens.sessions.issuer;
+    let challenges = Arc::new(Challenges::new(keyring, issuer, config.tokens.envelope_format));
+    let links = Arc::new(Links::new(keyring, issuer));
+    let sessions = sessions(config)?;
     let post = Post::start(
         post::Settings {
             mode: config.delivery.mode,
             queue_length: config.delivery.queue_length,
-            composer: composer(config)?,
+            composer: composer(config, &challenges, &links)?,
             email: email(config)?,
             sms: Transport::sms(&config.sms.transport, config.delivery.timeout)
                 .map_err(|fault| StartError::at(sms_key(&config.sms.transport), fault.0))?,
@@ -67,18 +73,21 @@ pub(crate) async fn assemble(config: &Config, background: &Handle, random: &mut 
         },
         background,
     );
-    let mut documents = Documents::default();
-    documents.describe(config, &keys.documents);
+    let documents = documents(config, &sessions);
     let engine = Engine {
         policy: rules.policy.clone(),
-        keys: keys.into(),
-        guard: guard(config, random).await?,
+        challenges,
+        links,
+        sessions,
+        devices: Devices::new(keyring),
+        guard: guard(config, &clock, random).await?,
         directory: directory(config, &clock, background)?,
         outbox: post.clone(),
     };
     let app = App {
         engine,
-        phones: Phones::new(rules)?,
+        puzzles: Puzzles::new(keyring),
+        phones: phones(config)?,
         settings: Settings {
             base_path: server.base_path.as_str().into(),
             email_field: rules.email_field.as_str().into(),
@@ -93,7 +102,9 @@ pub(crate) async fn assemble(config: &Config, background: &Handle, random: &mut 
         documents,
         pages: server.pages.then(|| pages(config)),
         metrics: Metrics::new(),
-        fleet: fleet(config),
+        fleet: fleet(config, &clock, random).map(Arc::new),
+        clock,
+        random,
     };
     let patience = Patience { request: server.request_timeout, idle: server.idle_timeout };
     Ok(Assembled { app, protocol: Protocol::new(server.max_head_bytes, patience), post })
@@ -112,12 +123,45 @@ fn pages(config: &Config) -> Pages {
     })
 }
 
-fn keys(config: &Config) -> Result<Keys, StartError> {
-    let keys = Keys::new(&config.keyring, &config.tokens.sessions, config.tokens.envelope_format);
-    keys.map_err(|error| StartError::at("tokens", error))
+fn documents(config: &Config, sessions: &Sessions) -> Documents {
+    Documents::new(Published {
+        keys: KeyDocuments::new(sessions, &config.keyring, config.tokens.envelope_format),
+        algorithm: config.tokens.sessions.algorithm,
+        issuer: &config.tokens.sessions.issuer,
+        public_url: &config.server.public_url,
+        base_path: &config.server.base_path,
+        email_field: &config.passwordless.email_field,
+        mobile_field: &config.passwordless.mobile_field,
+    })
 }
 
-fn composer(config: &Config) -> Result<Composer, StartError> {
+/// By the configured rules; ready for the first request where the method is allowed.
+#[cfg(feature = "mobile")]
+fn phones(config: &Config) -> Result<Phones, StartError> {
+    use crate::recipient::{Channel, phone};
+
+    let rules = &config.passwordless.phone;
+    let region = rules.default_region.as_deref().unwrap_or_default();
+    let rules = phone::PhoneRules::new(region, &rules.allowed_regions, &rules.blocked_prefixes);
+    let rules = rules.map_err(|faults| StartError::at("passwordless", format!("{faults:?}")))?;
+    if config.passwordless.policy.allows(Channel::Mobile) {
+        phone::warm();
+    }
+    Ok(Phones::new(rules))
+}
+
+#[cfg(not(feature = "mobile"))]
+#[allow(clippy::unnecessary_wraps, reason = "as with the feature")]
+fn phones(_: &Config) -> Result<Phones, StartError> {
+    Ok(Phones::new())
+}
+
+fn sessions(config: &Config) -> Result<Sessions, StartError> {
+    let sessions = Sessions::new(&config.keyring, &config.tokens.sessions);
+    sessions.map_err(|error| StartError::at("tokens", format!("{error:?}")))
+}
+
+fn composer(config: &Config, challenges: &Arc<Challenges>, links: &Arc<Links>) -> Result<Composer, StartError> {
     let public_url = &config.server.public_url;
     let site = Site {
         name: config.passwordless.site_name.clone(),
@@ -133,7 +177,7 @@ fn composer(config: &Config) -> Result<Composer, StartError> {
             StartError::at("email.templates", faults.join("; "))
         })?,
     };
-    Ok(Composer::new(site, templates))
+    Ok(Composer::new(Arc::clone(challenges), Arc::clone(links), site, templates))
 }
 
 fn email(config: &Config) -> Result<Transport, StartError> {
@@ -167,28 +211,28 @@ fn directory(config: &Config, clock: &Clock, background: &Handle) -> Result<AnyD
     })
 }
 
-async fn guard(config: &Config, random: &mut impl CryptoRng) -> Result<AnyGuard, StartError> {
+async fn guard(config: &Config, clock: &Clock, mut random: Random) -> Result<AnyGuard, StartError> {
     let node = config.guard.node.as_deref();
     let id = match &config.guard.kind {
-        GuardKind::Memory => GuardId::fresh(node, random),
+        GuardKind::Memory => GuardId::fresh(node, &mut random),
         GuardKind::SharedNothing { id } => GuardId::shared_nothing(id),
-        GuardKind::Journal { path } => return open_journal(config, path, random).map(AnyGuard::Journal),
+        GuardKind::Journal { path } => return open_journal(config, path, clock(), &mut random).map(AnyGuard::Journal),
         #[cfg(feature = "redis")]
         GuardKind::Redis { url, id, durable } => {
             let settings = RedisSettings { durable: *durable, ..RedisSettings::new(url.expose(), id.as_str()) };
-            return Ok(AnyGuard::Redis(RedisGuard::connect(&settings, config.limits(), random).await?));
+            return Ok(AnyGuard::Redis(RedisGuard::connect(&settings, config.limits(), &mut random).await?));
         }
         #[cfg(not(feature = "redis"))]
         GuardKind::Redis { .. } => return Err(StartError::at("guard.kind", "this build has no such guard")),
     };
     let id = id.ok_or_else(|| StartError::at("guard.node", "this is no name of a node"))?;
-    Ok(AnyGuard::Memory(MemoryGuard::new(id, config.limits(), random)))
+    Ok(AnyGuard::Memory(MemoryGuard::new(id, config.limits(), &mut random)))
 }
 
-fn open_journal(config: &Config, path: &Path, random: &mut impl CryptoRng) -> Result<JournalGuard, StartError> {
+fn open_journal(config: &Config, path: &Path, now: UnixTime, random: &mut Random) -> Result<JournalGuard, StartError> {
     let node = config.guard.node.as_deref();
     let opening = journal::Opening { path, node, limits: config.limits(), boot: journal::boot(), segment_bytes: None };
-    JournalGuard::open(&opening, clock::now(), random).map_err(|error| match error {
+    JournalGuard::open(&opening, now, random).map_err(|error| match error {
         OpenError::OtherNode(_) | OpenError::NoName => StartError::at("guard.node", error),
         OpenError::TooMany => StartError::at("guard.capacity", error),
         OpenError::InUse | OpenError::Damaged { .. } | OpenError::Io(_) => {
@@ -208,12 +252,12 @@ impl From<redis::StartError> for StartError {
 }
 
 /// This node's place among the others; `None` where it has no peers.
-fn fleet(config: &Config) -> Option<Fleet> {
+fn fleet(config: &Config, clock: &Clock, random: Random) -> Option<Fleet> {
     let Config { guard, server, .. } = config;
     let (peers, node) = (guard.peers.as_ref()?, guard.node.as_deref()?);
     let homes = Homes::new(&config.tokens.sessions.issuer, peers.nodes.iter().map(String::as_str));
     let path = format!("{}/relay", server.base_path);
     let longest = relay::longest(server.max_head_bytes, server.max_body_bytes);
-    let peers = Peers::new(&peers.url, &path, &peers.nodes, longest);
-    Some(Fleet::new(node, peers, homes))
+    let peers = Peers::new(&peers.url, &path, longest);
+    Some(Fleet::new(node, peers, homes, Relays::new(&config.keyring), Arc::clone(clock), random))
 }

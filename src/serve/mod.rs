@@ -1,6 +1,6 @@
 //! A configuration becomes a running product: assembly, run, shutdown.
 
-mod assembly;
+pub(crate) mod assembly;
 pub mod clock;
 pub(crate) mod error;
 mod logging;

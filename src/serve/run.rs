@@ -15,6 +15,7 @@ use hyper::{
     body::{Body as _, Incoming},
 };
 use metrics_exporter_prometheus::PrometheusBuilder;
+use rand_core::Rng as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     task::{LocalSet, spawn_local},
@@ -30,16 +31,18 @@ use super::{
 };
 use crate::{
     config::Config,
-    guard::AnyGuard,
     server::{
+        Listen,
         admin::Admin,
         http::{
             connection::Protocol,
             listen::Listener,
             outgoing::Outgoing,
             progress::{Patience, Progress},
-            runtime::{Service, Workers, closing, single_threaded},
+            runtime::{Workers, single_threaded},
         },
+        random::Random,
+        service::{Service, closing},
     },
 };
 
@@ -47,6 +50,9 @@ use crate::{
 const ADMIN_HEAD_BYTES: usize = 16 << 10;
 /// Patience with those who ask for health and metrics.
 const ADMIN_PATIENCE: Patience = Patience { request: Duration::from_secs(10), idle: Duration::from_secs(120) };
+
+/// The thread's own generator, seeded by the system.
+const SYSTEM_RANDOM: Random = Random::new(|bytes| rand::rng().fill_bytes(bytes));
 
 /// Serves until SIGTERM or SIGINT, on as many threads as are configured and this one.
 ///
@@ -69,7 +75,7 @@ async fn serve(config: Config) -> Result<(), StartError> {
     let workers = config.server.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let background = tokio::runtime::Handle::current();
     // What is wrong with the configuration comes first: a port is bound by whoever can serve.
-    let Assembled { app, protocol, post } = assembly::assemble(&config, &background, &mut rand::rng()).await?;
+    let Assembled { app, protocol, post } = assembly::assemble(&config, &background, Arc::new(clock::now), SYSTEM_RANDOM).await?;
     let listener = bind("server.listen", &config.server.listen)?;
     let admin_listener = bind("server.admin_listen", &config.server.admin_listen)?;
     let is_closing = Arc::new(AtomicBool::new(false));
@@ -101,7 +107,7 @@ async fn serve(config: Config) -> Result<(), StartError> {
     Ok(())
 }
 
-fn bind(key: &str, listen: &crate::config::sections::server::Listen) -> Result<Listener, StartError> {
+fn bind(key: &str, listen: &Listen) -> Result<Listener, StartError> {
     Listener::bind(listen).map_err(StartError::unavailable(format!("{key}: {listen}")))
 }
 
@@ -119,7 +125,7 @@ fn announce(listener: &Listener, page: Option<&str>) {
     }
 }
 
-async fn serve_admin<D: 'static, O: 'static>(listener: Listener, admin: Admin, service: Arc<Service<AnyGuard, D, O>>) {
+async fn serve_admin(listener: Listener, admin: Admin, service: Arc<Service>) {
     eprintln!("countersign: health and metrics on {listener}");
     let admin = Rc::new((admin, Protocol::new(ADMIN_HEAD_BYTES, ADMIN_PATIENCE)));
     loop {

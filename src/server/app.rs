@@ -1,47 +1,51 @@
 //! The application: one request in, one answer out, without sockets.
 
-use std::net::IpAddr;
+use std::sync::Arc;
 
 use http_body_util::Full;
 use hyper::{
-    HeaderMap, Response,
+    Response, StatusCode,
     body::Bytes,
-    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
+    header::{CONTENT_TYPE, HeaderValue},
     http::request::Parts,
 };
 
 use super::{
     admin::metrics::Metrics,
+    call::{Answer, Arrived, Call},
     endpoints::documents::Documents,
-    fleet::{self as relay, Fleet},
+    fleet::{Fleet, Owner},
     pages::{self, Pages},
-    route::{self, External, Route},
+    random::Random,
+    routes::{self, Endpoint, Route},
     wire::{
         body,
         client::{Peer, Proxies},
         cookies::{Cookies, Jar},
         cors,
-        fields::{FieldErrors, Fields},
+        fields::FieldErrors,
         origin::Sites,
         phones::Phones,
-        problem::{Answer, Problem},
+        problem::Problem,
     },
 };
 use crate::{
-    browser::puzzle::Proof,
-    delivery::Outbox,
-    directory::Directory,
-    engine::{Caller, Engine},
-    guard::{ClientNetwork, Guard},
+    browser::puzzle::{Proof, Puzzles},
+    delivery::Post,
+    directory::AnyDirectory,
+    engine::{self, Caller},
+    guard::{AnyGuard, ClientNetwork},
     recipient::{Channel, InvalidRecipient, Recipient},
-    serve::clock,
-    time::UnixTime,
+    time::{Clock, UnixTime},
 };
 
+/// The engine over what a configuration can choose.
+pub(crate) type Engine = engine::Engine<AnyGuard, AnyDirectory, Post>;
+
 /// Everything that a request may need; one for all workers.
-#[derive(Debug)]
-pub(crate) struct App<G, D, O> {
-    pub(crate) engine: Engine<G, D, O>,
+pub(crate) struct App {
+    pub(crate) engine: Engine,
+    pub(crate) puzzles: Puzzles,
     pub(crate) phones: Phones,
     pub(crate) settings: Settings,
     pub(crate) proxies: Proxies,
@@ -50,7 +54,9 @@ pub(crate) struct App<G, D, O> {
     pub(crate) documents: Documents,
     pub(crate) pages: Option<Pages>,
     pub(crate) metrics: Metrics,
-    pub(crate) fleet: Option<Fleet>,
+    pub(crate) fleet: Option<Arc<Fleet>>,
+    pub(crate) clock: Clock,
+    pub(crate) random: Random,
 }
 
 /// Plain values of the configuration.
@@ -70,83 +76,64 @@ pub(crate) struct Settings {
     pub(crate) max_body_bytes: usize,
 }
 
-/// One request, as the handlers see it.
-#[derive(Debug)]
-pub(crate) struct Call<'a> {
-    /// The fields of its body.
-    pub(crate) fields: &'a Fields<'a>,
-    /// Its headers.
-    pub(crate) headers: &'a HeaderMap,
-    /// Where it comes from, and what its browser has proved.
-    pub(crate) caller: Caller<'a>,
-    /// Its cookies; none where another site made the request.
-    pub(crate) jar: Jar<'a>,
-    /// Whether the answer may set cookies.
-    pub(crate) may_set_cookies: bool,
-    /// When it came.
-    pub(crate) now: UnixTime,
-    /// The client's address.
-    pub(crate) address: IpAddr,
-    /// The request itself, for another node.
-    pub(crate) arrived: Arrived<'a>,
-}
-
-/// A request as it arrived.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Arrived<'a> {
-    /// Its head.
-    pub(crate) head: &'a Parts,
-    /// Its body.
-    pub(crate) body: &'a Bytes,
-    /// Who sent it.
-    pub(crate) peer: Peer,
-}
-
-impl Arrived<'_> {
-    /// A request is relayed once.
-    pub(crate) const fn may_be_relayed(self) -> bool {
-        !matches!(self.peer, Peer::Relayed(_))
+impl App {
+    /// The route of a request, if there is one here.
+    pub(crate) fn find(&self, head: &Parts) -> Option<&'static Route> {
+        routes::find(&self.settings.base_path, head.uri.path()).filter(|route| match route.endpoint {
+            Endpoint::Relay => self.fleet.is_some(),
+            Endpoint::Page => self.pages.is_some(),
+            _ => true,
+        })
     }
-}
 
-impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
-    /// Finds out what a request asks for, from its head alone.
-    pub(crate) fn route(&self, head: &Parts) -> Result<Route, Problem> {
-        let path = head.uri.path();
-        let endpoint = route::below(&self.settings.base_path, path).and_then(Route::endpoint);
-        let endpoint = endpoint.filter(|route| *route != Route::Relay || self.fleet.is_some());
-        let route = match endpoint {
-            Some(route) => route,
-            None => self.find_page(path).ok_or_else(Problem::not_found)?,
-        };
-        if route.channel().is_some_and(|channel| !self.engine.policy.allows(channel)) {
+    /// Judges a request by its head alone.
+    pub(crate) fn admit(&self, route: &Route, head: &Parts) -> Result<(), Problem> {
+        if route.channel.is_some_and(|channel| !self.engine.policy.allows(channel)) {
             return Err(Problem::method_disabled());
         }
-        if route == Route::External(External::Webhook) {
-            return Err(Problem::not_found());
-        }
-        route.judge(&head.method)?;
-        Ok(route)
+        if route.methods.have(&head.method) { Ok(()) } else { Err(Problem::method_not_allowed(route.methods.allow())) }
     }
 
-    /// Answers a request whose body is there, unless it is a batch of another node's.
-    pub(crate) async fn answer(&self, route: Route, head: &Parts, body: &Bytes, peer: Peer) -> Result<Answer, Problem> {
-        match route {
-            Route::Document(at) => Ok(self.documents.answer(at)),
-            Route::Page => self.page(head.uri.path()),
-            _ => self.call(route, head, body, peer).await,
+    /// Answers a request whose body nobody reads.
+    pub(crate) fn answer_at_once(&self, route: &Route, head: &Parts) -> Result<Answer, Problem> {
+        match route.endpoint {
+            Endpoint::Document(document) => Ok(self.documents.answer(document)),
+            Endpoint::Page => self.page(head.uri.path()),
+            _ => Err(Problem::internal()),
         }
     }
 
-    /// How long the body of such a request may be.
-    pub(crate) const fn longest_body(&self, route: Route) -> usize {
-        let Settings { max_head_bytes, max_body_bytes, .. } = self.settings;
-        if matches!(route, Route::Relay) { relay::longest(max_head_bytes, max_body_bytes) } else { max_body_bytes }
+    /// Answers a request whose body is there.
+    pub(crate) async fn answer(&self, route: &Route, head: &Parts, body: &Bytes, peer: Peer) -> Result<Answer, Problem> {
+        let headers = &head.headers;
+        let fields = body::read(headers, body).await?;
+        let may_set_cookies = self.sites.may_use_cookies(headers);
+        let jar = if may_set_cookies { Jar::read(headers) } else { Jar::default() };
+        let client = self.proxies.address(peer, headers);
+        let caller = Caller { network: ClientNetwork::of(client), device_cookie: jar.device };
+        let arrived = Arrived { head, body, peer, client };
+        let call = Call { fields: &fields, headers, caller, jar, may_set_cookies, now: (self.clock)(), arrived };
+        let answered = match route.endpoint {
+            Endpoint::Request(channel) => self.request(&call, channel).await,
+            Endpoint::Resend => self.resend(&call).await,
+            Endpoint::Exchange(channel) => self.exchange(&call, channel).await,
+            Endpoint::Refresh => self.refresh(&call).await,
+            Endpoint::Verify => self.verify(&call),
+            Endpoint::External => Err(Problem::provider_not_configured()),
+            Endpoint::Document(_) | Endpoint::Page | Endpoint::Relay => Err(Problem::internal()),
+        };
+        match (answered, &self.fleet) {
+            (Err(problem), Some(fleet)) => match problem.owner() {
+                Some(guard) => fleet.at_owner(&arrived, guard).await.ok_or(problem),
+                None => Err(problem),
+            },
+            (answered, _) => answered,
+        }
     }
 
     /// Counts an answer, and adds what other sites need to read it.
-    pub(crate) fn finish(&self, route: Option<Route>, head: &Parts, answered: Result<Answer, Problem>) -> Answer {
-        let mut answer = self.or_problem(answered);
+    pub(crate) fn finish(&self, route: Option<&Route>, head: &Parts, answered: Result<Answer, Problem>) -> Answer {
+        let mut answer = self.or_refusal(route, answered);
         self.metrics.answered(route, answer.status());
         if !self.sites.is_closed() {
             cors::expose(&self.sites, &head.headers, answer.headers_mut());
@@ -155,48 +142,16 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
     }
 
     /// The answer, or the one that tells of its problem.
-    pub(crate) fn or_problem(&self, answered: Result<Answer, Problem>) -> Answer {
+    fn or_refusal(&self, route: Option<&Route>, answered: Result<Answer, Problem>) -> Answer {
         answered.unwrap_or_else(|problem| {
             self.metrics.refused(problem.code());
-            problem.into_answer()
+            route.map_or(Problem::into_answer as fn(_) -> _, |route| route.refuse)(problem)
         })
     }
 
     /// A preflight request's answer; `None` for any other request.
-    pub(crate) fn preflight(&self, head: &Parts) -> Option<Answer> {
-        if self.sites.is_closed() { None } else { cors::preflight(&self.sites, head) }
-    }
-
-    async fn call(&self, route: Route, head: &Parts, body: &Bytes, peer: Peer) -> Result<Answer, Problem> {
-        let headers = &head.headers;
-        let fields = body::read(headers, body).await?;
-        let may_set_cookies = self.sites.may_use_cookies(headers);
-        let jar = if may_set_cookies { Jar::read(headers) } else { Jar::default() };
-        let address = self.proxies.address(peer, headers);
-        let caller = Caller { network: ClientNetwork::of(address), device_cookie: jar.device };
-        let arrived = Arrived { head, body, peer };
-        let call = Call { fields: &fields, headers, caller, jar, may_set_cookies, now: clock::now(), address, arrived };
-        let answered = match route {
-            Route::Request(channel) => self.request(&call, channel).await,
-            Route::Resend => self.resend(&call).await,
-            Route::Exchange(channel) => self.exchange(&call, channel).await,
-            Route::Refresh => self.refresh(&call).await,
-            Route::Verify => self.verify(&call),
-            Route::External(_) => Err(Problem::provider_not_configured()),
-            Route::Document(_) | Route::Page | Route::Relay => Err(Problem::internal()),
-        };
-        match answered {
-            Err(problem) => match problem.owner() {
-                Some(guard) => self.at_owner(&call, guard).await.ok_or(problem),
-                None => Err(problem),
-            },
-            answered => answered,
-        }
-    }
-
-    fn find_page(&self, path: &str) -> Option<Route> {
-        let document = self.documents.find(path).map(Route::Document);
-        document.or_else(|| self.pages.as_ref()?.answer(path).map(|_| Route::Page))
+    pub(crate) fn preflight(&self, route: Option<&Route>, head: &Parts) -> Option<Answer> {
+        if self.sites.is_closed() { None } else { cors::preflight(&self.sites, route.map(|route| route.methods), head) }
     }
 
     fn page(&self, path: &str) -> Result<Answer, Problem> {
@@ -251,27 +206,33 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
     /// The puzzle that came solved with a request, if its solution is right.
     pub(crate) fn proof(&self, call: &Call<'_>, recipient: &Recipient, errors: &mut FieldErrors) -> Option<Proof> {
         let name = if call.fields.is_given_at_all("puzzle") { "puzzle" } else { "altcha" };
-        let solution = call.fields.optional(name, errors)?;
-        self.engine.keys.load().puzzles.check(solution, recipient, call.now)
+        self.puzzles.check(call.fields.optional(name, errors)?, recipient, call.now)
     }
 
     /// The JSON of a puzzle for this recipient.
     pub(crate) fn puzzle(&self, recipient: &Recipient, max_number: u32, now: UnixTime) -> Box<[u8]> {
-        let puzzle = self.engine.keys.load().puzzles.offer(recipient, max_number, now, &mut rand::rng());
+        let puzzle = self.puzzles.offer(recipient, max_number, now, &mut self.random.clone());
         serde_json::to_vec(&puzzle).expect("texts and numbers are always JSON").into()
     }
 }
 
-/// The different headers of an answer, about.
-const HEADERS: usize = 6;
+/// What another node relayed here is answered as if it had arrived here.
+impl Owner for App {
+    fn admit(&self, head: &Parts) -> Option<&'static Route> {
+        let route = self.find(head).filter(|route| route.is_relayed)?;
+        App::admit(self, route, head).ok().map(|()| route)
+    }
 
-/// An answer with a JSON body that nobody may store.
-pub(crate) fn json_answer(body: Bytes) -> Answer {
-    let mut answer = Response::new(Full::new(body));
-    let headers = answer.headers_mut();
-    // For all that is added here and elsewhere, hyper's own two included.
-    *headers = HeaderMap::with_capacity(HEADERS);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
+    async fn answer(&self, route: &'static Route, head: &Parts, body: &Bytes, peer: Peer) -> Answer {
+        let answered = App::answer(self, route, head, body, peer).await;
+        self.or_refusal(Some(route), answered)
+    }
+
+    fn refuse(&self, problem: Problem) -> Answer {
+        self.or_refusal(None, Err(problem))
+    }
+
+    fn count(&self, batch: &Route, status: StatusCode) {
+        self.metrics.answered(Some(batch), status);
+    }
 }

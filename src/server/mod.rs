@@ -2,9 +2,16 @@
 
 pub(crate) mod admin;
 pub(crate) mod app;
+pub(crate) mod call;
 pub(crate) mod endpoints;
 pub(crate) mod fleet;
 pub(crate) mod http;
 pub mod pages;
-pub(crate) mod route;
+pub(crate) mod random;
+pub(crate) mod routes;
+pub(crate) mod service;
+#[cfg(test)]
+mod tests;
 pub(crate) mod wire;
+
+pub use self::{http::listen::Listen, wire::public_url::PublicUrl};

@@ -1,11 +1,10 @@
 //! Whether this fleet made a token.
 
 use crate::{
-    challenge::{UntrustedEnvelope, UntrustedLink, VerifiedLink},
+    challenge::{Challenges, Links, UntrustedEnvelope, UntrustedLink, VerifiedLink},
     config::Config,
-    keys::Keys,
     time::UnixTime,
-    token::VerifiedRefresh,
+    token::{Sessions, VerifiedRefresh},
 };
 
 /// No token has ended then: whether it was made by this fleet is one question, whether it has ended another.
@@ -14,33 +13,40 @@ const LONG_AGO: UnixTime = UnixTime::from_seconds(0);
 /// The keys of one configuration, for checking only.
 pub(super) struct Verifier {
     pub(super) issuer: String,
-    keys: Keys,
+    challenges: Challenges,
+    links: Links,
+    sessions: Sessions,
 }
 
 impl Verifier {
     /// `None` if session tokens can't be made that way, which the configuration has judged before.
     pub(super) fn new(config: &Config) -> Option<Self> {
         let sessions = &config.tokens.sessions;
-        let keys = Keys::new(&config.keyring, sessions, config.tokens.envelope_format).ok()?;
-        Some(Self { issuer: sessions.issuer.clone(), keys })
+        let issuer = sessions.issuer.clone();
+        Some(Self {
+            challenges: Challenges::new(&config.keyring, &issuer, config.tokens.envelope_format),
+            links: Links::new(&config.keyring, &issuer),
+            sessions: Sessions::new(&config.keyring, sessions).ok()?,
+            issuer,
+        })
     }
 
     /// Whether the envelope's signature is right.
     pub(super) fn signed(&self, envelope: UntrustedEnvelope<'_>) -> bool {
-        self.keys.challenges.verify_signature(envelope).is_ok()
+        self.challenges.verify_signature(envelope).is_ok()
     }
 
     pub(super) fn open_link(&self, link: UntrustedLink<'_>) -> Option<VerifiedLink> {
-        self.keys.links.open(&self.keys.challenges, link).ok()
+        self.links.open(&self.challenges, link).ok()
     }
 
     /// The claims of an access token as JSON, whether it has ended or not.
     pub(super) fn access_claims(&self, token: &str) -> Option<String> {
-        self.keys.sessions.verify_access(token, LONG_AGO).ok().map(|verified| verified.json().to_owned())
+        self.sessions.verify_access(token, LONG_AGO).ok().map(|verified| verified.json().to_owned())
     }
 
     /// The session of a refresh token, whether it has ended or not.
     pub(super) fn open_refresh(&self, token: &str) -> Option<VerifiedRefresh> {
-        self.keys.sessions.open_refresh(token, LONG_AGO).ok()
+        self.sessions.open_refresh(token, LONG_AGO).ok()
     }
 }

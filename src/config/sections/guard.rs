@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use super::server::parse_http_url;
 use crate::{
     config::{
         SecretText,
@@ -13,6 +12,7 @@ use crate::{
         },
     },
     guard::limits::LEAST_CAPACITY,
+    outbound::url::parse_http_url,
 };
 
 pub(crate) static SCHEMA: SectionSchema = SectionSchema {

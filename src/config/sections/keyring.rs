@@ -11,7 +11,6 @@ use crate::{
         judge::Section,
         schema::{Key, Kind, SectionSchema, text},
     },
-    crypto::Secret,
     keyring::Keyring,
 };
 
@@ -68,7 +67,9 @@ pub(crate) fn is_random(section: &Section<'_>) -> bool {
 }
 
 fn random_secret(random: &mut impl CryptoRng) -> Vec<u8> {
-    Secret::<32>::random(random).expose().to_vec()
+    let mut secret = vec![0; 32];
+    random.fill_bytes(&mut secret);
+    secret
 }
 
 fn decode_each<'a>(section: &Section<'_>, key: &str, secrets: impl Iterator<Item = &'a str>) -> Option<Vec<Vec<u8>>> {

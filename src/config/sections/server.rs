@@ -1,14 +1,17 @@
 //! `[server]`: listeners, limits, cookies, pages.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use ipnet::IpNet;
 use reqwest::Url;
 
-use crate::config::reader::{
-    judge::Section,
-    schema::{SectionSchema, number, switch, text, texts},
-    shown::quoted,
+use crate::{
+    config::reader::{
+        judge::Section,
+        schema::{SectionSchema, number, switch, text, texts},
+        shown::quoted,
+    },
+    server::{Listen, PublicUrl},
 };
 
 pub(crate) static SCHEMA: SectionSchema = SectionSchema {
@@ -80,77 +83,6 @@ pub struct Server {
     pub pages: bool,
 }
 
-/// Something to listen on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Listen {
-    /// An address and a port; port 0 lets the system choose.
-    Tcp(SocketAddr),
-    /// A Unix socket.
-    Unix(PathBuf),
-}
-
-/// `scheme://host[:port]`, without a path.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PublicUrl {
-    text: String,
-    host: String,
-    is_https: bool,
-    is_loopback: bool,
-}
-
-impl PublicUrl {
-    /// As an origin is written: no trailing slash, no default port.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// The host without the port, as the last line of an SMS names it.
-    #[must_use]
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
-    /// Whether it is `https`.
-    #[must_use]
-    pub const fn is_https(&self) -> bool {
-        self.is_https
-    }
-
-    /// Whether its host is `localhost`, `127.0.0.1` or `[::1]`, which are one for origins.
-    #[must_use]
-    pub const fn is_loopback(&self) -> bool {
-        self.is_loopback
-    }
-
-    /// Whether cookies are `Secure`: always, unless it is `http` on loopback.
-    #[must_use]
-    pub const fn wants_secure_cookies(&self) -> bool {
-        self.is_https || !self.is_loopback
-    }
-}
-
-impl fmt::Debug for PublicUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl fmt::Display for PublicUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl fmt::Display for Listen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => write!(f, "{address}"),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
-
 pub(crate) fn read(section: &Section<'_>) -> Option<Server> {
     let listen = section.parse("listen", Listen::parse);
     let admin_listen = section.parse("admin_listen", Listen::parse);
@@ -168,7 +100,7 @@ pub(crate) fn read(section: &Section<'_>) -> Option<Server> {
     }
     if let Some(url) = &public_url {
         section.show("public_url", url.as_str());
-        if !url.is_https && !url.is_loopback {
+        if !url.is_https() && !url.is_loopback() {
             section.warn("public_url", "is http and not on this machine: browsers won't send the cookies, which are Secure");
         }
     }
@@ -204,75 +136,6 @@ pub(crate) fn read(section: &Section<'_>) -> Option<Server> {
         workers: Some(section.number("workers")).filter(|workers| *workers != 0),
         pages: section.switch("pages"),
     })
-}
-
-impl Listen {
-    /// Reads `127.0.0.1:8000`, `[::1]:8000` or `unix:/run/countersign.sock`.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        // A socket's path has to fit into `sockaddr_un` with its final zero.
-        const LONGEST_PATH: usize = 107;
-        match text.strip_prefix("unix:") {
-            Some("") => Err("names no socket: write unix:/run/countersign.sock".into()),
-            Some(path) if path.len() > LONGEST_PATH => Err(format!("a socket's path has at most {LONGEST_PATH} bytes")),
-            Some(path) if path.contains('\0') => Err("a path has no zero byte".into()),
-            Some(path) => Ok(Self::Unix(path.into())),
-            None => text.parse().map(Self::Tcp).map_err(|_| {
-                format!(
-                    "{} is no address with a port: write 127.0.0.1:8000, [::1]:8000 or unix:/run/countersign.sock",
-                    quoted(text)
-                )
-            }),
-        }
-    }
-
-    const fn lets_the_system_choose(&self) -> bool {
-        matches!(self, Self::Tcp(address) if address.port() == 0)
-    }
-}
-
-impl PublicUrl {
-    /// Reads `https://login.example.com`, with or without a final slash.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let url = parse_http_url(text)?;
-        if !matches!(url.path(), "" | "/") {
-            return Err("must have no path; server.base_path is the place for one".into());
-        }
-        if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
-            return Err("must be scheme, host and port, nothing else".into());
-        }
-        let host = url.host_str().unwrap_or_default().to_owned();
-        let is_loopback = matches!(&*host, "localhost" | "127.0.0.1" | "[::1]");
-        Ok(Self { text: url.origin().ascii_serialization(), host, is_https: url.scheme() == "https", is_loopback })
-    }
-
-    /// `http://localhost` with the listener's port, if it has one that is known.
-    fn of_listener(listen: &Listen) -> Option<Self> {
-        match listen {
-            Listen::Tcp(address) if address.port() != 0 => Some(Self::of_port(address.port())),
-            _ => None,
-        }
-    }
-
-    fn of_port(port: u16) -> Self {
-        let text = if port == 80 { "http://localhost".into() } else { format!("http://localhost:{port}") };
-        Self { text, host: "localhost".into(), is_https: false, is_loopback: true }
-    }
-}
-
-/// `http://localhost:8000`
-impl Default for PublicUrl {
-    fn default() -> Self {
-        Self::of_port(8000)
-    }
-}
-
-/// An `http` or `https` URL with a host.
-pub(crate) fn parse_http_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("is no URL: {error}"))?;
-    match url.scheme() {
-        "http" | "https" if url.has_host() => Ok(url),
-        _ => Err("must start with http:// or https://".into()),
-    }
 }
 
 /// Without a final slash, and empty for `/`.
@@ -328,51 +191,6 @@ fn parse_origin(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn listeners() {
-        assert_eq!(Listen::parse("[::1]:80").unwrap().to_string(), "[::1]:80");
-        assert_eq!(Listen::parse("unix:/run/x.sock").unwrap(), Listen::Unix("/run/x.sock".into()));
-        for bad in
-            ["", "8000", ":8000", "localhost:8000", "127.0.0.1", "127.0.0.1:65536", "unix:", "http://127.0.0.1:1", "unix:\0"]
-        {
-            assert!(Listen::parse(bad).is_err(), "{bad}");
-        }
-        assert!(Listen::parse(&format!("unix:/{}", "x".repeat(107))).is_err());
-    }
-
-    #[test]
-    fn public_urls() {
-        let url = PublicUrl::parse("https://Login.example.com:443/").unwrap();
-        assert_eq!((url.as_str(), url.host()), ("https://login.example.com", "login.example.com"));
-        assert!(url.is_https() && url.wants_secure_cookies() && !url.is_loopback());
-        for loopback in ["http://localhost:8000", "http://127.0.0.1", "http://[::1]:9"] {
-            assert!(!PublicUrl::parse(loopback).unwrap().wants_secure_cookies(), "{loopback}");
-        }
-        assert!(PublicUrl::parse("http://login.example.com").unwrap().wants_secure_cookies());
-        for bad in [
-            "",
-            "login.example.com",
-            "ftp://a",
-            "https://a/b",
-            "https://a?b",
-            "https://a#b",
-            "https://u@a",
-            "https://u:p@a",
-            "https://",
-        ] {
-            assert!(PublicUrl::parse(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn where_a_browser_finds_a_listener() {
-        let of = |listen: &str| PublicUrl::of_listener(&Listen::parse(listen).unwrap()).map(|url| url.as_str().to_owned());
-        assert_eq!(of("127.0.0.1:8000").as_deref(), Some(PublicUrl::default().as_str()));
-        assert_eq!(of("0.0.0.0:9000").as_deref(), Some("http://localhost:9000"));
-        assert_eq!(of("127.0.0.1:80").as_deref(), Some("http://localhost"));
-        assert_eq!((of("127.0.0.1:0"), of("unix:/x")), (None, None));
-    }
 
     #[test]
     fn base_paths() {

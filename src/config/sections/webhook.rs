@@ -6,8 +6,10 @@ use reqwest::Url;
 
 pub use crate::outbound::signing::WebhookSecret;
 
-use super::server::parse_http_url;
-use crate::config::reader::{judge::Section, shown::masked_url};
+use crate::{
+    config::reader::{judge::Section, shown::masked_url},
+    outbound::url::parse_http_url,
+};
 
 /// Where to POST and what to sign with. Both come from the configuration only, never from a request.
 ///

@@ -13,7 +13,6 @@ use super::record::FINGERPRINT_BITS;
 use crate::{
     browser::device::DeviceId,
     challenge::{ChallengeId, Use},
-    crypto::random,
     guard::{Attempt, By, ClientNetwork},
     recipient::{Channel, Recipient},
     time::UnixTime,
@@ -53,7 +52,9 @@ pub(crate) enum Who {
 impl Hashes {
     /// With 128 random bits.
     pub(crate) fn random(random: &mut impl CryptoRng) -> Self {
-        Self::with_key(&random::bytes(random))
+        let mut key = [0; 16];
+        random.fill_bytes(&mut key);
+        Self::with_key(&key)
     }
 
     /// With a key that was kept.

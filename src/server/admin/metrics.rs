@@ -6,13 +6,16 @@ use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 use crate::{
     guard::Pressure,
     recipient::Channel,
-    server::{route::Route, wire::problem::CODES},
+    server::{
+        routes::{ROUTES, Route},
+        wire::problem::CODES,
+    },
 };
 
 /// The counters and gauges of the HTTP side.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    /// By route and by class of the status, 1xx to 5xx.
+    /// By the route's number, the last for none, and by class of the status, 1xx to 5xx.
     requests: Vec<[Counter; 5]>,
     /// By code.
     refusals: Vec<(&'static str, Counter)>,
@@ -38,7 +41,7 @@ impl Metrics {
         };
         let refusals = CODES.map(|code| (code, counter!("countersign_refusals_total", "code" => code)));
         Self {
-            requests: Route::LABELS.into_iter().chain(["none"]).map(classes).collect(),
+            requests: ROUTES.iter().map(|route| route.label).chain(["none"]).map(classes).collect(),
             refusals: refusals.into(),
             logins: Channel::ALL.map(|channel| (channel, counter!("countersign_logins_total", "channel" => channel.as_str()))),
             guard_entries: gauge!("countersign_guard_entries"),
@@ -47,8 +50,8 @@ impl Metrics {
     }
 
     /// Counts an answer.
-    pub(crate) fn answered(&self, route: Option<Route>, status: StatusCode) {
-        let route = route.map_or(Route::LABELS.len(), Route::label);
+    pub(crate) fn answered(&self, route: Option<&Route>, status: StatusCode) {
+        let route = route.map_or(ROUTES.len(), |route| route.number);
         let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
         self.requests[route][class].increment(1);
     }

@@ -15,7 +15,7 @@ use hyper::{
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use super::wire::problem::{Answer, Problem};
+use super::{call::Answer, wire::problem::Problem};
 use crate::unavailable::Unavailable;
 
 const TEXT: &str = "text/plain; charset=utf-8";

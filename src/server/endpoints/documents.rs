@@ -6,81 +6,136 @@ use hyper::{
     body::Bytes,
     header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
 };
-
 use serde_json::json;
 
-use crate::{config::Config, server::wire::problem::Answer, token::KeyDocuments};
+use crate::{
+    server::{call::Answer, wire::public_url::PublicUrl},
+    token::{AccessAlgorithm, KeyDocuments},
+};
 
 /// With placeholders for what is configured.
-const OPENAPI: &str = include_str!("openapi.json");
+pub(crate) const OPENAPI: &str = include_str!("openapi.json");
 
-/// Documents by path.
-#[derive(Debug, Default)]
-pub(crate) struct Documents(Vec<(Box<str>, Bytes)>);
+/// One of the documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Document {
+    /// Keys of access tokens.
+    Jwks,
+    /// Those for EdDSA.
+    JwksEdDsa,
+    /// Those for ES256.
+    JwksEs256,
+    /// Those for RS256.
+    JwksRs256,
+    /// Keys of envelopes.
+    ChallengeJwks,
+    /// Keys of PASETO v4.public.
+    Paserk,
+    /// Metadata, for those who find keys by the issuer's name.
+    OpenIdConfiguration,
+    /// The same document by its other name.
+    AuthorizationServer,
+    /// The description of this interface.
+    OpenApi,
+}
+
+/// What the documents are written from.
+#[derive(Debug)]
+pub(crate) struct Published<'a> {
+    /// The public keys.
+    pub(crate) keys: KeyDocuments,
+    /// What signs access tokens.
+    pub(crate) algorithm: AccessAlgorithm,
+    /// Who signs them.
+    pub(crate) issuer: &'a str,
+    /// How people reach this server.
+    pub(crate) public_url: &'a PublicUrl,
+    /// What stands before every endpoint.
+    pub(crate) base_path: &'a str,
+    /// The name of the e-mail field.
+    pub(crate) email_field: &'a str,
+    /// The name of the phone number field.
+    pub(crate) mobile_field: &'a str,
+}
+
+/// All documents.
+#[derive(Debug)]
+pub(crate) struct Documents {
+    keys: KeySets,
+    metadata: Bytes,
+    openapi: Bytes,
+}
+
+#[derive(Debug)]
+struct KeySets {
+    jwks: Bytes,
+    jwks_eddsa: Bytes,
+    jwks_es256: Bytes,
+    jwks_rs256: Bytes,
+    challenge_jwks: Bytes,
+    paserk: Bytes,
+}
 
 impl Documents {
-    /// Adds a JSON document.
-    pub(crate) fn add(&mut self, path: impl Into<Box<str>>, json: impl Into<Bytes>) {
-        self.0.push((path.into(), json.into()));
+    /// Writes them.
+    pub(crate) fn new(published: Published<'_>) -> Self {
+        let (metadata, openapi) = (published.metadata().into(), published.openapi().into());
+        let keys = published.keys;
+        let bytes = |json: Box<str>| Bytes::from(String::from(json));
+        let keys = KeySets {
+            jwks: bytes(keys.jwks),
+            jwks_eddsa: bytes(keys.jwks_eddsa),
+            jwks_es256: bytes(keys.jwks_es256),
+            jwks_rs256: bytes(keys.jwks_rs256),
+            challenge_jwks: bytes(keys.challenge_jwks),
+            paserk: bytes(keys.paserk),
+        };
+        Self { keys, metadata, openapi }
     }
 
-    /// Adds all that a configuration and its keys publish.
-    pub(crate) fn describe(&mut self, config: &Config, keys: &KeyDocuments) {
-        let sets = [
-            ("jwks.json", &keys.jwks),
-            ("jwks-eddsa.json", &keys.jwks_eddsa),
-            ("jwks-es256.json", &keys.jwks_es256),
-            ("jwks-rs256.json", &keys.jwks_rs256),
-            ("challenge-jwks.json", &keys.challenge_jwks),
-            ("paserk.json", &keys.paserk),
-        ];
-        for (name, json) in sets {
-            self.add(format!("/.well-known/{name}"), Bytes::copy_from_slice(json.as_bytes()));
-        }
-        let metadata = Bytes::from(metadata(config));
-        self.add("/.well-known/openid-configuration", metadata.clone());
-        self.add("/.well-known/oauth-authorization-server", metadata);
-        self.add("/openapi.json", Bytes::from(openapi(config)));
-    }
-
-    /// The place of the document at `path`.
-    pub(crate) fn find(&self, path: &str) -> Option<usize> {
-        let path = path.strip_suffix('/').unwrap_or(path);
-        self.0.iter().position(|(known, _)| **known == *path)
-    }
-
-    /// The answer with the document at this place, which [`Documents::find`] told.
-    pub(crate) fn answer(&self, at: usize) -> Answer {
-        let mut answer = Response::new(Full::new(self.0[at].1.clone()));
+    /// The answer with one of them.
+    pub(crate) fn answer(&self, document: Document) -> Answer {
+        let json = match document {
+            Document::Jwks => &self.keys.jwks,
+            Document::JwksEdDsa => &self.keys.jwks_eddsa,
+            Document::JwksEs256 => &self.keys.jwks_es256,
+            Document::JwksRs256 => &self.keys.jwks_rs256,
+            Document::ChallengeJwks => &self.keys.challenge_jwks,
+            Document::Paserk => &self.keys.paserk,
+            Document::OpenIdConfiguration | Document::AuthorizationServer => &self.metadata,
+            Document::OpenApi => &self.openapi,
+        };
+        let mut answer = Response::new(Full::new(json.clone()));
         answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("max-age=300"));
         answer
     }
 }
 
-/// Metadata (RFC 8414, OpenID Connect Discovery 1.0) for those who find keys by the issuer's name.
-fn metadata(config: &Config) -> Vec<u8> {
-    let (public_url, base_path) = (&config.server.public_url, &config.server.base_path);
-    let algorithm = config.tokens.sessions.algorithm;
-    let algorithms: &[&str] = if algorithm.is_paseto() { &[] } else { &[algorithm.name()] };
-    let metadata = json!({
-        "issuer": config.tokens.sessions.issuer,
-        "jwks_uri": format!("{public_url}/.well-known/jwks.json"),
-        "token_endpoint": format!("{public_url}{base_path}/exchange/"),
-        "response_types_supported": [],
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": algorithms,
-    });
-    metadata.to_string().into_bytes()
-}
+impl Published<'_> {
+    /// RFC 8414, and OpenID Connect Discovery 1.0.
+    fn metadata(&self) -> String {
+        let Self { public_url, base_path, algorithm, .. } = self;
+        let algorithms: &[&str] = if algorithm.is_paseto() { &[] } else { &[algorithm.name()] };
+        let metadata = json!({
+            "issuer": self.issuer,
+            "jwks_uri": format!("{public_url}/.well-known/jwks.json"),
+            "token_endpoint": format!("{public_url}{base_path}/exchange/"),
+            "response_types_supported": [],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": algorithms,
+        });
+        metadata.to_string()
+    }
 
-/// The description of this interface (OpenAPI 3.1), with the configured path and names of fields.
-fn openapi(config: &Config) -> String {
-    let quoted = |text: &str| serde_json::to_string(text).expect("a string is always JSON").trim_matches('"').to_owned();
-    OPENAPI
-        .replace("%VERSION%", env!("CARGO_PKG_VERSION"))
-        .replace("%URL%", &quoted(config.server.public_url.as_str()))
-        .replace("%BASE%", &quoted(&config.server.base_path))
-        .replace("%EMAIL%", &quoted(&config.passwordless.email_field))
-        .replace("%MOBILE%", &quoted(&config.passwordless.mobile_field))
+    /// OpenAPI 3.1, with the configured path and names of fields.
+    fn openapi(&self) -> String {
+        let quoted = |text: &str| serde_json::to_string(text).expect("a string is always JSON").trim_matches('"').to_owned();
+        OPENAPI
+            .replace("%VERSION%", env!("CARGO_PKG_VERSION"))
+            .replace("%URL%", &quoted(self.public_url.as_str()))
+            .replace("%BASE%", &quoted(self.base_path))
+            .replace("%EMAIL%", &quoted(self.email_field))
+            .replace("%MOBILE%", &quoted(self.mobile_field))
+    }
 }

@@ -2,23 +2,16 @@
 
 use crate::{
     challenge::{UntrustedLink, Verifier},
-    delivery::Outbox,
-    directory::Directory,
     engine::{Complete, Presented, SignedIn},
-    guard::Guard,
     recipient::Channel,
     server::{
-        app::{App, Call, json_answer},
-        wire::{
-            envelope,
-            fields::FieldErrors,
-            json::Object,
-            problem::{Answer, Problem},
-        },
+        app::App,
+        call::{Answer, Call, json_answer},
+        wire::{envelope, fields::FieldErrors, json::Object, problem::Problem},
     },
 };
 
-impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
+impl App {
     pub(crate) async fn exchange(&self, call: &Call<'_>, in_path: Option<Channel>) -> Result<Answer, Problem> {
         let mut errors = FieldErrors::default();
         let given = match in_path {
@@ -44,7 +37,7 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
             _ => return Err(Problem::internal()),
         };
         let complete = Complete { presented, caller: call.caller, verifier };
-        let signed_in = self.engine.complete(complete, call.now, &mut rand::rng()).await;
+        let signed_in = self.engine.complete(complete, call.now, &mut self.random.clone()).await;
         Ok(self.welcome(call, &signed_in.map_err(Problem::of_complete)?))
     }
 

@@ -2,29 +2,30 @@
 
 use crate::{
     challenge::Binding,
-    delivery::{Languages, Outbox},
-    directory::Directory,
+    delivery::Languages,
     engine::Begin,
-    guard::Guard,
     recipient::Channel,
     server::{
-        app::{App, Call},
+        app::App,
+        call::{Answer, Call},
         wire::{
             envelope,
             fields::{FieldErrors, REQUIRED},
-            problem::{Answer, Problem},
+            problem::Problem,
         },
     },
 };
 
-impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
+impl App {
     pub(crate) async fn request(&self, call: &Call<'_>, channel: Channel) -> Result<Answer, Problem> {
         let begin = self.begin(call, channel, FieldErrors::default())?;
         let recipient = begin.recipient.clone();
-        if let Some(answer) = self.at_home(call, &recipient).await {
+        if let Some(fleet) = &self.fleet
+            && let Some(answer) = fleet.at_home(&call.arrived, &recipient).await
+        {
             return Ok(answer);
         }
-        let sent = self.engine.begin(begin, call.now, &mut rand::rng()).await;
+        let sent = self.engine.begin(begin, call.now, &mut self.random.clone()).await;
         let sent = sent.map_err(|error| Problem::of_begin(error, |largest| self.puzzle(&recipient, largest.get(), call.now)))?;
         let throttle = self.settings.throttle_seconds;
         Ok(envelope::sent(call, &self.cookies, &sent.envelope, &sent.challenge, throttle, call.now))

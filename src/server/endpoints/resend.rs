@@ -1,22 +1,16 @@
 //! `resend/`: the same code once more, for the same envelope.
 
 use crate::{
-    delivery::Outbox,
-    directory::Directory,
     engine::Resend,
-    guard::Guard,
     recipient::Channel,
     server::{
-        app::{App, Call},
-        wire::{
-            envelope,
-            fields::FieldErrors,
-            problem::{Answer, Problem},
-        },
+        app::App,
+        call::{Answer, Call},
+        wire::{envelope, fields::FieldErrors, problem::Problem},
     },
 };
 
-impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
+impl App {
     pub(crate) async fn resend(&self, call: &Call<'_>) -> Result<Answer, Problem> {
         let channel = self.given_channel(call)?;
         channel.map_or(Ok(()), |channel| self.require(channel))?;

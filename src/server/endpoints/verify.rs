@@ -3,24 +3,19 @@
 use hyper::body::Bytes;
 
 use crate::{
-    delivery::Outbox,
-    directory::Directory,
-    guard::Guard,
     server::{
-        app::{App, Call, json_answer},
-        wire::{
-            fields::FieldErrors,
-            problem::{Answer, Problem},
-        },
+        app::App,
+        call::{Answer, Call, json_answer},
+        wire::{fields::FieldErrors, problem::Problem},
     },
     token::TokenInvalid,
 };
 
-impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
+impl App {
     pub(crate) fn verify(&self, call: &Call<'_>) -> Result<Answer, Problem> {
         let mut errors = FieldErrors::default();
         let Some(token) = call.fields.required_token("token", &mut errors) else { return Err(Problem::fields(errors)) };
-        self.engine.keys.load().sessions.verify_access(token, call.now).map_err(|TokenInvalid| Problem::token_not_valid())?;
+        self.engine.sessions.verify_access(token, call.now).map_err(|TokenInvalid| Problem::token_not_valid())?;
         Ok(json_answer(Bytes::from_static(b"{}")))
     }
 }

@@ -28,8 +28,8 @@ use tokio::{
 };
 
 use super::{
-    letters::{self, Batch, Waiting},
-    peers::{NoAnswer, Peers, Way},
+    node::{NoAnswer, Node},
+    waiting::{self, Batch, Waiting},
 };
 use crate::fleet::batch::{Answers, LONGEST_REPLY, Missing};
 
@@ -67,55 +67,48 @@ thread_local! {
     static PARKED: RefCell<HashMap<Box<str>, Vec<Rc<Place>>>> = RefCell::default();
 }
 
-/// Has the letters to a node collected, when the tasks that are ready now have run, and sent.
-pub(crate) fn call(peers: &Arc<Peers>, node: &str) {
-    match PARKED.with_borrow_mut(|all| all.get_mut(node)?.pop()) {
+/// Has the requests to a node collected, when the tasks that are ready now have run, and sent.
+pub(crate) fn call(node: &Arc<Node>) {
+    match PARKED.with_borrow_mut(|all| all.get_mut(node.name())?.pop()) {
         Some(place) => place.call(),
-        None => drop(spawn_local(run(Arc::clone(peers), node.into()))),
+        None => drop(spawn_local(run(Arc::clone(node)))),
     }
 }
 
-async fn run(peers: Arc<Peers>, node: Box<str>) {
-    let way = peers.way(&node).map_err(|error| NoAnswer::Away(Rc::new(io::Error::other(error))));
+async fn run(node: Arc<Node>) {
     let mut line = None;
     loop {
         // Every task that was ready has run. Where much is relayed, the sockets are looked at once more, without waiting,
         // and the tasks whose requests came meanwhile run too, which makes batches about half as large again.
-        if letters::has_company(&node) {
+        if waiting::has_company(node.name()) {
             yield_now().await;
         }
-        let (batch, are_more) = letters::collect(&node, peers.longest());
+        let (batch, are_more) = waiting::collect(node.name(), node.longest());
         if are_more {
-            call(&peers, &node);
+            call(&node);
         }
         if let Some(Batch { body, mut waiting }) = batch {
-            let sent = match &way {
-                Ok(way) => {
-                    let sent = send(&mut line, way, body, &mut waiting);
-                    timeout(PATIENCE, sent).await.unwrap_or(Err(NoAnswer::Silent))
-                }
-                Err(reason) => Err(reason.clone()),
-            };
-            if let Err(reason) = sent {
-                peers.note(&node, &reason);
+            let sent = send(&mut line, &node, body, &mut waiting);
+            if let Err(reason) = timeout(PATIENCE, sent).await.unwrap_or(Err(NoAnswer::Silent)) {
+                node.note(&reason);
                 return waiting.give_up(&reason);
             }
         }
         let Some(open) = &mut line else { return };
-        if !open.park(&node).await {
+        if !open.park(node.name()).await {
             return;
         }
     }
 }
 
 /// Sends a batch, once, and tells each who waits for its answers when it is there. After an error, nobody else is told.
-async fn send(line: &mut Option<Line>, way: &Way, batch: Vec<u8>, waiting: &mut Waiting) -> Result<(), NoAnswer> {
-    let mut request = way.request(batch);
+async fn send(line: &mut Option<Line>, node: &Node, batch: Vec<u8>, waiting: &mut Waiting) -> Result<(), NoAnswer> {
+    let mut request = node.request(batch);
     loop {
         let (open, was_idle) = if let Some(open) = line {
             (open, true)
         } else {
-            let opened = Line::open(&way.authority).await;
+            let opened = Line::open(node.authority()).await;
             (line.insert(opened.map_err(|error| NoAnswer::Away(Rc::new(error)))?), false)
         };
         match open.send(request).await {

@@ -1,11 +1,12 @@
 //! A challenge is redeemed at its owner and made at its recipient's home: requests that arrive elsewhere are relayed
 //! there, sealed, once, and the answer is passed on unchanged.
 
-mod letters;
 mod line;
+mod node;
 mod owner;
 mod peers;
 mod seldom;
+mod waiting;
 
 use std::sync::{Arc, Mutex};
 
@@ -17,27 +18,25 @@ use hyper::{
 };
 use tokio::time::{Instant, timeout_at};
 
-pub(crate) use self::peers::Peers;
-use self::{line::PATIENCE, peers::NoAnswer, seldom::Seldom};
+use self::{
+    line::PATIENCE,
+    node::{NoAnswer, Node},
+    seldom::Seldom,
+};
+pub(crate) use self::{owner::Owner, peers::Peers};
 use super::{
-    app::{App, Call},
-    wire::{
-        envelope,
-        problem::{Answer, Problem},
-    },
+    call::{Answer, Arrived, COUNTERSIGN_CHALLENGE},
+    random::Random,
+    wire::problem::Problem,
 };
 use crate::{
     challenge::GuardId,
-    delivery::Outbox,
-    directory::Directory,
     fleet::{
         homes::Homes,
-        relay::{Incarnation, RelayedAnswer, RelayedRequest, Reply, SeenRequests, Target},
+        relay::{Addressee, Boot, RelayedAnswer, RelayedRequest, Relays, Reply, SeenRequests},
     },
-    guard::Guard,
-    keys::CurrentKeys,
     recipient::Recipient,
-    serve::clock,
+    time::Clock,
     unavailable::Unavailable,
 };
 
@@ -47,37 +46,51 @@ const SEEN: usize = 1 << 20;
 const AWAY: Unavailable = Unavailable::for_seconds(5);
 /// The headers that a request is decided by.
 static HEADERS: [HeaderName; 6] =
-    [CONTENT_TYPE, COOKIE, ACCEPT_LANGUAGE, ORIGIN, HeaderName::from_static("sec-fetch-site"), envelope::COUNTERSIGN_CHALLENGE];
+    [CONTENT_TYPE, COOKIE, ACCEPT_LANGUAGE, ORIGIN, HeaderName::from_static("sec-fetch-site"), COUNTERSIGN_CHALLENGE];
 
 /// This node's place in its fleet.
-#[derive(Debug)]
 pub(crate) struct Fleet {
-    node: Box<str>,
-    peers: Arc<Peers>,
+    name: Box<str>,
+    peers: Peers,
     homes: Homes,
+    relays: Relays,
     /// Of this process.
-    boot: Incarnation,
+    boot: Boot,
     seen: Mutex<SeenRequests>,
     /// Warns of a fleet that isn't set up alike.
     misfits: Seldom,
     /// Warns of recipients who get no code.
     homeless: Seldom,
+    clock: Clock,
+    random: Random,
 }
 
 impl Fleet {
-    /// `homes` is empty where challenges are made wherever the request arrives.
-    pub(crate) fn new(node: &str, peers: Peers, homes: Homes) -> Self {
-        let boot = Incarnation::from_random(rand::random());
-        let (node, peers, seen) = (node.into(), Arc::new(peers), Mutex::new(SeenRequests::new(SEEN)));
-        Self { node, peers, homes, boot, seen, misfits: Seldom::new(), homeless: Seldom::new() }
+    /// Of the node of this name. `homes` is empty where challenges are made wherever the request arrives.
+    pub(crate) fn new(name: &str, peers: Peers, homes: Homes, relays: Relays, clock: Clock, random: Random) -> Self {
+        Self {
+            name: name.into(),
+            peers,
+            homes,
+            relays,
+            boot: Boot::from_random(random.bytes()),
+            seen: Mutex::new(SeenRequests::new(SEEN)),
+            misfits: Seldom::new(),
+            homeless: Seldom::new(),
+            clock,
+            random,
+        }
     }
-}
 
-impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
     /// The owner's answer to a request for a challenge of `guard`; `None` where this node has to answer itself.
-    pub(crate) async fn at_owner(&self, call: &Call<'_>, guard: &GuardId) -> Option<Answer> {
-        let fleet = self.fleet.as_ref().filter(|fleet| call.arrived.may_be_relayed() && *fleet.node != *guard.node())?;
-        let answer = Box::pin(self.relay(fleet, call, Target::Guard(guard.clone()), guard.node())).await;
+    pub(crate) async fn at_owner(&self, arrived: &Arrived<'_>, guard: &GuardId) -> Option<Answer> {
+        if !arrived.may_be_relayed() || *self.name == *guard.node() {
+            return None;
+        }
+        let answer = match self.peers.node(guard.node()) {
+            Ok(owner) => Box::pin(self.relay(arrived, Addressee::Guard(guard.clone()), &owner)).await,
+            Err(error) => Err(error),
+        };
         Some(answer.unwrap_or_else(|error| {
             tracing::warn!(node = guard.node(), %error, "the owner of a challenge doesn't answer");
             Problem::unavailable(AWAY).into_answer()
@@ -87,19 +100,23 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
     /// The answer of the recipient's home to a request for a code; `None` where that is this node. A home that can't be
     /// reached is stood in for by one other node, no more, since each has a count of its own; one that was reached and is
     /// silent isn't, since it may have sent the code.
-    pub(crate) async fn at_home(&self, call: &Call<'_>, recipient: &Recipient) -> Option<Answer> {
-        let fleet = self.fleet.as_ref().filter(|_| call.arrived.may_be_relayed())?;
-        let makers = fleet.homes.makers(recipient);
+    pub(crate) async fn at_home(&self, arrived: &Arrived<'_>, recipient: &Recipient) -> Option<Answer> {
+        if !arrived.may_be_relayed() {
+            return None;
+        }
+        let makers = self.homes.makers(recipient);
         // Without homes, challenges are made where the request arrives.
         makers[0]?;
         for home in makers.into_iter().flatten() {
-            if *home == *fleet.node {
+            if *home == *self.name {
                 return None;
             }
-            if fleet.peers.is_away(home) {
-                continue;
-            }
-            match Box::pin(self.relay(fleet, call, Target::Home(home.into()), home)).await {
+            let asked = match self.peers.node(home) {
+                Ok(node) if node.is_away() => continue,
+                Ok(node) => Box::pin(self.relay(arrived, Addressee::Home(home.into()), &node)).await,
+                Err(error) => Err(error),
+            };
+            match asked {
                 Ok(answer) => return Some(answer),
                 Err(error) if error.away().is_some() => tracing::warn!(node = home, %error, "a recipient's home is away"),
                 Err(error) => {
@@ -108,7 +125,7 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
                 }
             }
         }
-        if fleet.homeless.is_due() {
+        if self.homeless.is_due() {
             let [home, stand_in] = makers;
             tracing::warn!(
                 home,
@@ -119,36 +136,33 @@ impl<G: Guard, D: Directory, O: Outbox> App<G, D, O> {
         Some(Problem::unavailable(AWAY).into_answer())
     }
 
-    async fn relay(&self, fleet: &Fleet, call: &Call<'_>, target: Target, node: &str) -> Result<Answer, NoAnswer> {
-        let arrived = call.arrived;
+    async fn relay(&self, arrived: &Arrived<'_>, addressee: Addressee, node: &Arc<Node>) -> Result<Answer, NoAnswer> {
         let headers = HEADERS.iter().flat_map(|name| arrived.head.headers.get_all(name).iter().map(move |value| (name, value)));
         let request = RelayedRequest {
-            target,
-            client: call.address,
+            addressee,
+            client: arrived.client,
             method: arrived.head.method.as_str().into(),
             path: arrived.head.uri.path().into(),
             headers: headers.map(|(name, value)| (name.as_str().into(), value.as_bytes().into())).collect(),
             body: arrived.body[..].into(),
         };
-        fleet.ask(&self.engine.keys, &request, node).await
+        self.ask(&request, node).await
     }
-}
 
-impl Fleet {
     /// What `node` answers. One that has started anew since it was last asked, or that wasn't asked yet, tells its boot
     /// instead, and is asked once more.
-    async fn ask(&self, keys: &CurrentKeys, request: &RelayedRequest, node: &str) -> Result<Answer, NoAnswer> {
+    async fn ask(&self, request: &RelayedRequest, node: &Arc<Node>) -> Result<Answer, NoAnswer> {
         let end = Instant::now() + PATIENCE;
-        let (mut boot, mut is_again) = (self.peers.boot(node), false);
+        let (mut boot, mut is_again) = (node.boot(), false);
         loop {
-            let (sealed, exchange) = keys.load().relays.seal(request, boot, clock::now(), &mut rand::rng());
-            let sent = self.peers.send(node, sealed);
-            let sealed = if is_again { timeout_at(end, sent).await.unwrap_or(Err(NoAnswer::Silent)) } else { sent.await };
-            match exchange.open(&sealed?).map_err(|_| NoAnswer::Refused(StatusCode::OK))? {
+            let (sealed, exchange) = self.relays.seal(request, boot, (self.clock)(), &mut self.random.clone());
+            let replied = peers::send(node, sealed);
+            let sealed = if is_again { timeout_at(end, replied).await.unwrap_or(Err(NoAnswer::Silent)) } else { replied.await };
+            match self.relays.open_reply(&exchange, &sealed?).map_err(|_| NoAnswer::Refused(StatusCode::OK))? {
                 Reply::Answer(answer) => return unpack(answer).ok_or(NoAnswer::Refused(StatusCode::OK)),
                 Reply::Stale(_) if is_again => return Err(NoAnswer::Restarting),
                 Reply::Stale(current) => {
-                    self.peers.learn(node, current);
+                    node.learn(current);
                     (boot, is_again) = (Some(current), true);
                 }
             }

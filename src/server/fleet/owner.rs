@@ -29,26 +29,19 @@ use tokio::{
 
 use super::{Fleet, PATIENCE, fill};
 use crate::{
-    delivery::Outbox,
-    directory::Directory,
     fleet::{
         batch::{self, LONGEST_REPLY, push_answer, push_refusal},
         relay::{Exchange, RelayRefused, RelayedAnswer, RelayedRequest, Reply, UntrustedRequest},
     },
-    guard::Guard,
     outbound::deadline,
-    serve::clock,
     server::{
-        app::App,
+        call::Answer,
         http::{
             outgoing::{Leaving, Outgoing},
             progress::Progress,
         },
-        route::Route,
-        wire::{
-            client::Peer,
-            problem::{Answer, Problem},
-        },
+        routes::Route,
+        wire::{client::Peer, problem::Problem},
     },
     time::UnixTime,
 };
@@ -74,7 +67,7 @@ enum Uncounted {
 
 /// A request of a batch that counts.
 struct Relayed {
-    route: Route,
+    route: &'static Route,
     head: Parts,
     body: Bytes,
     client: IpAddr,
@@ -88,83 +81,102 @@ struct Answering {
     pending: Vec<(usize, JoinHandle<Vec<u8>>)>,
 }
 
-impl<G, D, O> App<G, D, O>
-where
-    G: Guard + 'static,
-    D: Directory + 'static,
-    O: Outbox + 'static,
-{
-    /// Answers a batch of sealed requests of another node. None of them is relayed again.
-    pub(crate) async fn answer_batch(self: &Arc<Self>, batch: &[u8], progress: &Progress) -> Result<Leaving, Problem> {
-        let fleet = self.fleet.as_ref().ok_or_else(Problem::not_found)?;
+/// Who answers, on the owner's side, what other nodes relayed.
+pub(crate) trait Owner: 'static {
+    /// The route of a request that nodes relay to each other; `None` for any other.
+    fn admit(&self, head: &Parts) -> Option<&'static Route>;
+
+    /// The answer to a request of another node, its problems included.
+    fn answer(&self, route: &'static Route, head: &Parts, body: &Bytes, peer: Peer) -> impl Future<Output = Answer>;
+
+    /// The answer that tells of a problem.
+    fn refuse(&self, problem: Problem) -> Answer;
+
+    /// Counts what became of one request of a batch.
+    fn count(&self, batch: &Route, status: StatusCode);
+}
+
+/// What the requests of a batch are answered with.
+struct Answerer<O> {
+    owner: Arc<O>,
+    fleet: Arc<Fleet>,
+    /// Of the batch itself.
+    batch: &'static Route,
+    deadline: Instant,
+}
+
+impl Fleet {
+    /// Answers a batch of sealed requests of another node, which came by the route `batch`. None of them is relayed again.
+    pub(crate) async fn answer_batch<O: Owner>(
+        self: &Arc<Self>,
+        owner: &Arc<O>,
+        batch: &'static Route,
+        body: &[u8],
+        progress: &Progress,
+    ) -> Result<Leaving, Problem> {
         let malformed = || Problem::parse_error("This is no batch of relayed requests.");
-        let requests = batch::requests(batch).ok_or_else(malformed)?;
-        let now = clock::now();
+        let requests = batch::requests(body).ok_or_else(malformed)?;
+        let now = (self.clock)();
         let deadline = Instant::now() + PATIENCE.saturating_sub(SOONER);
+        let answerer = Arc::new(Answerer { owner: Arc::clone(owner), fleet: Arc::clone(self), batch, deadline });
         let (mut counted, mut refused): (Vec<(usize, Pending)>, _) = (Vec::with_capacity(requests.len()), Vec::new());
         let mut ready = Vec::with_capacity(requests.len() * AN_ANSWER);
         for (position, sealed) in requests.iter().enumerate() {
-            match self.open(fleet, sealed, now) {
-                Ok(relayed) => counted.push((position, Box::pin(Arc::clone(self).answer_relayed(relayed, deadline)))),
-                Err(Uncounted::Stale(exchange)) => push_answer(&mut ready, position, &self.tell_boot(fleet, &exchange)),
+            match self.open(&**owner, sealed, now) {
+                Ok(relayed) => counted.push((position, Box::pin(Arc::clone(&answerer).answer(relayed)))),
+                Err(Uncounted::Stale(exchange)) => {
+                    owner.count(batch, StatusCode::OK);
+                    push_answer(&mut ready, position, &self.seal(&exchange, &Reply::Stale(self.boot)));
+                }
                 Err(Uncounted::Refused(reason)) => refused.push((position, reason)),
             }
         }
         if let Some((_, reason)) = refused.first() {
-            fleet.log_refusals(&refused, requests.len());
+            self.log_refusals(&refused, requests.len());
             if refused.len() == requests.len() {
                 return Err(problem(*reason));
             }
         }
         for (position, reason) in refused {
-            push_refusal(&mut ready, position, self.refuse(reason).as_u16());
+            let status = owner.refuse(problem(reason)).status();
+            owner.count(batch, status);
+            push_refusal(&mut ready, position, status.as_u16());
         }
         Ok(Answering::begin(ready, counted, progress).await.leave())
     }
 
-    fn open(&self, fleet: &Fleet, sealed: &[u8], now: UnixTime) -> Result<Relayed, Uncounted> {
-        let authentic = self.engine.keys.load().relays.open(UntrustedRequest::new(sealed), &fleet.node, now)?;
-        let current = authentic.current(fleet.boot).map_err(Uncounted::Stale)?;
+    fn open(&self, owner: &impl Owner, sealed: &[u8], now: UnixTime) -> Result<Relayed, Uncounted> {
+        let authentic = self.relays.open(UntrustedRequest::new(sealed), &self.name, now)?;
+        let current = authentic.current(self.boot).map_err(Uncounted::Stale)?;
         let verified = {
             // A poisoned lock guards a set of numbers that is whole between any two steps.
-            let mut seen = fleet.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             current.once(&mut seen, now)?
         };
         let (head, body, client) = repack(verified.request).ok_or(RelayRefused::Forged)?;
-        let route = self.route(&head).ok().filter(|route| route.is_relayed()).ok_or(RelayRefused::Forged)?;
+        let route = owner.admit(&head).ok_or(RelayRefused::Forged)?;
         Ok(Relayed { route, head, body, client, exchange: verified.exchange })
     }
 
-    /// The sealed boot of this node, for whoever doesn't know it.
-    fn tell_boot(&self, fleet: &Fleet, exchange: &Exchange) -> Vec<u8> {
-        self.metrics.answered(Some(Route::Relay), StatusCode::OK);
-        exchange.seal(&Reply::Stale(fleet.boot), &mut rand::rng())
+    fn seal(&self, exchange: &Exchange, reply: &Reply) -> Vec<u8> {
+        self.relays.seal_reply(exchange, reply, &mut self.random.clone())
     }
+}
 
+impl<O: Owner> Answerer<O> {
     /// The sealed answer.
-    async fn answer_relayed(self: Arc<Self>, relayed: Relayed, deadline: Instant) -> Vec<u8> {
+    async fn answer(self: Arc<Self>, relayed: Relayed) -> Vec<u8> {
         let Relayed { route, head, body, client, exchange } = relayed;
-        let answering = self.answer(route, &head, &body, Peer::Relayed(client));
-        let answered = deadline::within(deadline, answering).await;
-        let answer = self.or_problem(answered);
-        let seal = async |answer| {
-            let reply = Reply::Answer(pack(answer).await);
-            exchange.seal(&reply, &mut rand::rng())
-        };
+        let answering = self.owner.answer(route, &head, &body, Peer::Relayed(client));
+        let answer = deadline::within(self.deadline, answering).await;
+        let seal = async |answer| self.fleet.seal(&exchange, &Reply::Answer(pack(answer).await));
         let mut sealed = seal(answer).await;
         if sealed.len() > LONGEST_REPLY {
             tracing::error!(bytes = sealed.len(), "an answer is too long to be relayed");
-            sealed = seal(self.or_problem(Err(Problem::internal()))).await;
+            sealed = seal(self.owner.refuse(Problem::internal())).await;
         }
-        self.metrics.answered(Some(Route::Relay), StatusCode::OK);
+        self.owner.count(self.batch, StatusCode::OK);
         sealed
-    }
-
-    /// Counts a refusal among others' answers.
-    fn refuse(&self, reason: RelayRefused) -> StatusCode {
-        let status = self.or_problem(Err(problem(reason))).status();
-        self.metrics.answered(Some(Route::Relay), status);
-        status
     }
 }
 
@@ -290,13 +302,6 @@ impl RelayRefused {
     /// Whether clocks, names or limits of the fleet are the reason.
     const fn concerns_the_fleet(self) -> bool {
         matches!(self, Self::OtherNode | Self::Untimely | Self::Full)
-    }
-}
-
-impl Route {
-    /// Whether nodes relay such requests to each other.
-    const fn is_relayed(self) -> bool {
-        matches!(self, Self::Request(_) | Self::Resend | Self::Exchange(_) | Self::External(_))
     }
 }
 

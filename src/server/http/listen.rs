@@ -16,12 +16,21 @@ use tokio::{
 };
 
 use super::{connection::Protocol, outgoing::Leaving, progress::Progress};
-use crate::{config::sections::server::Listen, server::wire::client::Peer};
+use crate::server::wire::client::Peer;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
 /// How long accepting pauses when it fails, as without a free file descriptor.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// Something to listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// An address and a port; port 0 lets the system choose.
+    Tcp(SocketAddr),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
 
 /// Something that accepts connections. Its port is bound without `SO_REUSEPORT`, so no second process shares it unseen.
 #[derive(Debug)]
@@ -44,6 +53,35 @@ pub(crate) enum Socket {
 /// The file of a Unix socket.
 #[derive(Debug)]
 pub(crate) struct SocketFile(PathBuf);
+
+impl Listen {
+    /// Reads `127.0.0.1:8000`, `[::1]:8000` or `unix:/run/countersign.sock`.
+    ///
+    /// # Errors
+    /// What is wrong, and what would do.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        // A socket's path has to fit into `sockaddr_un` with its final zero.
+        const LONGEST_PATH: usize = 107;
+        match text.strip_prefix("unix:") {
+            Some("") => Err("names no socket: write unix:/run/countersign.sock".into()),
+            Some(path) if path.len() > LONGEST_PATH => Err(format!("a socket's path has at most {LONGEST_PATH} bytes")),
+            Some(path) if path.contains('\0') => Err("a path has no zero byte".into()),
+            Some(path) => Ok(Self::Unix(path.into())),
+            None => text.parse().map(Self::Tcp).map_err(|_| {
+                format!(
+                    "{} is no address with a port: write 127.0.0.1:8000, [::1]:8000 or unix:/run/countersign.sock",
+                    format_args!("{text:?}")
+                )
+            }),
+        }
+    }
+
+    /// Whether the port is the system's choice.
+    #[must_use]
+    pub const fn lets_the_system_choose(&self) -> bool {
+        matches!(self, Self::Tcp(address) if address.port() == 0)
+    }
+}
 
 impl Listener {
     /// Binds. Needs a runtime.
@@ -97,6 +135,15 @@ impl Listener {
         match self {
             Self::Tcp(listener) => listener.local_addr().ok(),
             Self::Unix(..) => None,
+        }
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
 }
@@ -160,6 +207,18 @@ mod tests {
 
     fn with_runtime<T>(check: impl AsyncFnOnce() -> T) -> T {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(check())
+    }
+
+    #[test]
+    fn listeners() {
+        assert_eq!(Listen::parse("[::1]:80").unwrap().to_string(), "[::1]:80");
+        assert_eq!(Listen::parse("unix:/run/x.sock").unwrap(), Listen::Unix("/run/x.sock".into()));
+        for bad in
+            ["", "8000", ":8000", "localhost:8000", "127.0.0.1", "127.0.0.1:65536", "unix:", "http://127.0.0.1:1", "unix:\0"]
+        {
+            assert!(Listen::parse(bad).is_err(), "{bad}");
+        }
+        assert!(Listen::parse(&format!("unix:/{}", "x".repeat(107))).is_err());
     }
 
     #[test]

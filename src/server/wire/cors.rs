@@ -12,10 +12,12 @@ use hyper::{
     http::request::Parts,
 };
 
-use super::{origin::Sites, problem::Answer};
+use super::origin::Sites;
+use crate::server::{call::Answer, routes::Methods};
 
-/// The answer to a preflight request of an admitted site; `None` for any other request.
-pub(crate) fn preflight(sites: &Sites, head: &Parts) -> Option<Answer> {
+/// The answer to a preflight request of an admitted site; `None` for any other request. Where no route is, it lets the
+/// request itself come, so that whoever made it can read that.
+pub(crate) fn preflight(sites: &Sites, methods: Option<Methods>, head: &Parts) -> Option<Answer> {
     if head.method != Method::OPTIONS || !head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
         return None;
     }
@@ -23,7 +25,7 @@ pub(crate) fn preflight(sites: &Sites, head: &Parts) -> Option<Answer> {
     let mut answer = Response::new(Full::new(Bytes::new()));
     *answer.status_mut() = StatusCode::NO_CONTENT;
     let headers = answer.headers_mut();
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods.map_or("GET, HEAD, POST", Methods::allow)));
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type, countersign-challenge"));
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -59,11 +61,12 @@ mod tests {
     fn only_admitted_sites_get_a_preflight_answer() {
         let sites = Sites::new(["https://a.example"], &["https://b.example"]);
         let asked = |origin| {
-            preflight(&sites, &head(Method::OPTIONS, &[("origin", origin), ("access-control-request-method", "POST")])).is_some()
+            preflight(&sites, None, &head(Method::OPTIONS, &[("origin", origin), ("access-control-request-method", "POST")]))
+                .is_some()
         };
         assert!(asked("https://b.example"));
         assert!(!asked("https://c.example"));
-        assert!(preflight(&sites, &head(Method::OPTIONS, &[("origin", "https://b.example")])).is_none());
+        assert!(preflight(&sites, None, &head(Method::OPTIONS, &[("origin", "https://b.example")])).is_none());
     }
 
     #[test]

@@ -1,23 +1,18 @@
 //! Where a request carries its envelope, and how an answer hands one out.
 
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::HeaderValue;
 
 use super::{
     cookies::Cookies,
     fields::{FieldErrors, REQUIRED},
     json::Object,
-    problem::Answer,
 };
 use crate::{
     challenge::VerifiedChallenge,
-    server::app::{Call, json_answer},
+    server::call::{Answer, COUNTERSIGN_CHALLENGE, COUNTERSIGN_GUARD, Call, json_answer},
     time::UnixTime,
 };
 
-/// The header that may carry an envelope.
-pub(crate) const COUNTERSIGN_CHALLENGE: HeaderName = HeaderName::from_static("countersign-challenge");
-/// The header that names the envelope's guard.
-const COUNTERSIGN_GUARD: HeaderName = HeaderName::from_static("countersign-guard");
 /// The field that may carry an envelope.
 const FIELD: &str = "challenge";
 

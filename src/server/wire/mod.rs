@@ -11,3 +11,4 @@ pub(crate) mod long_integer;
 pub(crate) mod origin;
 pub(crate) mod phones;
 pub(crate) mod problem;
+pub(crate) mod public_url;

@@ -17,11 +17,9 @@ use crate::{
     challenge::GuardId,
     engine::{BeginError, CompleteError, RefreshError},
     guard::RequestRefused,
+    server::call::Answer,
     unavailable::Unavailable,
 };
-
-/// What every handler returns.
-pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// The members of RFC 9457 and ours; a field of such a name stands in `errors` only.
 const PROBLEM_MEMBERS: [&str; 6] = ["type", "title", "status", "detail", "code", "errors"];

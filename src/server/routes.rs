@@ -1,0 +1,281 @@
+//! Every path that is served, and all that is decided by the path alone: one record for each.
+//!
+//! The router, the metrics, `Allow` and preflights, the owner's side of a relay and the description of the interface
+//! read this table. A new endpoint is a record here, an arm in [`App`](super::app::App) and a file of its own.
+
+use hyper::Method;
+
+use super::{call::Answer, endpoints::documents::Document, wire::problem::Problem};
+use crate::recipient::Channel;
+
+/// What is known of a request by its path.
+#[derive(Debug)]
+pub(crate) struct Route {
+    path: Path,
+    /// What answers it.
+    pub(crate) endpoint: Endpoint,
+    /// The methods that it has.
+    pub(crate) methods: Methods,
+    /// What becomes of its body.
+    pub(crate) body: Body,
+    /// The channel that has to be allowed for it to exist at all.
+    pub(crate) channel: Option<Channel>,
+    /// Whether nodes of a fleet relay it to each other.
+    pub(crate) is_relayed: bool,
+    /// What metrics call it; routes may share a label.
+    pub(crate) label: &'static str,
+    /// How a problem is told to those who call it.
+    pub(crate) refuse: fn(Problem) -> Answer,
+    /// Its place in [`ROUTES`].
+    pub(crate) number: usize,
+}
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    /// A code.
+    Request(Channel),
+    /// The same code once more.
+    Resend,
+    /// Tokens; the channel is in the path, or is found in the body.
+    Exchange(Option<Channel>),
+    /// A new access token.
+    Refresh,
+    /// Whether an access token is valid.
+    Verify,
+    /// A check that a verify provider makes.
+    External,
+    /// Sealed requests of another node.
+    Relay,
+    /// A document that anyone may fetch.
+    Document(Document),
+    /// A page, or what it loads.
+    Page,
+}
+
+/// The methods of a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Methods {
+    /// GET and HEAD.
+    Read,
+    /// POST.
+    Post,
+}
+
+/// What becomes of a request's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Body {
+    /// It is read into fields.
+    Fields,
+    /// It is a batch of sealed requests.
+    Batch,
+    /// Nobody reads it: proxies announce bodies to such endpoints and don't send them.
+    Unread,
+}
+
+/// Where a route stands. Texts have neither a leading nor a trailing slash; paths may have the latter.
+#[derive(Debug)]
+enum Path {
+    /// Below the base path.
+    Below(&'static str),
+    /// Everything below that, below the base path.
+    Within(&'static str),
+    /// Beside the base path.
+    Beside(&'static str),
+}
+
+/// All routes.
+pub(crate) static ROUTES: &[Route] = &numbered([
+    post("request/email", Endpoint::Request(Channel::Email), "request").of(Channel::Email).relayed(),
+    post("request/mobile", Endpoint::Request(Channel::Mobile), "request").of(Channel::Mobile).relayed(),
+    post("resend", Endpoint::Resend, "resend").relayed(),
+    post("exchange", Endpoint::Exchange(None), "exchange").relayed(),
+    post("exchange/email", Endpoint::Exchange(Some(Channel::Email)), "exchange").of(Channel::Email).relayed(),
+    post("exchange/mobile", Endpoint::Exchange(Some(Channel::Mobile)), "exchange").of(Channel::Mobile).relayed(),
+    post("token/refresh", Endpoint::Refresh, "token/refresh"),
+    post("token/verify", Endpoint::Verify, "token/verify"),
+    post("external/request", Endpoint::External, "external/request").of(Channel::Mobile).relayed(),
+    post("external/verify", Endpoint::External, "external/verify").of(Channel::Mobile).relayed(),
+    post("relay", Endpoint::Relay, "relay").batch(),
+    document("openapi.json", Document::OpenApi),
+    document(".well-known/jwks.json", Document::Jwks),
+    document(".well-known/jwks-eddsa.json", Document::JwksEdDsa),
+    document(".well-known/jwks-es256.json", Document::JwksEs256),
+    document(".well-known/jwks-rs256.json", Document::JwksRs256),
+    document(".well-known/challenge-jwks.json", Document::ChallengeJwks),
+    document(".well-known/paserk.json", Document::Paserk),
+    document(".well-known/openid-configuration", Document::OpenIdConfiguration),
+    document(".well-known/oauth-authorization-server", Document::AuthorizationServer),
+    page(Path::Beside("")),
+    page(Path::Below("login")),
+    page(Path::Below("link")),
+    page(Path::Within("assets")),
+]);
+
+/// The route of a path, where the endpoints are below `base_path`: empty, or `/passwordless`.
+pub(crate) fn find(base_path: &str, path: &str) -> Option<&'static Route> {
+    let beside = without_slashes(path)?;
+    let below = path.strip_prefix(base_path).and_then(without_slashes);
+    ROUTES.iter().find(|route| match route.path {
+        Path::Below(text) => below == Some(text),
+        Path::Beside(text) => beside == text,
+        Path::Within(text) => below.is_some_and(|below| is_within(text, below)),
+    })
+}
+
+fn without_slashes(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix('/')?;
+    // Two slashes aren't one.
+    Some(if rest.len() > 1 { rest.strip_suffix('/').unwrap_or(rest) } else { rest })
+}
+
+fn is_within(folder: &str, path: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.len() > 1 && rest.starts_with('/'))
+}
+
+impl Methods {
+    /// Whether `method` is one of them.
+    pub(crate) fn have(self, method: &Method) -> bool {
+        match self {
+            Self::Read => method == Method::GET || method == Method::HEAD,
+            Self::Post => method == Method::POST,
+        }
+    }
+
+    /// As the header `Allow` has them.
+    pub(crate) const fn allow(self) -> &'static str {
+        match self {
+            Self::Read => "GET, HEAD",
+            Self::Post => "POST",
+        }
+    }
+}
+
+const fn post(path: &'static str, endpoint: Endpoint, label: &'static str) -> Route {
+    Route {
+        path: Path::Below(path),
+        endpoint,
+        methods: Methods::Post,
+        body: Body::Fields,
+        channel: None,
+        is_relayed: false,
+        label,
+        refuse: Problem::into_answer,
+        number: 0,
+    }
+}
+
+const fn document(path: &'static str, document: Document) -> Route {
+    let (endpoint, path) = (Endpoint::Document(document), Path::Beside(path));
+    Route { path, methods: Methods::Read, body: Body::Unread, ..post("", endpoint, "document") }
+}
+
+const fn page(path: Path) -> Route {
+    Route { path, methods: Methods::Read, body: Body::Unread, ..post("", Endpoint::Page, "page") }
+}
+
+impl Route {
+    const fn of(self, channel: Channel) -> Self {
+        Self { channel: Some(channel), ..self }
+    }
+
+    const fn relayed(self) -> Self {
+        Self { is_relayed: true, ..self }
+    }
+
+    const fn batch(self) -> Self {
+        Self { body: Body::Batch, ..self }
+    }
+}
+
+const fn numbered<const N: usize>(mut routes: [Route; N]) -> [Route; N] {
+    let mut number = 0;
+    while number < N {
+        routes[number].number = number;
+        number += 1;
+    }
+    routes
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn trailing_slashes_are_optional_and_nothing_else_is() {
+        let endpoint = |path| find("/passwordless", path).map(|route| route.endpoint);
+        for path in ["/passwordless/exchange/email", "/passwordless/exchange/email/"] {
+            assert_eq!(endpoint(path), Some(Endpoint::Exchange(Some(Channel::Email))));
+        }
+        for path in ["/.well-known/jwks.json", "/.well-known/jwks.json/"] {
+            assert_eq!(endpoint(path), Some(Endpoint::Document(Document::Jwks)));
+        }
+        for path in ["/", "/passwordless/login", "/passwordless/link/", "/passwordless/assets/style.css"] {
+            assert_eq!(endpoint(path), Some(Endpoint::Page), "{path}");
+        }
+        for path in [
+            "",
+            "//",
+            "*",
+            "/exchange/email",
+            "/passwordlessexchange/email",
+            "/passwordless//exchange/email",
+            "/passwordless/exchange/email//",
+            "/passwordless",
+            "/passwordless/",
+            "/passwordless//",
+            "/passwordless/Exchange",
+            "/passwordless/openapi.json",
+            "/passwordless/assets",
+            "/passwordless/assets/",
+            "/login",
+        ] {
+            assert_eq!(endpoint(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_base_path_may_be_empty() {
+        let endpoint = |path| find("", path).map(|route| route.endpoint);
+        assert_eq!(endpoint("/exchange/"), Some(Endpoint::Exchange(None)));
+        assert_eq!(endpoint("/"), Some(Endpoint::Page));
+        assert_eq!(endpoint("/assets/login.js"), Some(Endpoint::Page));
+        assert_eq!(endpoint("/openapi.json"), Some(Endpoint::Document(Document::OpenApi)));
+    }
+
+    #[test]
+    fn each_route_is_found_at_its_own_path() {
+        for (number, route) in ROUTES.iter().enumerate() {
+            let path = match route.path {
+                Path::Below(text) => format!("/base/{text}"),
+                Path::Within(text) => format!("/base/{text}/x"),
+                Path::Beside(text) => format!("/{text}"),
+            };
+            assert_eq!(find("/base", &path).map(|found| found.number), Some(number), "{path}");
+            assert_eq!(route.body == Body::Unread, route.methods == Methods::Read, "{path}");
+        }
+    }
+
+    /// Whoever adds an endpoint describes it, and nothing is described that isn't there.
+    #[test]
+    fn the_table_and_the_description_name_the_same() {
+        let description: serde_json::Value = serde_json::from_str(super::super::endpoints::documents::OPENAPI).unwrap();
+        let described = description["paths"].as_object().unwrap().iter().flat_map(|(path, methods)| {
+            methods.as_object().unwrap().keys().map(move |method| (path.clone(), method.to_uppercase()))
+        });
+        // Pages are for people and the relay for nodes. No provider can be configured yet, so that `external/` says only that.
+        let is_described = |route: &&Route| !matches!(route.endpoint, Endpoint::Page | Endpoint::Relay | Endpoint::External);
+        let served = ROUTES.iter().filter(is_described).map(|route| {
+            let path = match route.path {
+                Path::Below(text) => format!("%BASE%/{text}/"),
+                Path::Within(text) => format!("%BASE%/{text}/{{path}}"),
+                Path::Beside(text) => format!("/{text}"),
+            };
+            let method = if route.methods == Methods::Read { "GET" } else { "POST" };
+            (path, method.to_owned())
+        });
+        assert_eq!(described.collect::<BTreeSet<_>>(), served.collect::<BTreeSet<_>>());
+    }
+}
