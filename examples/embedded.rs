@@ -9,22 +9,21 @@
 use std::{convert::Infallible, error::Error, net::SocketAddr, sync::Arc, time::SystemTime};
 
 use countersign::{
-    browser::device::Devices,
-    challenge::{Alphabet, Challenges, CodeFormat, GuardId, Links},
+    challenge::{Alphabet, CodeFormat, GuardId},
     delivery::{DeliveryFailed, Dispatch, Fate, Languages, Outbox},
     directory::NoDirectory,
     engine::{Begin, Caller, Complete, Engine, Presented, policy::Policy},
     guard::{ClientNetwork, Limits, MemoryGuard},
     keyring::{EnvelopeFormat, Keyring},
+    keys::Keys,
     recipient::{Channel, Recipient},
     time::UnixTime,
-    token::{AccessAlgorithm, AccessKeys, Sessions, SessionsConfig},
+    token::SessionsConfig,
     unavailable::Unavailable,
 };
 use http_body_util::{BodyExt, Collected, Full, Limited};
 use hyper::{Request, Response, StatusCode, body::Bytes, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use rand::Rng;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::LocalSet};
 
@@ -56,22 +55,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
 fn login() -> Result<Login, Box<dyn Error>> {
     // A real service reads its secret from where it keeps secrets; with a new one at each start, everything issued before
     // is void.
-    let mut secret = vec![0; 32];
-    rand::rng().fill_bytes(&mut secret);
-    let keyring = Keyring::new([secret])?;
-    let challenges = Arc::new(Challenges::new(&keyring, ISSUER, EnvelopeFormat::EdDsa));
+    let secret: [u8; 32] = rand::random();
+    let keyring = Keyring::new([secret.to_vec()])?;
     let guard_id = GuardId::fresh(Some("embedded"), &mut rand::rng()).ok_or("no guard id")?;
-    let sessions = SessionsConfig {
-        algorithm: AccessAlgorithm::EdDsa,
-        keys: AccessKeys::Derived,
-        issuer: ISSUER.into(),
-        audiences: vec![ISSUER.into()],
-        leeway: 0,
-        client_id: "embedded".into(),
-        access_lifetime: 300,
-        refresh_lifetime: 86_400,
-        user_id_claim: "user_id".into(),
-    };
     Ok(Engine {
         policy: Policy {
             channels: vec![Channel::Email],
@@ -82,19 +68,16 @@ fn login() -> Result<Login, Box<dyn Error>> {
             registers: false,
             registration_sets_unusable_password: true,
         },
-        links: Arc::new(Links::new(&keyring, ISSUER)),
-        sessions: Sessions::new(&keyring, &sessions).map_err(|fault| format!("{fault:?}"))?,
-        devices: Devices::new(&keyring),
+        keys: Keys::new(&keyring, &SessionsConfig::new(ISSUER), EnvelopeFormat::EdDsa)?.into(),
         guard: MemoryGuard::new(guard_id, Limits::default(), &mut rand::rng()),
         directory: NoDirectory,
-        outbox: Terminal(Arc::clone(&challenges)),
-        challenges,
+        outbox: Terminal,
     })
 }
 
 /// Delivers to the terminal. Where a code really has to be sent, hand the dispatch to a queue here and answer at once.
 #[derive(Debug)]
-struct Terminal(Arc<Challenges>);
+struct Terminal;
 
 impl Outbox for Terminal {
     type Slot = ();
@@ -104,9 +87,8 @@ impl Outbox for Terminal {
     }
 
     async fn post(&self, _slot: (), dispatch: Dispatch) -> Result<(), DeliveryFailed> {
-        let code = self.0.code(&dispatch.challenge, dispatch.epoch());
         if dispatch.fate == Fate::Send {
-            println!("to {}: your code is {}", dispatch.address(), code.expose());
+            println!("to {}: your code is {}", dispatch.address(), dispatch.code().expose());
         }
         Ok(())
     }

@@ -15,12 +15,12 @@ use countersign::{
     },
     fleet::{
         batch::{Answers, push_answer, push_refusal, push_request, requests},
-        relay::{Addressee, Boot, RelayedAnswer, RelayedRequest, Relays, Reply, SeenRequests, UntrustedRequest},
+        relay::{Incarnation, RelayedAnswer, RelayedRequest, Relays, Reply, SeenRequests, Target, UntrustedRequest},
     },
     keyring::{EnvelopeFormat, Keyring},
     recipient::{Channel, Recipient, phone::PhoneRules},
     time::UnixTime,
-    token::{AccessAlgorithm, AccessKeys, Amr, Login, Sessions, SessionsConfig},
+    token::{AccessAlgorithm, Amr, Login, Sessions, SessionsConfig},
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -146,17 +146,8 @@ pub(crate) fn link(input: &[u8]) {
 }
 
 fn sessions(algorithm: AccessAlgorithm) -> (Sessions, String, String) {
-    let config = SessionsConfig {
-        algorithm,
-        keys: AccessKeys::Derived,
-        issuer: ISSUER.into(),
-        audiences: vec![ISSUER.into()],
-        leeway: 0,
-        client_id: "countersign".into(),
-        access_lifetime: 300,
-        refresh_lifetime: 86_400,
-        user_id_claim: "user_id".into(),
-    };
+    let mut config = SessionsConfig::new(ISSUER);
+    config.algorithm = algorithm;
     let sessions = Sessions::new(&KEYRING, &config).unwrap();
     let user = serde_json::from_str(r#"{"id":"42","is_active":true}"#).unwrap();
     let login = Login { user: &user, recipient: &recipient("ann"), amr: Amr::of(Channel::Email) };
@@ -244,7 +235,7 @@ pub(crate) fn puzzle(input: &[u8]) {
 /// A relayed request or answer that still opens is the genuine one, in whatever batch it travels.
 pub(crate) fn relay(input: &[u8]) {
     let request = RelayedRequest {
-        addressee: Addressee::Home("node".into()),
+        target: Target::Home("node".into()),
         client: [127, 0, 0, 1].into(),
         method: "POST".into(),
         path: "/".into(),
@@ -252,10 +243,10 @@ pub(crate) fn relay(input: &[u8]) {
         body: (*b"{}").into(),
     };
     let answer = Reply::Answer(RelayedAnswer { status: 200, headers: vec![], body: (*b"{}").into() });
-    let boot = Boot::from_random([7; Boot::BYTES]);
+    let boot = Incarnation::from_random([7; Incarnation::BYTES]);
     let relays = Relays::new(&KEYRING);
     let (sealed, exchange) = relays.seal(&request, Some(boot), NOW, &mut random());
-    let sealed_answer = relays.seal_reply(&exchange, &answer, &mut random());
+    let sealed_answer = exchange.seal(&answer, &mut random());
     let mut seen = SeenRequests::new(1);
     for bytes in candidates(input, &sealed) {
         let Ok(opened) = relays.open(UntrustedRequest::new(&bytes), "node", NOW) else { continue };
@@ -263,7 +254,7 @@ pub(crate) fn relay(input: &[u8]) {
         assert!(counted.is_err() || bytes == sealed && counted.is_ok_and(|opened| opened.request == request));
     }
     for bytes in candidates(input, &sealed_answer) {
-        assert!(relays.open_reply(&exchange, &bytes).is_err() || bytes == sealed_answer);
+        assert!(exchange.open(&bytes).is_err() || bytes == sealed_answer);
     }
     let (mut batch, mut answers) = (Vec::new(), Vec::new());
     push_request(&mut batch, b"first");
@@ -286,7 +277,7 @@ pub(crate) fn relay(input: &[u8]) {
         assert!(whole.len() <= 2);
         assert_eq!(whole, pieces, "how they arrive changes nothing");
         for (_, answer) in whole {
-            assert!(relays.open_reply(&exchange, &answer).is_err() || answer == sealed_answer);
+            assert!(exchange.open(&answer).is_err() || answer == sealed_answer);
         }
     }
 }

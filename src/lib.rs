@@ -10,25 +10,25 @@
 //! an [`Outbox`](delivery::Outbox). The engine does no IO and reads no clock; time and randomness are arguments.
 //!
 //! ```
-//! use std::sync::{Arc, Mutex};
+//! use std::sync::Mutex;
 //!
 //! use countersign::{
-//!     challenge::{Alphabet, Challenges, CodeFormat, GuardId, Links},
+//!     challenge::{Alphabet, CodeFormat, GuardId},
 //!     delivery::{DeliveryFailed, Dispatch, Languages, Outbox},
-//!     device::Devices,
 //!     directory::NoDirectory,
-//!     engine::{Begin, Caller, Complete, Engine, Presented},
+//!     engine::{Begin, Caller, Complete, Engine, Presented, policy::Policy},
 //!     guard::{ClientNetwork, Limits, MemoryGuard},
 //!     keyring::{EnvelopeFormat, Keyring},
-//!     policy::Policy,
+//!     keys::Keys,
 //!     recipient::{Channel, Recipient},
 //!     time::UnixTime,
-//!     token::{AccessAlgorithm, AccessKeys, Sessions, SessionsConfig},
+//!     token::SessionsConfig,
 //!     unavailable::Unavailable,
 //! };
 //!
 //! /// Delivers into a variable.
-//! struct Letterbox(Arc<Challenges>, Mutex<String>);
+//! #[derive(Default)]
+//! struct Letterbox(Mutex<String>);
 //!
 //! impl Outbox for Letterbox {
 //!     type Slot = ();
@@ -36,8 +36,7 @@
 //!         Ok(())
 //!     }
 //!     async fn post(&self, _: (), dispatch: Dispatch) -> Result<(), DeliveryFailed> {
-//!         let code = self.0.code(&dispatch.challenge, dispatch.epoch());
-//!         *self.1.lock().unwrap() = code.expose().to_owned();
+//!         *self.0.lock().unwrap() = dispatch.code().expose().to_owned();
 //!         Ok(())
 //!     }
 //! }
@@ -45,19 +44,7 @@
 //! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 //! let mut random = rand::rng();
 //! let keyring = Keyring::new([b"at least 32 bytes that nobody else knows".to_vec()])?;
-//! let issuer = "https://login.example.com";
-//! let challenges = Arc::new(Challenges::new(&keyring, issuer, EnvelopeFormat::EdDsa));
-//! let sessions = SessionsConfig {
-//!     algorithm: AccessAlgorithm::EdDsa,
-//!     keys: AccessKeys::Derived,
-//!     issuer: issuer.into(),
-//!     audiences: vec![issuer.into()],
-//!     leeway: 0,
-//!     client_id: "my-service".into(),
-//!     access_lifetime: 300,
-//!     refresh_lifetime: 86_400,
-//!     user_id_claim: "user_id".into(),
-//! };
+//! let keys = Keys::new(&keyring, &SessionsConfig::new("https://login.example.com"), EnvelopeFormat::EdDsa)?;
 //! let engine = Engine {
 //!     policy: Policy {
 //!         channels: vec![Channel::Email],
@@ -68,13 +55,10 @@
 //!         registers: false,
 //!         registration_sets_unusable_password: true,
 //!     },
-//!     links: Arc::new(Links::new(&keyring, issuer)),
-//!     sessions: Sessions::new(&keyring, &sessions).unwrap(),
-//!     devices: Devices::new(&keyring),
+//!     keys: keys.into(),
 //!     guard: MemoryGuard::new(GuardId::fresh(None, &mut random).unwrap(), Limits::default(), &mut random),
 //!     directory: NoDirectory,
-//!     outbox: Letterbox(Arc::clone(&challenges), Mutex::default()),
-//!     challenges,
+//!     outbox: Letterbox::default(),
 //! };
 //!
 //! let now = UnixTime::from_seconds(1_800_000_000);
@@ -83,7 +67,7 @@
 //! let begin = Begin { recipient: ann.clone(), caller, proof: None, binding: None, languages: Languages::default() };
 //! let begun = engine.begin(begin, now, &mut random).await.unwrap();
 //!
-//! let code = engine.outbox.1.lock().unwrap().clone();
+//! let code = engine.outbox.0.lock().unwrap().clone();
 //! let presented = Presented::Code { recipient: ann, envelope: &begun.envelope, code: &code };
 //! let complete = Complete { presented, caller, verifier: None };
 //! let signed_in = engine.complete(complete, now.plus(30), &mut random).await.unwrap();
@@ -110,6 +94,7 @@ pub mod cli;
 #[cfg(feature = "server")]
 pub mod config;
 pub mod crypto;
+#[cfg(feature = "std")]
 pub mod delivery;
 pub mod directory;
 #[cfg(feature = "std")]
@@ -117,6 +102,8 @@ pub mod engine;
 pub mod fleet;
 pub mod guard;
 pub mod keyring;
+#[cfg(feature = "std")]
+pub mod keys;
 pub mod outbound;
 pub mod recipient;
 #[cfg(feature = "server")]

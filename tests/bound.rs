@@ -15,8 +15,7 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use countersign::{
-    browser::device::Devices,
-    challenge::{Alphabet, Challenges, CodeFormat, GuardId, Links, code::Strength},
+    challenge::{Alphabet, CodeFormat, GuardId, code::Strength},
     delivery::{DeliveryFailed, Dispatch, Languages, Outbox},
     directory::{Directory, Found, User},
     engine::{Begin, Begun, Caller, Complete, CompleteError, Engine, Presented, policy::Policy},
@@ -26,9 +25,7 @@ use countersign::{
         bound::{Bound, Deployment, Keeper},
         journal::Opening,
     },
-    keyring::EnvelopeFormat,
     recipient::{Channel, Recipient, phone::PhoneRules},
-    token::AccessAlgorithm,
     unavailable::Unavailable,
 };
 use given::{ISSUER, NOW};
@@ -140,7 +137,6 @@ fn limits(bound: &Bound) -> Limits {
 
 /// A node whose codes have this format until they grow.
 fn node_with(guard: AnyGuard, code_format: CodeFormat) -> Node {
-    let keyring = given::keyring(&[1]);
     Engine {
         policy: Policy {
             channels: vec![Channel::Email, Channel::Mobile],
@@ -151,10 +147,7 @@ fn node_with(guard: AnyGuard, code_format: CodeFormat) -> Node {
             registers: false,
             registration_sets_unusable_password: true,
         },
-        challenges: Arc::new(Challenges::new(&keyring, ISSUER, EnvelopeFormat::EdDsa)),
-        links: Arc::new(Links::new(&keyring, ISSUER)),
-        sessions: given::sessions(AccessAlgorithm::EdDsa),
-        devices: Devices::new(&keyring),
+        keys: given::keys(&[1]).into(),
         guard,
         directory: Accounts,
         outbox: Nowhere,

@@ -11,10 +11,8 @@ use std::{
 };
 
 use countersign::{
-    browser::device::Devices,
     challenge::{
-        Alphabet, Binding, ChallengeId, Challenges, CodeFormat, GuardId, Links, UntrustedLink, VerifiedChallenge, Verifier,
-        code::Strength,
+        Alphabet, Binding, ChallengeId, CodeFormat, GuardId, UntrustedLink, VerifiedChallenge, Verifier, code::Strength,
     },
     delivery::{DeliveryFailed, Dispatch, Fate, Languages, Outbox},
     directory::{Directory, Found, User},
@@ -25,13 +23,11 @@ use countersign::{
     guard::{
         Admitted, Amendment, Attempt, AttemptRefused, By, ClientNetwork, Counted, Guard, Known, Request, RequestRefused, Verdict,
     },
-    keyring::EnvelopeFormat,
     recipient::{Channel, Recipient},
     time::UnixTime,
-    token::AccessAlgorithm,
     unavailable::Unavailable,
 };
-use given::{ISSUER, NOW};
+use given::NOW;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 /// The simplest guard that keeps the promises: a map.
@@ -169,7 +165,6 @@ impl Desk {
     }
 
     fn with(change: impl FnOnce(&mut Policy)) -> Self {
-        let keyring = given::keyring(&[1]);
         let mut policy = Policy {
             channels: vec![Channel::Email],
             code_format: CodeFormat::new(Alphabet::Numeric, 6).unwrap(),
@@ -182,10 +177,7 @@ impl Desk {
         change(&mut policy);
         let engine = Engine {
             policy,
-            challenges: Arc::new(Challenges::new(&keyring, ISSUER, EnvelopeFormat::EdDsa)),
-            links: Arc::new(Links::new(&keyring, ISSUER)),
-            sessions: given::sessions(AccessAlgorithm::EdDsa),
-            devices: Devices::new(&keyring),
+            keys: given::keys(&[1]).into(),
             guard: Ledger {
                 id: GuardId::new("node.0123456789abcdef").unwrap(),
                 counts: RefCell::default(),
@@ -232,9 +224,7 @@ impl Desk {
     fn last_message(&self) -> (String, String) {
         let dispatches = self.engine.outbox.dispatches.borrow();
         let dispatch = dispatches.last().unwrap();
-        let (challenge, epoch) = (&dispatch.challenge, dispatch.epoch());
-        let code = self.engine.challenges.code(challenge, epoch).expose().to_owned();
-        (code, self.engine.links.seal(challenge, epoch).expose().to_owned())
+        (dispatch.code().expose().to_owned(), dispatch.link().expose().to_owned())
     }
 
     fn last_fate(&self) -> Fate {
@@ -528,7 +518,7 @@ fn the_long_code_of_a_browser_bound_link_is_no_guess_and_the_short_one_still_wor
     let desk = Desk::with(|policy| policy.browser_link = Some(long.clone()));
     let begun = desk.begin();
     let (code, _) = desk.last_message();
-    let of = |begun: &Begun| desk.engine.challenges.long_code(&begun.challenge, "e1", &long).expose().to_owned();
+    let of = |begun: &Begun| desk.engine.keys.load().challenges.long_code(&begun.challenge, "e1", &long).expose().to_owned();
     assert_eq!(desk.redeem(&begun.envelope, &"a".repeat(64)).unwrap_err(), invalid(None), "not counted as a guess");
     assert_eq!(desk.redeem(&begun.envelope, &wrong(&code)).unwrap_err(), invalid(2));
     assert!(desk.redeem(&begun.envelope, &of(&begun)).is_ok());

@@ -9,7 +9,7 @@ use countersign::{
     challenge::{Binding, Challenge, Challenges, Links, UntrustedEnvelope, UntrustedLink, VerifiedChallenge},
     crypto::{base64url, labels},
     keyring::EnvelopeFormat,
-    token::{AccessAlgorithm, AccessKeys, Amr, KeyDocuments, Login, SessionTokens, Sessions, SessionsConfig},
+    token::{AccessAlgorithm, AccessKeys, Amr, KeyDocuments, Login, SessionTokens, Sessions},
 };
 use given::{
     ALGORITHMS, ISSUER, NOW, challenge, challenges, code_format, keyring, random, recipient, sessions, sessions_config, user,
@@ -174,7 +174,8 @@ fn access_tokens() {
 /// Where no secret is configured, HS256 signs with a derived key.
 #[test]
 fn hs256_with_the_derived_key() {
-    let config = SessionsConfig { keys: AccessKeys::Derived, ..sessions_config(AccessAlgorithm::Hs256) };
+    let mut config = sessions_config(AccessAlgorithm::Hs256);
+    config.keys = AccessKeys::Derived;
     let sessions = Sessions::new(&keyring(&[1]), &config).unwrap();
     let login = Login { user: &user(), recipient: &recipient(), amr: Amr::Otp };
     frozen("access-HS256-derived", &sessions.begin(&login, NOW, &mut random()).access);

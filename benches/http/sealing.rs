@@ -4,7 +4,7 @@ use std::{hint::black_box, net::IpAddr};
 
 use countersign::{
     challenge::GuardId,
-    fleet::relay::{Addressee, Boot, RelayedAnswer, RelayedRequest, Relays, Reply, UntrustedRequest},
+    fleet::relay::{Incarnation, RelayedAnswer, RelayedRequest, Relays, Reply, Target, UntrustedRequest},
     keyring::Keyring,
     time::UnixTime,
 };
@@ -18,7 +18,7 @@ pub(crate) fn time(body: usize, answer: &Answer) -> f64 {
     let now = UnixTime::from_seconds(1_800_000_000);
     let node = "127.0.0.2";
     let request = RelayedRequest {
-        addressee: Addressee::Guard(GuardId::new(format!("{node}.00112233445566778899aabb")).expect("a guard id")),
+        target: Target::Guard(GuardId::new(format!("{node}.00112233445566778899aabb")).expect("a guard id")),
         client: IpAddr::from([127, 0, 0, 1]),
         method: "POST".into(),
         path: EXCHANGE.into(),
@@ -31,12 +31,12 @@ pub(crate) fn time(body: usize, answer: &Answer) -> f64 {
         headers: headers.map(|(name, value)| (name.into(), value.as_bytes().into())).collect(),
         body: answer.body.clone().into(),
     });
-    let boot = Boot::from_random([3; Boot::BYTES]);
+    let boot = Incarnation::from_random([3; Incarnation::BYTES]);
     let mut random = ChaCha8Rng::from_seed([1; 32]);
     fastest(|| {
         let (sealed, exchange) = relays.seal(black_box(&request), Some(boot), now, &mut random);
         black_box(relays.open(UntrustedRequest::new(&sealed), node, now).expect("it is for that node"));
-        let sealed = relays.seal_reply(&exchange, black_box(&answer), &mut random);
-        black_box(relays.open_reply(&exchange, &sealed).expect("it is this exchange's"));
+        let sealed = exchange.seal(black_box(&answer), &mut random);
+        black_box(exchange.open(&sealed).expect("it is this exchange's"));
     })
 }

@@ -43,10 +43,7 @@ pub struct Devices {
 
 /// An authentic entry for one recipient whose epoch isn't judged yet.
 #[derive(Clone, Copy)]
-pub struct ClaimedDevice {
-    root: usize,
-    entry: Entry,
-}
+pub struct ClaimedDevice(Entry);
 
 #[derive(Clone, Copy)]
 struct Entry {
@@ -83,9 +80,9 @@ impl Devices {
     /// Judges the entry, now that the user's epoch is known.
     #[must_use]
     pub fn verify(&self, claimed: ClaimedDevice, recipient: &Recipient, epoch: &str) -> Option<DeviceId> {
-        let (_, key) = &self.keys[claimed.root];
-        let right = claimed.entry.epoch_tag(key, recipient, epoch).ct_eq(&claimed.entry.epoch_tag);
-        bool::from(right).then_some(claimed.entry.device)
+        let ClaimedDevice(entry) = claimed;
+        let right = entry.epoch_tag(self.key(entry.root)?, recipient, epoch).ct_eq(&entry.epoch_tag);
+        bool::from(right).then_some(entry.device)
     }
 
     /// The cookie's new value after a login: at most 5 entries, this one first.
@@ -104,7 +101,7 @@ impl Devices {
             {
                 device = known;
             }
-            claimed.is_none() && entry.is_fresh(now) && self.keys.iter().any(|(root, _)| *root == entry.root)
+            claimed.is_none() && entry.is_fresh(now) && self.key(entry.root).is_some()
         });
         others.truncate(MAX_ENTRIES - 1);
 
@@ -123,9 +120,12 @@ impl Devices {
     }
 
     fn claim(&self, entry: &Entry, recipient: &Recipient) -> Option<ClaimedDevice> {
-        let root = self.keys.iter().position(|(root, _)| *root == entry.root)?;
-        let right = entry.recipient_tag(&self.keys[root].1, recipient).ct_eq(&entry.recipient_tag);
-        bool::from(right).then_some(ClaimedDevice { root, entry: *entry })
+        let right = entry.recipient_tag(self.key(entry.root)?, recipient).ct_eq(&entry.recipient_tag);
+        bool::from(right).then_some(ClaimedDevice(*entry))
+    }
+
+    fn key(&self, root: RootId) -> Option<&MacKey> {
+        self.keys.iter().find(|(id, _)| *id == root).map(|(_, key)| key)
     }
 }
 

@@ -9,7 +9,7 @@
 //! Both MACs have one key: a canonical message starts with a zero byte, a challenge never does.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
-use core::fmt::{self, Write as _};
+use core::fmt;
 
 use base64::{
     Engine as _, alphabet,
@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::{
-    crypto::{MacKey, base64url, labels},
+    crypto::{MacKey, base64url, hex, labels, random},
     keyring::{Keyring, RootId},
     recipient::Recipient,
     time::UnixTime,
@@ -95,15 +95,14 @@ impl Puzzles {
     /// A puzzle that only counts for `recipient`, and for a minute: a number from 0 to `max_number` is to be found.
     pub fn offer(&self, recipient: &Recipient, max_number: u32, now: UnixTime, random: &mut impl CryptoRng) -> Puzzle {
         let (root, key) = &self.keys[0];
-        let mut nonce = [0; 16];
-        random.fill_bytes(&mut nonce);
+        let nonce = random::bytes(random);
         let number = (u64::from(random.next_u32()) * (u64::from(max_number) + 1)) >> 32;
 
         let mut salt = Salt { nonce, expires_at: now.plus(LIFETIME), root: *root, tag: [0; 16] };
         salt.tag = salt.tag_for(key, recipient);
         let salt = format!("{salt}");
         let challenge = challenge(&salt, number);
-        let signature = hex(key.of_message(challenge.as_bytes()).as_bytes());
+        let signature = hex::encode(key.of_message(challenge.as_bytes()).as_bytes());
         Puzzle { algorithm: ALGORITHM, challenge, maxnumber: max_number, salt, signature }
     }
 
@@ -121,7 +120,7 @@ impl Puzzles {
         }
         let (_, key) = self.keys.iter().find(|(root, _)| *root == salt.root)?;
         let challenge = challenge(&solution.salt, u64::from(solution.number));
-        let signature = hex(key.of_message(challenge.as_bytes()).as_bytes());
+        let signature = hex::encode(key.of_message(challenge.as_bytes()).as_bytes());
         let right = salt.tag_for(key, recipient).ct_eq(&salt.tag)
             & challenge.as_bytes().ct_eq(solution.challenge.as_bytes())
             & signature.as_bytes().ct_eq(solution.signature.as_bytes());
@@ -162,15 +161,7 @@ impl fmt::Display for Salt {
 fn challenge(salt: &str, number: u64) -> String {
     let mut hash = Sha256::new_with_prefix(salt);
     hash.update(format!("{number}"));
-    hex(&hash.finalize())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        write!(text, "{byte:02x}").expect("a string takes what is written");
-    }
-    text
+    hex::encode(&hash.finalize())
 }
 
 impl fmt::Debug for Puzzles {
@@ -226,7 +217,7 @@ mod tests {
         assert!(puzzle["salt"].as_str().unwrap().ends_with('&'));
         let proof = check(&puzzles, &solve(&puzzle)).unwrap();
         assert_eq!(proof.expires_at, NOW.plus(LIFETIME));
-        let nonce = hex(&proof.id);
+        let nonce = hex::encode(&proof.id);
         assert!(puzzle["salt"].as_str().unwrap().starts_with(&format!("{nonce}?expires=1800000060&")));
         assert!(check(&puzzles, &solve(&offer(&puzzles, 0))).is_some(), "the least puzzle");
     }
@@ -283,7 +274,7 @@ mod tests {
         let salt = solution["salt"].as_str().unwrap().to_string();
         solution["challenge"] = challenge(&salt, 123).into();
         solution["signature"] =
-            hex(puzzles.keys[0].1.of_message(solution["challenge"].as_str().unwrap().as_bytes()).as_bytes()).into();
+            hex::encode(puzzles.keys[0].1.of_message(solution["challenge"].as_str().unwrap().as_bytes()).as_bytes()).into();
         assert!(check(&puzzles, &solution).is_some(), "signed with our key");
         for (moved, number) in
             [(format!("{salt}1"), 23), (format!("{salt}12"), 3), (format!("{salt}0"), 123), (salt[..salt.len() - 1].into(), 123)]
@@ -373,7 +364,7 @@ mod tests {
             ZXM9MTgwMDAwMDA2MCZyb290PUxNQnlOLTZoJmZvcj1abHN1d0VSVHhGRHg4OFlFbVl2djV3JiIsICJzaWduYXR1cmUiOiAiMjZkYzBkNzdmYWE4\
             MTlkNDhlODkwZjI2OWExMDE3ZmQwZWIxN2ZjNmYwMzZhNGEyMWJjNjBmNTQ3MzZkNjQxZSJ9";
         let proof = puzzles(b"1").check(payload, &ann(), NOW).unwrap();
-        assert_eq!(hex(&proof.id), "b10da48cea4c09676b8e0efcd8069414");
+        assert_eq!(hex::encode(&proof.id), "b10da48cea4c09676b8e0efcd8069414");
         assert_eq!(proof.expires_at, NOW.plus(LIFETIME));
     }
 

@@ -6,6 +6,7 @@ use core::fmt;
 use super::{Binding, CodeFormat};
 use crate::{
     crypto::{Mac, base64url},
+    keyring::RootId,
     recipient::{Channel, Recipient},
     time::UnixTime,
 };
@@ -59,8 +60,8 @@ pub struct VerifiedChallenge {
     pub(super) challenge: Challenge,
     pub(super) mac: Mac,
     pub(super) recipient: Recipient,
-    /// Which root's keys it was made with.
-    pub(super) root: usize,
+    /// The root whose keys it was made with.
+    pub(super) root: RootId,
 }
 
 impl ChallengeId {

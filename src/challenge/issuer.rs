@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     crypto::{Mac, MacKey, base64url, jws, labels, paseto},
-    keyring::{EnvelopeFormat, Keyring, signing::SigningKey},
+    keyring::{EnvelopeFormat, Keyring, RootId, SigningKey},
     recipient::Recipient,
     time::Spelling,
 };
@@ -22,6 +22,9 @@ use crate::{
 pub struct Forged;
 
 /// Makes and checks the challenges of one fleet.
+///
+/// A [`VerifiedChallenge`] is used with the keys that made or believed it, or with ones that still have its root: its code,
+/// its link and its envelope are that root's.
 #[derive(Debug)]
 pub struct Challenges {
     /// `iss` as a JSON string, quotes included.
@@ -32,6 +35,7 @@ pub struct Challenges {
 
 #[derive(Debug)]
 struct RootKeys {
+    id: RootId,
     /// What stands before or behind the payload and names the key: a JWS header or a PASETO footer, as base64url.
     protected: Box<str>,
     /// The same, decoded.
@@ -50,6 +54,7 @@ impl Challenges {
             let footer = format.protected(&signing);
             let mac = MacKey::new(&root.derive(labels::ENVELOPE_MAC_KEY));
             RootKeys {
+                id: root.id(),
                 protected: base64url::encode(footer.as_bytes()).into(),
                 footer: footer.into(),
                 signing,
@@ -64,31 +69,25 @@ impl Challenges {
     /// A new challenge for `recipient`, made with the first root.
     #[must_use]
     pub fn seal(&self, challenge: Challenge, recipient: Recipient) -> VerifiedChallenge {
-        self.seal_with(0, challenge, recipient)
+        self.roots[0].seal(challenge, recipient)
     }
 
-    /// The same with the root at that place, for what was sealed with its keys.
-    pub(super) fn seal_with(&self, root: usize, challenge: Challenge, recipient: Recipient) -> VerifiedChallenge {
-        let mac = self.roots[root].authenticate(&challenge, &recipient);
-        VerifiedChallenge { challenge, mac, recipient, root }
+    /// A challenge that stands in what was sealed with the keys of this root; `None` where it isn't ours.
+    #[cfg(feature = "std")]
+    pub(super) fn seal_with(&self, root: RootId, challenge: Challenge, recipient: Recipient) -> Option<VerifiedChallenge> {
+        self.roots.iter().find(|keys| keys.id == root).map(|keys| keys.seal(challenge, recipient))
     }
 
     /// The signed envelope of `verified`: one signature.
     #[must_use]
     pub fn sign(&self, verified: &VerifiedChallenge) -> String {
-        let keys = &self.roots[verified.root];
+        let keys = self.root_of(verified);
         match self.format {
             EnvelopeFormat::V4Public => {
                 paseto::assemble(self.claims(verified), &keys.footer, |message| keys.signing.sign(message))
             }
             _ => jws::assemble(&keys.protected, &self.claims(verified), |message| keys.signing.sign(message)),
         }
-    }
-
-    /// The envelope up to its signature.
-    #[must_use]
-    pub fn signing_input(&self, verified: &VerifiedChallenge) -> Vec<u8> {
-        jws::signing_input(&self.roots[verified.root].protected, &self.claims(verified))
     }
 
     fn claims(&self, verified: &VerifiedChallenge) -> Vec<u8> {
@@ -101,12 +100,12 @@ impl Challenges {
     /// # Errors
     /// [`Forged`], whatever is wrong.
     pub fn authenticate(&self, envelope: UntrustedEnvelope<'_>, recipient: &Recipient) -> Result<VerifiedChallenge, Forged> {
-        let root = self.root_of(&envelope).ok_or(Forged)?;
-        let mac = self.roots[root].authenticate(&envelope.challenge, recipient);
+        let keys = self.named_by(&envelope).ok_or(Forged)?;
+        let mac = keys.authenticate(&envelope.challenge, recipient);
         if mac != envelope.mac || envelope.challenge.channel != recipient.channel() {
             return Err(Forged);
         }
-        Ok(VerifiedChallenge { challenge: envelope.challenge, mac, recipient: recipient.clone(), root })
+        Ok(VerifiedChallenge { challenge: envelope.challenge, mac, recipient: recipient.clone(), root: keys.id })
     }
 
     /// Checks the signature alone, for whoever has no recipient at hand: the edge and `inspect`. Says nothing about whose it is.
@@ -114,7 +113,7 @@ impl Challenges {
     /// # Errors
     /// [`Forged`], whatever is wrong.
     pub fn verify_signature(&self, envelope: UntrustedEnvelope<'_>) -> Result<Challenge, Forged> {
-        let keys = &self.roots[self.root_of(&envelope).ok_or(Forged)?];
+        let keys = self.named_by(&envelope).ok_or(Forged)?;
         let [message, signature] = envelope.signed().ok_or(Forged)?;
         if keys.signing.verify(&message, &signature) { Ok(envelope.challenge) } else { Err(Forged) }
     }
@@ -122,25 +121,36 @@ impl Challenges {
     /// The short code of a challenge, for the user whose epoch this is.
     #[must_use]
     pub fn code(&self, verified: &VerifiedChallenge, epoch: &str) -> Code {
-        Code::short(&self.roots[verified.root].code, &verified.mac, epoch, &verified.challenge.format)
+        Code::short(&self.root_of(verified).code, &verified.mac, epoch, &verified.challenge.format)
     }
 
     /// The long code of a challenge, for a link that is good only in the requesting browser.
     #[must_use]
     pub fn long_code(&self, verified: &VerifiedChallenge, epoch: &str, format: &CodeFormat) -> Code {
-        Code::long(&self.roots[verified.root].code, &verified.mac, epoch, format)
+        Code::long(&self.root_of(verified).code, &verified.mac, epoch, format)
     }
 
     /// The root whose header this envelope carries, byte for byte, if the issuer is ours; the audience always is.
-    fn root_of(&self, envelope: &UntrustedEnvelope<'_>) -> Option<usize> {
+    fn named_by(&self, envelope: &UntrustedEnvelope<'_>) -> Option<&RootKeys> {
         if envelope.issuer_json() != self.issuer_json.as_bytes() {
             return None;
         }
-        self.roots.iter().position(|keys| *keys.protected == *envelope.protected())
+        self.roots.iter().find(|keys| *keys.protected == *envelope.protected())
+    }
+
+    /// The root that a challenge was made with.
+    fn root_of(&self, verified: &VerifiedChallenge) -> &RootKeys {
+        let made_with = self.roots.iter().find(|keys| keys.id == verified.root);
+        made_with.expect("a verified challenge is used with the keys that made or believed it")
     }
 }
 
 impl RootKeys {
+    fn seal(&self, challenge: Challenge, recipient: Recipient) -> VerifiedChallenge {
+        let mac = self.authenticate(&challenge, &recipient);
+        VerifiedChallenge { challenge, mac, recipient, root: self.id }
+    }
+
     fn authenticate(&self, challenge: &Challenge, recipient: &Recipient) -> Mac {
         let binding = challenge.binding.as_ref().map_or(&[][..], |binding| binding.as_bytes());
         self.mac

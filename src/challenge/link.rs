@@ -118,7 +118,7 @@ impl Links {
             epoch: epoch.into(),
         };
         let message = zeroize::Zeroizing::new(serde_json::to_vec(&sealed).expect("strings and numbers are always JSON"));
-        let (root, key) = &self.keys[verified.root];
+        let (root, key) = self.key(verified.root).expect("a verified challenge is used with the keys that made or believed it");
         let footer = format!(r#"{{"kid":"{}"}}"#, root.to_text());
         let token = LocalToken::encrypt(key, &message, Some(footer.as_bytes()), Some(&self.assertion));
         LinkToken(token.expect("sealing fails only without randomness"))
@@ -136,8 +136,8 @@ impl Links {
         let token = UntrustedToken::<Local, V4>::try_from(link.0).ok()?;
         let footer: Footer<'_> = serde_json::from_slice(token.untrusted_footer()).ok()?;
         let root = RootId::from_text(&footer.kid)?;
-        let at = self.keys.iter().position(|(id, _)| *id == root)?;
-        let opened = LocalToken::decrypt(&self.keys[at].1, &token, None, Some(&self.assertion)).ok()?;
+        let (_, key) = self.key(root)?;
+        let opened = LocalToken::decrypt(key, &token, None, Some(&self.assertion)).ok()?;
         let sealed: Sealed<'_> = serde_json::from_str(opened.payload()).ok()?;
         let channel = Channel::from_name(&sealed.channel)?;
         let challenge = Challenge {
@@ -153,8 +153,12 @@ impl Links {
                 text => Some(Binding::from_text(text)?),
             },
         };
-        let challenge = challenges.seal_with(at, challenge, Recipient::from_canonical(channel, sealed.rcpt));
+        let challenge = challenges.seal_with(root, challenge, Recipient::from_canonical(channel, sealed.rcpt))?;
         Some(VerifiedLink { challenge, epoch: sealed.epoch.into_owned() })
+    }
+
+    fn key(&self, root: RootId) -> Option<&(RootId, SymmetricKey<V4>)> {
+        self.keys.iter().find(|(id, _)| *id == root)
     }
 }
 

@@ -11,9 +11,8 @@ mod sources;
 use std::{ffi::OsString, io::Write as _, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
-use rand::Rng as _;
 
-use crate::crypto::base64url;
+use crate::crypto::{Secret, base64url};
 use exit::Exit;
 
 /// A passwordless login engine that keeps no token table.
@@ -94,9 +93,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Exit> {
 
 /// 32 random bytes as base64url.
 fn fresh_secret() -> String {
-    let mut bytes = zeroize::Zeroizing::new([0; 32]);
-    rand::rng().fill_bytes(&mut *bytes);
-    base64url::encode(&*bytes)
+    base64url::encode(Secret::<32>::random(&mut rand::rng()).expose())
 }
 
 /// Writes to stdout. A reader that went away, as `head` does, is no failure.

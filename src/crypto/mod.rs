@@ -5,11 +5,13 @@
 pub mod base64url;
 pub mod canonical;
 pub mod derive;
+pub mod hex;
 pub mod json;
 pub mod jws;
 pub mod labels;
 pub mod mac;
 pub mod paseto;
+pub mod random;
 pub mod seal;
 pub mod secret;
 

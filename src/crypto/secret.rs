@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use rand_core::CryptoRng;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -10,6 +11,14 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 pub struct Secret<const N: usize>([u8; N]);
 
 impl<const N: usize> Secret<N> {
+    /// `N` bytes of `random`.
+    #[must_use]
+    pub fn random(random: &mut impl CryptoRng) -> Self {
+        let mut secret = Self([0; N]);
+        random.fill_bytes(&mut secret.0);
+        secret
+    }
+
     /// Takes ownership of the bytes.
     #[must_use]
     pub const fn new(bytes: [u8; N]) -> Self {

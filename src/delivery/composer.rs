@@ -1,6 +1,6 @@
 //! Writes messages: derives the code, seals the link, renders the text. In the delivery worker, never in a request.
 
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
 
 use minijinja::Error;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -12,11 +12,7 @@ use super::{
     message::{Message, MessageId},
     templates::{Part, Templates, Words},
 };
-use crate::{
-    challenge::{Challenges, CodeFormat, Links},
-    recipient::Channel,
-    time::UnixTime,
-};
+use crate::{challenge::CodeFormat, recipient::Channel, time::UnixTime};
 
 /// Everything but the unreserved characters of RFC 3986 §2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -39,17 +35,15 @@ pub struct Site {
 /// Writes the messages of one site.
 #[derive(Debug)]
 pub struct Composer {
-    challenges: Arc<Challenges>,
-    links: Arc<Links>,
     site: Site,
     templates: Templates,
 }
 
 impl Composer {
-    /// With the keys of one fleet and the words of one site.
+    /// With the words of one site.
     #[must_use]
-    pub const fn new(challenges: Arc<Challenges>, links: Arc<Links>, site: Site, templates: Templates) -> Self {
-        Self { challenges, links, site, templates }
+    pub const fn new(site: Site, templates: Templates) -> Self {
+        Self { site, templates }
     }
 
     /// Writes a message. One that will be dropped takes all the same work.
@@ -59,7 +53,7 @@ impl Composer {
     pub fn compose(&self, dispatch: &Dispatch, now: UnixTime, random: &mut impl CryptoRng) -> Result<Message, Error> {
         let Dispatch { challenge, found, languages, .. } = dispatch;
         let channel = challenge.challenge().channel;
-        let code = self.challenges.code(challenge, dispatch.epoch());
+        let code = dispatch.code();
         let link = match channel {
             Channel::Email => self.link(dispatch),
             Channel::Mobile => Zeroizing::default(),
@@ -87,10 +81,9 @@ impl Composer {
     }
 
     fn link(&self, dispatch: &Dispatch) -> Zeroizing<String> {
-        let (challenge, epoch) = (&dispatch.challenge, dispatch.epoch());
         match &self.site.browser_link {
-            Some(format) => self.link_with(self.challenges.long_code(challenge, epoch, format).expose()),
-            None => self.link_with(self.links.seal(challenge, epoch).expose()),
+            Some(format) => self.link_with(dispatch.long_code(format).expose()),
+            None => self.link_with(dispatch.link().expose()),
         }
     }
 
@@ -134,11 +127,11 @@ mod tests {
     use crate::challenge::{Alphabet, UntrustedLink};
     use crate::delivery::{
         Fate, Languages,
-        testing::{Fleet, NOW, site},
+        testing::{Fleet, NOW, composer, site},
     };
 
-    fn compose(fleet: &Fleet, site: Site, dispatch: &Dispatch) -> Message {
-        fleet.composer(site).compose(dispatch, NOW, &mut rand::rng()).unwrap()
+    fn compose(site: Site, dispatch: &Dispatch) -> Message {
+        composer(site).compose(dispatch, NOW, &mut rand::rng()).unwrap()
     }
 
     fn token(link: &str) -> &str {
@@ -149,13 +142,13 @@ mod tests {
     fn an_email_carries_the_code_and_a_link_that_opens_the_same_challenge() {
         let fleet = Fleet::new();
         let dispatch = fleet.dispatch("ann@example.com");
-        let message = compose(&fleet, site(), &dispatch);
-        assert_eq!(message.code.as_str(), fleet.challenges.code(&dispatch.challenge, "e").expose());
+        let message = compose(site(), &dispatch);
+        assert_eq!(message.code.as_str(), fleet.keys.challenges.code(&dispatch.challenge, "e").expose());
         assert!(message.text.lines().any(|line| line == message.code.as_str()));
         assert!(message.text.contains(message.link.as_str()) && message.html.contains(message.link.as_str()));
         assert!(message.link.starts_with("https://example.com/passwordless/link#v4.local."));
         let link = UntrustedLink::parse(token(&message.link)).unwrap();
-        let opened = fleet.links.open(&fleet.challenges, link).unwrap();
+        let opened = fleet.keys.links.open(&fleet.keys.challenges, link).unwrap();
         assert_eq!((opened.challenge.challenge(), opened.epoch.as_str()), (dispatch.challenge.challenge(), "e"));
     }
 
@@ -165,8 +158,8 @@ mod tests {
         let dispatch = fleet.dispatch("ann@example.com");
         let long = CodeFormat::new(Alphabet::new("/%ab").unwrap(), 64).unwrap();
         let link_url = "my-app://page/{token}?again={token}".into();
-        let message = compose(&fleet, Site { link_url, browser_link: Some(long.clone()), ..site() }, &dispatch);
-        let code = fleet.challenges.long_code(&dispatch.challenge, "e", &long);
+        let message = compose(Site { link_url, browser_link: Some(long.clone()), ..site() }, &dispatch);
+        let code = fleet.keys.challenges.long_code(&dispatch.challenge, "e", &long);
         let spelled = code.expose().replace('%', "%25").replace('/', "%2F");
         assert_eq!(message.link.as_str(), format!("my-app://page/{spelled}?again={spelled}"));
         assert!(!message.text.contains("v4.local"));
@@ -176,19 +169,19 @@ mod tests {
     fn an_sms_has_no_link_and_ends_with_the_line_that_binds_its_code() {
         let fleet = Fleet::new();
         let dispatch = fleet.dispatch("+12025550123");
-        let message = compose(&fleet, site(), &dispatch);
+        let message = compose(site(), &dispatch);
         assert_eq!((message.link.as_str(), message.subject.as_str(), message.html.as_str()), ("", "", ""));
         assert_eq!(message.text.lines().next_back().unwrap(), format!("@example.com #{}", message.code.as_str()));
         assert!(message.text.len() <= 160, "one SMS: {}", message.text.len());
-        let plain = compose(&fleet, Site { is_https: false, ..site() }, &dispatch);
+        let plain = compose(Site { is_https: false, ..site() }, &dispatch);
         assert!(!plain.text.contains('@') && !plain.text.contains('#'));
     }
 
     #[test]
     fn a_dropped_message_is_written_like_any_other() {
         let fleet = Fleet::new();
-        let sent = compose(&fleet, site(), &fleet.dispatch("ann@example.com"));
-        let dropped = compose(&fleet, site(), &Dispatch { fate: Fate::Drop, ..fleet.dispatch("ann@example.com") });
+        let sent = compose(site(), &fleet.dispatch("ann@example.com"));
+        let dropped = compose(site(), &Dispatch { fate: Fate::Drop, ..fleet.dispatch("ann@example.com") });
         assert_eq!(dropped.text.len(), sent.text.len());
         assert_eq!(&*dropped.to, "ann@example.com");
         assert_ne!(dropped.id, sent.id);
@@ -205,14 +198,14 @@ mod tests {
     fn the_site_s_name_never_makes_a_second_header() {
         let fleet = Fleet::new();
         let name = "Bank\r\nBcc: eve@example.com\u{2028}\u{85}\0\tX".into();
-        let message = compose(&fleet, Site { name, ..site() }, &fleet.dispatch("ann@example.com"));
+        let message = compose(Site { name, ..site() }, &fleet.dispatch("ann@example.com"));
         assert_eq!(message.subject, "Login on Bank Bcc: eve@example.com X");
     }
 
     #[test]
     fn nothing_of_a_message_is_shown() {
         let fleet = Fleet::new();
-        let message = compose(&fleet, site(), &fleet.dispatch("ann@example.com"));
+        let message = compose(site(), &fleet.dispatch("ann@example.com"));
         let shown = format!("{message:?}");
         for secret in ["ann@", message.code.as_str(), "v4.local"] {
             assert!(!shown.contains(secret), "{shown}");
@@ -224,7 +217,7 @@ mod tests {
         fn whatever_language_is_asked_for_a_message_is_written(locale in ".{0,60}", header in ".{0,120}") {
             let fleet = Fleet::new();
             let languages = Languages { requested: Some(locale.into()), accepted: Some(header.into()) };
-            let message = compose(&fleet, site(), &Dispatch { languages, ..fleet.dispatch("ann@example.com") });
+            let message = compose(site(), &Dispatch { languages, ..fleet.dispatch("ann@example.com") });
             prop_assert_eq!(message.subject.as_str(), "Login on example.com");
             prop_assert!(!message.locale.as_str().contains(['.', '/', '\r', '\n', '\0']));
         }

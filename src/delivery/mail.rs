@@ -106,12 +106,12 @@ mod tests {
     use super::*;
     use crate::delivery::{
         Site,
-        testing::{Fleet, NOW, site},
+        testing::{Fleet, NOW, composer, site},
     };
 
     fn message(to: &str, site: Site) -> Message {
         let fleet = Fleet::new();
-        let message = fleet.composer(site).compose(&fleet.dispatch("ann@example.com"), NOW, &mut rand::rng()).unwrap();
+        let message = composer(site).compose(&fleet.dispatch("ann@example.com"), NOW, &mut rand::rng()).unwrap();
         Message { to: to.into(), ..message }
     }
 

@@ -6,7 +6,10 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::language::Tag;
-use crate::{crypto::base64url, recipient::Channel};
+use crate::{
+    crypto::{base64url, random},
+    recipient::Channel,
+};
 
 /// The name of one message: 128 random bits as base64url. Every try to send it has the same.
 #[derive(Clone, PartialEq, Eq)]
@@ -15,9 +18,7 @@ pub struct MessageId(Box<str>);
 impl MessageId {
     /// A new one.
     pub fn random(random: &mut impl CryptoRng) -> Self {
-        let mut bytes = [0; 16];
-        random.fill_bytes(&mut bytes);
-        Self(base64url::encode(&bytes).into())
+        Self(base64url::encode(&random::bytes::<16>(random)).into())
     }
 
     /// 22 letters, digits, `-` and `_`.

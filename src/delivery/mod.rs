@@ -28,9 +28,15 @@ mod testing;
 #[cfg(feature = "server")]
 pub mod transport;
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, sync::Arc};
 
-use crate::{challenge::VerifiedChallenge, directory::Found, recipient::Channel, unavailable::Unavailable};
+use crate::{
+    challenge::{Code, CodeFormat, LinkToken, VerifiedChallenge},
+    directory::Found,
+    keys::Keys,
+    recipient::Channel,
+    unavailable::Unavailable,
+};
 
 #[cfg(feature = "server")]
 pub use {
@@ -65,6 +71,8 @@ pub struct Dispatch {
     pub fate: Fate,
     /// In which language it is wanted.
     pub languages: Languages,
+    /// The keys that its challenge was made or believed with. Others may be current by the time it is written.
+    pub keys: Arc<Keys>,
 }
 
 impl Dispatch {
@@ -72,6 +80,27 @@ impl Dispatch {
     #[must_use]
     pub fn epoch(&self) -> &str {
         self.found.epoch()
+    }
+
+    /// The short code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.keys.challenges.code(&self.challenge, self.epoch())
+    }
+
+    /// The long code, for a link that is good only in the requesting browser.
+    #[must_use]
+    pub fn long_code(&self, format: &CodeFormat) -> Code {
+        self.keys.challenges.long_code(&self.challenge, self.epoch(), format)
+    }
+
+    /// The link token. Costs several HMACs, so it is made where the message is written, not in the request.
+    ///
+    /// # Panics
+    /// If the operating system has no randomness.
+    #[must_use]
+    pub fn link(&self) -> LinkToken {
+        self.keys.links.seal(&self.challenge, self.epoch())
     }
 
     /// Where it goes, or would: the directory's stored address, or the canonical recipient.

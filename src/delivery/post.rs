@@ -133,7 +133,7 @@ mod tests {
     use super::*;
     use crate::delivery::{
         Fate,
-        testing::{Fleet, clock, scripted, site},
+        testing::{Fleet, clock, composer, scripted, site},
         transport::SendError,
     };
 
@@ -151,7 +151,7 @@ mod tests {
 
     fn started(mode: Mode, queue_length: usize, email: Transport, sms: Transport) -> (Fleet, Post) {
         let fleet = Fleet::new();
-        let composer = fleet.composer(site());
+        let composer = composer(site());
         let settings = Settings { mode, queue_length, composer, email, sms, clock: clock() };
         (fleet, Post::start(settings, &Handle::current()))
     }

@@ -9,26 +9,26 @@ use tokio::{
 
 use super::{Composer, Dispatch, Fate, Languages, Site, Templates, Transport, transport::SendError};
 use crate::{
-    challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Links, Use, VerifiedChallenge},
+    challenge::{Alphabet, Challenge, ChallengeId, CodeFormat, GuardId, Use, VerifiedChallenge},
     directory::{Found, User},
     keyring::{EnvelopeFormat, Keyring},
+    keys::Keys,
     recipient::{Channel, Recipient},
     time::{Clock, UnixTime},
+    token::SessionsConfig,
 };
 
 pub(super) const NOW: UnixTime = UnixTime::from_seconds(1_700_000_000);
 
 pub(super) struct Fleet {
-    pub challenges: Arc<Challenges>,
-    pub links: Arc<Links>,
+    pub keys: Arc<Keys>,
 }
 
 impl Fleet {
     pub(super) fn new() -> Self {
         let keyring = Keyring::new([vec![7; 32]]).unwrap();
-        let issuer = "https://example.com";
-        let challenges = Arc::new(Challenges::new(&keyring, issuer, EnvelopeFormat::EdDsa));
-        Self { challenges, links: Arc::new(Links::new(&keyring, issuer)) }
+        let keys = Keys::new(&keyring, &SessionsConfig::new("https://example.com"), EnvelopeFormat::EdDsa).unwrap();
+        Self { keys: keys.into() }
     }
 
     /// A challenge that ends ten minutes from [`NOW`].
@@ -44,18 +44,18 @@ impl Fleet {
             guard: GuardId::new("node.epoch").unwrap(),
             binding: None,
         };
-        self.challenges.seal(challenge, Recipient::from_canonical(channel, recipient))
+        self.keys.challenges.seal(challenge, Recipient::from_canonical(channel, recipient))
     }
 
     pub(super) fn dispatch(&self, recipient: &str) -> Dispatch {
         let challenge = self.challenge(recipient);
         let found = Found::new(challenge.recipient(), Some(user(recipient).into()));
-        Dispatch { challenge, found, fate: Fate::Send, languages: Languages::default() }
+        Dispatch { challenge, found, fate: Fate::Send, languages: Languages::default(), keys: Arc::clone(&self.keys) }
     }
+}
 
-    pub(super) fn composer(&self, site: Site) -> Composer {
-        Composer::new(Arc::clone(&self.challenges), Arc::clone(&self.links), site, Templates::built_in())
-    }
+pub(super) fn composer(site: Site) -> Composer {
+    Composer::new(site, Templates::built_in())
 }
 
 fn user(recipient: &str) -> User {

@@ -7,22 +7,24 @@ mod messages;
 pub mod policy;
 mod steps;
 
-use alloc::{string::String, sync::Arc};
+use alloc::string::String;
 
 use rand_core::CryptoRng;
 
 pub use messages::{Begin, BeginError, Begun, Caller, Complete, CompleteError, Presented, RefreshError, Resend, SignedIn};
-use steps::Entry;
+use steps::{Entry, authenticate, bucket, claimed_device};
 
 use crate::{
-    browser::device::{DeviceId, Devices},
-    challenge::{Challenge, ChallengeId, Challenges, Links, Use, VerifiedChallenge},
+    browser::device::DeviceId,
+    challenge::{Challenge, ChallengeId, Use, VerifiedChallenge},
+    crypto::random,
     delivery::Outbox,
     directory::Directory,
     engine::policy::Policy,
     guard::{Attempt, Bucket, By, Counted, Guard, Known, Verdict},
+    keys::CurrentKeys,
     time::UnixTime,
-    token::{Amr, Login, Sessions},
+    token::{Amr, Login},
 };
 
 /// A login engine over one guard, one directory and one outbox.
@@ -30,14 +32,8 @@ use crate::{
 pub struct Engine<G, D, O> {
     /// The rules.
     pub policy: Policy,
-    /// Makes and authenticates challenges.
-    pub challenges: Arc<Challenges>,
-    /// Seals and opens link tokens.
-    pub links: Arc<Links>,
-    /// Makes and checks session tokens.
-    pub sessions: Sessions,
-    /// Reads and writes device cookies.
-    pub devices: Devices,
+    /// Makes and believes challenges, links, tokens and cookies. A call uses the keys that are current when it begins.
+    pub keys: CurrentKeys,
     /// Counts.
     pub guard: G,
     /// Knows users.
@@ -55,12 +51,11 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let channel = begin.recipient.channel();
         self.allow(channel).map_err(|_| BeginError::MethodDisabled)?;
         let slot = self.outbox.reserve(channel)?;
-        let Entry { request, admitted, found } = self.admit(&begin, now, now).await?;
+        let keys = self.keys.load();
+        let Entry { request, admitted, found } = self.admit(&keys, &begin, now, now).await?;
 
-        let mut id = [0; 16];
-        random.fill_bytes(&mut id);
         let challenge = Challenge {
-            id: ChallengeId::from_random(id),
+            id: ChallengeId::from_random(random::bytes(random)),
             issued_at: now,
             expires_at: now.plus(self.policy.challenge_lifetime),
             usage: Use::Code,
@@ -69,9 +64,9 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
             guard: admitted.guard,
             binding: begin.binding,
         };
-        let challenge = self.challenges.seal(challenge, begin.recipient.clone());
-        self.dispatch(slot, &begin, &request, challenge.clone(), found).await?;
-        Ok(Begun { envelope: self.challenges.sign(&challenge), challenge })
+        let challenge = keys.challenges.seal(challenge, begin.recipient.clone());
+        self.dispatch(slot, &keys, &begin, &request, challenge.clone(), found).await?;
+        Ok(Begun { envelope: keys.challenges.sign(&challenge), challenge })
     }
 
     /// Sends the code of a living challenge once more, by the same channel to the same recipient. Its end stays.
@@ -81,16 +76,17 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
     pub async fn resend(&self, resend: Resend<'_>, now: UnixTime) -> Result<VerifiedChallenge, BeginError> {
         let Resend { begin, envelope } = resend;
         self.allow(begin.recipient.channel()).map_err(|_| BeginError::MethodDisabled)?;
-        let challenge = self.authenticate(envelope, &begin.recipient, now).map_err(BeginError::Envelope)?;
-        let claimed = self.claimed_device(&begin.caller, &begin.recipient, now);
+        let keys = self.keys.load();
+        let challenge = authenticate(&keys, envelope, &begin.recipient, now).map_err(BeginError::Envelope)?;
+        let claimed = claimed_device(&keys, &begin.caller, &begin.recipient, now);
         let bucket = if claimed.is_some() { Bucket::Claimed } else { Bucket::Strangers };
         let attempt = Attempt { challenge: &challenge, by: By::Resend, bucket, now, known: Known::default() };
         let living = self.guard.peek(&attempt).await;
         living.map_err(|refused| BeginError::Envelope(CompleteError::refused(refused, &challenge)))?;
 
         let slot = self.outbox.reserve(begin.recipient.channel())?;
-        let Entry { request, found, .. } = self.admit(&begin, challenge.challenge().issued_at, now).await?;
-        self.dispatch(slot, &begin, &request, challenge.clone(), found).await?;
+        let Entry { request, found, .. } = self.admit(&keys, &begin, challenge.challenge().issued_at, now).await?;
+        self.dispatch(slot, &keys, &begin, &request, challenge.clone(), found).await?;
         Ok(challenge)
     }
 
@@ -104,21 +100,23 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         now: UnixTime,
         random: &mut impl CryptoRng,
     ) -> Result<SignedIn, CompleteError> {
-        let (challenge, proving) = self.believe(&complete.presented, now)?;
+        let keys = self.keys.load();
+        let (challenge, proving) = self.believe(&keys, &complete.presented, now)?;
         let recipient = challenge.recipient();
-        let claimed = self.claimed_device(&complete.caller, recipient, now);
-        let bucket = if claimed.is_some() { Bucket::Claimed } else { Bucket::Strangers };
-        let mut attempt = Attempt { challenge: &challenge, by: proving.by(), bucket, now, known: Known::default() };
+        let claimed = claimed_device(&keys, &complete.caller, recipient, now);
+        let bucket_for_now = if claimed.is_some() { Bucket::Claimed } else { Bucket::Strangers };
+        let mut attempt =
+            Attempt { challenge: &challenge, by: proving.by(), bucket: bucket_for_now, now, known: Known::default() };
         let looked = self.guard.peek(&attempt).await;
         attempt.known = looked.map_err(|refused| CompleteError::refused(refused, &challenge))?;
 
         let found = self.directory.lookup(recipient).await?;
         let epoch = found.epoch();
-        attempt.bucket = self.bucket(claimed, recipient, epoch);
+        attempt.bucket = bucket(&keys, claimed, recipient, epoch);
 
         let binding = challenge.challenge().binding;
         let is_bound = binding.is_none_or(|binding| complete.verifier.is_some_and(|verifier| binding.is_met_by(verifier)));
-        let right = self.is_right(&proving, &challenge, epoch) & is_bound & self.policy.may_log_in(&found);
+        let right = self.is_right(&keys, &proving, &challenge, epoch) & is_bound & self.policy.may_log_in(&found);
         let counted = self.guard.count(&attempt, Verdict::sealed(right)).await;
         if let Counted::Rejected { attempts_left } = counted.map_err(|refused| CompleteError::refused(refused, &challenge))? {
             let attempts_left = (attempt.by == By::Code).then_some(attempts_left);
@@ -135,9 +133,9 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
                 }
             },
         };
-        let tokens = self.sessions.begin(&Login { user: &user, recipient, amr: Amr::of(recipient.channel()) }, now, random);
+        let tokens = keys.sessions.begin(&Login { user: &user, recipient, amr: Amr::of(recipient.channel()) }, now, random);
         let device = DeviceId::random(random);
-        let device_cookie = self.devices.remember(complete.caller.device_cookie, recipient, &user.epoch, device, now);
+        let device_cookie = keys.devices.remember(complete.caller.device_cookie, recipient, &user.epoch, device, now);
         Ok(SignedIn { tokens, device_cookie, challenge })
     }
 
@@ -146,13 +144,14 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
     /// # Errors
     /// See [`RefreshError`].
     pub async fn refresh(&self, token: &str, now: UnixTime, random: &mut impl CryptoRng) -> Result<String, RefreshError> {
-        let session = self.sessions.open_refresh(token, now)?;
+        let keys = self.keys.load();
+        let session = keys.sessions.open_refresh(token, now)?;
         self.allow(session.recipient.channel()).map_err(|_| RefreshError::Invalid)?;
         let found = self.directory.lookup(&session.recipient).await.map_err(RefreshError::Unavailable)?;
         let same = found
             .into_user()
             .filter(|user| *user.id == *session.subject && *user.epoch == *session.epoch && self.policy.admits(user));
         let user = same.ok_or(RefreshError::Invalid)?;
-        Ok(self.sessions.renew(&session, &user, now, random))
+        Ok(keys.sessions.renew(&session, &user, now, random))
     }
 }

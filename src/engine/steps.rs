@@ -9,6 +9,7 @@ use crate::{
     delivery::{DeliveryFailed, Dispatch, Fate, Outbox},
     directory::{Directory, Found, User},
     guard::{Admitted, Bucket, By, Guard, Request},
+    keys::Keys,
     recipient::{Channel, Recipient},
     time::UnixTime,
 };
@@ -44,38 +45,23 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         if self.policy.allows(channel) { Ok(()) } else { Err(CompleteError::MethodDisabled) }
     }
 
-    /// Authenticates an envelope for this recipient and judges its kind and lifetime.
-    pub(super) fn authenticate(
-        &self,
-        envelope: &str,
-        recipient: &Recipient,
-        now: UnixTime,
-    ) -> Result<VerifiedChallenge, CompleteError> {
-        let untrusted = UntrustedEnvelope::parse(envelope).ok_or(CompleteError::FORGED)?;
-        let challenge = self.challenges.authenticate(untrusted, recipient).map_err(|_| CompleteError::FORGED)?;
-        match challenge {
-            _ if challenge.challenge().usage != Use::Code => Err(CompleteError::FORGED),
-            _ if challenge.is_expired(now) => Err(CompleteError::Expired),
-            _ => Ok(challenge),
-        }
-    }
-
     /// The challenge that something presented belongs to, and how it wants to prove it.
     pub(super) fn believe<'a>(
         &self,
+        keys: &Keys,
         presented: &Presented<'a>,
         now: UnixTime,
     ) -> Result<(VerifiedChallenge, Proving<'a>), CompleteError> {
         match presented {
             Presented::Code { recipient, envelope, code } => {
                 self.allow(recipient.channel())?;
-                let challenge = self.authenticate(envelope, recipient, now)?;
+                let challenge = authenticate(keys, envelope, recipient, now)?;
                 let is_long = |length: u8| code.chars().count() == usize::from(length);
                 let long = self.policy.browser_link.as_ref().is_some_and(|format| is_long(format.length()));
                 Ok((challenge, if long { Proving::LongCode(code) } else { Proving::Code(code) }))
             }
             Presented::Link { recipient, link } => {
-                let opened = self.links.open(&self.challenges, *link).map_err(|_| CompleteError::FORGED)?;
+                let opened = keys.links.open(&keys.challenges, *link).map_err(|_| CompleteError::FORGED)?;
                 let VerifiedLink { challenge, epoch } = opened;
                 if recipient.as_ref().is_some_and(|recipient| recipient != challenge.recipient()) {
                     return Err(CompleteError::FORGED);
@@ -90,15 +76,15 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
     }
 
     /// Whether what was presented is right for the user of this epoch. The same work whatever the answer.
-    pub(super) fn is_right(&self, proving: &Proving<'_>, challenge: &VerifiedChallenge, epoch: &str) -> bool {
+    pub(super) fn is_right(&self, keys: &Keys, proving: &Proving<'_>, challenge: &VerifiedChallenge, epoch: &str) -> bool {
         let short = |code: &str| {
             let alphabet = challenge.challenge().format.alphabet();
-            self.challenges.code(challenge, epoch).matches(code, alphabet)
+            keys.challenges.code(challenge, epoch).matches(code, alphabet)
         };
         match (proving, &self.policy.browser_link) {
             (Proving::Link { epoch: sealed }, _) => sealed == epoch,
             (Proving::LongCode(code), Some(format)) => {
-                self.challenges.long_code(challenge, epoch, format).matches(code, format.alphabet())
+                keys.challenges.long_code(challenge, epoch, format).matches(code, format.alphabet())
             }
             (Proving::Code(code) | Proving::LongCode(code), _) => short(code),
         }
@@ -108,6 +94,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
     /// so there the directory comes first; everybody else is counted first, so that a flood doesn't reach it.
     pub(super) async fn admit<'a>(
         &self,
+        keys: &Keys,
         begin: &'a Begin<'_>,
         issued_at: UnixTime,
         now: UnixTime,
@@ -115,7 +102,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let Begin { recipient, caller, proof, .. } = begin;
         let Caller { network, .. } = *caller;
         let mut request = Request { recipient, usage: Use::Code, network, device: None, proof: *proof, now, issued_at };
-        let Some(claimed) = self.claimed_device(caller, recipient, now) else {
+        let Some(claimed) = claimed_device(keys, caller, recipient, now) else {
             let admitted = self.guard.admit(&request).await?;
             return match self.directory.lookup(recipient).await {
                 Ok(found) => Ok(Entry { request, admitted, found }),
@@ -126,7 +113,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
             };
         };
         let found = self.directory.lookup(recipient).await?;
-        request.device = self.devices.verify(claimed, recipient, found.epoch());
+        request.device = keys.devices.verify(claimed, recipient, found.epoch());
         Ok(Entry { request, admitted: self.guard.admit(&request).await?, found })
     }
 
@@ -134,13 +121,17 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
     pub(super) async fn dispatch(
         &self,
         slot: O::Slot,
+        keys: &Arc<Keys>,
         begin: &Begin<'_>,
         request: &Request<'_>,
         challenge: VerifiedChallenge,
         found: Found,
     ) -> Result<(), BeginError> {
         let fate = if self.policy.may_log_in(&found) { Fate::Send } else { Fate::Drop };
-        let sent = self.outbox.post(slot, Dispatch { challenge, found, fate, languages: begin.languages.clone() }).await;
+        let sent = self
+            .outbox
+            .post(slot, Dispatch { challenge, found, fate, languages: begin.languages.clone(), keys: Arc::clone(keys) })
+            .await;
         if let Err(DeliveryFailed) = sent {
             self.guard.withdraw(request).await;
             return Err(BeginError::DeliveryFailed);
@@ -154,14 +145,30 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let user = Found::new(recipient, Some(user.into())).into_user();
         user.filter(|user| self.policy.admits(user)).ok_or(CompleteError::FORGED)
     }
+}
 
-    pub(super) fn claimed_device(&self, caller: &Caller<'_>, recipient: &Recipient, now: UnixTime) -> Option<ClaimedDevice> {
-        self.devices.claimed(caller.device_cookie?, recipient, now)
+/// Authenticates an envelope for this recipient and judges its kind and lifetime.
+pub(super) fn authenticate(
+    keys: &Keys,
+    envelope: &str,
+    recipient: &Recipient,
+    now: UnixTime,
+) -> Result<VerifiedChallenge, CompleteError> {
+    let untrusted = UntrustedEnvelope::parse(envelope).ok_or(CompleteError::FORGED)?;
+    let challenge = keys.challenges.authenticate(untrusted, recipient).map_err(|_| CompleteError::FORGED)?;
+    match challenge {
+        _ if challenge.challenge().usage != Use::Code => Err(CompleteError::FORGED),
+        _ if challenge.is_expired(now) => Err(CompleteError::Expired),
+        _ => Ok(challenge),
     }
+}
 
-    /// Whose failures an attempt counts among, once the epoch is known.
-    pub(super) fn bucket(&self, claimed: Option<ClaimedDevice>, recipient: &Recipient, epoch: &str) -> Bucket {
-        let device = claimed.and_then(|claimed| self.devices.verify(claimed, recipient, epoch));
-        device.map_or(Bucket::Strangers, Bucket::Device)
-    }
+pub(super) fn claimed_device(keys: &Keys, caller: &Caller<'_>, recipient: &Recipient, now: UnixTime) -> Option<ClaimedDevice> {
+    keys.devices.claimed(caller.device_cookie?, recipient, now)
+}
+
+/// Whose failures an attempt counts among, once the epoch is known.
+pub(super) fn bucket(keys: &Keys, claimed: Option<ClaimedDevice>, recipient: &Recipient, epoch: &str) -> Bucket {
+    let device = claimed.and_then(|claimed| keys.devices.verify(claimed, recipient, epoch));
+    device.map_or(Bucket::Strangers, Bucket::Device)
 }

@@ -6,7 +6,7 @@ use core::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use super::relay::Boot;
+use super::relay::Incarnation;
 use crate::{
     challenge::GuardId,
     crypto::{Canonical, canonical::Fields},
@@ -18,7 +18,7 @@ pub type Headers = Vec<(Box<str>, Box<[u8]>)>;
 
 /// Whom a request is relayed to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Addressee {
+pub enum Target {
     /// The guard that an authentic envelope names: its node redeems, in whatever epoch it is; the guard itself refuses
     /// envelopes of an earlier one.
     Guard(GuardId),
@@ -30,7 +30,7 @@ pub enum Addressee {
 #[derive(Clone, PartialEq, Eq)]
 pub struct RelayedRequest {
     /// To whom.
-    pub addressee: Addressee,
+    pub target: Target,
     /// The client's address, as this node believes it.
     pub client: IpAddr,
     /// `POST`, …
@@ -60,18 +60,18 @@ pub enum Reply {
     /// The answer: the request counted.
     Answer(RelayedAnswer),
     /// The request was for another life of the node, and nothing was done. This is the node's boot.
-    Stale(Boot),
+    Stale(Incarnation),
 }
 
 impl RelayedRequest {
     /// Appends the fields.
-    pub(crate) fn encode(&self, to: Vec<u8>, boot: Option<Boot>, now: UnixTime) -> Vec<u8> {
-        let (kind, addressee) = match &self.addressee {
-            Addressee::Guard(guard) => (0, guard.as_str()),
-            Addressee::Home(node) => (1, &**node),
+    pub(crate) fn encode(&self, to: Vec<u8>, boot: Option<Incarnation>, now: UnixTime) -> Vec<u8> {
+        let (kind, target) = match &self.target {
+            Target::Guard(guard) => (0, guard.as_str()),
+            Target::Home(node) => (1, &**node),
         };
-        let fields = Canonical::resume(to).number(kind).text(addressee);
-        let fields = fields.bytes(boot.as_ref().map_or(&[], Boot::as_bytes)).number(now.as_seconds());
+        let fields = Canonical::resume(to).number(kind).text(target);
+        let fields = fields.bytes(boot.as_ref().map_or(&[], Incarnation::as_bytes)).number(now.as_seconds());
         let fields = match self.client {
             IpAddr::V4(v4) => fields.bytes(&v4.octets()),
             IpAddr::V6(v6) => fields.bytes(&v6.octets()),
@@ -80,16 +80,16 @@ impl RelayedRequest {
         fields.bytes(&self.body).finish()
     }
 
-    pub(crate) fn decode(encoded: &[u8]) -> Option<(Self, Option<Boot>, UnixTime)> {
+    pub(crate) fn decode(encoded: &[u8]) -> Option<(Self, Option<Incarnation>, UnixTime)> {
         let mut fields = Fields::new(encoded);
-        let addressee = match (fields.number()?, fields.text()?) {
-            (0, guard) => Addressee::Guard(GuardId::new(guard)?),
-            (1, node) => Addressee::Home(node.into()),
+        let target = match (fields.number()?, fields.text()?) {
+            (0, guard) => Target::Guard(GuardId::new(guard)?),
+            (1, node) => Target::Home(node.into()),
             _ => return None,
         };
         let boot = match fields.bytes()? {
             [] => None,
-            boot => Some(Boot::from_bytes(boot)?),
+            boot => Some(Incarnation::from_bytes(boot)?),
         };
         let sent_at = UnixTime::from_seconds(fields.number()?);
         let client = fields.bytes()?;
@@ -102,7 +102,7 @@ impl RelayedRequest {
         let headers = read_headers(&mut fields)?;
         let body = fields.bytes()?.into();
         fields.end()?;
-        Some((Self { addressee, client, method, path, headers, body }, boot, sent_at))
+        Some((Self { target, client, method, path, headers, body }, boot, sent_at))
     }
 }
 
@@ -133,7 +133,7 @@ impl Reply {
                 let headers = read_headers(&mut fields)?;
                 Self::Answer(RelayedAnswer { status, headers, body: fields.bytes()?.into() })
             }
-            1 => Self::Stale(Boot::from_bytes(fields.bytes()?)?),
+            1 => Self::Stale(Incarnation::from_bytes(fields.bytes()?)?),
             _ => return None,
         };
         fields.end()?;
@@ -152,7 +152,7 @@ fn read_headers(fields: &mut Fields<'_>) -> Option<Headers> {
 
 impl fmt::Debug for RelayedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RelayedRequest").field("addressee", &self.addressee).finish_non_exhaustive()
+        f.debug_struct("RelayedRequest").field("target", &self.target).finish_non_exhaustive()
     }
 }
 

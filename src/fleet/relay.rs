@@ -4,7 +4,7 @@
 //! reply = nonce (24) ‖ XChaCha20-Poly1305(relay key, nonce, fields, (label, the request's nonce))
 //!
 //! So plain HTTP inside a cluster shows nothing, a recycled address learns nothing, and a reply fits one request only.
-//! A request counts once, for 30 seconds, in one life of the node it names: it states the node's [`Boot`], which the node
+//! A request counts once, for 30 seconds, in one life of the node it names: it states the node's [`Incarnation`], which the node
 //! draws at its start. One that states another has nothing done for it, whether it is a copy from an earlier life or of a
 //! node that doesn't know better. Its reply is the boot of this life, for which it may be sealed anew, once.
 //! The labels keep requests and replies apart. How several of them travel together is in [`batch`](super::batch).
@@ -20,7 +20,7 @@ use rand_core::CryptoRng;
 
 use crate::{
     crypto::{
-        Canonical, labels,
+        Canonical, labels, random,
         seal::{NONCE, SealKey},
     },
     keyring::{Keyring, Root, RootId},
@@ -28,8 +28,8 @@ use crate::{
 };
 
 pub use super::{
-    boot::Boot,
-    message::{Addressee, Headers, RelayedAnswer, RelayedRequest, Reply},
+    incarnation::Incarnation,
+    message::{Headers, RelayedAnswer, RelayedRequest, Reply, Target},
     seen::SeenRequests,
 };
 
@@ -52,7 +52,7 @@ pub struct UntrustedRequest<'a>(&'a [u8]);
 /// repetition.
 pub struct AuthenticRequest {
     request: RelayedRequest,
-    boot: Option<Boot>,
+    boot: Option<Incarnation>,
     sent_at: UnixTime,
     exchange: Exchange,
 }
@@ -73,10 +73,11 @@ pub struct VerifiedRequest {
     pub exchange: Exchange,
 }
 
-/// One request and its reply: who sealed the request opens the reply, who opened it seals the reply.
-#[derive(Clone, Copy)]
+/// One request and its reply: who sealed the request opens the reply, who opened it seals the reply. It holds the key of its
+/// root, so that the reply doesn't care which keys are current by then.
+#[derive(Clone)]
 pub struct Exchange {
-    root: usize,
+    key: SealKey,
     nonce: [u8; NONCE],
 }
 
@@ -109,7 +110,7 @@ impl Relays {
     pub fn seal(
         &self,
         request: &RelayedRequest,
-        boot: Option<Boot>,
+        boot: Option<Incarnation>,
         now: UnixTime,
         random: &mut impl CryptoRng,
     ) -> (Vec<u8>, Exchange) {
@@ -121,7 +122,7 @@ impl Relays {
         let associated = Canonical::new(Vec::new(), labels::RELAY_REQUEST).bytes(&sealed[..HEAD - NONCE]).finish();
         let mut sealed = request.encode(sealed, boot, now);
         key.seal(&nonce, &associated, &mut sealed, HEAD);
-        (sealed, Exchange { root: 0, nonce })
+        (sealed, Exchange { key: key.clone(), nonce })
     }
 
     /// Believes a request that a node of this fleet sealed for `node`, no more than 30 seconds from now.
@@ -131,34 +132,12 @@ impl Relays {
     pub fn open(&self, sealed: UntrustedRequest<'_>, node: &str, now: UnixTime) -> Result<AuthenticRequest, RelayRefused> {
         let opened = self.open_sealed(sealed.0).ok_or(RelayRefused::Forged)?;
         let skew = now.seconds_since(opened.sent_at).max(opened.sent_at.seconds_since(now));
-        match &opened.request.addressee {
-            Addressee::Guard(guard) if guard.node() != node => Err(RelayRefused::OtherNode),
-            Addressee::Home(home) if **home != *node => Err(RelayRefused::OtherNode),
+        match &opened.request.target {
+            Target::Guard(guard) if guard.node() != node => Err(RelayRefused::OtherNode),
+            Target::Home(home) if **home != *node => Err(RelayRefused::OtherNode),
             _ if skew > MAX_SKEW => Err(RelayRefused::Untimely),
             _ => Ok(opened),
         }
-    }
-
-    /// Seals the reply of an exchange.
-    #[must_use]
-    pub fn seal_reply(&self, exchange: &Exchange, reply: &Reply, random: &mut impl CryptoRng) -> Vec<u8> {
-        let (_, key) = &self.keys[exchange.root];
-        let mut sealed = Vec::with_capacity(512 + reply.body().len());
-        let nonce = push_nonce(&mut sealed, random);
-        let mut sealed = reply.encode(sealed);
-        key.seal(&nonce, &exchange.associated(), &mut sealed, NONCE);
-        sealed
-    }
-
-    /// Believes the reply of this exchange and of no other.
-    ///
-    /// # Errors
-    /// [`RelayRefused::Forged`].
-    pub fn open_reply(&self, exchange: &Exchange, sealed: &[u8]) -> Result<Reply, RelayRefused> {
-        let (_, key) = &self.keys[exchange.root];
-        let mut sealed = sealed.to_vec();
-        let opened = sealed.split_first_chunk_mut().and_then(|(nonce, sealed)| key.open(nonce, &exchange.associated(), sealed));
-        opened.and_then(|fields| Reply::decode(fields)).ok_or(RelayRefused::Forged)
     }
 
     fn open_sealed(&self, sealed: &[u8]) -> Option<AuthenticRequest> {
@@ -166,12 +145,12 @@ impl Relays {
         let (public, nonce) = head.split_last_chunk::<NONCE>()?;
         let (&VERSION, root) = public.split_first()? else { return None };
         let root = RootId::from_bytes(root.try_into().ok()?);
-        let at = self.keys.iter().position(|(id, _)| *id == root)?;
+        let (_, key) = self.keys.iter().find(|(id, _)| *id == root)?;
         let associated = Canonical::new(Vec::new(), labels::RELAY_REQUEST).bytes(public).finish();
         let mut sealed = ciphertext.to_vec();
-        let fields = self.keys[at].1.open(nonce, &associated, &mut sealed)?;
+        let fields = key.open(nonce, &associated, &mut sealed)?;
         let (request, boot, sent_at) = RelayedRequest::decode(fields)?;
-        Some(AuthenticRequest { request, boot, sent_at, exchange: Exchange { root: at, nonce: *nonce } })
+        Some(AuthenticRequest { request, boot, sent_at, exchange: Exchange { key: key.clone(), nonce: *nonce } })
     }
 }
 
@@ -188,7 +167,7 @@ impl AuthenticRequest {
     ///
     /// # Errors
     /// Where it is for another life, or for none: the exchange seals [`Reply::Stale`].
-    pub fn current(self, boot: Boot) -> Result<CurrentRequest, Exchange> {
+    pub fn current(self, boot: Incarnation) -> Result<CurrentRequest, Exchange> {
         let Self { request, boot: stated, sent_at, exchange } = self;
         if stated == Some(boot) { Ok(CurrentRequest { request, sent_at, exchange }) } else { Err(exchange) }
     }
@@ -207,14 +186,33 @@ impl CurrentRequest {
 }
 
 impl Exchange {
+    /// Seals the reply.
+    #[must_use]
+    pub fn seal(&self, reply: &Reply, random: &mut impl CryptoRng) -> Vec<u8> {
+        let mut sealed = Vec::with_capacity(512 + reply.body().len());
+        let nonce = push_nonce(&mut sealed, random);
+        let mut sealed = reply.encode(sealed);
+        self.key.seal(&nonce, &self.associated(), &mut sealed, NONCE);
+        sealed
+    }
+
+    /// Believes the reply to this request and to no other.
+    ///
+    /// # Errors
+    /// [`RelayRefused::Forged`].
+    pub fn open(&self, sealed: &[u8]) -> Result<Reply, RelayRefused> {
+        let mut sealed = sealed.to_vec();
+        let opened = sealed.split_first_chunk_mut().and_then(|(nonce, sealed)| self.key.open(nonce, &self.associated(), sealed));
+        opened.and_then(|fields| Reply::decode(fields)).ok_or(RelayRefused::Forged)
+    }
+
     fn associated(&self) -> Vec<u8> {
         Canonical::new(Vec::new(), labels::RELAY_ANSWER).bytes(&self.nonce).finish()
     }
 }
 
 fn push_nonce(sealed: &mut Vec<u8>, random: &mut impl CryptoRng) -> [u8; NONCE] {
-    let mut nonce = [0; NONCE];
-    random.fill_bytes(&mut nonce);
+    let nonce = random::bytes(random);
     sealed.extend_from_slice(&nonce);
     nonce
 }

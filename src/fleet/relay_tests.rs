@@ -9,7 +9,7 @@ use super::*;
 use crate::{challenge::GuardId, crypto::base64url};
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
-const BOOT: Boot = Boot::from_random([7; Boot::BYTES]);
+const BOOT: Incarnation = Incarnation::from_random([7; Incarnation::BYTES]);
 
 fn relays(roots: &[u8]) -> Relays {
     Relays::new(&Keyring::new(roots.iter().map(|byte| vec![*byte; 32])).unwrap())
@@ -21,7 +21,7 @@ fn random() -> ChaCha8Rng {
 
 fn request() -> RelayedRequest {
     RelayedRequest {
-        addressee: Addressee::Guard(GuardId::new("node-1.epoch").unwrap()),
+        target: Target::Guard(GuardId::new("node-1.epoch").unwrap()),
         client: "2001:db8::7".parse().unwrap(),
         method: "POST".into(),
         path: "/passwordless/exchange/email/".into(),
@@ -56,8 +56,8 @@ fn there_and_back() {
     let opened = relays.open(UntrustedRequest::new(&sealed), "node-1", NOW).unwrap().current(BOOT).unwrap();
     let opened = opened.once(&mut SeenRequests::new(10), NOW).unwrap();
     assert_eq!(opened.request, request());
-    let sealed = relays.seal_reply(&opened.exchange, &answer(), &mut random());
-    assert_eq!(relays.open_reply(&asking, &sealed), Ok(answer()));
+    let sealed = opened.exchange.seal(&answer(), &mut random());
+    assert_eq!(asking.open(&sealed), Ok(answer()));
 }
 
 #[test]
@@ -82,8 +82,8 @@ fn late_and_early() {
 #[test]
 fn for_one_node() {
     let relays = relays(b"1");
-    for addressee in [Addressee::Guard(GuardId::new("node-1.epoch").unwrap()), Addressee::Home("node-1".into())] {
-        let (sealed, _) = relays.seal(&RelayedRequest { addressee, ..request() }, Some(BOOT), NOW, &mut random());
+    for target in [Target::Guard(GuardId::new("node-1.epoch").unwrap()), Target::Home("node-1".into())] {
+        let (sealed, _) = relays.seal(&RelayedRequest { target, ..request() }, Some(BOOT), NOW, &mut random());
         assert!(open(&relays, &sealed, "node-1", NOW).is_ok());
         for other in ["node-2", "node", "node-1.epoch", ""] {
             assert_eq!(open(&relays, &sealed, other, NOW), Err(RelayRefused::OtherNode));
@@ -126,14 +126,14 @@ fn a_clock_set_back_brings_nothing_back() {
 #[test]
 fn what_is_for_another_life_or_for_none_is_told_the_boot() {
     let (relays, mut random) = (relays(b"1"), random());
-    let earlier = Boot::from_random([6; Boot::BYTES]);
+    let earlier = Incarnation::from_random([6; Incarnation::BYTES]);
     for stated in [None, Some(earlier)] {
         let (sealed, asking) = relays.seal(&request(), stated, NOW, &mut random);
         let exchange = relays.open(UntrustedRequest::new(&sealed), "node-1", NOW).unwrap().current(BOOT).unwrap_err();
-        let stale = relays.seal_reply(&exchange, &Reply::Stale(BOOT), &mut random);
-        assert_eq!(relays.open_reply(&asking, &stale), Ok(Reply::Stale(BOOT)));
+        let stale = exchange.seal(&Reply::Stale(BOOT), &mut random);
+        assert_eq!(asking.open(&stale), Ok(Reply::Stale(BOOT)));
         let (_, other) = seal(&relays, NOW, &mut random);
-        assert_eq!(relays.open_reply(&other, &stale), Err(RelayRefused::Forged), "a boot is told to one request only");
+        assert_eq!(other.open(&stale), Err(RelayRefused::Forged), "a boot is told to one request only");
     }
 }
 
@@ -152,9 +152,9 @@ fn a_life_begins_with_nothing_forgotten() {
 fn a_request_is_no_answer_and_an_answer_no_request() {
     let relays = relays(b"1");
     let (sealed, asking) = seal(&relays, NOW, &mut random());
-    assert_eq!(relays.open_reply(&asking, &sealed), Err(RelayRefused::Forged));
-    assert_eq!(relays.open_reply(&asking, &sealed[HEAD - NONCE..]), Err(RelayRefused::Forged));
-    let answered = relays.seal_reply(&asking, &answer(), &mut random());
+    assert_eq!(asking.open(&sealed), Err(RelayRefused::Forged));
+    assert_eq!(asking.open(&sealed[HEAD - NONCE..]), Err(RelayRefused::Forged));
+    let answered = asking.seal(&answer(), &mut random());
     assert_eq!(open(&relays, &answered, "node-1", NOW), Err(RelayRefused::Forged));
     let as_request = [&sealed[..HEAD - NONCE], &answered].concat();
     assert_eq!(open(&relays, &as_request, "node-1", NOW), Err(RelayRefused::Forged));
@@ -165,24 +165,24 @@ fn an_answer_fits_one_request() {
     let (relays, mut random) = (relays(b"1"), random());
     let (_, one) = seal(&relays, NOW, &mut random);
     let (_, other) = seal(&relays, NOW, &mut random);
-    let sealed = relays.seal_reply(&one, &answer(), &mut random);
-    assert!(relays.open_reply(&one, &sealed).is_ok());
-    assert_eq!(relays.open_reply(&other, &sealed), Err(RelayRefused::Forged));
+    let sealed = one.seal(&answer(), &mut random);
+    assert!(one.open(&sealed).is_ok());
+    assert_eq!(other.open(&sealed), Err(RelayRefused::Forged));
 }
 
 #[test]
 fn truncated_extended_and_altered() {
     let (relays, mut random) = (relays(b"1"), random());
     let (sealed, asking) = seal(&relays, NOW, &mut random);
-    let answered = relays.seal_reply(&asking, &answer(), &mut random);
+    let answered = asking.seal(&answer(), &mut random);
     for length in 0..sealed.len() {
         assert_eq!(open(&relays, &sealed[..length], "node-1", NOW), Err(RelayRefused::Forged), "{length}");
     }
     for length in 0..answered.len() {
-        assert_eq!(relays.open_reply(&asking, &answered[..length]), Err(RelayRefused::Forged), "{length}");
+        assert_eq!(asking.open(&answered[..length]), Err(RelayRefused::Forged), "{length}");
     }
     assert!(open(&relays, &[&sealed[..], &[0]].concat(), "node-1", NOW).is_err());
-    assert!(relays.open_reply(&asking, &[&answered[..], &[0]].concat()).is_err());
+    assert!(asking.open(&[&answered[..], &[0]].concat()).is_err());
     for at in 0..sealed.len() {
         let mut altered = sealed.clone();
         altered[at] ^= 1;
@@ -196,8 +196,8 @@ fn roots_rotate() {
     let (sealed, asking) = seal(&relays(b"1"), NOW, &mut random);
     let rotated = relays(b"21");
     let opened = rotated.open(UntrustedRequest::new(&sealed), "node-1", NOW).unwrap();
-    let answered = rotated.seal_reply(&opened.exchange, &answer(), &mut random);
-    assert_eq!(relays(b"1").open_reply(&asking, &answered), Ok(answer()), "answered with the root that asked");
+    let answered = opened.exchange.seal(&answer(), &mut random);
+    assert_eq!(asking.open(&answered), Ok(answer()), "answered with the root that asked");
     assert!(matches!(relays(b"2").open(UntrustedRequest::new(&sealed), "node-1", NOW), Err(RelayRefused::Forged)));
 }
 
@@ -210,12 +210,12 @@ fn frozen() {
         hkSeyLss8hH3vRasn-BZCdchckkQkJ_4ynpcAS8rzOTWVVfyIxWWDylqCcOLWwmV_REmNYFXece8A1QiuL3UN21nToARcyo1jhXH\
         Gb02xjHNkw4illSJOfRusSWHjFNEdQN48PwjtNn4v2KR9Bn0dpWjvQRGrQ";
     assert_eq!(base64url::encode(&sealed), expected);
-    let answered = relays(b"1").seal_reply(&asking, &answer(), &mut random());
+    let answered = asking.seal(&answer(), &mut random());
     let expected = "\
         sQ2kjOpMCWdrjg782AaUFGUGBzYDK7iYVRYstRKmVp2whEV4-LRPj48SHZCtIQMbVsLYrpmxxIgD36B97xLVTjvb4Yie9omvWWoF\
         mQm7RTSNfeoG4glz3KuSDA";
     assert_eq!(base64url::encode(&answered), expected);
-    let stale = relays(b"1").seal_reply(&asking, &Reply::Stale(BOOT), &mut random());
+    let stale = asking.seal(&Reply::Stale(BOOT), &mut random());
     let expected = "\
         sQ2kjOpMCWdrjg782AaUFGUGBzYDK7iYVRYstRKmVpywhEVo_7NIQIgVGpeqJgQdUcXfo0vSJKcnmG-jYKtsNoOjj0U";
     assert_eq!(base64url::encode(&stale), expected);
@@ -232,14 +232,14 @@ proptest! {
     ) {
         let relays = relays(b"1");
         let guard = GuardId::new(alloc::format!("{node}.e")).unwrap();
-        let addressee = if home { Addressee::Home(node.as_str().into()) } else { Addressee::Guard(guard) };
+        let target = if home { Target::Home(node.as_str().into()) } else { Target::Guard(guard) };
         let headers: Headers = headers.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         let body: Box<[u8]> = body.into();
-        let request = RelayedRequest { addressee, client, method: method.into(), path: path.into(), headers: headers.clone(), body: body.clone() };
+        let request = RelayedRequest { target, client, method: method.into(), path: path.into(), headers: headers.clone(), body: body.clone() };
         let (sealed, asking) = relays.seal(&request, Some(BOOT), NOW, &mut random());
         prop_assert_eq!(open(&relays, &sealed, &node, NOW), Ok(request));
         let answer = Reply::Answer(RelayedAnswer { status, headers, body });
-        prop_assert_eq!(relays.open_reply(&asking, &relays.seal_reply(&asking, &answer, &mut random())), Ok(answer));
+        prop_assert_eq!(asking.open(&asking.seal(&answer, &mut random())), Ok(answer));
     }
 
     #[test]

@@ -6,8 +6,7 @@ use tokio::runtime::Handle;
 
 use super::error::StartError;
 use crate::{
-    browser::{device::Devices, puzzle::Puzzles},
-    challenge::{Challenges, GuardId, Links},
+    challenge::GuardId,
     config::{
         Config,
         sections::{directory, email::EmailTransport, guard::GuardKind, sms::SmsTransport},
@@ -15,11 +14,12 @@ use crate::{
     delivery::{Composer, Post, Sender, Site, Templates, Transport, post},
     directory::{AnyDirectory, FileDirectory, HttpDirectory, NoDirectory, http::FieldNames},
     engine::Engine,
-    fleet::{homes::Homes, relay::Relays},
+    fleet::homes::Homes,
     guard::{
         AnyGuard, JournalGuard, MemoryGuard,
         journal::{self, OpenError},
     },
+    keys::Keys,
     server::{
         PublicUrl,
         admin::metrics::Metrics,
@@ -32,7 +32,6 @@ use crate::{
         wire::{client::Proxies, cookies::Cookies, origin::Sites, phones::Phones},
     },
     time::{Clock, UnixTime},
-    token::{KeyDocuments, Sessions},
 };
 
 #[cfg(feature = "redis")]
@@ -55,17 +54,13 @@ pub(crate) async fn assemble(
     clock: Clock,
     random: Random,
 ) -> Result<Assembled, StartError> {
-    let keyring = &config.keyring;
     let (server, rules) = (&config.server, &config.passwordless);
-    let issuer = &config.tokens.sessions.issuer;
-    let challenges = Arc::new(Challenges::new(keyring, issuer, config.tokens.envelope_format));
-    let links = Arc::new(Links::new(keyring, issuer));
-    let sessions = sessions(config)?;
+    let keys = keys(config)?;
     let post = Post::start(
         post::Settings {
             mode: config.delivery.mode,
             queue_length: config.delivery.queue_length,
-            composer: composer(config, &challenges, &links)?,
+            composer: composer(config)?,
             email: email(config)?,
             sms: Transport::sms(&config.sms.transport, config.delivery.timeout)
                 .map_err(|fault| StartError::at(sms_key(&config.sms.transport), fault.0))?,
@@ -73,20 +68,15 @@ pub(crate) async fn assemble(
         },
         background,
     );
-    let documents = documents(config, &sessions);
     let engine = Engine {
         policy: rules.policy.clone(),
-        challenges,
-        links,
-        sessions,
-        devices: Devices::new(keyring),
+        keys: keys.into(),
         guard: guard(config, &clock, random).await?,
         directory: directory(config, &clock, background)?,
         outbox: post.clone(),
     };
     let app = App {
         engine,
-        puzzles: Puzzles::new(keyring),
         phones: phones(config)?,
         settings: Settings {
             base_path: server.base_path.as_str().into(),
@@ -99,7 +89,7 @@ pub(crate) async fn assemble(
         proxies: Proxies::new(server.trusted_proxies.clone()),
         sites: Sites::new([&server.public_url].into_iter().chain(&server.page_url).map(PublicUrl::as_str), &server.cors_origins),
         cookies: Cookies::new(&server.cookie_path, server.public_url.wants_secure_cookies()),
-        documents,
+        documents: documents(config),
         pages: server.pages.then(|| pages(config)),
         metrics: Metrics::new(),
         fleet: fleet(config, &clock, random).map(Arc::new),
@@ -123,9 +113,8 @@ fn pages(config: &Config) -> Pages {
     })
 }
 
-fn documents(config: &Config, sessions: &Sessions) -> Documents {
-    Documents::new(Published {
-        keys: KeyDocuments::new(sessions, &config.keyring, config.tokens.envelope_format),
+fn documents(config: &Config) -> Documents {
+    Documents::new(&Published {
         algorithm: config.tokens.sessions.algorithm,
         issuer: &config.tokens.sessions.issuer,
         public_url: &config.server.public_url,
@@ -156,12 +145,12 @@ fn phones(_: &Config) -> Result<Phones, StartError> {
     Ok(Phones::new())
 }
 
-fn sessions(config: &Config) -> Result<Sessions, StartError> {
-    let sessions = Sessions::new(&config.keyring, &config.tokens.sessions);
-    sessions.map_err(|error| StartError::at("tokens", format!("{error:?}")))
+fn keys(config: &Config) -> Result<Keys, StartError> {
+    let keys = Keys::new(&config.keyring, &config.tokens.sessions, config.tokens.envelope_format);
+    keys.map_err(|error| StartError::at("tokens", error))
 }
 
-fn composer(config: &Config, challenges: &Arc<Challenges>, links: &Arc<Links>) -> Result<Composer, StartError> {
+fn composer(config: &Config) -> Result<Composer, StartError> {
     let public_url = &config.server.public_url;
     let site = Site {
         name: config.passwordless.site_name.clone(),
@@ -177,7 +166,7 @@ fn composer(config: &Config, challenges: &Arc<Challenges>, links: &Arc<Links>) -
             StartError::at("email.templates", faults.join("; "))
         })?,
     };
-    Ok(Composer::new(Arc::clone(challenges), Arc::clone(links), site, templates))
+    Ok(Composer::new(site, templates))
 }
 
 fn email(config: &Config) -> Result<Transport, StartError> {
@@ -259,5 +248,5 @@ fn fleet(config: &Config, clock: &Clock, random: Random) -> Option<Fleet> {
     let path = format!("{}/relay", server.base_path);
     let longest = relay::longest(server.max_head_bytes, server.max_body_bytes);
     let peers = Peers::new(&peers.url, &path, longest);
-    Some(Fleet::new(node, peers, homes, Relays::new(&config.keyring), Arc::clone(clock), random))
+    Some(Fleet::new(node, peers, homes, Arc::clone(clock), random))
 }

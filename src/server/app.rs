@@ -30,7 +30,7 @@ use super::{
     },
 };
 use crate::{
-    browser::puzzle::{Proof, Puzzles},
+    browser::puzzle::Proof,
     delivery::Post,
     directory::AnyDirectory,
     engine::{self, Caller},
@@ -45,7 +45,6 @@ pub(crate) type Engine = engine::Engine<AnyGuard, AnyDirectory, Post>;
 /// Everything that a request may need; one for all workers.
 pub(crate) struct App {
     pub(crate) engine: Engine,
-    pub(crate) puzzles: Puzzles,
     pub(crate) phones: Phones,
     pub(crate) settings: Settings,
     pub(crate) proxies: Proxies,
@@ -97,7 +96,7 @@ impl App {
     /// Answers a request whose body nobody reads.
     pub(crate) fn answer_at_once(&self, route: &Route, head: &Parts) -> Result<Answer, Problem> {
         match route.endpoint {
-            Endpoint::Document(document) => Ok(self.documents.answer(document)),
+            Endpoint::Document(document) => Ok(self.documents.answer(document, &self.engine.keys.load().documents)),
             Endpoint::Page => self.page(head.uri.path()),
             _ => Err(Problem::internal()),
         }
@@ -124,7 +123,7 @@ impl App {
         };
         match (answered, &self.fleet) {
             (Err(problem), Some(fleet)) => match problem.owner() {
-                Some(guard) => fleet.at_owner(&arrived, guard).await.ok_or(problem),
+                Some(guard) => fleet.at_owner(&self.engine.keys, &arrived, guard).await.ok_or(problem),
                 None => Err(problem),
             },
             (answered, _) => answered,
@@ -206,12 +205,13 @@ impl App {
     /// The puzzle that came solved with a request, if its solution is right.
     pub(crate) fn proof(&self, call: &Call<'_>, recipient: &Recipient, errors: &mut FieldErrors) -> Option<Proof> {
         let name = if call.fields.is_given_at_all("puzzle") { "puzzle" } else { "altcha" };
-        self.puzzles.check(call.fields.optional(name, errors)?, recipient, call.now)
+        let solution = call.fields.optional(name, errors)?;
+        self.engine.keys.load().puzzles.check(solution, recipient, call.now)
     }
 
     /// The JSON of a puzzle for this recipient.
     pub(crate) fn puzzle(&self, recipient: &Recipient, max_number: u32, now: UnixTime) -> Box<[u8]> {
-        let puzzle = self.puzzles.offer(recipient, max_number, now, &mut self.random.clone());
+        let puzzle = self.engine.keys.load().puzzles.offer(recipient, max_number, now, &mut self.random.clone());
         serde_json::to_vec(&puzzle).expect("texts and numbers are always JSON").into()
     }
 }

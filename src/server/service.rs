@@ -96,7 +96,7 @@ impl Service {
             (Ok(_), None) => (Problem::not_found(), true),
             (Ok(batch), Some(fleet)) => {
                 progress.request_arrived();
-                match fleet.answer_batch(app, route, &batch, progress).await {
+                match fleet.answer_batch(&app.engine.keys, app, route, &batch, progress).await {
                     Ok(leaving) => return leaving,
                     Err(problem) => (problem, true),
                 }

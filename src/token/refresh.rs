@@ -16,7 +16,7 @@ use crate::{
     crypto::{
         Canonical, SealKey, base64url,
         canonical::Fields,
-        labels,
+        labels, random,
         seal::{NONCE, TAG},
     },
     keyring::{Keyring, Root, RootId},
@@ -77,8 +77,7 @@ impl RefreshTokens {
     /// The token of `session`, sealed with the first root.
     pub(super) fn seal(&self, session: &VerifiedRefresh, random: &mut impl CryptoRng) -> String {
         let root = &self.0[0];
-        let mut nonce = [0; NONCE];
-        random.fill_bytes(&mut nonce);
+        let nonce = random::bytes::<NONCE>(random);
         let texts = session.recipient.as_str().len() + session.subject.len() + session.epoch.len();
         let mut token = Vec::with_capacity(CLEAR + texts + 96 + TAG);
         token.push(VERSION);

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     challenge::claims::CHALLENGE_AUDIENCE,
-    crypto::{MacKey, labels},
+    crypto::{MacKey, labels, random},
     directory::User,
     keyring::{Algorithm, Keyring, MAX_ROOTS, PublicKey, SigningKey},
     recipient::Recipient,
@@ -26,6 +26,7 @@ use crate::{
 
 /// How the session tokens of a fleet are made.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SessionsConfig {
     /// Format and algorithm of access tokens.
     pub algorithm: AccessAlgorithm,
@@ -138,14 +139,12 @@ impl Sessions {
 
     /// The tokens of a new login.
     pub fn begin(&self, login: &Login<'_>, now: UnixTime, random: &mut impl CryptoRng) -> SessionTokens {
-        let mut session = [0; 16];
-        random.fill_bytes(&mut session);
         let session = VerifiedRefresh {
             recipient: login.recipient.clone(),
             subject: (*login.user.id).into(),
             epoch: (*login.user.epoch).into(),
             amr: login.amr,
-            session: SessionId::from_random(session),
+            session: SessionId::from_random(random::bytes(random)),
             authenticated_at: now,
             ends_at: now.plus(self.refresh_lifetime),
             generation: 0,
@@ -167,13 +166,11 @@ impl Sessions {
 
     /// A new access token of the same session.
     pub fn renew(&self, session: &VerifiedRefresh, user: &User, now: UnixTime, random: &mut impl CryptoRng) -> String {
-        let mut id = [0; 16];
-        random.fill_bytes(&mut id);
         let claims = self.claims.write(&AccessClaims {
             subject: &session.subject,
             issued_at: now,
             expires_at: now.plus(self.access_lifetime).min(session.ends_at),
-            id,
+            id: random::bytes(random),
             session: session.session,
             authenticated_at: session.authenticated_at,
             amr: session.amr,
@@ -211,6 +208,23 @@ impl Sessions {
 }
 
 impl SessionsConfig {
+    /// JWT with EdDSA and derived keys, for the issuer as audience: access tokens for 5 minutes, sessions for a day.
+    #[must_use]
+    pub fn new(issuer: impl Into<String>) -> Self {
+        let issuer = issuer.into();
+        Self {
+            algorithm: AccessAlgorithm::EdDsa,
+            keys: AccessKeys::Derived,
+            audiences: Vec::from([issuer.clone()]),
+            issuer,
+            leeway: 0,
+            client_id: "countersign".into(),
+            access_lifetime: 300,
+            refresh_lifetime: 86_400,
+            user_id_claim: "user_id".into(),
+        }
+    }
+
     fn judge(&self) -> Result<(), SessionsError> {
         match self {
             config if config.audiences.is_empty() => Err(SessionsError::NoAudience),

@@ -5,6 +5,7 @@ use countersign::{
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Use},
     directory::User,
     keyring::{EnvelopeFormat, Keyring, SigningKey, pem::read_pem},
+    keys::Keys,
     recipient::{Channel, Recipient},
     time::UnixTime,
     token::{AccessAlgorithm, AccessKeys, Sessions, SessionsConfig, SharedKey},
@@ -38,17 +39,14 @@ pub fn sessions_config(algorithm: AccessAlgorithm) -> SessionsConfig {
         AccessAlgorithm::Hs256 => AccessKeys::Shared(vec![SharedKey::new(*b"a secret of more than thirty-two bytes").unwrap()]),
         _ => AccessKeys::Derived,
     };
-    SessionsConfig {
-        algorithm,
-        keys,
-        issuer: ISSUER.into(),
-        audiences: vec![AUDIENCE.into()],
-        leeway: 0,
-        client_id: "countersign".into(),
-        access_lifetime: 300,
-        refresh_lifetime: 86_400,
-        user_id_claim: "user_id".into(),
-    }
+    let mut config = SessionsConfig::new(ISSUER);
+    (config.algorithm, config.keys, config.audiences) = (algorithm, keys, vec![AUDIENCE.into()]);
+    config
+}
+
+/// All that roots give, each of which repeats one byte.
+pub fn keys(roots: &[u8]) -> Keys {
+    Keys::new(&keyring(roots), &sessions_config(AccessAlgorithm::EdDsa), EnvelopeFormat::EdDsa).unwrap()
 }
 
 pub fn sessions(algorithm: AccessAlgorithm) -> Sessions {

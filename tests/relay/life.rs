@@ -2,7 +2,7 @@
 
 use countersign::{
     challenge::GuardId,
-    fleet::relay::{Addressee, Reply},
+    fleet::relay::{Reply, Target},
 };
 use serde_json::json;
 
@@ -23,7 +23,7 @@ fn restart(node: Server, settings: &[(&str, &str)]) -> Server {
 fn assert_stale(
     node: &Server,
     copy: &(Vec<u8>, countersign::fleet::relay::Exchange),
-    told_before: countersign::fleet::relay::Boot,
+    told_before: countersign::fleet::relay::Incarnation,
 ) {
     match ask(node, copy) {
         Ok(Reply::Stale(boot)) => assert!(boot != told_before),
@@ -69,7 +69,7 @@ fn a_copy_of_a_wrong_code_counts_nothing_after_kill_9() {
     let guard = GuardId::new(guard_of(&node)).unwrap();
     let wrong: String = code.chars().map(|digit| if digit == '0' { '1' } else { '0' }).collect();
     let body = |token: &str| json!({"email": "ann@example.com", "token": token, "challenge": envelope});
-    let guess = relayed(Addressee::Guard(guard), "exchange/email/", &body(&wrong));
+    let guess = relayed(Target::Guard(guard), "exchange/email/", &body(&wrong));
     let boot = boot_of(&node, OWNER);
     let copy = seal(1, Some(boot), now(), &guess);
     let Ok(Reply::Answer(answer)) = ask(&node, &copy) else { panic!("an answer") };
@@ -91,7 +91,7 @@ fn a_copy_of_a_redemption_is_refused_after_kill_9() {
     let guard = GuardId::new(format!("{OWNER}.epoch")).unwrap();
     let body = json!({"email": "ann@example.com", "token": "123456", "challenge": envelope(1, guard.clone(), "ann@example.com")});
     let boot = boot_of(&node, OWNER);
-    let copy = seal(1, Some(boot), now(), &relayed(Addressee::Guard(guard), "exchange/email/", &body));
+    let copy = seal(1, Some(boot), now(), &relayed(Target::Guard(guard), "exchange/email/", &body));
     assert_eq!(status(&ask(&node, &copy)), 421, "of an earlier guard, which is the answer to this life's requests");
     let node = restart(node, &[]);
     assert_stale(&node, &copy, boot);

@@ -9,28 +9,28 @@ use std::{
 
 use countersign::fleet::{
     batch::{Answers, MOST_REQUESTS},
-    relay::{Boot, Exchange},
+    relay::{Exchange, Incarnation},
 };
 
 use super::{
     OWNER, STRANGER,
     harness::{Answer, PATIENCE, Server, head, wait_for},
-    sealing::{batch, boot_of, code_for, now, post, relays, replies, seal, status},
+    sealing::{batch, boot_of, code_for, now, post, replies, seal, status},
     start_node,
 };
 
 /// A request for a code, sealed as another node would, and what opens its reply.
-fn sealed(seed: u64, boot: Boot, node: &str, email: &str) -> (Vec<u8>, Exchange) {
+fn sealed(seed: u64, boot: Incarnation, node: &str, email: &str) -> (Vec<u8>, Exchange) {
     seal(seed, Some(boot), now(), &code_for(node, email))
 }
 
 /// By position: the status of a relayed answer, or of a refusal.
-fn statuses(answer: &Answer, exchanges: &[Exchange]) -> Vec<u16> {
+fn statuses(answer: &Answer, exchanges: &[&Exchange]) -> Vec<u16> {
     replies(answer, exchanges).iter().map(status).collect()
 }
 
 fn status_of(exchange: &Exchange, sealed: &[u8]) -> u16 {
-    status(&Ok(relays().open_reply(exchange, sealed).unwrap()))
+    status(&Ok(exchange.open(sealed).unwrap()))
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn each_request_of_a_batch_is_answered() {
     let owner = start_node(OWNER, 1, &[]);
     let boot = boot_of(&owner, OWNER);
     let all: Vec<_> = (0..5).map(|n| sealed(n, boot, OWNER, &format!("person{n}@example.com"))).collect();
-    let (sealed, exchanges): (Vec<_>, Vec<_>) = all.iter().map(|(sealed, exchange)| (&sealed[..], *exchange)).unzip();
+    let (sealed, exchanges): (Vec<_>, Vec<_>) = all.iter().map(|(sealed, exchange)| (&sealed[..], exchange)).unzip();
     let answer = post(&owner, &batch(&sealed));
     assert!(answer.header("content-length").is_some(), "what is ready at once leaves at once");
     assert_eq!(statuses(&answer, &exchanges), [200; 5]);
@@ -54,13 +54,13 @@ fn a_replayed_batch_and_a_request_moved_to_another_batch_count_nothing() {
     let (one, first) = sealed(1, boot, OWNER, "one@example.com");
     let (two, second) = sealed(2, boot, OWNER, "two@example.com");
     let whole = batch(&[&one, &two]);
-    assert_eq!(statuses(&post(&owner, &whole), &[first, second]), [200, 200]);
+    assert_eq!(statuses(&post(&owner, &whole), &[&first, &second]), [200, 200]);
     let replayed = post(&owner, &whole);
     assert_eq!((replayed.status, replayed.code()), (403, "relay_refused".into()));
     let (three, third) = sealed(3, boot, OWNER, "three@example.com");
-    assert_eq!(statuses(&post(&owner, &batch(&[&two, &three, &one])), &[second, third, first]), [403, 200, 403]);
+    assert_eq!(statuses(&post(&owner, &batch(&[&two, &three, &one])), &[&second, &third, &first]), [403, 200, 403]);
     let (four, fourth) = sealed(4, boot, OWNER, "four@example.com");
-    assert_eq!(statuses(&post(&owner, &batch(&[&four, &four])), &[fourth, fourth]), [200, 403], "twice in one batch");
+    assert_eq!(statuses(&post(&owner, &batch(&[&four, &four])), &[&fourth, &fourth]), [200, 403], "twice in one batch");
     owner.wait_for_mail("four@example.com", 0);
     for name in ["one", "two", "three", "four"] {
         assert_eq!(owner.mails_to(&format!("{name}@example.com")).len(), 1, "{name}");
@@ -76,7 +76,7 @@ fn a_bad_seal_refuses_its_request_only() {
     let mut forged = sealed(3, boot, OWNER, "eve@example.com").0;
     *forged.last_mut().unwrap() ^= 1;
     let answer = post(&owner, &batch(&[&forged, b"", &elsewhere, &good]));
-    assert_eq!(statuses(&answer, &[other, other, other, exchange]), [403, 403, 421, 200]);
+    assert_eq!(statuses(&answer, &[&other, &other, &other, &exchange]), [403, 403, 421, 200]);
     for (refused, status) in [(&batch(&[&forged, &elsewhere]), 403), (&batch(&[&elsewhere, &forged]), 421)] {
         assert_eq!(post(&owner, refused).status, status);
     }
@@ -125,7 +125,7 @@ fn a_bomb_of_requests_and_cut_off_ones_are_malformed_and_count_nothing() {
     assert_eq!(post(&owner, &vec![0; 1 << 20]).status, 413);
     let all = [&[&good[..]][..], &[&b""[..]; MOST_REQUESTS - 1]].concat();
     let expected = [&[200][..], &[403; MOST_REQUESTS - 1]].concat();
-    assert_eq!(statuses(&post(&owner, &batch(&all)), &[exchange; MOST_REQUESTS]), expected, "as many as there may be");
+    assert_eq!(statuses(&post(&owner, &batch(&all)), &[&exchange; MOST_REQUESTS]), expected, "as many as there may be");
 }
 
 /// The pieces of an answer's body as they come; `None` at its end.

@@ -6,7 +6,7 @@ use countersign::{
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Use},
     fleet::{
         batch::{Answers, LONGEST_REPLY, Missing, push_request},
-        relay::{Addressee, Boot, Exchange, RelayedRequest, Relays, Reply},
+        relay::{Exchange, Incarnation, RelayedRequest, Relays, Reply, Target},
     },
     keyring::{EnvelopeFormat, Keyring},
     recipient::{Channel, Recipient},
@@ -33,14 +33,14 @@ pub(super) fn relays() -> Relays {
 }
 
 /// A request, sealed as another node would at `sent`, and what opens its reply.
-pub(super) fn seal(seed: u64, boot: Option<Boot>, sent: UnixTime, request: &RelayedRequest) -> (Vec<u8>, Exchange) {
+pub(super) fn seal(seed: u64, boot: Option<Incarnation>, sent: UnixTime, request: &RelayedRequest) -> (Vec<u8>, Exchange) {
     relays().seal(request, boot, sent, &mut ChaCha8Rng::seed_from_u64(seed))
 }
 
 /// Of a client somewhere.
-pub(super) fn relayed(addressee: Addressee, path: &str, body: &Value) -> RelayedRequest {
+pub(super) fn relayed(target: Target, path: &str, body: &Value) -> RelayedRequest {
     RelayedRequest {
-        addressee,
+        target,
         client: Ipv4Addr::new(192, 0, 2, 1).into(),
         method: "POST".into(),
         path: format!("/passwordless/{path}").into(),
@@ -51,7 +51,7 @@ pub(super) fn relayed(addressee: Addressee, path: &str, body: &Value) -> Relayed
 
 /// A request for a code at its recipient's home.
 pub(super) fn code_for(node: &str, email: &str) -> RelayedRequest {
-    relayed(Addressee::Home(node.into()), "request/email/", &json!({"email": email}))
+    relayed(Target::Home(node.into()), "request/email/", &json!({"email": email}))
 }
 
 /// The envelope of a challenge that `guard` made.
@@ -83,13 +83,13 @@ pub(super) fn post(server: &Server, batch: &[u8]) -> Answer {
 }
 
 /// By position: the reply, or the status of a refusal.
-pub(super) fn replies(answer: &Answer, exchanges: &[Exchange]) -> Vec<Result<Reply, u16>> {
+pub(super) fn replies(answer: &Answer, exchanges: &[&Exchange]) -> Vec<Result<Reply, u16>> {
     assert_eq!(answer.status, 200, "{answer:?}");
     let mut answers = Answers::new(exchanges.len(), LONGEST_REPLY);
     answers.arrive(&answer.body);
     let mut replies = vec![Err(0); exchanges.len()];
     while let Some(answer) = answers.next_answer().unwrap() {
-        let opened = |sealed: &[u8]| relays().open_reply(&exchanges[answer.position], sealed).unwrap();
+        let opened = |sealed: &[u8]| exchanges[answer.position].open(sealed).unwrap();
         replies[answer.position] = answer.sealed.map(opened).map_err(|missing| match missing {
             Missing::Refused(status) => status,
             Missing::TooLong => panic!("too long"),
@@ -102,11 +102,11 @@ pub(super) fn replies(answer: &Answer, exchanges: &[Exchange]) -> Vec<Result<Rep
 /// What a node answers that is asked alone.
 pub(super) fn ask(server: &Server, (sealed, exchange): &(Vec<u8>, Exchange)) -> Result<Reply, u16> {
     let answer = post(server, &batch(&[sealed]));
-    if answer.status == 200 { replies(&answer, &[*exchange]).remove(0) } else { Err(answer.status) }
+    if answer.status == 200 { replies(&answer, &[exchange]).remove(0) } else { Err(answer.status) }
 }
 
 /// The boot that a node tells.
-pub(super) fn boot_of(server: &Server, node: &str) -> Boot {
+pub(super) fn boot_of(server: &Server, node: &str) -> Incarnation {
     match ask(server, &seal(u64::MAX, None, now(), &code_for(node, "nobody@example.com"))) {
         Ok(Reply::Stale(boot)) => boot,
         other => panic!("{other:?}"),

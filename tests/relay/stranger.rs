@@ -11,7 +11,7 @@ use countersign::{
     fleet::{
         batch::{self, LONGEST_REPLY, MOST_REQUESTS, push_answer},
         homes::Homes,
-        relay::{Boot, Exchange, RelayedAnswer, Relays, Reply, SeenRequests, UntrustedRequest},
+        relay::{Exchange, Incarnation, RelayedAnswer, Relays, Reply, SeenRequests, UntrustedRequest},
     },
     keyring::Keyring,
     recipient::Recipient,
@@ -27,7 +27,7 @@ use super::{
 };
 
 /// That the test tells, as an owner.
-const BOOT: Boot = Boot::from_random([5; Boot::BYTES]);
+const BOOT: Incarnation = Incarnation::from_random([5; Incarnation::BYTES]);
 
 /// What the node sent in one POST: a batch, its connection, and the requests in it.
 struct Arrived {
@@ -94,11 +94,11 @@ impl Arrived {
     }
 
     fn sealed(&self, position: usize, reply: &Reply) -> Vec<u8> {
-        relays().seal_reply(&self.exchanges[position], reply, &mut ChaCha8Rng::seed_from_u64(7))
+        self.exchanges[position].seal(reply, &mut ChaCha8Rng::seed_from_u64(7))
     }
 
     /// Tells each the boot of this life.
-    fn tell_boot(&mut self, boot: Boot) {
+    fn tell_boot(&mut self, boot: Incarnation) {
         let mut frames = Vec::new();
         (0..self.exchanges.len()).for_each(|at| push_answer(&mut frames, at, &self.sealed(at, &Reply::Stale(boot))));
         self.reply(&frames, 0);
@@ -404,7 +404,7 @@ fn a_boot_that_isnt_the_last_one_yet_is_told_once_more_and_then_its_503() {
     let node = start_node(STRANGER, port, &[]);
     let mut connection = [ask(&node, 1)];
     let mut arrived = Arrived::on(accept(&listener)).unwrap();
-    arrived.tell_boot(Boot::from_random([1; Boot::BYTES]));
+    arrived.tell_boot(Incarnation::from_random([1; Incarnation::BYTES]));
     let mut arrived = Arrived::on(arrived.stream).unwrap();
     assert!(arrived.are_stale, "sealed for the life before this one");
     arrived.tell_boot(BOOT);
@@ -443,13 +443,14 @@ fn requests_of_one_batch_are_sealed_anew_together() {
 fn a_forged_boot_is_ignored() {
     let (listener, port) = listen();
     let node = introduced(&listener, port);
-    let forged = Reply::Stale(Boot::from_random([1; Boot::BYTES]));
+    let forged = Reply::Stale(Incarnation::from_random([1; Incarnation::BYTES]));
     let mut last = None;
     for forge in [
-        |arrived: &Arrived, forged: &Reply| {
+        |_: &Arrived, forged: &Reply| {
             // By somebody without the secret.
             let stranger = Relays::new(&Keyring::new([vec![9; 32]]).unwrap());
-            stranger.seal_reply(&arrived.exchanges[0], forged, &mut ChaCha8Rng::seed_from_u64(7))
+            let (_, strange) = stranger.seal(&code_for(OWNER, "eve@example.com"), None, now(), &mut ChaCha8Rng::seed_from_u64(7));
+            strange.seal(forged, &mut ChaCha8Rng::seed_from_u64(7))
         },
         |arrived: &Arrived, forged: &Reply| {
             let mut sealed = arrived.sealed(0, forged);
@@ -459,7 +460,7 @@ fn a_forged_boot_is_ignored() {
         |_: &Arrived, forged: &Reply| {
             // Told to another request.
             let (_, another) = seal(1, None, now(), &code_for(OWNER, "eve@example.com"));
-            relays().seal_reply(&another, forged, &mut ChaCha8Rng::seed_from_u64(7))
+            another.seal(forged, &mut ChaCha8Rng::seed_from_u64(7))
         },
     ] {
         let mut connection = [ask(&node, 1)];

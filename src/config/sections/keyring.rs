@@ -11,6 +11,7 @@ use crate::{
         judge::Section,
         schema::{Key, Kind, SectionSchema, text},
     },
+    crypto::Secret,
     keyring::Keyring,
 };
 
@@ -67,9 +68,7 @@ pub(crate) fn is_random(section: &Section<'_>) -> bool {
 }
 
 fn random_secret(random: &mut impl CryptoRng) -> Vec<u8> {
-    let mut secret = vec![0; 32];
-    random.fill_bytes(&mut secret);
-    secret
+    Secret::<32>::random(random).expose().to_vec()
 }
 
 fn decode_each<'a>(section: &Section<'_>, key: &str, secrets: impl Iterator<Item = &'a str>) -> Option<Vec<Vec<u8>>> {

@@ -13,6 +13,7 @@ use super::record::FINGERPRINT_BITS;
 use crate::{
     browser::device::DeviceId,
     challenge::{ChallengeId, Use},
+    crypto::random,
     guard::{Attempt, By, ClientNetwork},
     recipient::{Channel, Recipient},
     time::UnixTime,
@@ -52,9 +53,7 @@ pub(crate) enum Who {
 impl Hashes {
     /// With 128 random bits.
     pub(crate) fn random(random: &mut impl CryptoRng) -> Self {
-        let mut key = [0; 16];
-        random.fill_bytes(&mut key);
-        Self::with_key(&key)
+        Self::with_key(&random::bytes(random))
     }
 
     /// With a key that was kept.

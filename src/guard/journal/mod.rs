@@ -30,7 +30,7 @@ use super::{
     counting::{hashing::Hashes, ledger::SKETCHES, recent::seconds},
     memory::Counters,
 };
-use crate::{challenge::GuardId, time::UnixTime};
+use crate::{challenge::GuardId, crypto::random, time::UnixTime};
 
 /// Bytes from which on a segment is followed by the next: some 800,000 attempts.
 const SEGMENT_BYTES: u64 = 32 << 20;
@@ -136,8 +136,7 @@ impl JournalGuard {
 
     /// A journal of which nothing is known yet. `file` is one that was cut off within its header, locked.
     fn begin(opening: &Opening<'_>, file: Option<&File>, random: &mut impl CryptoRng) -> Result<Self, OpenError> {
-        let mut key = [0; 16];
-        random.fill_bytes(&mut key);
+        let key = random::bytes(random);
         let id = GuardId::fresh(opening.node, random).ok_or(OpenError::NoName)?;
         let header = Header { sequence: 1, earlier_end: 0, key, id };
         let segment = prepare(opening, header, file, &[])?;

@@ -25,7 +25,7 @@ use redis::{ErrorKind, RedisError, RedisResult};
 pub use self::start::{RedisSettings, StartError, is_url};
 use self::{
     connection::Connections,
-    names::{Names, hex},
+    names::Names,
     scripts::{Call, Reply, Script, Scripts},
 };
 use super::{
@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     challenge::GuardId,
-    crypto::{MacKey, Secret, labels},
+    crypto::{MacKey, Secret, hex, labels},
     time::UnixTime,
     unavailable::Unavailable,
 };
@@ -244,15 +244,13 @@ struct Fresh {
 
 impl Fresh {
     fn new(random: &mut impl CryptoRng) -> Self {
-        let mut key = [0; 32];
-        random.fill_bytes(&mut key);
-        Self { key: MacKey::new(&Secret::new(key)), next: AtomicU64::new(0) }
+        Self { key: MacKey::new(&Secret::random(random)), next: AtomicU64::new(0) }
     }
 
     /// `N` ≤ 32 bytes that nobody had before, as hexadecimal digits.
     fn hex<const N: usize>(&self) -> String {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        hex(&self.key.begin(labels::FRESH).number(number).mac().as_bytes()[..N])
+        hex::encode(&self.key.begin(labels::FRESH).number(number).mac().as_bytes()[..N])
     }
 }
 

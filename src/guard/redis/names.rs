@@ -3,11 +3,9 @@
 //! `countersign:<id>:{<hash of the recipient>}:…`: the hash tag is the recipient's, so a challenge and its recipient's counts
 //! are in one slot of a cluster. What belongs to no recipient is tagged `{ceilings}`.
 
-use std::fmt::Write as _;
-
 use crate::{
     browser::device::DeviceId,
-    crypto::{MacKey, Secret, labels},
+    crypto::{MacKey, Secret, hex, labels},
     guard::{Bucket, ClientNetwork},
     recipient::Recipient,
 };
@@ -65,7 +63,7 @@ impl Names {
     pub(super) fn of(&self, recipient: &Recipient) -> Tagged<'_> {
         let hash = self.key.begin(labels::COUNTED_RECIPIENT).text(recipient.channel().as_str()).text(recipient.as_str());
         let mut prefix = format!("{}{{", self.prefix);
-        push_hex(&mut prefix, &hash.mac().as_bytes()[..SHOWN]);
+        hex::push(&hash.mac().as_bytes()[..SHOWN], &mut prefix);
         prefix.push_str("}:");
         Tagged { names: self, prefix }
     }
@@ -74,14 +72,14 @@ impl Names {
     pub(super) fn network(&self, network: ClientNetwork) -> String {
         let hash = self.key.begin(labels::COUNTED_NETWORK).bytes(&network.to_bytes());
         let mut name = self.ceiling("network:");
-        push_hex(&mut name, &hash.mac().as_bytes()[..SHOWN]);
+        hex::push(&hash.mac().as_bytes()[..SHOWN], &mut name);
         name
     }
 
     /// The ceiling of the numbers that begin with `digits`.
     pub(super) fn prefix(&self, digits: &str) -> String {
         let mut name = self.ceiling("prefix:");
-        push_hex(&mut name, &self.key.begin(labels::COUNTED_PREFIX).text(digits).mac().as_bytes()[..SHOWN]);
+        hex::push(&self.key.begin(labels::COUNTED_PREFIX).text(digits).mac().as_bytes()[..SHOWN], &mut name);
         name
     }
 
@@ -127,28 +125,15 @@ impl Tagged<'_> {
         }
         let mut name = format!("{}pause:", self.prefix);
         let hash = self.names.key.begin(labels::COUNTED_NETWORK).text(&self.prefix).bytes(&network.to_bytes());
-        push_hex(&mut name, &hash.mac().as_bytes()[..SHOWN]);
+        hex::push(&hash.mac().as_bytes()[..SHOWN], &mut name);
         name
     }
 
     /// A solved puzzle.
     pub(super) fn proof(&self, id: [u8; 16]) -> String {
         let mut name = format!("{}proof:", self.prefix);
-        push_hex(&mut name, &id);
+        hex::push(&id, &mut name);
         name
-    }
-}
-
-/// Bytes as lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    push_hex(&mut text, bytes);
-    text
-}
-
-fn push_hex(text: &mut String, bytes: &[u8]) {
-    for byte in bytes {
-        write!(text, "{byte:02x}").expect("a String takes everything");
     }
 }
 

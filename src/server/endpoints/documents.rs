@@ -42,8 +42,6 @@ pub(crate) enum Document {
 /// What the documents are written from.
 #[derive(Debug)]
 pub(crate) struct Published<'a> {
-    /// The public keys.
-    pub(crate) keys: KeyDocuments,
     /// What signs access tokens.
     pub(crate) algorithm: AccessAlgorithm,
     /// Who signs them.
@@ -58,54 +56,33 @@ pub(crate) struct Published<'a> {
     pub(crate) mobile_field: &'a str,
 }
 
-/// All documents.
+/// The documents that stay what they are; the keys' come with the keys.
 #[derive(Debug)]
 pub(crate) struct Documents {
-    keys: KeySets,
     metadata: Bytes,
     openapi: Bytes,
 }
 
-#[derive(Debug)]
-struct KeySets {
-    jwks: Bytes,
-    jwks_eddsa: Bytes,
-    jwks_es256: Bytes,
-    jwks_rs256: Bytes,
-    challenge_jwks: Bytes,
-    paserk: Bytes,
-}
-
 impl Documents {
     /// Writes them.
-    pub(crate) fn new(published: Published<'_>) -> Self {
-        let (metadata, openapi) = (published.metadata().into(), published.openapi().into());
-        let keys = published.keys;
-        let bytes = |json: Box<str>| Bytes::from(String::from(json));
-        let keys = KeySets {
-            jwks: bytes(keys.jwks),
-            jwks_eddsa: bytes(keys.jwks_eddsa),
-            jwks_es256: bytes(keys.jwks_es256),
-            jwks_rs256: bytes(keys.jwks_rs256),
-            challenge_jwks: bytes(keys.challenge_jwks),
-            paserk: bytes(keys.paserk),
-        };
-        Self { keys, metadata, openapi }
+    pub(crate) fn new(published: &Published<'_>) -> Self {
+        Self { metadata: published.metadata().into(), openapi: published.openapi().into() }
     }
 
-    /// The answer with one of them.
-    pub(crate) fn answer(&self, document: Document) -> Answer {
+    /// The answer with one of them; `keys` are the current ones.
+    pub(crate) fn answer(&self, document: Document, keys: &KeyDocuments) -> Answer {
+        let published = |json: &str| Bytes::copy_from_slice(json.as_bytes());
         let json = match document {
-            Document::Jwks => &self.keys.jwks,
-            Document::JwksEdDsa => &self.keys.jwks_eddsa,
-            Document::JwksEs256 => &self.keys.jwks_es256,
-            Document::JwksRs256 => &self.keys.jwks_rs256,
-            Document::ChallengeJwks => &self.keys.challenge_jwks,
-            Document::Paserk => &self.keys.paserk,
-            Document::OpenIdConfiguration | Document::AuthorizationServer => &self.metadata,
-            Document::OpenApi => &self.openapi,
+            Document::Jwks => published(&keys.jwks),
+            Document::JwksEdDsa => published(&keys.jwks_eddsa),
+            Document::JwksEs256 => published(&keys.jwks_es256),
+            Document::JwksRs256 => published(&keys.jwks_rs256),
+            Document::ChallengeJwks => published(&keys.challenge_jwks),
+            Document::Paserk => published(&keys.paserk),
+            Document::OpenIdConfiguration | Document::AuthorizationServer => self.metadata.clone(),
+            Document::OpenApi => self.openapi.clone(),
         };
-        let mut answer = Response::new(Full::new(json.clone()));
+        let mut answer = Response::new(Full::new(json));
         answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("max-age=300"));
         answer

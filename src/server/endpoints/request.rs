@@ -21,7 +21,7 @@ impl App {
         let begin = self.begin(call, channel, FieldErrors::default())?;
         let recipient = begin.recipient.clone();
         if let Some(fleet) = &self.fleet
-            && let Some(answer) = fleet.at_home(&call.arrived, &recipient).await
+            && let Some(answer) = fleet.at_home(&self.engine.keys, &call.arrived, &recipient).await
         {
             return Ok(answer);
         }

@@ -15,7 +15,7 @@ impl App {
     pub(crate) fn verify(&self, call: &Call<'_>) -> Result<Answer, Problem> {
         let mut errors = FieldErrors::default();
         let Some(token) = call.fields.required_token("token", &mut errors) else { return Err(Problem::fields(errors)) };
-        self.engine.sessions.verify_access(token, call.now).map_err(|TokenInvalid| Problem::token_not_valid())?;
+        self.engine.keys.load().sessions.verify_access(token, call.now).map_err(|TokenInvalid| Problem::token_not_valid())?;
         Ok(json_answer(Bytes::from_static(b"{}")))
     }
 }

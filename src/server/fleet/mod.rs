@@ -33,8 +33,9 @@ use crate::{
     challenge::GuardId,
     fleet::{
         homes::Homes,
-        relay::{Addressee, Boot, RelayedAnswer, RelayedRequest, Relays, Reply, SeenRequests},
+        relay::{Incarnation, RelayedAnswer, RelayedRequest, Reply, SeenRequests, Target},
     },
+    keys::CurrentKeys,
     recipient::Recipient,
     time::Clock,
     unavailable::Unavailable,
@@ -53,9 +54,8 @@ pub(crate) struct Fleet {
     name: Box<str>,
     peers: Peers,
     homes: Homes,
-    relays: Relays,
     /// Of this process.
-    boot: Boot,
+    boot: Incarnation,
     seen: Mutex<SeenRequests>,
     /// Warns of a fleet that isn't set up alike.
     misfits: Seldom,
@@ -67,13 +67,12 @@ pub(crate) struct Fleet {
 
 impl Fleet {
     /// Of the node of this name. `homes` is empty where challenges are made wherever the request arrives.
-    pub(crate) fn new(name: &str, peers: Peers, homes: Homes, relays: Relays, clock: Clock, random: Random) -> Self {
+    pub(crate) fn new(name: &str, peers: Peers, homes: Homes, clock: Clock, random: Random) -> Self {
         Self {
             name: name.into(),
             peers,
             homes,
-            relays,
-            boot: Boot::from_random(random.bytes()),
+            boot: Incarnation::from_random(random.bytes()),
             seen: Mutex::new(SeenRequests::new(SEEN)),
             misfits: Seldom::new(),
             homeless: Seldom::new(),
@@ -83,12 +82,12 @@ impl Fleet {
     }
 
     /// The owner's answer to a request for a challenge of `guard`; `None` where this node has to answer itself.
-    pub(crate) async fn at_owner(&self, arrived: &Arrived<'_>, guard: &GuardId) -> Option<Answer> {
+    pub(crate) async fn at_owner(&self, keys: &CurrentKeys, arrived: &Arrived<'_>, guard: &GuardId) -> Option<Answer> {
         if !arrived.may_be_relayed() || *self.name == *guard.node() {
             return None;
         }
         let answer = match self.peers.node(guard.node()) {
-            Ok(owner) => Box::pin(self.relay(arrived, Addressee::Guard(guard.clone()), &owner)).await,
+            Ok(owner) => Box::pin(self.relay(keys, arrived, Target::Guard(guard.clone()), &owner)).await,
             Err(error) => Err(error),
         };
         Some(answer.unwrap_or_else(|error| {
@@ -100,7 +99,7 @@ impl Fleet {
     /// The answer of the recipient's home to a request for a code; `None` where that is this node. A home that can't be
     /// reached is stood in for by one other node, no more, since each has a count of its own; one that was reached and is
     /// silent isn't, since it may have sent the code.
-    pub(crate) async fn at_home(&self, arrived: &Arrived<'_>, recipient: &Recipient) -> Option<Answer> {
+    pub(crate) async fn at_home(&self, keys: &CurrentKeys, arrived: &Arrived<'_>, recipient: &Recipient) -> Option<Answer> {
         if !arrived.may_be_relayed() {
             return None;
         }
@@ -113,7 +112,7 @@ impl Fleet {
             }
             let asked = match self.peers.node(home) {
                 Ok(node) if node.is_away() => continue,
-                Ok(node) => Box::pin(self.relay(arrived, Addressee::Home(home.into()), &node)).await,
+                Ok(node) => Box::pin(self.relay(keys, arrived, Target::Home(home.into()), &node)).await,
                 Err(error) => Err(error),
             };
             match asked {
@@ -136,29 +135,35 @@ impl Fleet {
         Some(Problem::unavailable(AWAY).into_answer())
     }
 
-    async fn relay(&self, arrived: &Arrived<'_>, addressee: Addressee, node: &Arc<Node>) -> Result<Answer, NoAnswer> {
+    async fn relay(
+        &self,
+        keys: &CurrentKeys,
+        arrived: &Arrived<'_>,
+        target: Target,
+        node: &Arc<Node>,
+    ) -> Result<Answer, NoAnswer> {
         let headers = HEADERS.iter().flat_map(|name| arrived.head.headers.get_all(name).iter().map(move |value| (name, value)));
         let request = RelayedRequest {
-            addressee,
+            target,
             client: arrived.client,
             method: arrived.head.method.as_str().into(),
             path: arrived.head.uri.path().into(),
             headers: headers.map(|(name, value)| (name.as_str().into(), value.as_bytes().into())).collect(),
             body: arrived.body[..].into(),
         };
-        self.ask(&request, node).await
+        self.ask(keys, &request, node).await
     }
 
     /// What `node` answers. One that has started anew since it was last asked, or that wasn't asked yet, tells its boot
     /// instead, and is asked once more.
-    async fn ask(&self, request: &RelayedRequest, node: &Arc<Node>) -> Result<Answer, NoAnswer> {
+    async fn ask(&self, keys: &CurrentKeys, request: &RelayedRequest, node: &Arc<Node>) -> Result<Answer, NoAnswer> {
         let end = Instant::now() + PATIENCE;
         let (mut boot, mut is_again) = (node.boot(), false);
         loop {
-            let (sealed, exchange) = self.relays.seal(request, boot, (self.clock)(), &mut self.random.clone());
+            let (sealed, exchange) = keys.load().relays.seal(request, boot, (self.clock)(), &mut self.random.clone());
             let replied = peers::send(node, sealed);
             let sealed = if is_again { timeout_at(end, replied).await.unwrap_or(Err(NoAnswer::Silent)) } else { replied.await };
-            match self.relays.open_reply(&exchange, &sealed?).map_err(|_| NoAnswer::Refused(StatusCode::OK))? {
+            match exchange.open(&sealed?).map_err(|_| NoAnswer::Refused(StatusCode::OK))? {
                 Reply::Answer(answer) => return unpack(answer).ok_or(NoAnswer::Refused(StatusCode::OK)),
                 Reply::Stale(_) if is_again => return Err(NoAnswer::Restarting),
                 Reply::Stale(current) => {

@@ -18,7 +18,7 @@ use hyper::{
 };
 use tokio::time::Instant;
 
-use crate::fleet::relay::Boot;
+use crate::fleet::relay::Incarnation;
 
 /// For how long a node that refused a connection isn't asked to be a home. To ask costs nothing then, and it may be back
 /// in a moment: the sooner it is asked again, the shorter two nodes count for its recipients.
@@ -41,7 +41,7 @@ pub(crate) struct Node {
     /// Until when it is away, in milliseconds since `began`.
     away: AtomicU64,
     /// As it told last.
-    boot: RwLock<Option<Boot>>,
+    boot: RwLock<Option<Incarnation>>,
 }
 
 /// Why a node's answer isn't there.
@@ -109,13 +109,13 @@ impl Node {
     }
 
     /// The boot that it told last; `None` before the first time.
-    pub(crate) fn boot(&self) -> Option<Boot> {
+    pub(crate) fn boot(&self) -> Option<Incarnation> {
         // A poisoned lock guards a boot, which is whole.
         *self.boot.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes the boot that it told.
-    pub(crate) fn learn(&self, boot: Boot) {
+    pub(crate) fn learn(&self, boot: Incarnation) {
         *self.boot.write().unwrap_or_else(PoisonError::into_inner) = Some(boot);
     }
 

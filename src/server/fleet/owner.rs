@@ -33,6 +33,7 @@ use crate::{
         batch::{self, LONGEST_REPLY, push_answer, push_refusal},
         relay::{Exchange, RelayRefused, RelayedAnswer, RelayedRequest, Reply, UntrustedRequest},
     },
+    keys::{CurrentKeys, Keys},
     outbound::deadline,
     server::{
         call::Answer,
@@ -109,6 +110,7 @@ impl Fleet {
     /// Answers a batch of sealed requests of another node, which came by the route `batch`. None of them is relayed again.
     pub(crate) async fn answer_batch<O: Owner>(
         self: &Arc<Self>,
+        keys: &CurrentKeys,
         owner: &Arc<O>,
         batch: &'static Route,
         body: &[u8],
@@ -116,13 +118,13 @@ impl Fleet {
     ) -> Result<Leaving, Problem> {
         let malformed = || Problem::parse_error("This is no batch of relayed requests.");
         let requests = batch::requests(body).ok_or_else(malformed)?;
-        let now = (self.clock)();
+        let (keys, now) = (keys.load(), (self.clock)());
         let deadline = Instant::now() + PATIENCE.saturating_sub(SOONER);
         let answerer = Arc::new(Answerer { owner: Arc::clone(owner), fleet: Arc::clone(self), batch, deadline });
         let (mut counted, mut refused): (Vec<(usize, Pending)>, _) = (Vec::with_capacity(requests.len()), Vec::new());
         let mut ready = Vec::with_capacity(requests.len() * AN_ANSWER);
         for (position, sealed) in requests.iter().enumerate() {
-            match self.open(&**owner, sealed, now) {
+            match self.open(&keys, &**owner, sealed, now) {
                 Ok(relayed) => counted.push((position, Box::pin(Arc::clone(&answerer).answer(relayed)))),
                 Err(Uncounted::Stale(exchange)) => {
                     owner.count(batch, StatusCode::OK);
@@ -145,8 +147,8 @@ impl Fleet {
         Ok(Answering::begin(ready, counted, progress).await.leave())
     }
 
-    fn open(&self, owner: &impl Owner, sealed: &[u8], now: UnixTime) -> Result<Relayed, Uncounted> {
-        let authentic = self.relays.open(UntrustedRequest::new(sealed), &self.name, now)?;
+    fn open(&self, keys: &Keys, owner: &impl Owner, sealed: &[u8], now: UnixTime) -> Result<Relayed, Uncounted> {
+        let authentic = keys.relays.open(UntrustedRequest::new(sealed), &self.name, now)?;
         let current = authentic.current(self.boot).map_err(Uncounted::Stale)?;
         let verified = {
             // A poisoned lock guards a set of numbers that is whole between any two steps.
@@ -159,7 +161,7 @@ impl Fleet {
     }
 
     fn seal(&self, exchange: &Exchange, reply: &Reply) -> Vec<u8> {
-        self.relays.seal_reply(exchange, reply, &mut self.random.clone())
+        exchange.seal(reply, &mut self.random.clone())
     }
 }
 

@@ -117,11 +117,12 @@ impl Server {
 
     async fn code(&self, envelope: &str, email: &str) -> String {
         let engine = &self.0.app.engine;
+        let keys = engine.keys.load();
         let recipient = Recipient::parse_email(email).unwrap();
         let untrusted = UntrustedEnvelope::parse(envelope).unwrap();
-        let challenge = engine.challenges.authenticate(untrusted, &recipient).unwrap();
+        let challenge = keys.challenges.authenticate(untrusted, &recipient).unwrap();
         let found = engine.directory.lookup(&recipient).await.unwrap();
-        engine.challenges.code(&challenge, found.epoch()).expose().to_owned()
+        keys.challenges.code(&challenge, found.epoch()).expose().to_owned()
     }
 }
 

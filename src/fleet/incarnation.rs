@@ -5,9 +5,9 @@ use core::fmt;
 /// What a node draws at its start, so that what was sealed for an earlier life of it has nothing done. No secret, but
 /// it travels sealed only.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Boot([u8; Self::BYTES]);
+pub struct Incarnation([u8; Self::BYTES]);
 
-impl Boot {
+impl Incarnation {
     /// Its length.
     pub const BYTES: usize = 16;
 
@@ -26,8 +26,8 @@ impl Boot {
     }
 }
 
-impl fmt::Debug for Boot {
+impl fmt::Debug for Incarnation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Boot(…)")
+        f.write_str("Incarnation(…)")
     }
 }
