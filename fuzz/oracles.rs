@@ -14,8 +14,8 @@ use countersign::{
         Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Links, UntrustedEnvelope, UntrustedLink, Use,
     },
     fleet::{
+        Incarnation, RelayedAnswer, RelayedRequest, Relays, Reply, SeenRequests, Target, UntrustedRequest,
         batch::{Answers, push_answer, push_refusal, push_request, requests},
-        relay::{Incarnation, RelayedAnswer, RelayedRequest, Relays, Reply, SeenRequests, Target, UntrustedRequest},
     },
     keyring::{EnvelopeFormat, Keyring},
     recipient::{Channel, Recipient, phone::PhoneRules},

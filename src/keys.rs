@@ -12,7 +12,7 @@ use arc_swap::{ArcSwap, Guard};
 use crate::{
     browser::{device::Devices, puzzle::Puzzles},
     challenge::{Challenges, Links},
-    fleet::relay::Relays,
+    fleet::Relays,
     keyring::{EnvelopeFormat, Keyring},
     token::{KeyDocuments, Sessions, SessionsConfig, SessionsError},
 };

@@ -15,11 +15,11 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use countersign::{
-    challenge::{Alphabet, CodeFormat, GuardId, code::Strength},
+    challenge::{Alphabet, CodeFormat, GuardId, Strength},
     delivery::{DeliveryFailed, Dispatch, Languages, Outbox},
     directory::{Directory, Found, User},
     engine::{Begin, Begun, Caller, Complete, CompleteError, Engine, Presented, policy::Policy},
-    fleet::homes::Homes,
+    fleet::Homes,
     guard::{
         AnyGuard, Ceilings, ClientNetwork, JournalGuard, Limits, MemoryGuard,
         bound::{Bound, Deployment, Keeper},

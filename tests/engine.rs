@@ -11,9 +11,7 @@ use std::{
 };
 
 use countersign::{
-    challenge::{
-        Alphabet, Binding, ChallengeId, CodeFormat, GuardId, UntrustedLink, VerifiedChallenge, Verifier, code::Strength,
-    },
+    challenge::{Alphabet, Binding, ChallengeId, CodeFormat, GuardId, Strength, UntrustedLink, VerifiedChallenge, Verifier},
     delivery::{DeliveryFailed, Dispatch, Fate, Languages, Outbox},
     directory::{Directory, Found, User},
     engine::{

@@ -4,7 +4,7 @@ use std::{hint::black_box, net::IpAddr};
 
 use countersign::{
     challenge::GuardId,
-    fleet::relay::{Incarnation, RelayedAnswer, RelayedRequest, Relays, Reply, Target, UntrustedRequest},
+    fleet::{Incarnation, RelayedAnswer, RelayedRequest, Relays, Reply, Target, UntrustedRequest},
     keyring::Keyring,
     time::UnixTime,
 };

@@ -3,20 +3,20 @@
 //! What comes from outside is an [`UntrustedEnvelope`] or an [`UntrustedLink`]; only [`Challenges`] turns it into a
 //! [`VerifiedChallenge`], which is the only thing that the engine acts on.
 
-pub mod alphabet;
-pub mod binding;
-pub mod claims;
-pub mod code;
-pub mod envelope;
-pub mod issuer;
+mod alphabet;
+mod binding;
+mod claims;
+mod code;
+mod envelope;
+mod issuer;
 #[cfg(feature = "std")]
-pub mod link;
+mod link;
 
-pub use alphabet::Alphabet;
+pub use alphabet::{Alphabet, AlphabetError, BASE20, NUMERIC};
 pub use binding::{Binding, Verifier};
-pub use claims::{Challenge, ChallengeId, GuardId, Use, VerifiedChallenge};
-pub use code::{Code, CodeFormat};
+pub use claims::{CHALLENGE_AUDIENCE, Challenge, ChallengeId, GuardId, Use, VerifiedChallenge};
+pub use code::{Code, CodeFormat, MAX_CODE_LENGTH, Strength};
 pub use envelope::UntrustedEnvelope;
 pub use issuer::{Challenges, Forged};
 #[cfg(feature = "std")]
-pub use link::{LinkToken, Links, UntrustedLink, VerifiedLink};
+pub use link::{LINK_HEADER, LinkToken, Links, UntrustedLink, VerifiedLink};

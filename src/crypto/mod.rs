@@ -3,19 +3,19 @@
 //! Nothing here knows what a challenge or a token is.
 
 pub mod base64url;
-pub mod canonical;
-pub mod derive;
+mod canonical;
+mod derive;
 pub mod hex;
 pub mod json;
 pub mod jws;
 pub mod labels;
-pub mod mac;
+mod mac;
 pub mod paseto;
 pub mod random;
 pub mod seal;
-pub mod secret;
+mod secret;
 
-pub use canonical::Canonical;
-pub use mac::{Mac, MacKey};
-pub use seal::SealKey;
+pub use canonical::{Canonical, Fields, Sink};
+pub use derive::derive;
+pub use mac::{Mac, MacFields, MacKey};
 pub use secret::Secret;

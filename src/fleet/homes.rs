@@ -12,7 +12,7 @@ use alloc::{boxed::Box, vec::Vec};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    crypto::{Canonical, canonical::Sink, labels},
+    crypto::{Canonical, Sink, labels},
     recipient::Recipient,
 };
 

@@ -6,10 +6,10 @@ use core::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use super::relay::Incarnation;
+use super::Incarnation;
 use crate::{
     challenge::GuardId,
-    crypto::{Canonical, canonical::Fields},
+    crypto::{Canonical, Fields},
     time::UnixTime,
 };
 

@@ -27,9 +27,9 @@ use crate::{
     time::UnixTime,
 };
 
-pub use super::{
+use super::{
     incarnation::Incarnation,
-    message::{Headers, RelayedAnswer, RelayedRequest, Reply, Target},
+    message::{RelayedRequest, Reply, Target},
     seen::SeenRequests,
 };
 

@@ -6,7 +6,11 @@ use proptest::prelude::*;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 use super::*;
-use crate::{challenge::GuardId, crypto::base64url};
+use crate::{
+    challenge::GuardId,
+    crypto::base64url,
+    fleet::{Headers, RelayedAnswer},
+};
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 const BOOT: Incarnation = Incarnation::from_random([7; Incarnation::BYTES]);

@@ -18,7 +18,7 @@ use super::{
     limits::{LONG_FROM, MEDIUM_FROM, MOST_ATTEMPTS, MOST_USES},
 };
 use crate::{
-    challenge::{GuardId, Use, code::Strength},
+    challenge::{GuardId, Strength, Use},
     time::UnixTime,
     unavailable::Unavailable,
 };

@@ -39,7 +39,7 @@ pub use redis::RedisGuard;
 
 use crate::{
     browser::{device::DeviceId, puzzle::Proof},
-    challenge::{GuardId, Use, VerifiedChallenge, code::Strength},
+    challenge::{GuardId, Strength, Use, VerifiedChallenge},
     recipient::Recipient,
     time::UnixTime,
     unavailable::Unavailable,

@@ -5,24 +5,24 @@ mod aws_lc;
 pub(crate) mod paserk;
 #[cfg(feature = "aws-lc")]
 pub mod pem;
-pub mod public;
+mod public;
 #[cfg(any(not(feature = "aws-lc"), test))]
 mod rust_crypto;
-pub mod signing;
+mod signing;
 
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::crypto::{Secret, base64url, derive::derive, labels};
+use crate::crypto::{Secret, base64url, derive, labels};
 
 #[cfg(feature = "aws-lc")]
 use aws_lc as backend;
 pub use public::PublicKey;
 #[cfg(not(feature = "aws-lc"))]
 use rust_crypto as backend;
-pub use signing::{Algorithm, SigningKey};
+pub use signing::{Algorithm, Signature, SigningKey};
 
 /// The most root secrets at once.
 pub const MAX_ROOTS: usize = 10;

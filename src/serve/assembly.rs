@@ -14,7 +14,7 @@ use crate::{
     delivery::{Composer, Post, Sender, Site, Templates, Transport, post},
     directory::{AnyDirectory, FileDirectory, HttpDirectory, NoDirectory, http::FieldNames},
     engine::Engine,
-    fleet::homes::Homes,
+    fleet::Homes,
     guard::{
         AnyGuard, JournalGuard, MemoryGuard,
         journal::{self, OpenError},

@@ -29,7 +29,7 @@ pub enum AccessKeys {
     /// One is derived from each root secret.
     #[default]
     Derived,
-    /// Of a key file (see [`keyring::files`](crate::keyring::pem)): 1 to 10; the first is of the fleet's algorithm.
+    /// Of a key file (see [`keyring::pem`](crate::keyring::pem)): 1 to 10; the first is of the fleet's algorithm.
     Configured(Vec<SigningKey>),
     /// Keys of HS256, 1 to 10 of at least 32 bytes.
     Shared(Vec<SharedKey>),

@@ -14,10 +14,8 @@ use rand_core::CryptoRng;
 use super::{Amr, TokenInvalid, claims::SessionId};
 use crate::{
     crypto::{
-        Canonical, SealKey, base64url,
-        canonical::Fields,
-        labels, random,
-        seal::{NONCE, TAG},
+        Canonical, Fields, base64url, labels, random,
+        seal::{NONCE, SealKey, TAG},
     },
     keyring::{Keyring, Root, RootId},
     recipient::{Channel, Recipient},

@@ -16,7 +16,7 @@ use super::{
     refresh::RefreshTokens,
 };
 use crate::{
-    challenge::claims::CHALLENGE_AUDIENCE,
+    challenge::CHALLENGE_AUDIENCE,
     crypto::{MacKey, labels, random},
     directory::User,
     keyring::{Algorithm, Keyring, MAX_ROOTS, PublicKey, SigningKey},

@@ -8,7 +8,7 @@ use std::{
 };
 
 use countersign::{
-    challenge::{GuardId, Use, VerifiedChallenge, code::Strength},
+    challenge::{GuardId, Strength, Use, VerifiedChallenge},
     guard::{
         AttemptRefused, By, Counted, Guard, JournalGuard, Limits, Verdict,
         journal::{OpenError, Opening},

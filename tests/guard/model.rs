@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use countersign::{
     browser::device::DeviceId,
-    challenge::{Use, VerifiedChallenge, code::Strength},
+    challenge::{Strength, Use, VerifiedChallenge},
     guard::{Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Known as Looked, Limits, Request, Verdict},
     recipient::Recipient,
 };

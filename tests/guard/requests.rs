@@ -2,7 +2,7 @@
 
 use countersign::{
     browser::{device::DeviceId, puzzle::Proof},
-    challenge::{Use, code::Strength},
+    challenge::{Strength, Use},
     guard::{By, Counted, Guard, Limits, Request, RequestRefused, Verdict},
 };
 

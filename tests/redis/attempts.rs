@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use countersign::{
-    challenge::{GuardId, Use, VerifiedChallenge, code::Strength},
+    challenge::{GuardId, Strength, Use, VerifiedChallenge},
     guard::{
         Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard as _, Limits, RedisGuard, RequestRefused, Verdict,
         limits::{MOST_ATTEMPTS, MOST_USES},

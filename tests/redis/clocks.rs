@@ -311,7 +311,7 @@ fn forward() {
 }
 
 fn days() {
-    use countersign::challenge::code::Strength::{Medium, Short};
+    use countersign::challenge::Strength::{Medium, Short};
     let faked = Faked::start();
     let guard = faked.guard();
     let start = now(&faked.server);

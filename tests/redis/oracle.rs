@@ -38,7 +38,7 @@ struct Pair {
 /// What a guard did, as far as both must do the same: not how long to wait, which clocks and roundings make differ.
 #[derive(Debug, PartialEq)]
 enum Done {
-    Admitted(countersign::challenge::code::Strength),
+    Admitted(countersign::challenge::Strength),
     Throttled { puzzle: bool },
     Tried(Result<Counted, AttemptRefused>),
     Looked(Result<(), AttemptRefused>),

@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use countersign::{fleet::homes::Homes, recipient::Recipient};
+use countersign::{fleet::Homes, recipient::Recipient};
 use serde_json::json;
 
 use super::{

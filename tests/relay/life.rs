@@ -2,7 +2,7 @@
 
 use countersign::{
     challenge::GuardId,
-    fleet::relay::{Reply, Target},
+    fleet::{Reply, Target},
 };
 use serde_json::json;
 
@@ -20,11 +20,7 @@ fn restart(node: Server, settings: &[(&str, &str)]) -> Server {
 }
 
 /// What a node replies to a copy that is for an earlier life, whoever sends it.
-fn assert_stale(
-    node: &Server,
-    copy: &(Vec<u8>, countersign::fleet::relay::Exchange),
-    told_before: countersign::fleet::relay::Incarnation,
-) {
+fn assert_stale(node: &Server, copy: &(Vec<u8>, countersign::fleet::Exchange), told_before: countersign::fleet::Incarnation) {
     match ask(node, copy) {
         Ok(Reply::Stale(boot)) => assert!(boot != told_before),
         other => panic!("{other:?}"),

@@ -12,7 +12,7 @@ mod patience;
 mod sealing;
 mod stranger;
 
-use countersign::{fleet::homes::Homes, recipient::Recipient};
+use countersign::{fleet::Homes, recipient::Recipient};
 use harness::{
     Server,
     fleet::{self, ISSUER},

@@ -8,8 +8,8 @@ use std::{
 };
 
 use countersign::fleet::{
+    Exchange, Incarnation,
     batch::{Answers, MOST_REQUESTS},
-    relay::{Exchange, Incarnation},
 };
 
 use super::{

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use countersign::{
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Use},
     fleet::{
+        Exchange, Incarnation, RelayedRequest, Relays, Reply, Target,
         batch::{Answers, LONGEST_REPLY, Missing, push_request},
-        relay::{Exchange, Incarnation, RelayedRequest, Relays, Reply, Target},
     },
     keyring::{EnvelopeFormat, Keyring},
     recipient::{Channel, Recipient},

@@ -9,9 +9,8 @@ use std::{
 use countersign::{
     challenge::GuardId,
     fleet::{
+        Exchange, Homes, Incarnation, RelayedAnswer, Relays, Reply, SeenRequests, UntrustedRequest,
         batch::{self, LONGEST_REPLY, MOST_REQUESTS, push_answer},
-        homes::Homes,
-        relay::{Exchange, Incarnation, RelayedAnswer, Relays, Reply, SeenRequests, UntrustedRequest},
     },
     keyring::Keyring,
     recipient::Recipient,

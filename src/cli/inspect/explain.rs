@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use super::verifier::Verifier;
 use crate::{
-    challenge::{Challenge, UntrustedEnvelope, UntrustedLink, Use, claims::CHALLENGE_AUDIENCE},
+    challenge::{CHALLENGE_AUDIENCE, Challenge, UntrustedEnvelope, UntrustedLink, Use},
     crypto::{base64url, jws::Compact, paseto},
     time::UnixTime,
-    token::refresh::untrusted_root,
+    token::untrusted_root,
 };
 
 const NO_SECRET: &str = "no secret is configured";

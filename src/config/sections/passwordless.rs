@@ -245,7 +245,7 @@ fn warn_of_weak_codes(section: &Section<'_>, format: Option<&CodeFormat>) {
 
 /// A long code is told from a short one by its length, and must not be guessable at all: links count no attempts.
 fn judge_long_format(section: &Section<'_>, long: CodeFormat, short: Option<&CodeFormat>) -> Option<CodeFormat> {
-    use crate::challenge::code::Strength;
+    use crate::challenge::Strength;
     let why = "with link_binding = \"browser\"";
     let longest = short.map_or(0, CodeFormat::length).max(15);
     let mut is_right = true;

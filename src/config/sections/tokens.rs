@@ -2,14 +2,14 @@
 
 use super::server::Server;
 use crate::{
-    challenge::claims::CHALLENGE_AUDIENCE,
+    challenge::CHALLENGE_AUDIENCE,
     config::reader::{
         judge::Section,
         schema::{Absent, Key, Kind, SectionSchema, choice, number, switch, text},
         shown::quoted,
     },
     keyring::{EnvelopeFormat, MAX_ROOTS, SigningKey, pem::read_pem},
-    token::{AccessAlgorithm, AccessKeys, SessionsConfig, SharedKey, claims::is_reserved},
+    token::{AccessAlgorithm, AccessKeys, SessionsConfig, SharedKey, is_reserved},
 };
 
 pub(crate) static SCHEMA: SectionSchema = SectionSchema {

@@ -16,7 +16,7 @@ use super::{
     ceilings::{Ceilings, Keeping},
     limits::LONG_FROM,
 };
-use crate::challenge::{CodeFormat, code::Strength};
+use crate::challenge::{CodeFormat, Strength};
 
 /// The probability of one guess at a code of the medium length: 8 characters of base 20.
 const P_34: f64 = 1.0 / 25_600_000_000.0;

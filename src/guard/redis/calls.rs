@@ -6,7 +6,7 @@ use super::{
     scripts::{Call, Script},
 };
 use crate::{
-    challenge::{Use, code::Strength},
+    challenge::{Strength, Use},
     guard::{
         Attempt, Bucket, By, Request,
         limits::{LIFTED, LONG_FROM, MEDIUM_FROM, PREFIX_DIGITS},

@@ -31,10 +31,7 @@ use super::{
 };
 use crate::{
     challenge::GuardId,
-    fleet::{
-        homes::Homes,
-        relay::{Incarnation, RelayedAnswer, RelayedRequest, Reply, SeenRequests, Target},
-    },
+    fleet::{Homes, Incarnation, RelayedAnswer, RelayedRequest, Reply, SeenRequests, Target},
     keys::CurrentKeys,
     recipient::Recipient,
     time::Clock,

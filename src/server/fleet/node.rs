@@ -18,7 +18,7 @@ use hyper::{
 };
 use tokio::time::Instant;
 
-use crate::fleet::relay::Incarnation;
+use crate::fleet::Incarnation;
 
 /// For how long a node that refused a connection isn't asked to be a home. To ask costs nothing then, and it may be back
 /// in a moment: the sooner it is asked again, the shorter two nodes count for its recipients.

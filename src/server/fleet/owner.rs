@@ -30,8 +30,8 @@ use tokio::{
 use super::{Fleet, PATIENCE, fill};
 use crate::{
     fleet::{
+        Exchange, RelayRefused, RelayedAnswer, RelayedRequest, Reply, UntrustedRequest,
         batch::{self, LONGEST_REPLY, push_answer, push_refusal},
-        relay::{Exchange, RelayRefused, RelayedAnswer, RelayedRequest, Reply, UntrustedRequest},
     },
     keys::{CurrentKeys, Keys},
     outbound::deadline,
