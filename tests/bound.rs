@@ -2,9 +2,6 @@
 //!
 //! Codes have two digits here, so that guessing succeeds often enough to be measured. Nothing else is different. Who attacks
 //! keeps every envelope and presents it wherever it might count: at the other nodes, after a restart, at a stand-in.
-#![cfg(feature = "mobile")]
-
-mod given;
 
 use std::{
     path::Path,
@@ -28,8 +25,9 @@ use countersign::{
     recipient::{Channel, Recipient, phone::PhoneRules},
     unavailable::Unavailable,
 };
-use given::{ISSUER, NOW};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+use crate::given::{self, ISSUER, NOW};
 
 /// How many people are attacked.
 const VICTIMS: u32 = 1_000;

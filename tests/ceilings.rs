@@ -1,12 +1,10 @@
 //! Ceilings of a fleet whose nodes have homes among them: together the nodes let through what is configured, no more.
-#![cfg(all(feature = "server", feature = "mobile"))]
-
-mod harness;
 
 use std::net::TcpListener;
 
-use harness::{Answer, Server, wait_for};
 use serde_json::json;
+
+use crate::harness::{self, Answer, Server, wait_for};
 
 /// Loopback addresses are the nodes' names, so that `{node}` leads to them.
 const NODES: [&str; 3] = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];

@@ -4,8 +4,6 @@
 //!
 //! `COUNTERSIGN_CHAOS` says how many challenges are redeemed: 2,000 unless it does. 100,000 and 1,000,000 are the longer modes.
 
-mod harness;
-
 use std::{
     collections::{BTreeMap, VecDeque},
     path::Path,
@@ -22,16 +20,17 @@ use countersign::{
     keyring::{EnvelopeFormat, Keyring},
     recipient::Recipient,
 };
-use harness::{
-    Answer, Connection, Server,
-    fleet::{self, ISSUER, NODES, free_port},
-};
 use rand_chacha::{
     ChaCha8Rng,
     rand_core::{Rng, SeedableRng},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::harness::{
+    self, Answer, Connection, Server,
+    fleet::{self, ISSUER, NODES, free_port},
+};
 
 const MAX_ATTEMPTS: usize = 5;
 const CLIENTS: usize = 12;

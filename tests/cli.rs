@@ -1,5 +1,4 @@
 //! The command line, through the program itself.
-#![cfg(feature = "server")]
 
 use std::{
     fs,

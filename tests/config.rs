@@ -1,5 +1,4 @@
 //! The configuration's rules from the outside: what is refused and under which key, what the defaults are, what is shown.
-#![cfg(feature = "server")]
 
 use std::{ffi::OsString, fmt::Write as _, io, path::Path, time::Duration};
 
@@ -787,7 +786,7 @@ fn the_documentation_has_every_key_as_the_schema_has_it() {
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, format!("{}{}", &text[..at], reference())).unwrap();
     } else {
-        assert_eq!(&text[at..], reference(), "run UPDATE_DOCS=1 cargo test --test config");
+        assert_eq!(&text[at..], reference(), "run UPDATE_DOCS=1 cargo test --test in_process config");
     }
 }
 

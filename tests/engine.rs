@@ -1,7 +1,5 @@
 //! The protocol through the engine's public interface, with a guard, a directory and an outbox made for the occasion.
 
-mod given;
-
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
@@ -25,8 +23,9 @@ use countersign::{
     time::UnixTime,
     unavailable::Unavailable,
 };
-use given::NOW;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+use crate::given::{self, NOW};
 
 /// The simplest guard that keeps the promises: a map.
 struct Ledger {

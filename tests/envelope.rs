@@ -1,7 +1,5 @@
 //! Attacks on envelopes: nothing but what the fleet made, for this recipient, is believed.
 
-mod given;
-
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use countersign::{
     challenge::{
@@ -11,8 +9,9 @@ use countersign::{
     keyring::{EnvelopeFormat, SigningKey},
     recipient::{Channel, Recipient},
 };
-use given::{ISSUER, NOW, challenge, challenges, code_format, keyring, recipient};
 use proptest::prelude::*;
+
+use crate::given::{ISSUER, NOW, challenge, challenges, code_format, keyring, recipient};
 
 const FORMATS: [EnvelopeFormat; 3] = [EnvelopeFormat::EdDsa, EnvelopeFormat::Es256, EnvelopeFormat::V4Public];
 

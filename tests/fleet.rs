@@ -1,7 +1,5 @@
 //! Several nodes behind any load balancer: what arrives at the wrong node is relayed to the right one, sealed.
 
-mod harness;
-
 use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},
@@ -14,12 +12,13 @@ use countersign::{
         bound::{Deployment, Keeper},
     },
 };
-use harness::{
-    Answer, Connection, Server, code_in,
+use serde_json::{Value, json};
+
+use crate::harness::{
+    self, Answer, Connection, Server, code_in,
     fleet::{ISSUER, NODES, free_port, start_node},
     wait_for,
 };
-use serde_json::{Value, json};
 
 struct Fleet {
     port: u16,

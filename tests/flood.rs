@@ -2,12 +2,8 @@
 //!
 //! `COUNTERSIGN_FLOOD` says how many hostile requests there are at least: 10,000 unless it does. The same with the login page
 //! in Chromium and with ALTCHA's own library stands in tests/real, with 100,000.
-#![cfg(all(feature = "server", target_os = "linux"))]
 
-mod harness;
-mod hostile;
-
-use hostile::VICTIM;
+use crate::hostile::{self, VICTIM};
 
 #[test]
 #[allow(clippy::disallowed_methods, reason = "how many is whoever runs the test's to say")]

@@ -1,5 +1,4 @@
 //! What a million live entries cost. A process of its own, because it reads its size.
-#![cfg(target_os = "linux")]
 
 use std::{
     fs,
@@ -16,6 +15,8 @@ use countersign::{
     time::UnixTime,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+use crate::alone::alone;
 
 const ENTRIES: u32 = 1_000_000;
 const THREADS: u32 = 4;
@@ -55,6 +56,10 @@ fn redeem(guard: &MemoryGuard, challenges: &Challenges, ann: &Recipient, number:
 
 #[test]
 fn a_million_live_entries_take_at_most_24_bytes_each_and_an_empty_guard_next_to_nothing() {
+    alone("guard_memory::a_million_live_entries_take_at_most_24_bytes_each_and_an_empty_guard_next_to_nothing", measure);
+}
+
+fn measure() {
     let keyring = Keyring::new([vec![7; 32]]).unwrap();
     let challenges = Challenges::new(&keyring, "https://login.example", EnvelopeFormat::EdDsa);
     let ann = Recipient::parse_email("ann@example.com").unwrap();

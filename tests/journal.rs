@@ -1,7 +1,4 @@
 //! The guard in a file, through the real binary: what survives `kill -9`, and what keeps it from starting.
-#![cfg(feature = "server")]
-
-mod harness;
 
 use std::{
     fs,
@@ -14,9 +11,10 @@ use std::{
     thread,
 };
 
-use harness::{Connection, Server, command, wait_for};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::harness::{self, Connection, Server, command, wait_for};
 
 const EMAIL: &str = "ann@example.com";
 const CLIENTS: usize = 64;

@@ -1,5 +1,4 @@
 //! Hostile numbers of every calling code: what they cost in memory. A process of its own, because it reads its size.
-#![cfg(all(feature = "mobile", target_os = "linux"))]
 
 use std::{fs, thread};
 
@@ -8,6 +7,8 @@ use rand_chacha::{
     ChaCha8Rng,
     rand_core::{Rng, SeedableRng},
 };
+
+use crate::alone::alone;
 
 /// Resident MiB, without what the program's file takes.
 fn resident() -> u64 {
@@ -36,6 +37,10 @@ fn attack(rules: &PhoneRules, seed: u64) -> usize {
 
 #[test]
 fn hostile_numbers_of_every_calling_code_stay_within_100_mib() {
+    alone("phone_memory::hostile_numbers_of_every_calling_code_stay_within_100_mib", measure);
+}
+
+fn measure() {
     let before = resident();
     warm();
     let warmed = resident();

@@ -1,7 +1,4 @@
 //! Starting: what is refused before anything is bound, and what is there once an address is announced.
-#![cfg(feature = "server")]
-
-mod harness;
 
 use std::{
     fs,
@@ -10,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use harness::{Server, command};
+use crate::harness::{self, Server, command};
 
 /// The exit code and what stands on stderr.
 fn end_of(mut command: Command) -> (Option<i32>, String) {

@@ -1,10 +1,8 @@
 //! A fleet whose processes share nothing: each keeps its own count under one id, and its documents say so.
-#![cfg(feature = "server")]
 
-mod harness;
-
-use harness::Server;
 use serde_json::{Value, json};
+
+use crate::harness::Server;
 
 const EMAIL: &str = "ann@example.com";
 

@@ -1,7 +1,5 @@
 //! Session tokens through the public interface: what they say, and what they are refused for.
 
-mod given;
-
 use std::collections::BTreeSet;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
@@ -17,12 +15,13 @@ use countersign::{
         SessionsError, SharedKey, TokenInvalid,
     },
 };
-use given::{
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::given::{
     ALGORITHMS, AUDIENCE, ISSUER, NOW, challenge, challenges, keyring, random, recipient, rsa_key, sessions, sessions_config,
     user,
 };
-use proptest::prelude::*;
-use serde_json::{Value, json};
 
 const JWT: [AccessAlgorithm; 4] =
     [AccessAlgorithm::EdDsa, AccessAlgorithm::Es256, AccessAlgorithm::Rs256, AccessAlgorithm::Hs256];

@@ -1,8 +1,6 @@
 //! Frozen vectors: what a fleet has made, a later version must still derive, make or open. `vectors.txt` holds them, one
 //! `name value` on a line, all for the root secret of 32 bytes 01 and the inputs below. A line changes never.
 
-mod given;
-
 use std::collections::BTreeMap;
 
 use countersign::{
@@ -11,7 +9,8 @@ use countersign::{
     keyring::EnvelopeFormat,
     token::{AccessAlgorithm, AccessKeys, Amr, KeyDocuments, Login, SessionTokens, Sessions},
 };
-use given::{
+
+use crate::given::{
     ALGORITHMS, ISSUER, NOW, challenge, challenges, code_format, keyring, random, recipient, sessions, sessions_config, user,
 };
 

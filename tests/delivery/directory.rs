@@ -7,10 +7,8 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{
-    harness::{Answer, Server, code_in, wait_for},
-    stand_in::{DirectoryServer, response},
-};
+use super::stand_in::{DirectoryServer, response};
+use crate::harness::{Answer, Server, code_in, wait_for};
 
 fn start(directory: &DirectoryServer, settings: &[(&str, &str)]) -> Server {
     let mut all = directory.settings().to_vec();

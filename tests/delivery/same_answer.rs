@@ -5,10 +5,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::{
-    harness::{Answer, Server, wait_for},
-    stand_in::{DirectoryServer, SmtpServer, response},
-};
+use super::stand_in::{DirectoryServer, SmtpServer, response};
+use crate::harness::{Answer, Server, wait_for};
 
 /// One of each kind, by both channels: the first may log in, then come unknown, inactive, staff and superuser.
 const KINDS: [[&str; 5]; 2] = [

@@ -2,10 +2,8 @@
 
 use serde_json::json;
 
-use crate::{
-    harness::{Server, code_in, wait_for},
-    stand_in::{Script, SmtpServer},
-};
+use super::stand_in::{Script, SmtpServer};
+use crate::harness::{Server, code_in, wait_for};
 
 fn start(script: Script, settings: &[(&str, &str)]) -> (SmtpServer, Server) {
     let smtp = SmtpServer::start(script);

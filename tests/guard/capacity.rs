@@ -6,7 +6,7 @@ use countersign::{
     guard::{Attempt, AttemptRefused, Bucket, By, Counted, Guard, Limits, MemoryGuard, Request, RequestRefused, Verdict},
 };
 
-use crate::support::{Issuer, LIFETIME, SHORT, START, at, attempt, guard, guess, limits, mail, network, now, request};
+use super::support::{Issuer, LIFETIME, SHORT, START, at, attempt, guard, guess, limits, mail, network, now, request};
 
 const DEVICE: DeviceId = DeviceId(7);
 

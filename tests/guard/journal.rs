@@ -15,7 +15,7 @@ use countersign::{
     },
 };
 
-use crate::support::{Issuer, LIFETIME, LONG, SHORT, START, TestJournal, at, attempt, guess, limits, mail, now, request};
+use super::support::{Issuer, LIFETIME, LONG, SHORT, START, TestJournal, at, attempt, guess, limits, mail, now, request};
 
 const HEADER: usize = 256;
 const RECORD: usize = 40;
@@ -309,7 +309,7 @@ fn redeems_until_it_is_killed() {
 fn kill_9_forgets_nothing_that_was_answered() {
     for round in [1_u32, 40, 700, 2_500] {
         let journal = TestJournal { segment_bytes: Some(20_000), ..TestJournal::new() };
-        let mut process = child("journal::redeems_until_it_is_killed", &journal.path(), None);
+        let mut process = child("guard::journal::redeems_until_it_is_killed", &journal.path(), None);
         let redeemed = printed(&mut process).take_while(|number| *number < round).count();
         assert_eq!(redeemed, round as usize);
         process.kill().unwrap();
@@ -351,7 +351,7 @@ fn a_full_disk_fails_closed_and_is_recovered_from() {
     let journal = TestJournal::new();
     // No file of the child may be larger than 16 blocks of 512 or 1,024 bytes; it is told so instead of being killed.
     let script = "trap '' XFSZ; ulimit -f 16; exec \"$@\"";
-    let mut process = child("journal::redeems_until_the_disk_is_full", &journal.path(), Some(script));
+    let mut process = child("guard::journal::redeems_until_the_disk_is_full", &journal.path(), Some(script));
     let redeemed = printed(&mut process).last().expect("the child says how far it came");
     assert!(process.wait().unwrap().success());
     assert!((100..2_000).contains(&redeemed), "{redeemed}");

@@ -10,7 +10,7 @@ use countersign::{
 };
 use proptest::prelude::*;
 
-use crate::support::{Issuer, LIFETIME, LONG, MEDIUM, SHORT, START, TestJournal, at, guard, limits, mail, now, request};
+use super::support::{Issuer, LIFETIME, LONG, MEDIUM, SHORT, START, TestJournal, at, guard, limits, mail, now, request};
 
 #[derive(Clone, Debug)]
 enum Step {

@@ -13,7 +13,7 @@ use countersign::{
     guard::{By, Counted, Guard, Limits, Verdict},
 };
 
-use crate::support::{Issuer, LIFETIME, LONG, SHORT, START, at, attempt, guard, guess, limits, mail, now, request};
+use super::support::{Issuer, LIFETIME, LONG, SHORT, START, at, attempt, guard, guess, limits, mail, now, request};
 
 const THREADS: usize = 64;
 

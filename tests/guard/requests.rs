@@ -6,7 +6,7 @@ use countersign::{
     guard::{By, Counted, Guard, Limits, Request, RequestRefused, Verdict},
 };
 
-use crate::support::{Issuer, START, at, attempt, guard, guess, limits, mail, network, now, request};
+use super::support::{Issuer, START, at, attempt, guard, guess, limits, mail, network, now, request};
 
 fn proof(number: u8) -> Proof {
     Proof { id: [number; 16], expires_at: at(START + 60) }
@@ -145,14 +145,14 @@ fn codes_grow_with_the_recipients_failures() {
             guess(&guard, &challenge, false).unwrap();
         }
     };
-    fail(9, crate::support::SHORT);
+    fail(9, super::support::SHORT);
     assert_eq!(strength(None), Strength::Short);
-    fail(1, crate::support::SHORT);
+    fail(1, super::support::SHORT);
     assert_eq!(strength(None), Strength::Medium);
     assert_eq!(strength(Some(DeviceId(1))), Strength::Short, "a known device has its own failures");
-    fail(89, crate::support::MEDIUM);
+    fail(89, super::support::MEDIUM);
     assert_eq!(strength(None), Strength::Medium);
-    fail(1, crate::support::MEDIUM);
+    fail(1, super::support::MEDIUM);
     assert_eq!(strength(None), Strength::Long);
 }
 
@@ -193,8 +193,8 @@ fn external_requests_stop_at_their_own_l() {
     let external = Request { usage: Use::External, ..request(&ann, START) };
     for _ in 0..2 {
         assert_eq!(refusal(&guard, &external), None);
-        let challenge = issuer.issue(&ann, Use::External, crate::support::SHORT, START, 600);
-        let attempt = crate::support::attempt(&challenge, countersign::guard::By::External, START);
+        let challenge = issuer.issue(&ann, Use::External, super::support::SHORT, START, 600);
+        let attempt = super::support::attempt(&challenge, countersign::guard::By::External, START);
         now(guard.count(&attempt, countersign::guard::Verdict::sealed(false))).unwrap();
     }
     assert_eq!(refusal(&guard, &external), Some((43_200 + 86_400, false)), "today's count until the day after is over");

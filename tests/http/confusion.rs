@@ -2,10 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    harness::{Answer, Server, code_in, wait_for},
-    login::link_in,
-};
+use super::login::link_in;
+use crate::harness::{Answer, Server, code_in, wait_for};
 
 const NO_THROTTLE: (&str, &str) = ("passwordless.token_request_throttle_seconds", "0");
 const BOTH: (&str, &str) = ("passwordless.allowed_passwordless_methods", "EMAIL,MOBILE");

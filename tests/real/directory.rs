@@ -6,11 +6,11 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{
-    harness::Server,
+use super::{
     parts::{Part, folder, output, python, trial},
     stand_in::StandIn,
 };
+use crate::harness::Server;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let python = [Part::Python];

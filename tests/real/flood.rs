@@ -4,11 +4,11 @@
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use crate::{
-    hostile::{self, VICTIM},
+use super::{
     pages,
     parts::{Part, folder, node, trial},
 };
+use crate::hostile::{self, VICTIM};
 
 #[allow(clippy::disallowed_methods, reason = "how many is whoever runs the test's to say")]
 pub(crate) fn trials() -> Vec<Trial> {

@@ -6,11 +6,11 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{
-    harness::{Answer, Server, code_in, command, wait_for},
+use super::{
     parts::{Part, trial},
     stand_in::StandIn,
 };
+use crate::harness::{Answer, Server, code_in, command, wait_for};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let python = [Part::Python];

@@ -9,10 +9,8 @@ use countersign::server::pages::CONTENT_SECURITY_POLICY;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use crate::{
-    harness::{Server, code_in},
-    parts::{Part, folder, node, python, trial},
-};
+use super::parts::{Part, folder, node, python, trial};
+use crate::harness::{Server, code_in};
 
 type Settings = &'static [(&'static str, &'static str)];
 

@@ -43,6 +43,7 @@ impl Part {
 
 /// A test that needs these parts.
 pub(crate) fn trial(name: &str, parts: &[Part], test: impl FnOnce() + Send + 'static) -> Trial {
+    let name = format!("real::{name}");
     let Some(reason) = parts.iter().find_map(|part| part.missing()) else {
         return Trial::test(name, move || {
             test();

@@ -9,7 +9,7 @@ use countersign::{browser::puzzle::Puzzles, keyring::Keyring, recipient::Recipie
 use libtest_mimic::Trial;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-use crate::parts::{Part, folder, node, python, trial};
+use super::parts::{Part, folder, node, python, trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![

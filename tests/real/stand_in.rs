@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::parts::{folder, python};
+use super::parts::{folder, python};
 
 /// A running script of this folder.
 pub(crate) struct StandIn {

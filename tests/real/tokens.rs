@@ -5,10 +5,8 @@ use std::{io::Write, process::Stdio};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use crate::{
-    harness::Server,
-    parts::{Part, folder, python, trial},
-};
+use super::parts::{Part, folder, python, trial};
+use crate::harness::Server;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let algorithms = [("EdDSA", "eddsa"), ("ES256", "es256")];
@@ -43,7 +41,7 @@ fn access_by_rsa_key() {
 from cryptography.hazmat.primitives.asymmetric import rsa
 key = rsa.generate_private_key(65537, 2048)
 print(key.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, s.NoEncryption()).decode())";
-    let pem = crate::parts::output(python().args(["-c", script]));
+    let pem = super::parts::output(python().args(["-c", script]));
     std::fs::write(folder.path().join("key.pem"), pem).expect("write the key");
     let settings = [("tokens.algorithm", "RS256"), ("tokens.private_key_file", "key.pem")];
     judge_access(&Server::start_public_in(folder, &settings), "RS256");

@@ -13,7 +13,7 @@ use countersign::{
 };
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 
-use crate::{
+use super::{
     Test,
     server::Server,
     world::{

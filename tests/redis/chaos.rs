@@ -17,7 +17,7 @@ use countersign::{
     time::UnixTime,
 };
 
-use crate::{
+use super::{
     Test,
     server::{Server, until},
     world::{attempt, challenge, connect, email, limits, now, request, run, settings},

@@ -18,7 +18,7 @@ use rand_chacha::{
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::{
+use super::{
     Test,
     cluster::Cluster,
     served::{exchange, node},

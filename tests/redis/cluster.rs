@@ -9,7 +9,7 @@ use countersign::{
     time::UnixTime,
 };
 
-use crate::{
+use super::{
     Test,
     requests::ask,
     server::{Server, free_port, until},
@@ -451,7 +451,7 @@ fn hostile() {
 
 fn least_rights() {
     let cluster = Cluster::start();
-    let user = crate::served::documented_user();
+    let user = super::served::documented_user();
     for master in &cluster.masters {
         let _: String = master.ask(&user);
     }

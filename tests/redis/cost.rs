@@ -6,7 +6,7 @@ use countersign::{
 };
 use redis::Connection;
 
-use crate::{
+use super::{
     Test,
     server::{Server, ask},
     world::{attempt, challenge_of, email, guard, limits, now, numeric, proof, request, run},

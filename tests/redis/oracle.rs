@@ -16,7 +16,7 @@ use rand_chacha::{
     rand_core::{Rng as _, SeedableRng},
 };
 
-use crate::{
+use super::{
     Test,
     clocks::{Faked, faked},
     server::Server,

@@ -9,7 +9,7 @@ use std::{
 
 use countersign::guard::{AttemptRefused, Counted, Guard as _, Limits, RequestRefused, Verdict, redis::StartError};
 
-use crate::{
+use super::{
     Test,
     server::{Server, ask, free_port, until},
     world::{

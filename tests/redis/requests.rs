@@ -9,7 +9,7 @@ use countersign::{
     time::UnixTime,
 };
 
-use crate::{
+use super::{
     Test,
     server::Server,
     world::{email, guard, limits, network, now, proof, race, request, run},

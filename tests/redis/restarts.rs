@@ -2,7 +2,7 @@
 
 use countersign::guard::{AttemptRefused, Counted};
 
-use crate::{
+use super::{
     Test,
     server::{Server, until},
     world::{begin, connect, email, guard, left, limits, now, peek, right, settings, until_it_decides, wrong},

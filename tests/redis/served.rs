@@ -8,13 +8,13 @@ use std::{
 
 use serde_json::json;
 
-use crate::{
+use super::{
     Test,
     cluster::Cluster,
-    harness::{self, Answer, command, wait_for},
     server::{Server, free_port},
     world::race,
 };
+use crate::harness::{self, Answer, command, wait_for};
 
 pub(crate) const TESTS: &[Test] = &[
     Test::new("without_redis_everything_is_503_and_afterwards_old_challenges_are_421", gone),

@@ -25,7 +25,7 @@ use countersign::{
 };
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 
-use crate::server::{self, Server};
+use super::server::{self, Server};
 
 /// Seconds that a challenge of the tests lives.
 pub(crate) const LIFETIME: u64 = 600;

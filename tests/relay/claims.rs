@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::{
     directory::{Directory, Then},
-    harness::code_in,
     start_pair,
 };
+use crate::harness::code_in;
 
 /// The longest answer that is read from a directory, in bytes.
 const MOST: usize = 256 << 10;

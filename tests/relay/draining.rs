@@ -12,12 +12,12 @@ use serde_json::json;
 use super::{
     OWNER, STRANGER,
     directory::{Directory, Then, user},
-    harness::{
-        Server,
-        fleet::{self, ISSUER, NODES},
-        wait_for,
-    },
     start_pair,
+};
+use crate::harness::{
+    Server,
+    fleet::{self, ISSUER, NODES},
+    wait_for,
 };
 
 #[test]

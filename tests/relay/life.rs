@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::{
     OWNER,
-    harness::{Server, fleet},
     sealing::{ask, boot_of, code_for, envelope, now, relayed, seal, status},
     start_node,
 };
+use crate::harness::{Server, fleet};
 
 /// Ends a node as `kill -9` does and starts it again.
 fn restart(node: Server, settings: &[(&str, &str)]) -> Server {

@@ -14,10 +14,10 @@ use countersign::fleet::{
 
 use super::{
     OWNER, STRANGER,
-    harness::{Answer, PATIENCE, Server, head, wait_for},
     sealing::{batch, boot_of, code_for, now, post, replies, seal, status},
     start_node,
 };
+use crate::harness::{Answer, PATIENCE, Server, head, wait_for};
 
 /// A request for a code, sealed as another node would, and what opens its reply.
 fn sealed(seed: u64, boot: Incarnation, node: &str, email: &str) -> (Vec<u8>, Exchange) {

@@ -11,9 +11,9 @@ use serde_json::json;
 
 use super::{
     directory::{Directory, Then, user},
-    harness::{PATIENCE, code_in},
     start_pair,
 };
+use crate::harness::{PATIENCE, code_in};
 
 #[test]
 fn a_lookup_that_takes_too_long_for_a_relay_uses_up_no_throttle() {

@@ -15,7 +15,7 @@ use countersign::{
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use serde_json::{Value, json};
 
-use super::harness::{Answer, Server, fleet::ISSUER};
+use crate::harness::{Answer, Server, fleet::ISSUER};
 
 /// The second that the nodes' clocks show.
 #[allow(clippy::disallowed_methods, reason = "the servers under test read the same clock")]

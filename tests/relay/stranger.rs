@@ -20,10 +20,10 @@ use serde_json::{Value, json};
 
 use super::{
     OWNER, STRANGER,
-    harness::{Answer, Connection, PATIENCE, Server, fleet::ISSUER, head},
     sealing::{code_for, envelope, now, relays, seal},
     start_node,
 };
+use crate::harness::{Answer, Connection, PATIENCE, Server, fleet::ISSUER, head};
 
 /// That the test tells, as an owner.
 const BOOT: Incarnation = Incarnation::from_random([5; Incarnation::BYTES]);

@@ -1,15 +1,10 @@
 //! The guard in Redis, against real servers that the tests start on loopback and stop again.
-//!
-//! Without a `redis-server` on the path every test is listed as ignored, with the reason. With
-//! `COUNTERSIGN_TEST_REQUIRE_PARTS=1`, as in CI, they fail instead.
 
 mod attempts;
 mod chaos;
 mod clocks;
 mod cluster;
 mod cost;
-#[path = "../harness/mod.rs"]
-mod harness;
 mod oracle;
 mod outages;
 mod requests;
@@ -18,14 +13,9 @@ mod served;
 mod server;
 mod world;
 
-use std::process::ExitCode;
+use libtest_mimic::{Failed, Trial};
 
-use libtest_mimic::{Arguments, Failed, Trial};
-
-fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    // They wait for servers more than they compute.
-    arguments.test_threads.get_or_insert(4);
+pub(crate) fn trials() -> impl Iterator<Item = Trial> {
     let groups = [
         attempts::TESTS,
         chaos::TESTS,
@@ -38,8 +28,7 @@ fn main() -> ExitCode {
         restarts::TESTS,
         served::TESTS,
     ];
-    let trials = groups.into_iter().flatten().map(Test::trial).collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    groups.into_iter().flatten().map(Test::trial)
 }
 
 /// A test, and what it needs beside redis-server.
@@ -55,14 +44,14 @@ impl Test {
     }
 
     fn trial(&self) -> Trial {
-        let run = self.run;
+        let (name, run) = (format!("redis::{}", self.name), self.run);
         let Some(reason) = server::missing().or_else(self.missing) else {
-            return Trial::test(self.name, move || {
+            return Trial::test(name, move || {
                 run();
                 Ok(())
             });
         };
         let required = std::env::var_os("COUNTERSIGN_TEST_REQUIRE_PARTS").is_some();
-        Trial::test(self.name, move || Err(Failed::from(reason))).with_kind(reason).with_ignored_flag(!required)
+        Trial::test(name, move || Err(Failed::from(reason))).with_kind(reason).with_ignored_flag(!required)
     }
 }

@@ -1,8 +1,5 @@
 //! Messages and directories, through the real binary: what others see of them, and what happens when they fail.
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod directory;
 mod files;
 mod same_answer;

@@ -1,8 +1,5 @@
 //! The HTTP interface, through the real binary: every row of its tables, its limits, and attacks on it.
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod bodies;
 mod confusion;
 mod cookies;

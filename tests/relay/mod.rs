@@ -1,8 +1,5 @@
 //! Batches of relayed requests, between real nodes and somebody who knows the fleet's secret, or doesn't, and keeps no rule.
 
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod claims;
 mod directory;
 mod draining;
@@ -13,7 +10,8 @@ mod sealing;
 mod stranger;
 
 use countersign::{fleet::Homes, recipient::Recipient};
-use harness::{
+
+use crate::harness::{
     Server,
     fleet::{self, ISSUER},
 };

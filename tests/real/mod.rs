@@ -1,0 +1,26 @@
+//! Tests with real parts from outside: a mail server, a browser, other people's libraries.
+
+mod directory;
+#[cfg(target_os = "linux")]
+mod flood;
+mod mail_server;
+mod pages;
+mod parts;
+mod puzzle;
+mod stand_in;
+mod tokens;
+
+use libtest_mimic::Trial;
+
+pub(crate) fn trials() -> impl Iterator<Item = Trial> {
+    let trials = [
+        mail_server::trials(),
+        directory::trials(),
+        tokens::trials(),
+        pages::trials(),
+        puzzle::trials(),
+        #[cfg(target_os = "linux")]
+        flood::trials(),
+    ];
+    trials.into_iter().flatten()
+}

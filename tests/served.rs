@@ -1,0 +1,19 @@
+//! Against the binary, over HTTP and from the command line, with nothing else than this repository.
+
+mod harness;
+#[cfg(target_os = "linux")]
+mod hostile;
+
+#[cfg(feature = "mobile")]
+mod ceilings;
+mod chaos;
+mod cli;
+mod delivery;
+mod fleet;
+#[cfg(target_os = "linux")]
+mod flood;
+mod http;
+mod journal;
+mod relay;
+mod serve;
+mod shared_nothing;
