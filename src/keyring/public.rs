@@ -122,10 +122,7 @@ impl PublicKey {
     }
 
     const fn ed25519_bytes(&self) -> Option<&[u8; 32]> {
-        match &self.parts {
-            Parts::Ed25519(bytes) => Some(bytes),
-            _ => None,
-        }
+        if let Parts::Ed25519(bytes) = &self.parts { Some(bytes) } else { None }
     }
 }
 
