@@ -212,9 +212,6 @@ fn the_signature_replaced() {
             other.rsplit_once('.').unwrap().1.to_owned(),
             BASE64.encode(by_another_key.sign(signed.as_bytes())),
             BASE64.encode([0; 64]),
-            BASE64.encode([]),
-            BASE64.encode(&BASE64.decode(signature).unwrap()[..63]),
-            format!("{signature}A"),
         ];
         for replacement in replacements {
             let altered = format!("{signed}.{replacement}");
@@ -223,6 +220,19 @@ fn the_signature_replaced() {
             assert!(authenticate(&challenges(format), &altered, &recipient()).is_ok());
             let mallory = Recipient::parse_email("mallory@example.com").unwrap();
             assert!(authenticate(&challenges(format), &altered, &mallory).is_err());
+        }
+        let bytes = BASE64.decode(signature).unwrap();
+        for replacement in [
+            BASE64.encode([]),
+            BASE64.encode(&bytes[..63]),
+            BASE64.encode([&bytes[..], b"x"].concat()),
+            format!("{signature}A"),
+            format!("{signature}=="),
+            format!("{signature}\",\"access\":\"x"),
+            format!("{signature}; Domain=example.com"),
+            format!("{signature}\r\n"),
+        ] {
+            refused(format, &format!("{signed}.{replacement}"), "a signature of another form");
         }
     }
 }

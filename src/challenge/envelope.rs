@@ -30,19 +30,22 @@ pub struct UntrustedEnvelope<'a> {
 
 #[derive(Debug)]
 enum Form<'a> {
-    Jws { parts: Compact<'a>, claims: Vec<u8> },
+    Jws { parts: Compact<'a>, claims: Vec<u8>, signature: Vec<u8> },
     Paseto(paseto::Public<'a>),
 }
 
 impl<'a> UntrustedEnvelope<'a> {
     /// Takes a compact JWS or a v4.public token apart; `None` if it is neither, or if its claims aren't exactly an envelope's.
+    /// The signature has to be base64url of 64 bytes, as that of each algorithm is: so every byte of `text` is judged here,
+    /// and who echoes an envelope echoes nothing else.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
         let form = if text.starts_with(paseto::PUBLIC) {
             Form::Paseto(paseto::Public::split(text)?)
         } else {
             let parts = Compact::split(text)?;
-            Form::Jws { parts, claims: base64url::decode(parts.payload)? }
+            let signature = base64url::decode(parts.signature).filter(|signature| signature.len() == SIGNATURE)?;
+            Form::Jws { parts, claims: base64url::decode(parts.payload)?, signature }
         };
         let (issuer, challenge, mac) = read_claims(form.claims(), form.spelling())?;
         Some(Self { form, issuer, challenge, mac })
@@ -73,10 +76,10 @@ impl<'a> UntrustedEnvelope<'a> {
         }
     }
 
-    /// What was signed, and the signature; `None` if either is no base64url.
+    /// What was signed, and the signature; `None` if a footer is no base64url.
     pub(super) fn signed(&self) -> Option<[Cow<'_, [u8]>; 2]> {
         match &self.form {
-            Form::Jws { parts, .. } => Some([parts.signed.as_bytes().into(), base64url::decode(parts.signature)?.into()]),
+            Form::Jws { parts, signature, .. } => Some([parts.signed.as_bytes().into(), signature.into()]),
             Form::Paseto(token) => Some([token.signed()?.into(), token.signature().into()]),
         }
     }
@@ -186,6 +189,8 @@ fn read_claims(json: &[u8], spelling: Spelling) -> Option<(Range<usize>, Challen
     ))
 }
 
+/// Bytes of a signature by EdDSA, ES256 or v4.public.
+const SIGNATURE: usize = 64;
 /// Characters of 16 bytes in base64url.
 const ID_LENGTH: usize = 22;
 /// Characters of 32 bytes in base64url.

@@ -37,12 +37,12 @@ use crate::{
         http::{
             connection::Protocol,
             listen::Listener,
-            outgoing::Outgoing,
+            outgoing::{Outgoing, closing},
             progress::{Patience, Progress},
             runtime::{Workers, single_threaded},
         },
         random::Random,
-        service::{Service, closing},
+        service::Service,
     },
 };
 

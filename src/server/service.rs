@@ -8,17 +8,15 @@ use std::sync::{
 use hyper::{
     Request,
     body::{Body as HttpBody, Bytes, Incoming},
-    header::{CONNECTION, HeaderValue},
     http::request::Parts,
 };
 
 use super::{
     app::App,
-    call::Answer,
     fleet,
     http::{
         connection::Protocol,
-        outgoing::{Leaving, Outgoing},
+        outgoing::{Leaving, Outgoing, closing},
         progress::Progress,
         runtime::Handler,
     },
@@ -105,10 +103,4 @@ impl Service {
         let answer = app.finish(Some(route), head, Err(problem));
         if was_read { answer } else { closing(answer) }.map(Outgoing::Whole)
     }
-}
-
-/// The last answer on its connection, which says so: what follows would be the rest of a request that nobody read.
-pub(crate) fn closing(mut answer: Answer) -> Answer {
-    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    answer
 }

@@ -4,6 +4,7 @@ mod bodies;
 mod confusion;
 mod cookies;
 mod documents;
+mod framing;
 mod limits;
 mod login;
 mod network;

@@ -19,7 +19,8 @@ use tokio::{
 };
 
 use super::{
-    outgoing::{Leaving, Outgoing, Tracked},
+    framing,
+    outgoing::{Leaving, Outgoing, Tracked, closing},
     progress::{Alarm, Patience, Progress, Watched},
 };
 use crate::server::wire::problem::Problem;
@@ -66,9 +67,13 @@ impl Protocol {
     {
         let progress = Rc::new(Progress::new(Arc::clone(in_flight)));
         let (progress, handle) = (&progress, &handle);
-        let service = service_fn(move |request| async move {
+        let service = service_fn(move |request: Request<Incoming>| async move {
             progress.head_arrived();
-            let answer = unless_it_panics(pin!(handle(request, progress))).await;
+            let (head, body) = request.into_parts();
+            let answer = match framing::judge(&head) {
+                Ok(()) => unless_it_panics(pin!(handle(Request::from_parts(head, body), progress))).await,
+                Err(problem) => closing(problem.into_answer()).map(Outgoing::Whole),
+            };
             Ok::<_, Infallible>(answer.map(|body| Tracked::new(body, progress)))
         });
         let mut connection = self.http.serve_connection(TokioIo::new(Watched::new(io, progress)), service);

@@ -11,9 +11,16 @@ use http_body_util::Full;
 use hyper::{
     Response,
     body::{Body, Bytes, Frame, SizeHint},
+    header::{CONNECTION, HeaderValue},
 };
 
 use super::progress::Progress;
+
+/// The last answer on its connection, which says so: what follows would be the rest of a request that nobody read.
+pub(crate) fn closing<B>(mut answer: Response<B>) -> Response<B> {
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
+}
 
 /// What a connection sends.
 pub(crate) type Leaving = Response<Outgoing>;

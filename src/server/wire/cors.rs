@@ -6,8 +6,8 @@ use hyper::{
     body::Bytes,
     header::{
         ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-        ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
-        CACHE_CONTROL, HeaderValue, ORIGIN, VARY,
+        ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+        ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, HeaderName, HeaderValue, ORIGIN, VARY,
     },
     http::request::Parts,
 };
@@ -26,10 +26,23 @@ pub(crate) fn preflight(sites: &Sites, methods: Option<Methods>, head: &Parts) -
     *answer.status_mut() = StatusCode::NO_CONTENT;
     let headers = answer.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods.map_or("GET, HEAD, POST", Methods::allow)));
-    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type, countersign-challenge"));
+    if let Some(asked) = asked_headers(&head.headers) {
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked);
+    }
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Some(answer)
+}
+
+/// The headers that the request would have, whichever they are: apps and their tracing add some of their own, and none of
+/// them means more here from a page than from a program. Only what is a header's name is said again.
+fn asked_headers(preflight: &HeaderMap) -> Option<HeaderValue> {
+    let asked =
+        preflight.get_all(ACCESS_CONTROL_REQUEST_HEADERS).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let names = asked.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok());
+    let names: Vec<_> = names.collect();
+    let names: Vec<_> = names.iter().map(HeaderName::as_str).collect();
+    HeaderValue::from_str(&names.join(", ")).ok().filter(|names| !names.is_empty())
 }
 
 /// Lets an admitted site read the answer, and keeps caches from handing it to another.
@@ -67,6 +80,23 @@ mod tests {
         assert!(asked("https://b.example"));
         assert!(!asked("https://c.example"));
         assert!(preflight(&sites, None, &head(Method::OPTIONS, &[("origin", "https://b.example")])).is_none());
+    }
+
+    #[test]
+    fn a_preflight_is_answered_with_the_headers_that_it_asks_for() {
+        let sites = Sites::new(["https://a.example"], &["https://b.example"]);
+        let allowed = |asked: &[&'static str]| {
+            let headers = [("origin", "https://b.example"), ("access-control-request-method", "POST")].into_iter();
+            let headers: Vec<_> = headers.chain(asked.iter().map(|asked| ("access-control-request-headers", *asked))).collect();
+            let answer = preflight(&sites, Some(Methods::Post), &head(Method::OPTIONS, &headers)).expect("a preflight");
+            assert_eq!(answer.headers()[ACCESS_CONTROL_ALLOW_METHODS], "POST");
+            answer.headers().get(ACCESS_CONTROL_ALLOW_HEADERS).map(|value| value.to_str().unwrap().to_owned())
+        };
+        assert_eq!(allowed(&["authorization"]).as_deref(), Some("authorization"));
+        assert_eq!(allowed(&["traceparent,baggage"]).as_deref(), Some("traceparent, baggage"));
+        assert_eq!(allowed(&["X-CSRFToken", "Content-Type"]).as_deref(), Some("x-csrftoken, content-type"));
+        assert_eq!(allowed(&["x-a,, x b, \"y\", x-c"]).as_deref(), Some("x-a, x-c"), "only names are said again");
+        assert_eq!((allowed(&[]), allowed(&[" , "])), (None, None));
     }
 
     #[test]

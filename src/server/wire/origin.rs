@@ -1,6 +1,6 @@
 //! Origins (RFC 6454): which sites a browser may call from, with cookies.
 
-use std::net::IpAddr;
+use std::net::Ipv6Addr;
 
 use hyper::{
     HeaderMap,
@@ -25,21 +25,23 @@ pub(crate) struct Sites {
 }
 
 impl Origin {
-    /// Of `scheme://host[:port]`; what follows a slash isn't looked at. Apps have schemes of their own, without ports.
+    /// Of `scheme://host[:port]` and nothing besides, since what is admitted is echoed. Apps have schemes of their own, without
+    /// ports.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (scheme, rest) = text.split_once("://")?;
+        let (scheme, authority) = text.split_once("://")?;
         let scheme = scheme.to_ascii_lowercase();
         let default_port = match &*scheme {
             "http" => 80,
             "https" => 443,
             _ => 0,
         };
-        let authority = rest.split('/').next()?;
         let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
+            Some((host, port)) if !port.ends_with(']') => (host, parse_port(port)?),
             _ => (authority, default_port),
         };
-        if host.is_empty() || host.contains('@') {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        let is_host = host.bytes().all(is_plain) || is_address_in_brackets(host);
+        if host.is_empty() || !is_host || !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)) {
             return None;
         }
         let host = host.to_ascii_lowercase();
@@ -76,9 +78,19 @@ impl Sites {
     }
 }
 
+/// The three names of this machine that are one; `127.0.0.2` may be somebody else's.
 fn is_loopback(host: &str) -> bool {
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    matches!(host, "localhost" | "127.0.0.1" | "[::1]")
+}
+
+fn is_address_in_brackets(host: &str) -> bool {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    bare.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())
+}
+
+/// Without a sign and leading zeros.
+fn parse_port(digits: &str) -> Option<u16> {
+    digits.parse().ok().filter(|port: &u16| port.to_string() == digits)
 }
 
 #[cfg(test)]
@@ -90,7 +102,7 @@ mod tests {
     #[test]
     fn spellings_of_one_origin() {
         let same = |a, b| Origin::parse(a).unwrap() == Origin::parse(b).unwrap();
-        assert!(same("https://Example.com", "https://example.com:443/path"));
+        assert!(same("https://Example.com", "https://example.com:443"));
         assert!(same("http://localhost:8000", "http://127.0.0.1:8000"));
         assert!(same("http://localhost", "http://[::1]"));
         assert!(same("http://[::1]:8000", "http://127.0.0.1:8000"));
@@ -100,6 +112,39 @@ mod tests {
         assert!(!same("capacitor://localhost", "http://localhost") && !same("capacitor://localhost", "ionic://localhost"));
         for none in ["null", "example.com", "file:///x", "http://", "http://a@b", "http://a:x"] {
             assert!(Origin::parse(none).is_none(), "{none}");
+        }
+    }
+
+    #[test]
+    fn an_admitted_origin_has_nothing_in_it_that_was_not_judged() {
+        let sites = Sites::new(["https://a.example"], &["https://b.example", "capacitor://localhost"]);
+        assert!(sites.admits("https://B.example:443"));
+        for more in [
+            "https://b.example/",
+            "https://b.example/x; y",
+            "https://b.example?x",
+            "https://b.example#x",
+            "https://b.example:+443",
+            "https://b.example:0443",
+            "https://b.example:443:443",
+            "https://b.example ",
+            " https://b.example",
+            "https://b.example, https://c.example",
+            "https://b.example\"",
+            "https://x@b.example",
+            "capacitor://localhost/x",
+        ] {
+            assert!(!sites.admits(more), "{more}");
+        }
+    }
+
+    #[test]
+    fn only_three_names_of_loopback_are_one() {
+        let sites = Sites::new(["http://localhost:8000"], &[""; 0]);
+        let may = |origin| sites.may_use_cookies(&[(header::ORIGIN, HeaderValue::from_static(origin))].into_iter().collect());
+        assert!(may("http://localhost:8000") && may("http://127.0.0.1:8000") && may("http://[::1]:8000"));
+        for other in ["http://127.0.0.2:8000", "http://127.1:8000", "http://[::2]:8000", "http://[::ffff:127.0.0.1]:8000"] {
+            assert!(!may(other), "{other}");
         }
     }
 
