@@ -10,16 +10,16 @@ use std::{convert::Infallible, error::Error, net::SocketAddr, sync::Arc, time::S
 
 use countersign::{
     challenge::{Alphabet, CodeFormat, GuardId},
-    delivery::{DeliveryFailed, Dispatch, Fate, Languages, Outbox},
+    delivery::{DeliveryFailed, Dispatch, Fate, Languages, NoRoom, Outbox, SlotRequest},
     directory::NoDirectory,
     engine::{Begin, Caller, Complete, Engine, Presented, policy::Policy},
-    guard::{ClientNetwork, Limits, MemoryGuard},
+    guard::{Limits, MemoryGuard},
     keyring::{EnvelopeFormat, Keyring},
     keys::Keys,
+    network::ClientNetwork,
     recipient::{Channel, Recipient},
     time::UnixTime,
     token::SessionsConfig,
-    unavailable::Unavailable,
 };
 use http_body_util::{BodyExt, Collected, Full, Limited};
 use hyper::{Request, Response, StatusCode, body::Bytes, body::Incoming, server::conn::http1, service::service_fn};
@@ -82,11 +82,11 @@ struct Terminal;
 impl Outbox for Terminal {
     type Slot = ();
 
-    fn reserve(&self, _channel: Channel) -> Result<(), Unavailable> {
+    fn reserve(&self, _request: &SlotRequest) -> Result<(), NoRoom> {
         Ok(())
     }
 
-    async fn post(&self, _slot: (), dispatch: Dispatch) -> Result<(), DeliveryFailed> {
+    async fn send(&self, _slot: (), dispatch: Dispatch) -> Result<(), DeliveryFailed> {
         if dispatch.fate == Fate::Send {
             println!("to {}: your code is {}", dispatch.address(), dispatch.code().expose());
         }

@@ -105,13 +105,13 @@ mod tests {
     use super::*;
     use crate::{
         challenge::{Alphabet, CodeFormat, GuardId},
-        delivery::{DeliveryFailed, Dispatch, Languages, Outbox},
+        delivery::{DeliveryFailed, Dispatch, Languages, NoRoom, Outbox, SlotRequest},
         directory::NoDirectory,
         engine::{Begin, Begun, Caller, Complete, CompleteError, Engine, Presented, policy::Policy},
-        guard::{ClientNetwork, Limits, MemoryGuard},
+        guard::{Limits, MemoryGuard},
+        network::ClientNetwork,
         recipient::{Channel, Recipient},
         time::UnixTime,
-        unavailable::Unavailable,
     };
 
     const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
@@ -123,11 +123,11 @@ mod tests {
     impl Outbox for Waiting {
         type Slot = ();
 
-        fn reserve(&self, _: Channel) -> Result<(), Unavailable> {
+        fn reserve(&self, _: &SlotRequest) -> Result<(), NoRoom> {
             Ok(())
         }
 
-        async fn post(&self, (): (), dispatch: Dispatch) -> Result<(), DeliveryFailed> {
+        async fn send(&self, (): (), dispatch: Dispatch) -> Result<(), DeliveryFailed> {
             self.0.borrow_mut().push(dispatch);
             Ok(())
         }

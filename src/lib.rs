@@ -14,16 +14,16 @@
 //!
 //! use countersign::{
 //!     challenge::{Alphabet, CodeFormat, GuardId},
-//!     delivery::{DeliveryFailed, Dispatch, Languages, Outbox},
+//!     delivery::{DeliveryFailed, Dispatch, Languages, NoRoom, Outbox, SlotRequest},
 //!     directory::NoDirectory,
 //!     engine::{Begin, Caller, Complete, Engine, Presented, policy::Policy},
-//!     guard::{ClientNetwork, Limits, MemoryGuard},
+//!     guard::{Limits, MemoryGuard},
 //!     keyring::{EnvelopeFormat, Keyring},
 //!     keys::Keys,
+//!     network::ClientNetwork,
 //!     recipient::{Channel, Recipient},
 //!     time::UnixTime,
 //!     token::SessionsConfig,
-//!     unavailable::Unavailable,
 //! };
 //!
 //! /// Delivers into a variable.
@@ -32,10 +32,10 @@
 //!
 //! impl Outbox for Letterbox {
 //!     type Slot = ();
-//!     fn reserve(&self, _: Channel) -> Result<(), Unavailable> {
+//!     fn reserve(&self, _: &SlotRequest) -> Result<(), NoRoom> {
 //!         Ok(())
 //!     }
-//!     async fn post(&self, _: (), dispatch: Dispatch) -> Result<(), DeliveryFailed> {
+//!     async fn send(&self, _: (), dispatch: Dispatch) -> Result<(), DeliveryFailed> {
 //!         *self.0.lock().unwrap() = dispatch.code().expose().to_owned();
 //!         Ok(())
 //!     }
@@ -104,6 +104,7 @@ pub mod guard;
 pub mod keyring;
 #[cfg(feature = "std")]
 pub mod keys;
+pub mod network;
 pub mod outbound;
 pub mod recipient;
 #[cfg(feature = "server")]

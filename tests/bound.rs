@@ -13,15 +13,16 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use countersign::{
     challenge::{Alphabet, CodeFormat, GuardId, Strength},
-    delivery::{DeliveryFailed, Dispatch, Languages, Outbox},
+    delivery::{DeliveryFailed, Dispatch, Languages, NoRoom, Outbox, SlotRequest},
     directory::{Directory, Found, User},
     engine::{Begin, Begun, Caller, Complete, CompleteError, Engine, Presented, policy::Policy},
     fleet::Homes,
     guard::{
-        AnyGuard, Ceilings, ClientNetwork, JournalGuard, Limits, MemoryGuard,
+        AnyGuard, Ceilings, JournalGuard, Limits, MemoryGuard,
         bound::{Bound, Deployment, Keeper},
         journal::Opening,
     },
+    network::ClientNetwork,
     recipient::{Channel, Recipient, phone::PhoneRules},
     unavailable::Unavailable,
 };
@@ -59,11 +60,11 @@ struct Nowhere;
 impl Outbox for Nowhere {
     type Slot = ();
 
-    fn reserve(&self, _: Channel) -> Result<(), Unavailable> {
+    fn reserve(&self, _: &SlotRequest) -> Result<(), NoRoom> {
         Ok(())
     }
 
-    async fn post(&self, (): (), _: Dispatch) -> Result<(), DeliveryFailed> {
+    async fn send(&self, (): (), _: Dispatch) -> Result<(), DeliveryFailed> {
         Ok(())
     }
 }

@@ -11,13 +11,9 @@ use countersign::{
             fault::Origin,
             schema::{Kind, SECTIONS},
         },
-        sections::{
-            directory::Directory,
-            email::{EmailTransport, SmtpTls},
-            guard::GuardKind,
-            sms::SmsTransport,
-        },
+        sections::{directory::Directory, email::EmailTransport, guard::GuardKind, sms::SmsTransport},
     },
+    delivery::{Sender, TemplateFault, Templates, carriers::smtp::Tls},
     keyring::{EnvelopeFormat, Root},
     recipient::Channel,
     server::Listen,
@@ -46,14 +42,15 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     }
 }
 
-fn judge_templates(folder: &Path) -> Vec<String> {
-    if folder == Path::new("bad-templates") { vec!["email.txt: no".into(), "sms.txt: no".into()] } else { Vec::new() }
+fn read_templates(folder: &Path) -> Result<Templates, Vec<TemplateFault>> {
+    let fault = |name: &str| TemplateFault { path: folder.join(name), reason: "no".into() };
+    if folder == Path::new("bad-templates") { Err(vec![fault("email.txt"), fault("sms.txt")]) } else { Ok(Templates::built_in()) }
 }
 
 fn judge_with(text: &str, environment: &[(&str, &str)]) -> Result<Config, Faults> {
     let environment: Vec<(OsString, OsString)> = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
     let sources =
-        Sources { file: Some(("test.toml", text)), environment: &environment, read: &read, judge_templates: &judge_templates };
+        Sources { file: Some(("test.toml", text)), environment: &environment, read: &read, read_templates: &read_templates };
     Config::judge(&sources, &mut ChaCha12Rng::seed_from_u64(1))
 }
 
@@ -109,7 +106,7 @@ fn defaults_are_the_documented_ones() {
     assert_eq!((tokens.access_lifetime, tokens.refresh_lifetime, tokens.leeway), (300, 86_400, 0));
     assert_eq!((&*tokens.client_id, &*tokens.user_id_claim), ("countersign", "user_id"));
     assert!(matches!(config.email.transport, EmailTransport::Console) && matches!(config.sms.transport, SmsTransport::Console));
-    assert_eq!(config.email.from, "noreply@example.com");
+    assert_eq!(config.email.from, Sender::parse("noreply@example.com").unwrap());
     assert!(config.sms.max_per_hour >= 1_000 && config.sms.max_per_prefix_per_hour >= 1_000 && config.email.max_per_hour == 0);
     assert!(matches!(config.directory, Directory::None) && config.external_2fa.is_none() && config.events.is_none());
     let guard = &config.guard;
@@ -238,7 +235,7 @@ fn unknown_variables_of_our_form_are_faults() {
     {
         use std::os::unix::ffi::OsStringExt as _;
         let environment = [("COUNTERSIGN_TOKENS__HS256_SECRET".into(), OsString::from_vec(vec![0xff; 40]))];
-        let sources = Sources { file: None, environment: &environment, read: &read, judge_templates: &judge_templates };
+        let sources = Sources { file: None, environment: &environment, read: &read, read_templates: &read_templates };
         let faults = Config::judge(&sources, &mut ChaCha12Rng::seed_from_u64(1)).unwrap_err();
         assert!(faults.as_slice()[0].reason.contains("not UTF-8"));
     }
@@ -451,12 +448,12 @@ fn email() {
         ),
     ]);
     assert_eq!(faulty(&section("templates = \"bad-templates\"")), ["email.templates", "email.templates"]);
-    assert_eq!(accepted(&section("templates = \"templates\"")).email.templates.as_deref(), Some(Path::new("templates")));
+    accepted(&section("templates = \"templates\""));
     assert_eq!(faulty(&section("transport = \"http\"")), ["email.transport"]);
     assert_eq!(faulty(&section("transport = \"http\"\nfrom = \"nobody\"")), ["email.transport", "email.from"]);
     let config = accepted(&section("transport = \"smtp\"\nurl = \"smtp://ann:pass@mail:587?tls=required\""));
     let EmailTransport::Smtp(smtp) = &config.email.transport else { panic!("{:?}", config.email) };
-    assert_eq!((&*smtp.host, smtp.port, smtp.tls), ("mail", 587, SmtpTls::Required));
+    assert_eq!((&*smtp.host, smtp.port, smtp.tls), ("mail", 587, Tls::Required));
 }
 
 #[test]
@@ -563,7 +560,7 @@ fn guesses_that_are_too_probable_are_refused_with_what_would_do() {
     }
     assert!(accepted("[guard]\nreplicas = 50\n[passwordless]\nshort_token_length = 7").bound().check().is_ok());
     assert_eq!(accepted(&of_three("a", "")).limits().comparisons, 33);
-    let sources = Sources { file: Some(("x", fleet)), environment: &[], read: &read, judge_templates: &judge_templates };
+    let sources = Sources { file: Some(("x", fleet)), environment: &[], read: &read, read_templates: &read_templates };
     let apart = Config::judge_apart_from_bound(&sources, &mut ChaCha12Rng::seed_from_u64(1)).unwrap();
     assert!(apart.bound().check().is_err());
     assert_eq!(faulty("[guard]\nreplicas = 50\nnode = \"?\"\n[server]\nworkers = -1"), ["server.workers", "guard.node"]);
@@ -642,7 +639,7 @@ fn a_fleet_has_its_secrets_in_common() {
     for fleet in [peers, &homes, shared] {
         assert!(judge(&format!("{fleet}\n[keyring]\nsecrets_file = \"secrets\"")).is_ok());
         // How probable guesses are can be known without.
-        let sources = Sources { file: Some(("x", fleet)), environment: &[], read: &read, judge_templates: &judge_templates };
+        let sources = Sources { file: Some(("x", fleet)), environment: &[], read: &read, read_templates: &read_templates };
         let apart = Config::judge_apart_from_bound(&sources, &mut ChaCha12Rng::seed_from_u64(1)).unwrap();
         assert!(apart.warnings.iter().any(|warning| warning.contains("other nodes' codes")), "{:?}", apart.warnings);
     }

@@ -10,15 +10,14 @@ use std::{
 
 use countersign::{
     challenge::{Alphabet, Binding, ChallengeId, CodeFormat, GuardId, Strength, UntrustedLink, VerifiedChallenge, Verifier},
-    delivery::{DeliveryFailed, Dispatch, Fate, Languages, Outbox},
+    delivery::{DeliveryFailed, Dispatch, Fate, Languages, NoRoom, Outbox, SlotRequest},
     directory::{Directory, Found, User},
     engine::{
         Begin, BeginError, Begun, Caller, Complete, CompleteError, Engine, Presented, RefreshError, Resend, SignedIn,
         policy::Policy,
     },
-    guard::{
-        Admitted, Amendment, Attempt, AttemptRefused, By, ClientNetwork, Counted, Guard, Known, Request, RequestRefused, Verdict,
-    },
+    guard::{Admitted, Amendment, Attempt, AttemptRefused, By, Counted, Guard, Known, Request, RequestRefused, Verdict},
+    network::ClientNetwork,
     recipient::{Channel, Recipient},
     time::UnixTime,
     unavailable::Unavailable,
@@ -120,11 +119,11 @@ struct Sent {
 impl Outbox for Sent {
     type Slot = ();
 
-    fn reserve(&self, _: Channel) -> Result<(), Unavailable> {
-        if self.is_full.get() { Err(Unavailable::for_seconds(1)) } else { Ok(()) }
+    fn reserve(&self, _: &SlotRequest) -> Result<(), NoRoom> {
+        if self.is_full.get() { Err(NoRoom::Full(Unavailable::for_seconds(1))) } else { Ok(()) }
     }
 
-    async fn post(&self, (): (), dispatch: Dispatch) -> Result<(), DeliveryFailed> {
+    async fn send(&self, (): (), dispatch: Dispatch) -> Result<(), DeliveryFailed> {
         self.dispatches.borrow_mut().push(dispatch);
         if self.fails.get() { Err(DeliveryFailed) } else { Ok(()) }
     }

@@ -38,7 +38,7 @@ fn judge(file: &ConfigFile, judge: impl FnOnce(&Sources<'_>) -> Result<Config, F
         file: file.as_ref().map(|(name, text)| (name.as_str(), text.as_str())),
         environment: &environment,
         read: &|path| fs::read(path),
-        judge_templates: &Templates::judge,
+        read_templates: &Templates::load,
     };
     Ok(judge(&sources)?)
 }

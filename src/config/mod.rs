@@ -12,11 +12,10 @@ pub use reader::{
     fault::{Fault, Faults},
     source::Sources,
 };
-pub use sections::{secret::SecretText, webhook::Webhook};
 
 use rand_core::CryptoRng;
 
-use crate::keyring::Keyring;
+use crate::{keyring::Keyring, outbound::webhook::Webhook};
 use reader::judge::Judge;
 use sections::{bound, delivery, directory, email, events, external_2fa, guard, keyring, passwordless, server, sms, tokens};
 use together::Sections;

@@ -14,8 +14,10 @@ pub mod paseto;
 pub mod random;
 pub mod seal;
 mod secret;
+mod secret_text;
 
 pub use canonical::{Canonical, Fields, Sink};
 pub use derive::derive;
 pub use mac::{Mac, MacFields, MacKey};
 pub use secret::Secret;
+pub use secret_text::SecretText;

@@ -1,6 +1,9 @@
 //! Writes messages: derives the code, seals the link, renders the text. In the delivery worker, never in a request.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use minijinja::Error;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -36,14 +39,19 @@ pub struct Site {
 #[derive(Debug)]
 pub struct Composer {
     site: Site,
-    templates: Templates,
+    templates: RwLock<Arc<Templates>>,
 }
 
 impl Composer {
     /// With the words of one site.
     #[must_use]
-    pub const fn new(site: Site, templates: Templates) -> Self {
-        Self { site, templates }
+    pub const fn new(site: Site, templates: Arc<Templates>) -> Self {
+        Self { site, templates: RwLock::new(templates) }
+    }
+
+    /// Writes with other templates from the next message on.
+    pub fn use_templates(&self, templates: Arc<Templates>) {
+        *self.templates.write().unwrap_or_else(PoisonError::into_inner) = templates;
     }
 
     /// Writes a message. One that will be dropped takes all the same work.
@@ -58,7 +66,8 @@ impl Composer {
             Channel::Email => self.link(dispatch),
             Channel::Mobile => Zeroizing::default(),
         };
-        let locale = self.templates.choose(&languages.wanted(found.user().and_then(|user| user.locale.as_deref())));
+        let templates = Arc::clone(&self.templates.read().unwrap_or_else(PoisonError::into_inner));
+        let locale = templates.choose(&languages.wanted(found.user().and_then(|user| user.locale.as_deref())));
         let words = Words {
             code: code.expose(),
             link: &link,
@@ -69,10 +78,10 @@ impl Composer {
         };
         let (subject, text, html) = match channel {
             Channel::Email => {
-                let subject = one_line(&self.templates.render(Part::Subject, &words)?);
-                (subject, self.templates.render(Part::Text, &words)?, self.templates.render(Part::Html, &words)?)
+                let subject = one_line(&templates.render(Part::Subject, &words)?);
+                (subject, templates.render(Part::Text, &words)?, templates.render(Part::Html, &words)?)
             }
-            Channel::Mobile => (String::new(), self.sms(&words)?, String::new()),
+            Channel::Mobile => (String::new(), self.sms(&templates, &words)?, String::new()),
         };
         let to = dispatch.address().into();
         let code = Zeroizing::new(code.expose().to_owned());
@@ -94,8 +103,8 @@ impl Composer {
 
     /// An SMS ends with the line that binds its code to our host, so that browsers and phones fill it in nowhere else
     /// (WICG, "Origin-bound one-time codes delivered via SMS").
-    fn sms(&self, words: &Words<'_>) -> Result<String, Error> {
-        let mut text = self.templates.render(Part::Sms, words)?;
+    fn sms(&self, templates: &Templates, words: &Words<'_>) -> Result<String, Error> {
+        let mut text = templates.render(Part::Sms, words)?;
         text.truncate(text.trim_end().len());
         if self.site.is_https {
             let line = format!("@{} #{}", words.host, words.code);

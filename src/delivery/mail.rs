@@ -11,22 +11,18 @@ use lettre::{
     },
 };
 
-use super::message::Message;
+use super::{
+    carrier::{Outgoing, SendError},
+    message::Message,
+};
 use crate::time::UnixTime;
 
 /// The longest line that a message may have (RFC 5322 §2.1.1).
 const MAX_LINE: usize = 998;
 
 /// Whom our e-mail comes from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sender(Mailbox);
-
-/// An e-mail as it leaves.
-pub(super) struct Formatted {
-    #[cfg_attr(not(feature = "smtp"), allow(dead_code, reason = "what a file holds has none"))]
-    pub envelope: Envelope,
-    pub bytes: Vec<u8>,
-}
 
 impl Sender {
     /// `noreply@example.com` or `Example <noreply@example.com>`; `None` for anything else. The domain becomes ASCII
@@ -41,25 +37,37 @@ impl Sender {
         Some(Self(Mailbox::new(mailbox.name, email)))
     }
 
-    /// The e-mail of `message`, dated `at`; `None` if it has a recipient that no e-mail can go to.
-    pub(super) fn format(&self, message: &Message, at: UnixTime) -> Option<Formatted> {
+    /// The e-mail of `message`, dated `at`. It goes to the address in ASCII.
+    ///
+    /// # Errors
+    /// A recipient that no e-mail can go to.
+    pub(super) fn format(&self, message: &Message, at: UnixTime) -> Result<Outgoing, SendError> {
+        self.bytes(message, at).ok_or_else(|| SendError::Final("no e-mail can go to this address".into()))
+    }
+
+    /// Whom SMTP is told about an e-mail to `to`; `None` if no e-mail can go there.
+    pub(super) fn envelope(&self, to: &str) -> Option<Envelope> {
+        Envelope::new(Some(self.0.email.clone()), vec![address(to)?]).ok()
+    }
+
+    fn bytes(&self, message: &Message, at: UnixTime) -> Option<Outgoing> {
         let to = address(&message.to)?;
-        let envelope = Envelope::new(Some(self.0.email.clone()), vec![to.clone()]).ok()?;
         let parts = MultiPart::alternative()
             .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(body(&message.text)))
             .singlepart(SinglePart::builder().header(ContentType::TEXT_HTML).body(body(&message.html)));
         let mail = Mail::builder()
             .from(self.0.clone())
-            .to(Mailbox::new(None, to))
+            .to(Mailbox::new(None, to.clone()))
             .subject(message.subject.as_str())
             .date(SystemTime::UNIX_EPOCH + Duration::from_secs(at.as_seconds()))
             .header(MessageId::from(format!("<{}@{}>", message.id, self.0.email.domain())))
             // RFC 3834: no out-of-office answers to this.
             .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".into()))
-            .envelope(envelope.clone())
+            .envelope(self.envelope(&message.to)?)
             .multipart(parts)
             .ok()?;
-        Some(Formatted { envelope, bytes: mail.formatted() })
+        let (id, to): (_, &str) = (message.id.clone(), to.as_ref());
+        Some(Outgoing { id, written_at: at, to: to.into(), body: mail.formatted().into() })
     }
 }
 
@@ -117,7 +125,7 @@ mod tests {
 
     fn mail(message: &Message) -> String {
         let sender = Sender::parse("Example <noreply@mail.example.com>").unwrap();
-        String::from_utf8(sender.format(message, NOW).unwrap().bytes).unwrap()
+        String::from_utf8(sender.format(message, NOW).unwrap().body.into()).unwrap()
     }
 
     fn header<'m>(mail: &'m str, name: &str) -> Vec<&'m str> {
@@ -153,8 +161,12 @@ mod tests {
         assert_eq!(header(&mail, "To"), ["ann@xn--bcher-kva.example"]);
         assert!(header(&mail, "Subject")[0].starts_with("Login on =?utf-8?"), "{mail}");
         assert!(mail.split("\r\n").all(|line| line.len() <= 998));
-        let sender = Sender::parse("Bücher <post@bücher.example>").unwrap().format(&message, NOW).unwrap();
-        assert_eq!(sender.envelope.from().unwrap().to_string(), "post@xn--bcher-kva.example");
+        let sender = Sender::parse("Bücher <post@bücher.example>").unwrap();
+        let outgoing = sender.format(&message, NOW).unwrap();
+        assert_eq!(&*outgoing.to, "ann@xn--bcher-kva.example");
+        let envelope = sender.envelope(&outgoing.to).unwrap();
+        assert_eq!(envelope.from().unwrap().to_string(), "post@xn--bcher-kva.example");
+        assert_eq!(envelope.to()[0].to_string(), "ann@xn--bcher-kva.example");
     }
 
     #[test]
@@ -175,7 +187,9 @@ mod tests {
             "ann@exa mple.com",
             "ann@[127.0.0.1]",
         ] {
-            assert!(sender.format(&message(to, site()), NOW).is_none(), "{to:?}");
+            let refused = sender.format(&message(to, site()), NOW);
+            assert!(matches!(refused, Err(SendError::Final(_))), "{to:?}");
+            assert!(sender.envelope(to).is_none(), "{to:?}");
         }
         for sender in ["", "noreply", "a@b.example\r\nBcc: e@b.example", "ä@example.com", "a@b.example, c@d.example"] {
             assert!(Sender::parse(sender).is_none(), "{sender:?}");
@@ -199,7 +213,7 @@ mod tests {
         for to in
             ["a@localhost", "a.b+c@example.com", "o'hara@example.com", "a..b@example.com", "a.@example.com", "1_{}|~@ex-ample.co"]
         {
-            assert!(sender.format(&message(to, site()), NOW).is_some(), "{to}");
+            assert!(sender.format(&message(to, site()), NOW).is_ok(), "{to}");
         }
     }
 }

@@ -4,29 +4,31 @@
 //! delivery's work, outside the request.
 
 #[cfg(feature = "server")]
-pub(crate) mod carriers;
+mod carrier;
 #[cfg(feature = "server")]
-pub mod composer;
+pub mod carriers;
 #[cfg(feature = "server")]
-mod lane;
+mod composer;
 #[cfg(feature = "server")]
-pub mod language;
+mod language;
 #[cfg(feature = "server")]
-pub mod mail;
+mod mail;
 #[cfg(feature = "server")]
-pub mod message;
+mod message;
 #[cfg(feature = "server")]
 mod metrics;
 #[cfg(feature = "server")]
-pub mod post;
-#[cfg(feature = "server")]
 mod queue;
 #[cfg(feature = "server")]
-pub mod templates;
+mod room;
+#[cfg(feature = "server")]
+mod templates;
 #[cfg(all(test, feature = "server"))]
 mod testing;
 #[cfg(feature = "server")]
-pub mod transport;
+mod transport;
+#[cfg(feature = "server")]
+mod worker;
 
 use alloc::{boxed::Box, sync::Arc};
 
@@ -34,17 +36,20 @@ use crate::{
     challenge::{Code, CodeFormat, LinkToken, VerifiedChallenge},
     directory::Found,
     keys::Keys,
+    network::ClientNetwork,
     recipient::Channel,
     unavailable::Unavailable,
 };
 
 #[cfg(feature = "server")]
 pub use {
+    carrier::{Carrier, Outgoing, SendError, Sending, in_time},
     composer::{Composer, Site},
+    language::Tag,
     mail::Sender,
-    post::{Post, Settings},
+    message::{Message, MessageId},
+    queue::{Mode, Queue, QueueSettings, Slot},
     templates::{TemplateFault, Templates},
-    transport::{Transport, TransportFault},
 };
 
 /// Where messages are handed over.
@@ -54,10 +59,32 @@ pub trait Outbox {
     type Slot;
 
     /// Takes room for a message before anything else is asked, the same for everyone.
-    fn reserve(&self, channel: Channel) -> Result<Self::Slot, Unavailable>;
+    fn reserve(&self, request: &SlotRequest) -> Result<Self::Slot, NoRoom>;
 
     /// Hands a message over. In inline mode this waits until it has left.
-    async fn post(&self, slot: Self::Slot, dispatch: Dispatch) -> Result<(), DeliveryFailed>;
+    async fn send(&self, slot: Self::Slot, dispatch: Dispatch) -> Result<(), DeliveryFailed>;
+}
+
+/// For whom room is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct SlotRequest {
+    /// How the message would leave.
+    pub channel: Channel,
+    /// Whose request it is; `None` for one that stands for many.
+    pub network: Option<ClientNetwork>,
+    /// Whether a solved puzzle came with it, or a browser that proved this recipient before.
+    pub is_vouched: bool,
+}
+
+/// Why there is no room for a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoRoom {
+    /// More than half is taken: the rest is kept for those who solved a puzzle, and for known devices.
+    NeedsProof(Unavailable),
+    /// This network holds as much as one network may.
+    Network(Unavailable),
+    /// Everything is taken.
+    Full(Unavailable),
 }
 
 /// All that is needed to write one message and send it.

@@ -1,214 +1,449 @@
-//! Messages on their way: a bounded number of slots, and a task for each message that tries until it is sent, until it
-//! never will be, or until its challenge ends.
+//! The message queue: the outbox of the server.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{Notify, mpsc, oneshot, watch},
-    time::sleep,
+    runtime::Handle,
+    sync::{mpsc, oneshot, watch},
 };
-use tracing::{error, warn};
 
 use super::{
-    Composer, DeliveryFailed, Dispatch, Fate,
-    lane::Lane,
-    metrics::{self, Outcome},
-    transport::{Parcel, SendError},
+    Composer, DeliveryFailed, Dispatch, NoRoom, Outbox, SlotRequest, Templates,
+    carrier::Carrier,
+    metrics,
+    room::{HeldSlot, Slots},
+    transport::Transport,
+    worker::{Job, Worker},
 };
-use crate::{recipient::Channel, time::Clock};
+use crate::{outbound::deadline, recipient::Channel, time::Clock, unavailable::Unavailable};
 
-/// The longest wait between two tries, in seconds.
-const MAX_WAIT: u64 = 60;
+/// Seconds after which it makes sense to ask again when the queue was full.
+const RETRY_AFTER: u32 = 5;
 
-/// How many messages may be on their way, and how many are.
-#[derive(Debug)]
-pub(super) struct Slots {
-    capacity: usize,
-    taken: AtomicUsize,
-    given_back: Notify,
+/// When messages leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// After the answer, with retries until the challenge ends.
+    Queued,
+    /// Before the answer, with one try; tells known from unknown recipients.
+    Inline,
 }
 
-/// Room for one message, until it is sent or dropped.
-#[derive(Debug)]
-pub(super) struct HeldSlot(Arc<Slots>);
-
-impl Slots {
-    pub(super) fn new(capacity: usize) -> Arc<Self> {
-        Arc::new(Self { capacity, taken: AtomicUsize::new(0), given_back: Notify::new() })
-    }
-
-    /// `None` if there is no room.
-    pub(super) fn take(self: &Arc<Self>) -> Option<HeldSlot> {
-        let more = |taken| (taken < self.capacity).then_some(taken + 1);
-        self.taken.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more).ok()?;
-        Some(HeldSlot(Arc::clone(self)))
-    }
-
-    pub(super) fn taken(&self) -> usize {
-        self.taken.load(Ordering::Acquire)
-    }
-
-    /// Waits until none is taken.
-    pub(super) async fn all_free(&self) {
-        loop {
-            let given_back = self.given_back.notified();
-            tokio::pin!(given_back);
-            // From here on nothing that is given back is missed.
-            given_back.as_mut().enable();
-            if self.taken() == 0 {
-                return;
-            }
-            given_back.await;
-        }
-    }
-}
-
-impl Drop for HeldSlot {
-    fn drop(&mut self) {
-        if self.0.taken.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.given_back.notify_waiters();
-        }
-    }
-}
-
-/// One message to write and send.
-pub(super) struct Job {
-    pub dispatch: Dispatch,
-    pub slot: HeldSlot,
-    /// Inline: who waits. There is one try then.
-    pub waiting: Option<oneshot::Sender<Result<(), DeliveryFailed>>>,
-}
-
-/// What writes and sends.
-pub(super) struct Worker {
+/// What a queue is made of.
+#[non_exhaustive]
+pub struct QueueSettings {
+    /// Whether a request waits for its message; by default not.
+    pub mode: Mode,
+    /// How many messages may be on their way, by default 10,000; a request that finds no room is refused.
+    pub length: usize,
+    /// Writes messages.
     pub composer: Composer,
-    pub email: Lane,
-    pub mobile: Lane,
+    /// Carries e-mail; `None`, the default: it is discarded, and not even written.
+    pub email: Option<Box<dyn Carrier>>,
+    /// Carries SMS; `None`, the default: they are discarded, and not even written.
+    pub sms: Option<Box<dyn Carrier>>,
+    /// Tells the time.
     pub clock: Clock,
-    /// Turns true when the process wants to end.
-    pub ending: watch::Receiver<bool>,
 }
 
-impl Worker {
-    /// Takes jobs for as long as there may be more.
-    pub(super) async fn run(self, mut jobs: mpsc::UnboundedReceiver<Job>) {
-        let worker = Arc::new(self);
-        while let Some(job) = jobs.recv().await {
-            tokio::spawn(Arc::clone(&worker).carry(job));
-        }
-    }
+/// The message queue of a server: one for all its threads, who clone it.
+///
+/// A request leaves the challenge here and no more; a message is written and sent by tasks of another runtime.
+#[derive(Clone)]
+pub struct Queue(Arc<Inner>);
 
-    async fn carry(self: Arc<Self>, job: Job) {
-        let Job { dispatch, slot, mut waiting } = job;
-        let channel = dispatch.challenge.challenge().channel;
-        metrics::on_their_way(slot.0.taken());
-        let outcome = match (self.write(&dispatch), &mut waiting) {
-            (Ok(parcel), Some(waiting)) => tokio::select! {
-                biased;
-                outcome = self.send_once(&dispatch, &parcel) => outcome,
-                // Nobody would hold the envelope that its code belongs to.
-                () = waiting.closed() => failed(&dispatch, Some(&parcel), "nobody waits for it any more"),
-            },
-            (Ok(parcel), None) => self.send(&dispatch, &parcel).await,
-            (Err(reason), _) => failed(&dispatch, None, &reason),
+struct Inner {
+    mode: Mode,
+    discards_email: bool,
+    discards_sms: bool,
+    slots: Arc<Slots>,
+    composer: Arc<Composer>,
+    jobs: mpsc::UnboundedSender<Job>,
+    ending: watch::Sender<bool>,
+}
+
+/// Room for one message, given back when it is dropped.
+#[derive(Debug)]
+pub struct Slot(Option<HeldSlot>);
+
+impl QueueSettings {
+    /// Of a queue that discards everything until it is given carriers.
+    #[must_use]
+    pub const fn new(composer: Composer, clock: Clock) -> Self {
+        Self { mode: Mode::Queued, length: 10_000, composer, email: None, sms: None, clock }
+    }
+}
+
+impl Queue {
+    /// Starts to deliver on `background`, a runtime that lives until [`Queue::drain`] has returned.
+    #[must_use]
+    pub fn start(settings: QueueSettings, background: &Handle) -> Self {
+        let QueueSettings { mode, length, composer, email, sms, clock } = settings;
+        let composer = Arc::new(composer);
+        let (discards_email, discards_sms) = (email.is_none(), sms.is_none());
+        // The slots bound the channel.
+        let (jobs, received) = mpsc::unbounded_channel();
+        let (ending, ended) = watch::channel(false);
+        metrics::describe(length);
+        let worker = Worker {
+            composer: Arc::clone(&composer),
+            email: email.map(Transport::new),
+            sms: sms.map(Transport::new),
+            clock,
+            ending: ended,
         };
-        metrics::count(channel, outcome);
-        let slots = Arc::clone(&slot.0);
-        drop(slot);
-        metrics::on_their_way(slots.taken());
-        if let Some(waiting) = waiting {
-            // Nobody waits any more if the client has gone.
-            let _ = waiting.send(if outcome == Outcome::Failed { Err(DeliveryFailed) } else { Ok(()) });
-        }
+        background.spawn(worker.run(received));
+        Self(Arc::new(Inner { mode, discards_email, discards_sms, slots: Slots::new(length), composer, jobs, ending }))
     }
 
-    /// Everything that is the same for those who get the message and those who don't.
-    fn write(&self, dispatch: &Dispatch) -> Result<Parcel, String> {
-        let now = (self.clock)();
-        let message = self.composer.compose(dispatch, now, &mut rand::rng()).map_err(|error| error.kind().to_string())?;
-        match self.lane(dispatch).transport().format(&message, now) {
-            Ok(parcel) => Ok(parcel),
-            Err(SendError::Transient(reason) | SendError::Permanent(reason)) => Err(reason),
-        }
+    /// Writes with other templates from the next message on.
+    pub fn use_templates(&self, templates: Arc<Templates>) {
+        self.0.composer.use_templates(templates);
     }
 
-    /// Tries after 1, 2, 4 … seconds.
-    async fn send(&self, dispatch: &Dispatch, parcel: &Parcel) -> Outcome {
-        let lane = self.lane(dispatch);
-        let dropped = dispatch.fate == Fate::Drop;
-        let expires_at = dispatch.challenge.challenge().expires_at;
-        let mut ending = self.ending.clone();
-        let mut hurried = false;
-        let mut waits = waits();
-        let mut again = false;
+    /// Waits until every message has left, for at most `at_most`, and returns how many haven't. What waits for its next
+    /// try is tried at once. To be called when no request is in flight any more.
+    pub async fn drain(&self, at_most: Duration) -> usize {
+        self.0.ending.send_replace(true);
+        let _ = tokio::time::timeout(at_most, self.0.slots.all_free()).await;
+        self.0.slots.taken()
+    }
+}
+
+impl Outbox for Queue {
+    type Slot = Slot;
+
+    fn reserve(&self, request: &SlotRequest) -> Result<Slot, NoRoom> {
+        let discards = match request.channel {
+            Channel::Email => self.0.discards_email,
+            Channel::Mobile => self.0.discards_sms,
+        };
+        if discards {
+            return Ok(Slot(None));
+        }
+        let slot = self.0.slots.take().ok_or(NoRoom::Full(Unavailable::for_seconds(RETRY_AFTER)))?;
+        Ok(Slot(Some(slot)))
+    }
+
+    async fn send(&self, slot: Slot, dispatch: Dispatch) -> Result<(), DeliveryFailed> {
+        let Slot(Some(slot)) = slot else { return Ok(()) };
+        let (waiting, result) = match self.0.mode {
+            Mode::Queued => (None, None),
+            Mode::Inline => {
+                let (waiting, result) = oneshot::channel();
+                (Some(waiting), Some(result))
+            }
+        };
+        self.0.jobs.send(Job { dispatch, slot, waiting }).map_err(|_| DeliveryFailed)?;
+        match result {
+            // Where nobody can wait any longer, the try is given up.
+            Some(result) => deadline::in_time(result).await.unwrap_or(Ok(Err(DeliveryFailed))).unwrap_or(Err(DeliveryFailed)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for QueueSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueueSettings").field("mode", &self.mode).field("length", &self.length).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue").field("mode", &self.0.mode).field("slots", &self.0.slots).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        sync::mpsc::UnboundedReceiver,
+        time::{Instant, sleep, timeout},
+    };
+
+    use super::*;
+    use crate::delivery::{
+        Fate, SendError,
+        testing::{Fleet, Scripted, clock, composer, scripted, site},
+    };
+
+    const ANN: &str = "ann@example.com";
+    const NUMBER: &str = "+12025550123";
+    const ZERO: Duration = Duration::ZERO;
+
+    fn transient() -> Result<(), SendError> {
+        Err(SendError::temporary("not now"))
+    }
+
+    fn permanent() -> Result<(), SendError> {
+        Err(SendError::Final("never".into()))
+    }
+
+    fn started(mode: Mode, length: usize, email: Scripted, sms: Scripted) -> (Fleet, Queue) {
+        let fleet = Fleet::new();
+        let mut settings = QueueSettings { mode, length, ..QueueSettings::new(composer(site()), clock()) };
+        settings.email = Some(Box::new(email));
+        settings.sms = Some(Box::new(sms));
+        (fleet, Queue::start(settings, &Handle::current()))
+    }
+
+    fn queued(length: usize, email: Scripted) -> (Fleet, Queue) {
+        started(Mode::Queued, length, email, scripted(ZERO, |_| Ok(())).0)
+    }
+
+    fn asking(channel: Channel) -> SlotRequest {
+        SlotRequest { channel, network: None, is_vouched: false }
+    }
+
+    async fn send(queue: &Queue, dispatch: Dispatch) -> Result<(), DeliveryFailed> {
+        let slot = queue.reserve(&asking(dispatch.challenge.challenge().channel)).expect("there is room");
+        queue.send(slot, dispatch).await
+    }
+
+    /// When a message was tried, until nothing more comes for an hour.
+    async fn times(told: &mut UnboundedReceiver<(String, u64)>) -> Vec<u64> {
+        let mut times = Vec::new();
+        while let Ok(Some((_, at))) = timeout(Duration::from_secs(3600), told.recv()).await {
+            times.push(at);
+        }
+        times
+    }
+
+    fn is_full(queue: &Queue) -> bool {
+        queue.reserve(&asking(Channel::Email)).is_err()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_leaves_after_the_answer() {
+        let (email, mut told) = scripted(Duration::from_secs(3), |_| Ok(()));
+        let (fleet, queue) = queued(1, email);
+        let begun = Instant::now();
+        assert_eq!(send(&queue, fleet.dispatch(ANN)).await, Ok(()));
+        assert_eq!(begun.elapsed(), ZERO, "nobody waited");
+        assert!(is_full(&queue), "its slot is held until it has left");
+        assert_eq!(told.recv().await.unwrap(), (ANN.into(), 3));
+        queue.drain(Duration::from_secs(1)).await;
+        assert!(!is_full(&queue));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_queue_refuses_and_a_slot_that_is_dropped_is_given_back() {
+        let (email, _told) = scripted(ZERO, |_| Ok(()));
+        let (_fleet, queue) = queued(2, email);
+        let first = queue.reserve(&asking(Channel::Email)).unwrap();
+        let second = queue.reserve(&asking(Channel::Mobile)).unwrap();
+        assert_eq!(queue.reserve(&asking(Channel::Email)).unwrap_err(), NoRoom::Full(Unavailable::for_seconds(RETRY_AFTER)));
+        assert!(queue.reserve(&asking(Channel::Mobile)).is_err());
+        drop(second);
+        let third = queue.reserve(&asking(Channel::Email)).unwrap();
+        assert!(is_full(&queue));
+        drop((first, third));
+        assert!(!is_full(&queue));
+    }
+
+    #[test]
+    fn slots_are_exact_when_threads_race_for_them() {
+        let slots = Slots::new(100);
+        let won: usize = std::thread::scope(|scope| {
+            let race = || (0..1000).filter_map(|_| slots.take()).map(std::mem::forget).count();
+            let racers: Vec<_> = (0..8).map(|_| scope.spawn(race)).collect();
+            racers.into_iter().map(|racer| racer.join().unwrap()).sum()
+        });
+        assert_eq!((won, slots.taken()), (100, 100));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_fails_for_now_is_tried_after_1_2_4_up_to_60_seconds_until_the_challenge_ends() {
+        let (email, mut told) = scripted(ZERO, |_| transient());
+        let (fleet, queue) = queued(1, email);
+        send(&queue, fleet.dispatch(ANN)).await.unwrap();
+        assert_eq!(times(&mut told).await, [0, 1, 3, 7, 15, 31, 63, 123, 183, 243, 303, 363, 423, 483, 543]);
+        assert!(!is_full(&queue), "given up");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_fails_for_good_is_tried_once() {
+        let (email, mut told) = scripted(ZERO, |_| permanent());
+        let (fleet, queue) = queued(1, email);
+        send(&queue, fleet.dispatch(ANN)).await.unwrap();
+        assert_eq!(times(&mut told).await, [0]);
+        assert!(!is_full(&queue));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_try_that_takes_too_long_is_given_up_and_made_again() {
+        let (email, mut told) = scripted(Duration::from_secs(20), |_| Ok(()));
+        let (fleet, queue) = queued(1, email);
+        send(&queue, fleet.dispatch(ANN)).await.unwrap();
+        assert!(times(&mut told).await.is_empty(), "none of them got through");
+        assert!(!is_full(&queue), "until the challenge had ended");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn draining_sends_everything_that_can_be_sent() {
+        let (email, mut told) = scripted(Duration::from_secs(1), |_| Ok(()));
+        let (fleet, queue) = queued(1000, email);
+        for _ in 0..100 {
+            send(&queue, fleet.dispatch(ANN)).await.unwrap();
+        }
+        assert_eq!(queue.drain(Duration::from_secs(25)).await, 0);
+        assert_eq!(times(&mut told).await.len(), 100);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn draining_hurries_what_waits_and_ends_in_time() {
+        let begun = Instant::now();
+        let (email, mut told) = scripted(ZERO, move |_| if begun.elapsed().as_secs() < 200 { transient() } else { Ok(()) });
+        let (fleet, queue) = queued(1, email);
+        send(&queue, fleet.dispatch(ANN)).await.unwrap();
+        sleep(Duration::from_secs(195)).await;
+        // The next try would be at 243 s.
+        assert_eq!(queue.drain(Duration::from_secs(25)).await, 0);
+        assert_eq!(times(&mut told).await.split_off(9), [195, 196, 198, 202]);
+
+        let (email, _told) = scripted(ZERO, |_| transient());
+        let (fleet, queue) = queued(3, email);
+        send(&queue, fleet.dispatch(ANN)).await.unwrap();
+        send(&queue, fleet.dispatch(ANN)).await.unwrap();
+        let begun = Instant::now();
+        assert_eq!(queue.drain(Duration::from_secs(25)).await, 2);
+        assert_eq!(begun.elapsed().as_secs(), 25);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dead_carrier_holds_up_neither_the_other_channel_nor_new_messages() {
+        let (email, mut mails) = scripted(ZERO, |to| if to == ANN { transient() } else { Ok(()) });
+        let (sms, mut texts) = scripted(ZERO, |_| Ok(()));
+        let (fleet, queue) = started(Mode::Queued, 10_000, email, sms);
+        for _ in 0..1000 {
+            send(&queue, fleet.dispatch(ANN)).await.unwrap();
+        }
+        sleep(Duration::from_secs(10)).await;
+        send(&queue, fleet.dispatch(NUMBER)).await.unwrap();
+        send(&queue, fleet.dispatch("bob@example.com")).await.unwrap();
+        assert_eq!(texts.recv().await.unwrap(), (NUMBER.into(), 10));
         loop {
-            let turn = lane.turn(again).await;
-            if (self.clock)() >= expires_at {
-                return failed(dispatch, Some(parcel), "its challenge has ended");
-            }
-            let tried = if dropped { lane.imitate(&turn, parcel).await } else { lane.send(&turn, parcel).await };
-            drop(turn);
-            let reason = match tried {
-                Ok(()) if dropped => return Outcome::Dropped,
-                Ok(()) => return Outcome::Sent,
-                Err(_) if dropped && *ending.borrow() => return Outcome::Dropped,
-                Err(SendError::Permanent(reason)) => return failed(dispatch, Some(parcel), &reason),
-                Err(SendError::Transient(reason)) => reason,
-            };
-            again = true;
-            let wait = waits.next().unwrap_or(MAX_WAIT);
-            if !dropped {
-                metrics::count(dispatch.challenge.challenge().channel, Outcome::Retried);
-                warn!(id = %parcel.id(), reason, again_in = wait, "a message wasn't sent");
-            }
-            tokio::select! {
-                () = sleep(Duration::from_secs(wait)) => {}
-                // What waits longer than the end of the process can wait would never leave.
-                _ = ending.wait_for(|ending| *ending), if !hurried => {
-                    hurried = true;
-                    waits = self::waits();
-                }
+            let (to, at) = mails.recv().await.unwrap();
+            if to != ANN {
+                assert_eq!((to.as_str(), at), ("bob@example.com", 10));
+                break;
             }
         }
     }
 
-    /// Inline: one try. Whoever can't log in is answered at once; the mode's documentation says what that gives away.
-    async fn send_once(&self, dispatch: &Dispatch, parcel: &Parcel) -> Outcome {
-        if dispatch.fate == Fate::Drop {
-            return Outcome::Dropped;
+    #[tokio::test(start_paused = true)]
+    async fn tries_that_hang_leave_room_for_new_messages_as_long_as_they_are_retries() {
+        let hangs = |to: &str| if to == ANN { transient() } else { Ok(()) };
+        let (email, mut told) = scripted(Duration::from_secs(9), hangs);
+        let (fleet, queue) = queued(100, email);
+        for _ in 0..16 {
+            send(&queue, fleet.dispatch(ANN)).await.unwrap();
         }
-        let lane = self.lane(dispatch);
-        match lane.send(&lane.turn(false).await, parcel).await {
-            Ok(()) => Outcome::Sent,
-            Err(SendError::Transient(reason) | SendError::Permanent(reason)) => failed(dispatch, Some(parcel), &reason),
+        // The first tries end at 9 s, the second ones begin at 10 s: eight at once and no more.
+        sleep(Duration::from_secs(11)).await;
+        send(&queue, fleet.dispatch("bob@example.com")).await.unwrap();
+        loop {
+            let (to, at) = told.recv().await.unwrap();
+            if to != ANN {
+                assert_eq!(at, 20, "it didn't wait for a place");
+                break;
+            }
         }
     }
 
-    const fn lane(&self, dispatch: &Dispatch) -> &Lane {
-        match dispatch.challenge.challenge().channel {
-            Channel::Email => &self.email,
-            Channel::Mobile => &self.mobile,
+    #[tokio::test(start_paused = true)]
+    async fn a_dropped_message_never_reaches_the_carrier() {
+        for mode in [Mode::Queued, Mode::Inline] {
+            let (email, mut told) = scripted(ZERO, |_| Ok(()));
+            let (fleet, queue) = started(mode, 1, email, scripted(ZERO, |_| Ok(())).0);
+            assert_eq!(send(&queue, Dispatch { fate: Fate::Drop, ..fleet.dispatch(ANN) }).await, Ok(()));
+            assert!(times(&mut told).await.is_empty());
+            assert!(!is_full(&queue));
         }
     }
-}
 
-/// A message that won't leave; one that wouldn't have left anyway is only dropped.
-fn failed(dispatch: &Dispatch, parcel: Option<&Parcel>, reason: &str) -> Outcome {
-    if dispatch.fate == Fate::Drop {
-        return Outcome::Dropped;
+    #[tokio::test(start_paused = true)]
+    async fn a_dropped_message_holds_its_slot_for_as_long_as_a_sent_one() {
+        let (email, mut told) = scripted(Duration::from_secs(4), |_| Ok(()));
+        let (fleet, queue) = queued(1, email);
+        let mut held = Vec::new();
+        for fate in [Fate::Send, Fate::Drop] {
+            let begun = Instant::now();
+            send(&queue, Dispatch { fate, ..fleet.dispatch(ANN) }).await.unwrap();
+            while is_full(&queue) {
+                sleep(Duration::from_millis(100)).await;
+            }
+            held.push(begun.elapsed().as_secs());
+        }
+        assert_eq!(held, [4, 4]);
+        assert_eq!(times(&mut told).await.len(), 1);
     }
-    let channel = dispatch.challenge.challenge().channel.as_str();
-    error!(id = parcel.map_or("", |parcel| parcel.id().as_str()), channel, reason, "a message can't be sent");
-    Outcome::Failed
-}
 
-/// 1, 2, 4 … 60, 60 …
-fn waits() -> impl Iterator<Item = u64> {
-    std::iter::successors(Some(1), |wait| Some((wait * 2).min(MAX_WAIT)))
+    #[tokio::test(start_paused = true)]
+    async fn while_the_carrier_is_down_dropped_messages_fill_the_queue_too() {
+        let (email, _told) = scripted(ZERO, |_| transient());
+        let (fleet, queue) = queued(3, email);
+        send(&queue, fleet.dispatch(ANN)).await.unwrap();
+        sleep(Duration::from_secs(1)).await;
+        for _ in 0..2 {
+            send(&queue, Dispatch { fate: Fate::Drop, ..fleet.dispatch(ANN) }).await.unwrap();
+        }
+        sleep(Duration::from_secs(30)).await;
+        assert!(is_full(&queue));
+        // Nothing real was tried for a minute after the challenge ended: a failure isn't held against strangers for ever.
+        sleep(Duration::from_secs(700)).await;
+        assert_eq!(queue.0.slots.taken(), 0);
+        send(&queue, Dispatch { fate: Fate::Drop, ..fleet.dispatch(ANN) }).await.unwrap();
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(queue.0.slots.taken(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_the_process_waits_for_no_dropped_message() {
+        let (email, _told) = scripted(ZERO, |_| transient());
+        let (fleet, queue) = queued(3, email);
+        let doomed = fleet.dispatch(ANN);
+        send(&queue, doomed).await.unwrap();
+        sleep(Duration::from_secs(590)).await;
+        send(&queue, Dispatch { fate: Fate::Drop, ..fleet.dispatch(ANN) }).await.unwrap();
+        let begun = Instant::now();
+        queue.drain(Duration::from_secs(25)).await;
+        assert!(begun.elapsed().as_secs() <= 15, "only as long as the real one");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn inline_waits_for_one_try_and_tells_how_it_went() {
+        for (result, answer) in [(Ok(()), Ok(())), (transient(), Err(DeliveryFailed)), (permanent(), Err(DeliveryFailed))] {
+            let (email, mut told) = scripted(Duration::from_secs(2), move |_| result.clone());
+            let (fleet, queue) = started(Mode::Inline, 1, email, scripted(ZERO, |_| Ok(())).0);
+            let begun = Instant::now();
+            assert_eq!(send(&queue, fleet.dispatch(ANN)).await, answer);
+            assert_eq!(begun.elapsed().as_secs(), 2);
+            assert!(!is_full(&queue));
+            assert_eq!(times(&mut told).await.len(), 1);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn inline_a_try_that_nobody_can_wait_for_is_given_up() {
+        let (email, mut told) = scripted(Duration::from_secs(5), |_| Ok(()));
+        let (fleet, queue) = started(Mode::Inline, 1, email, scripted(ZERO, |_| Ok(())).0);
+        let (begun, dispatch) = (Instant::now(), fleet.dispatch(ANN));
+        let deadline = begun + Duration::from_secs(4);
+        assert_eq!(deadline::within(deadline, send(&queue, dispatch)).await, Err(DeliveryFailed));
+        assert_eq!(begun.elapsed().as_secs(), 4);
+        assert!(times(&mut told).await.is_empty(), "no message left for a challenge that nobody holds");
+        assert!(!is_full(&queue));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_discarded_takes_no_slot() {
+        let fleet = Fleet::new();
+        let settings = QueueSettings::new(composer(site()), clock());
+        let queue = Queue::start(QueueSettings { mode: Mode::Inline, length: 0, ..settings }, &Handle::current());
+        assert_eq!(send(&queue, fleet.dispatch(ANN)).await, Ok(()));
+        assert_eq!(send(&queue, fleet.dispatch(NUMBER)).await, Ok(()));
+        assert_eq!(queue.drain(ZERO).await, 0);
+    }
 }

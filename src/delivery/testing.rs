@@ -1,13 +1,16 @@
 //! What the tests of delivery share: challenges of one fleet, and time that stands still until a test moves it.
 
-use std::{pin::Pin, sync::Arc};
+use std::{fmt, sync::Arc};
 
+use hyper::body::Bytes;
 use tokio::{
     sync::mpsc,
     time::{Duration, Instant, sleep},
 };
 
-use super::{Composer, Dispatch, Fate, Languages, Site, Templates, Transport, transport::SendError};
+use super::{
+    Carrier, Composer, Dispatch, Fate, Languages, Message, Outgoing, SendError, Sending, Site, Templates, carrier::in_time,
+};
 use crate::{
     challenge::{Alphabet, Challenge, ChallengeId, CodeFormat, GuardId, Use, VerifiedChallenge},
     directory::{Found, User},
@@ -55,7 +58,7 @@ impl Fleet {
 }
 
 pub(super) fn composer(site: Site) -> Composer {
-    Composer::new(site, Templates::built_in())
+    Composer::new(site, Templates::built_in().into())
 }
 
 fn user(recipient: &str) -> User {
@@ -90,24 +93,42 @@ pub(super) fn clock() -> Clock {
     Arc::new(move || NOW.plus(start.elapsed().as_secs()))
 }
 
-/// What a scripted transport does with a message to this address.
-pub(super) type Script = Box<dyn Fn(String) -> Pin<Box<dyn Future<Output = Result<(), SendError>> + Send>> + Send + Sync>;
+/// What a scripted carrier does with a message to this address.
+type Script = Box<dyn Fn(&str) -> Result<(), SendError> + Send + Sync>;
 
-/// A transport that waits `takes`, then answers as `script` says, and tells the test to whom and after how many seconds.
+/// A carrier that waits `takes`, then answers as `script` says, and tells the test to whom and after how many seconds.
+pub(super) struct Scripted {
+    takes: Duration,
+    script: Script,
+    start: Instant,
+    tell: mpsc::UnboundedSender<(String, u64)>,
+}
+
 pub(super) fn scripted(
     takes: Duration,
     script: impl Fn(&str) -> Result<(), SendError> + Send + Sync + 'static,
-) -> (Transport, mpsc::UnboundedReceiver<(String, u64)>) {
+) -> (Scripted, mpsc::UnboundedReceiver<(String, u64)>) {
     let (tell, told) = mpsc::unbounded_channel();
-    let start = Instant::now();
-    let script: Script = Box::new(move |to| {
-        let result = script(&to);
-        let tell = tell.clone();
-        Box::pin(async move {
-            sleep(takes).await;
-            let _ = tell.send((to, start.elapsed().as_secs()));
+    (Scripted { takes, script: Box::new(script), start: Instant::now(), tell }, told)
+}
+
+impl Carrier for Scripted {
+    fn format(&self, message: &Message, at: UnixTime) -> Result<Outgoing, SendError> {
+        Ok(Outgoing { id: message.id.clone(), written_at: at, to: message.to.clone(), body: Bytes::new() })
+    }
+
+    fn send<'a>(&'a self, outgoing: &'a Outgoing) -> Sending<'a> {
+        let result = (self.script)(&outgoing.to);
+        Box::pin(in_time(Duration::from_secs(10), async {
+            sleep(self.takes).await;
+            let _ = self.tell.send((outgoing.to.to_string(), self.start.elapsed().as_secs()));
             result
-        })
-    });
-    (Transport::scripted(script, Duration::from_secs(10)), told)
+        }))
+    }
+}
+
+impl fmt::Debug for Scripted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scripted").finish_non_exhaustive()
+    }
 }

@@ -1,6 +1,6 @@
 //! The directory that the configuration chose.
 
-use super::{Directory, FileDirectory, Found, HttpDirectory, NoDirectory, User};
+use super::{Directory, Found, NoDirectory, User, file::FileDirectory, http::HttpDirectory};
 use crate::{recipient::Recipient, unavailable::Unavailable};
 
 /// One of the directories.

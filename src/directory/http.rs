@@ -13,9 +13,11 @@ use tracing::{error, warn};
 
 use super::{Directory, Found, User, json_fault};
 use crate::{
-    config::Webhook,
     crypto::base64url,
-    outbound::client::{self, WebhookCaller},
+    outbound::{
+        client::{self, WebhookCaller},
+        webhook::Webhook,
+    },
     recipient::{Channel, Recipient},
     time::Clock,
     unavailable::Unavailable,
@@ -29,6 +31,15 @@ const RETRY_AFTER: u32 = 5;
 pub struct HttpDirectory {
     endpoint: WebhookCaller,
     fields: FieldNames,
+}
+
+/// An endpoint that is asked for users.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where, and what calls are signed with.
+    pub webhook: Webhook,
+    /// How long one call may take.
+    pub timeout: Duration,
 }
 
 /// The names that requests use for the recipient's field, and that the endpoint is told.
@@ -51,17 +62,18 @@ struct Question<'a> {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct Reply {
     /// Null for nobody; an answer without it is none.
     #[serde(deserialize_with = "Option::deserialize")]
     user: Option<User>,
 }
 
 impl HttpDirectory {
-    /// Asks the endpoint of `webhook`; a call that takes longer than `timeout` is given up. The calls are made on
-    /// `background`, so that their connections outlive the caller's runtime.
+    /// Asks the endpoint of `settings`. The calls are made on `background`, so that their connections outlive the caller's
+    /// runtime.
     #[must_use]
-    pub fn new(webhook: Webhook, timeout: Duration, fields: FieldNames, clock: Clock, background: &Handle) -> Self {
+    pub fn new(settings: Settings, fields: FieldNames, clock: Clock, background: &Handle) -> Self {
+        let Settings { webhook, timeout } = settings;
         Self { endpoint: WebhookCaller::new(client::client(timeout), webhook, clock, background), fields }
     }
 
@@ -90,7 +102,7 @@ impl HttpDirectory {
         if answer.status != 200 {
             return Err(unavailable(&format!("it answered {}", answer.status)));
         }
-        let answer: Answer = serde_json::from_slice(&answer.body).map_err(|error| unavailable(&json_fault(&error)))?;
+        let answer: Reply = serde_json::from_slice(&answer.body).map_err(|error| unavailable(&json_fault(&error)))?;
         Ok(answer.user)
     }
 }

@@ -1,7 +1,7 @@
 //! Where users are looked up: a port of the engine, and its adapters.
 
 #[cfg(feature = "server")]
-pub mod any;
+mod any;
 #[cfg(feature = "server")]
 pub mod file;
 mod found;
@@ -21,9 +21,9 @@ use crate::{
     unavailable::Unavailable,
 };
 
-pub use found::Found;
 #[cfg(feature = "server")]
-pub use {any::AnyDirectory, file::FileDirectory, http::HttpDirectory};
+pub use any::AnyDirectory;
+pub use found::Found;
 
 /// A source of users.
 #[allow(async_fn_in_trait, reason = "embedders name a concrete directory, so the futures' Send-ness shows")]

@@ -6,8 +6,9 @@ use core::fmt;
 use crate::{
     browser::puzzle::Proof,
     challenge::{Binding, GuardId, UntrustedLink, VerifiedChallenge, Verifier},
-    delivery::Languages,
-    guard::{AttemptRefused, ClientNetwork, RequestRefused},
+    delivery::{Languages, NoRoom},
+    guard::{AttemptRefused, RequestRefused},
+    network::ClientNetwork,
     recipient::Recipient,
     token::{SessionTokens, TokenInvalid},
     unavailable::Unavailable,
@@ -200,6 +201,17 @@ impl CompleteError {
 impl From<RequestRefused> for BeginError {
     fn from(refused: RequestRefused) -> Self {
         Self::Refused(refused)
+    }
+}
+
+impl From<NoRoom> for BeginError {
+    fn from(no_room: NoRoom) -> Self {
+        Self::Refused(match no_room {
+            NoRoom::Full(unavailable) => RequestRefused::Unavailable(unavailable),
+            NoRoom::NeedsProof(Unavailable { retry_after }) | NoRoom::Network(Unavailable { retry_after }) => {
+                RequestRefused::Throttled { retry_after, puzzle: None }
+            }
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use alloc::string::String;
 use rand_core::CryptoRng;
 
 pub use messages::{Begin, BeginError, Begun, Caller, Complete, CompleteError, Presented, RefreshError, Resend, SignedIn};
-use steps::{Entry, authenticate, bucket, claimed_device};
+use steps::{Entry, authenticate, bucket, claimed_device, slot_request};
 
 use crate::{
     browser::device::DeviceId,
@@ -50,8 +50,8 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
     pub async fn begin(&self, begin: Begin<'_>, now: UnixTime, random: &mut impl CryptoRng) -> Result<Begun, BeginError> {
         let channel = begin.recipient.channel();
         self.allow(channel).map_err(|_| BeginError::MethodDisabled)?;
-        let slot = self.outbox.reserve(channel)?;
         let keys = self.keys.load();
+        let slot = self.outbox.reserve(&slot_request(&keys, &begin, now))?;
         let Entry { request, admitted, found } = self.admit(&keys, &begin, now, now).await?;
 
         let challenge = Challenge {
@@ -84,7 +84,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let living = self.guard.peek(&attempt).await;
         living.map_err(|refused| BeginError::Envelope(CompleteError::refused(refused, &challenge)))?;
 
-        let slot = self.outbox.reserve(begin.recipient.channel())?;
+        let slot = self.outbox.reserve(&slot_request(&keys, &begin, now))?;
         let Entry { request, found, .. } = self.admit(&keys, &begin, challenge.challenge().issued_at, now).await?;
         self.dispatch(slot, &keys, &begin, &request, challenge.clone(), found).await?;
         Ok(challenge)

@@ -6,7 +6,7 @@ use super::{Begin, BeginError, Caller, CompleteError, Engine, Presented};
 use crate::{
     browser::device::ClaimedDevice,
     challenge::{UntrustedEnvelope, Use, VerifiedChallenge, VerifiedLink},
-    delivery::{DeliveryFailed, Dispatch, Fate, Outbox},
+    delivery::{DeliveryFailed, Dispatch, Fate, Outbox, SlotRequest},
     directory::{Directory, Found, User},
     guard::{Admitted, Bucket, By, Guard, Request},
     keys::Keys,
@@ -130,7 +130,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let fate = if self.policy.may_log_in(&found) { Fate::Send } else { Fate::Drop };
         let sent = self
             .outbox
-            .post(slot, Dispatch { challenge, found, fate, languages: begin.languages.clone(), keys: Arc::clone(keys) })
+            .send(slot, Dispatch { challenge, found, fate, languages: begin.languages.clone(), keys: Arc::clone(keys) })
             .await;
         if let Err(DeliveryFailed) = sent {
             self.guard.withdraw(request).await;
@@ -161,6 +161,13 @@ pub(super) fn authenticate(
         _ if challenge.is_expired(now) => Err(CompleteError::Expired),
         _ => Ok(challenge),
     }
+}
+
+/// For whom room in the outbox is asked, before the directory is.
+pub(super) fn slot_request(keys: &Keys, begin: &Begin<'_>, now: UnixTime) -> SlotRequest {
+    let Begin { recipient, caller, proof, .. } = begin;
+    let is_vouched = proof.is_some() || claimed_device(keys, caller, recipient, now).is_some();
+    SlotRequest { channel: recipient.channel(), network: Some(caller.network), is_vouched }
 }
 
 pub(super) fn claimed_device(keys: &Keys, caller: &Caller<'_>, recipient: &Recipient, now: UnixTime) -> Option<ClaimedDevice> {

@@ -10,14 +10,12 @@ use reqwest::{Client, Response, Url, header::CONTENT_TYPE, redirect};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use tokio::runtime::Handle;
 
-use crate::{
-    config::Webhook,
-    outbound::{
-        deadline,
-        signing::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER},
-    },
-    time::Clock,
+use super::{
+    deadline,
+    signing::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER},
+    webhook::Webhook,
 };
+use crate::time::Clock;
 
 /// The longest answer that is read, in bytes.
 pub const MAX_ANSWER: usize = 256 * 1024;
@@ -33,7 +31,7 @@ pub struct WebhookCaller {
 
 /// What an endpoint answered.
 #[derive(Clone)]
-pub struct Answer {
+pub struct Reply {
     /// The status.
     pub status: u16,
     /// The body, whole.
@@ -75,7 +73,7 @@ impl WebhookCaller {
     /// # Errors
     /// [`CallFailed`], without an answer in time, for whoever asks too, or with one that is too
     /// long. A status is no error here.
-    pub async fn post(&self, id: &str, body: Bytes) -> Result<Answer, CallFailed> {
+    pub async fn post(&self, id: &str, body: Bytes) -> Result<Reply, CallFailed> {
         let Webhook { url, secret } = &self.webhook;
         let now = (self.clock)();
         let signature = secret.sign(id, now, &body);
@@ -92,7 +90,7 @@ impl WebhookCaller {
 ///
 /// # Errors
 /// [`CallFailed`].
-pub async fn read(mut response: Response) -> Result<Answer, CallFailed> {
+pub async fn read(mut response: Response) -> Result<Reply, CallFailed> {
     let status = response.status().as_u16();
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
@@ -101,7 +99,7 @@ pub async fn read(mut response: Response) -> Result<Answer, CallFailed> {
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer { status, body })
+    Ok(Reply { status, body })
 }
 
 impl CallFailed {
@@ -147,8 +145,8 @@ impl fmt::Debug for WebhookCaller {
     }
 }
 
-impl fmt::Debug for Answer {
+impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").field("status", &self.status).field("length", &self.body.len()).finish()
+        f.debug_struct("Reply").field("status", &self.status).field("length", &self.body.len()).finish()
     }
 }

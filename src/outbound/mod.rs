@@ -7,3 +7,5 @@ pub(crate) mod deadline;
 pub mod signing;
 #[cfg(feature = "server")]
 pub(crate) mod url;
+#[cfg(feature = "server")]
+pub mod webhook;

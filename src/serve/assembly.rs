@@ -9,10 +9,20 @@ use crate::{
     challenge::GuardId,
     config::{
         Config,
-        sections::{directory, email::EmailTransport, guard::GuardKind, sms::SmsTransport},
+        sections::{directory::Directory, email::EmailTransport, guard::GuardKind, sms::SmsTransport},
     },
-    delivery::{Composer, Post, Sender, Site, Templates, Transport, post},
-    directory::{AnyDirectory, FileDirectory, HttpDirectory, NoDirectory, http::FieldNames},
+    delivery::{
+        Carrier, Composer, Queue, QueueSettings, Site,
+        carriers::{
+            console::Console,
+            file::{EmailFiles, SmsFiles},
+        },
+    },
+    directory::{
+        AnyDirectory, NoDirectory,
+        file::FileDirectory,
+        http::{FieldNames, HttpDirectory},
+    },
     engine::Engine,
     fleet::Homes,
     guard::{
@@ -34,6 +44,8 @@ use crate::{
     time::{Clock, UnixTime},
 };
 
+#[cfg(feature = "smtp")]
+use crate::delivery::carriers::smtp::{self, Smtp};
 #[cfg(feature = "redis")]
 use crate::guard::redis::{self, RedisGuard, RedisSettings};
 
@@ -44,7 +56,7 @@ pub(crate) struct Assembled {
     /// How connections are served.
     pub(crate) protocol: Protocol,
     /// Delivers until it is drained; the application's outbox is the same.
-    pub(crate) post: Post,
+    pub(crate) queue: Queue,
 }
 
 /// Builds everything. Deliveries run on `background`; time and randomness are the caller's.
@@ -56,24 +68,20 @@ pub(crate) async fn assemble(
 ) -> Result<Assembled, StartError> {
     let (server, rules) = (&config.server, &config.passwordless);
     let keys = keys(config)?;
-    let post = Post::start(
-        post::Settings {
-            mode: config.delivery.mode,
-            queue_length: config.delivery.queue_length,
-            composer: composer(config)?,
-            email: email(config)?,
-            sms: Transport::sms(&config.sms.transport, config.delivery.timeout)
-                .map_err(|fault| StartError::at(sms_key(&config.sms.transport), fault.0))?,
-            clock: Arc::clone(&clock),
-        },
-        background,
-    );
+    let queue = QueueSettings {
+        mode: config.delivery.mode,
+        length: config.delivery.queue_length,
+        email: email(config)?,
+        sms: sms(config)?,
+        ..QueueSettings::new(composer(config), Arc::clone(&clock))
+    };
+    let queue = Queue::start(queue, background);
     let engine = Engine {
         policy: rules.policy.clone(),
         keys: keys.into(),
         guard: guard(config, &clock, random).await?,
         directory: directory(config, &clock, background)?,
-        outbox: post.clone(),
+        outbox: queue.clone(),
     };
     let app = App {
         engine,
@@ -97,7 +105,7 @@ pub(crate) async fn assemble(
         random,
     };
     let patience = Patience { request: server.request_timeout, idle: server.idle_timeout };
-    Ok(Assembled { app, protocol: Protocol::new(server.max_head_bytes, patience), post })
+    Ok(Assembled { app, protocol: Protocol::new(server.max_head_bytes, patience), queue })
 }
 
 fn pages(config: &Config) -> Pages {
@@ -150,7 +158,7 @@ fn keys(config: &Config) -> Result<Keys, StartError> {
     keys.map_err(|error| StartError::at("tokens", error))
 }
 
-fn composer(config: &Config) -> Result<Composer, StartError> {
+fn composer(config: &Config) -> Composer {
     let public_url = &config.server.public_url;
     let site = Site {
         name: config.passwordless.site_name.clone(),
@@ -159,43 +167,52 @@ fn composer(config: &Config) -> Result<Composer, StartError> {
         link_url: config.passwordless.link_url.clone(),
         browser_link: config.passwordless.policy.browser_link.clone(),
     };
-    let templates = match &config.email.templates {
-        None => Templates::built_in(),
-        Some(folder) => Templates::load(folder).map_err(|faults| {
-            let faults: Vec<_> = faults.iter().map(|fault| format!("{}: {}", fault.file, fault.reason)).collect();
-            StartError::at("email.templates", faults.join("; "))
-        })?,
-    };
-    Ok(Composer::new(site, templates))
+    Composer::new(site, Arc::clone(&config.email.templates))
 }
 
-fn email(config: &Config) -> Result<Transport, StartError> {
-    let sender = Sender::parse(&config.email.from).ok_or_else(|| StartError::at("email.from", "this is no mailbox"))?;
-    let transport = Transport::email(&config.email.transport, sender, config.delivery.timeout);
-    let key = match config.email.transport {
-        EmailTransport::File(_) => "email.path",
-        EmailTransport::Smtp(_) => "email.url",
-        _ => "email.transport",
-    };
-    transport.map_err(|fault| StartError::at(key, fault.0))
+/// What carries e-mail; `None`: it is discarded.
+fn email(config: &Config) -> Result<Option<Box<dyn Carrier>>, StartError> {
+    let sender = config.email.from.clone();
+    Ok(Some(match &config.email.transport {
+        EmailTransport::Console => Box::new(Console),
+        EmailTransport::File(path) => {
+            let unusable = |error| StartError::at("email.path", format!("can't make {}: {error}", path.display()));
+            Box::new(EmailFiles::open(path, sender).map_err(unusable)?)
+        }
+        #[cfg(feature = "smtp")]
+        EmailTransport::Smtp(server) => {
+            let mut settings = smtp::Settings::new(server.clone());
+            settings.timeout = config.delivery.timeout;
+            Box::new(Smtp::new(settings, sender).map_err(|reason| StartError::at("email.url", reason))?)
+        }
+        EmailTransport::Discard => return Ok(None),
+    }))
 }
 
-/// The key that a transport which can't be used has to blame.
-const fn sms_key(transport: &SmsTransport) -> &'static str {
-    if matches!(transport, SmsTransport::File(_)) { "sms.path" } else { "sms.transport" }
+/// What carries SMS; `None`: they are discarded.
+fn sms(config: &Config) -> Result<Option<Box<dyn Carrier>>, StartError> {
+    Ok(Some(match &config.sms.transport {
+        SmsTransport::Console => Box::new(Console),
+        SmsTransport::File(path) => {
+            let unusable = |error| StartError::at("sms.path", format!("can't make {}: {error}", path.display()));
+            Box::new(SmsFiles::open(path).map_err(unusable)?)
+        }
+        SmsTransport::Discard => return Ok(None),
+    }))
 }
 
 fn directory(config: &Config, clock: &Clock, background: &Handle) -> Result<AnyDirectory, StartError> {
     Ok(match &config.directory {
-        directory::Directory::None => AnyDirectory::None(NoDirectory),
-        directory::Directory::File(path) => {
+        Directory::None => AnyDirectory::None(NoDirectory),
+        Directory::File(path) => {
+            // It was judged before, but may have changed since.
             let directory = FileDirectory::open(path).map_err(|fault| StartError::at("directory.path", fault.0))?;
             AnyDirectory::File(directory)
         }
-        directory::Directory::Http { webhook, timeout } => {
+        Directory::Http(settings) => {
             let rules = &config.passwordless;
             let fields = FieldNames { email: rules.email_field.clone(), mobile: rules.mobile_field.clone() };
-            AnyDirectory::Http(HttpDirectory::new(webhook.clone(), *timeout, fields, Arc::clone(clock), background))
+            AnyDirectory::Http(HttpDirectory::new(settings.clone(), fields, Arc::clone(clock), background))
         }
     })
 }

@@ -75,7 +75,8 @@ async fn serve(config: Config) -> Result<(), StartError> {
     let workers = config.server.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let background = tokio::runtime::Handle::current();
     // What is wrong with the configuration comes first: a port is bound by whoever can serve.
-    let Assembled { app, protocol, post } = assembly::assemble(&config, &background, Arc::new(clock::now), SYSTEM_RANDOM).await?;
+    let Assembled { app, protocol, queue } =
+        assembly::assemble(&config, &background, Arc::new(clock::now), SYSTEM_RANDOM).await?;
     let listener = bind("server.listen", &config.server.listen)?;
     let admin_listener = bind("server.admin_listen", &config.server.admin_listen)?;
     let is_closing = Arc::new(AtomicBool::new(false));
@@ -96,7 +97,7 @@ async fn serve(config: Config) -> Result<(), StartError> {
     // Whoever has connected by now is told so, instead of being cut off.
     let _ = timeout(shutdown::SETTLING, workers.feed(&listener)).await;
     drop(listener);
-    match shutdown::drain(&workers, &post).await {
+    match shutdown::drain(&workers, &queue).await {
         0 => {}
         left => tracing::warn!(left, "messages could not be delivered before the end"),
     }

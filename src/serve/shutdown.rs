@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::{delivery::Post, server::http::runtime::Workers};
+use crate::{delivery::Queue, server::http::runtime::Workers};
 
 /// How long the end may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(25);
@@ -46,7 +46,7 @@ impl Signals {
 }
 
 /// Waits until the last answer has left, then until the last message has; returns how many messages haven't.
-pub(crate) async fn drain(workers: &Workers, post: &Post) -> usize {
+pub(crate) async fn drain(workers: &Workers, queue: &Queue) -> usize {
     let mut now = Instant::now();
     let end = now + PATIENCE;
     let mut busy = now;
@@ -60,5 +60,5 @@ pub(crate) async fn drain(workers: &Workers, post: &Post) -> usize {
         sleep(STEP).await;
         now = Instant::now();
     }
-    post.drain(end.saturating_duration_since(Instant::now())).await
+    queue.drain(end.saturating_duration_since(Instant::now())).await
 }

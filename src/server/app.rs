@@ -31,16 +31,17 @@ use super::{
 };
 use crate::{
     browser::puzzle::Proof,
-    delivery::Post,
+    delivery::Queue,
     directory::AnyDirectory,
     engine::{self, Caller},
-    guard::{AnyGuard, ClientNetwork},
+    guard::AnyGuard,
+    network::ClientNetwork,
     recipient::{Channel, InvalidRecipient, Recipient},
     time::{Clock, UnixTime},
 };
 
 /// The engine over what a configuration can choose.
-pub(crate) type Engine = engine::Engine<AnyGuard, AnyDirectory, Post>;
+pub(crate) type Engine = engine::Engine<AnyGuard, AnyDirectory, Queue>;
 
 /// Everything that a request may need; one for all workers.
 pub(crate) struct App {

@@ -9,11 +9,11 @@ use std::{
 use countersign::{
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Use, VerifiedChallenge},
     guard::{
-        Attempt, AttemptRefused, Bucket, By, ClientNetwork, Counted, Guard, JournalGuard, Known, Limits, MemoryGuard, Request,
-        Verdict,
+        Attempt, AttemptRefused, Bucket, By, Counted, Guard, JournalGuard, Known, Limits, MemoryGuard, Request, Verdict,
         journal::{OpenError, Opening},
     },
     keyring::{EnvelopeFormat, Keyring},
+    network::ClientNetwork,
     recipient::{Channel, Recipient},
     time::UnixTime,
 };

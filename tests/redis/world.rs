@@ -15,11 +15,11 @@ use countersign::{
     browser::{device::DeviceId, puzzle::Proof},
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Use, VerifiedChallenge},
     guard::{
-        Admitted, Attempt, AttemptRefused, Bucket, By, ClientNetwork, Counted, Guard, Known, Limits, RedisGuard, Request,
-        Verdict,
+        Admitted, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Known, Limits, RedisGuard, Request, Verdict,
         redis::{RedisSettings, StartError},
     },
     keyring::{EnvelopeFormat, Keyring},
+    network::ClientNetwork,
     recipient::Recipient,
     time::UnixTime,
 };

@@ -11,7 +11,7 @@ use super::{
     source::{GivenValues, Raw},
     suggest::closest,
 };
-use crate::config::Sources;
+use crate::{config::Sources, delivery::Templates};
 
 /// Collects what is wrong while the sections are read.
 pub(crate) struct Judge<'a> {
@@ -207,11 +207,10 @@ impl Section<'_> {
         Some(Zeroizing::new(text.to_owned()))
     }
 
-    /// Tries the templates of a folder out; each one that can't be used is a fault.
-    pub(crate) fn judge_templates(&self, key: &str, folder: &Path) {
-        for reason in (self.judge.sources.judge_templates)(folder) {
-            self.fault(key, reason);
-        }
+    /// The templates of the folder that the key names; each one that can't be used is a fault.
+    pub(crate) fn read_templates(&self, key: &str) -> Option<Templates> {
+        let templates = (self.judge.sources.read_templates)(Path::new(self.text(key)));
+        templates.map_err(|faults| faults.iter().for_each(|fault| self.fault(key, fault.to_string()))).ok()
     }
 
     /// Whether somebody gave it, and more than an empty text or list.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ffi::OsString, fmt, io, path::Path};
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
-use crate::delivery::Templates;
+use crate::delivery::{TemplateFault, Templates};
 
 use super::{
     fault::{Fault, Origin},
@@ -24,8 +24,8 @@ pub struct Sources<'a> {
     pub environment: &'a [(OsString, OsString)],
     /// Reads the files that the configuration names.
     pub read: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
-    /// Tries out the templates of a folder; a reason for each that can't be used.
-    pub judge_templates: &'a dyn Fn(&Path) -> Vec<String>,
+    /// Reads the templates of a folder, or says what is wrong with each that can't be used.
+    pub read_templates: &'a dyn Fn(&Path) -> Result<Templates, Vec<TemplateFault>>,
 }
 
 /// A value as somebody gave it, before its kind is judged.
@@ -55,7 +55,7 @@ impl<'a> Sources<'a> {
     #[must_use]
     pub fn of_text(text: &'a str) -> Self {
         let file = Some(("countersign.toml", text));
-        Self { file, environment: &[], read: &|path| std::fs::read(path), judge_templates: &Templates::judge }
+        Self { file, environment: &[], read: &|path| std::fs::read(path), read_templates: &Templates::load }
     }
 
     /// Everything that was given, and a fault for each name that means nothing.

@@ -89,7 +89,7 @@ impl Parts<'_> {
             // Without a directory each recipient is an account of its own; with one, an account may have both addresses.
             channels: match self.directory {
                 Directory::None => 1,
-                Directory::File(_) | Directory::Http { .. } => {
+                Directory::File(_) | Directory::Http(_) => {
                     if rules.policy.channels.len() > 1 {
                         2
                     } else {

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use crate::config::reader::{
-    judge::Section,
-    schema::{SectionSchema, choice, number},
+use crate::{
+    config::reader::{
+        judge::Section,
+        schema::{SectionSchema, choice, number},
+    },
+    delivery::Mode,
 };
 
 pub(crate) static SCHEMA: SectionSchema = SectionSchema {
@@ -21,24 +24,15 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
     ],
 };
 
-/// How messages are handed to their transports.
+/// How messages are handed to their carriers.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     /// Before or after the answer.
     pub mode: Mode,
     /// How many messages may wait; a request that finds no room gets 503.
     pub queue_length: usize,
-    /// How long one try of a transport may take.
+    /// How long one try of a carrier may take.
     pub timeout: Duration,
-}
-
-/// When messages leave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// After the answer, with retries until the challenge ends.
-    Queued,
-    /// Before the answer, with one try; tells known from unknown recipients.
-    Inline,
 }
 
 pub(crate) fn read(section: &Section<'_>) -> Delivery {

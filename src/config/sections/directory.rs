@@ -2,15 +2,13 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use super::webhook::read_webhook;
 use crate::{
-    config::{
-        Webhook,
-        reader::{
-            judge::Section,
-            schema::{SectionSchema, choice, number, secret, text, url},
-        },
+    config::reader::{
+        judge::Section,
+        schema::{SectionSchema, choice, number, secret, text, url},
     },
-    directory::FileDirectory,
+    directory::{file::FileDirectory, http},
 };
 
 pub(crate) static SCHEMA: SectionSchema = SectionSchema {
@@ -37,12 +35,7 @@ pub enum Directory {
     /// A JSON file.
     File(PathBuf),
     /// An HTTP endpoint.
-    Http {
-        /// Where.
-        webhook: Webhook,
-        /// How long one call may take.
-        timeout: Duration,
-    },
+    Http(http::Settings),
 }
 
 pub(crate) fn read(section: &Section<'_>) -> Option<Directory> {
@@ -59,11 +52,12 @@ pub(crate) fn read(section: &Section<'_>) -> Option<Directory> {
         "http" => {
             section.unused(&["path"], &why);
             let timeout = Duration::from_secs(section.number("timeout_seconds"));
-            Webhook::read(section, &why).map(|webhook| Directory::Http { webhook, timeout })
+            read_webhook(section, &why).map(|webhook| Directory::Http(http::Settings { webhook, timeout }))
         }
-        _ => {
+        "none" => {
             section.unused(&["path", "url", "secret", "timeout_seconds"], &why);
             Some(Directory::None)
         }
+        _ => None,
     }
 }

@@ -1,11 +1,12 @@
 //! `[events]`: where events are sent.
 
-use crate::config::{
-    Webhook,
-    reader::{
+use super::webhook::read_webhook;
+use crate::{
+    config::reader::{
         judge::Section,
         schema::{Absent, SectionSchema, secret, url},
     },
+    outbound::webhook::Webhook,
 };
 
 pub(crate) static SCHEMA: SectionSchema = SectionSchema {
@@ -24,5 +25,5 @@ pub(crate) fn read(section: &Section<'_>) -> Option<Option<Webhook>> {
         section.unused(&["secret"], "without a url");
         return Some(None);
     }
-    Webhook::read(section, "with a url").map(Some)
+    read_webhook(section, "with a url").map(Some)
 }

@@ -3,13 +3,14 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::Url;
 
-use super::webhook::read_api_base;
-use crate::config::{
-    SecretText, Webhook,
-    reader::{
+use super::webhook::{read_api_base, read_webhook};
+use crate::{
+    config::reader::{
         judge::Section,
         schema::{Absent, SectionSchema, choice, number, secret, text, url},
     },
+    crypto::SecretText,
+    outbound::webhook::Webhook,
 };
 
 pub(crate) static SCHEMA: SectionSchema = SectionSchema {
@@ -80,7 +81,7 @@ pub(crate) fn read(section: &Section<'_>) -> Option<Option<External2fa>> {
     let (provider, used): (Option<Provider>, &[&str]) = match name {
         "telnyx" => (read_telnyx(section, &why), &["api_base", "api_key", "verify_profile_id", "webhook_public_key"]),
         "twilio" => (read_twilio(section, &why), &["api_base", "account_sid", "auth_token", "service_sid"]),
-        "http" => (Webhook::read(section, &why).map(Provider::Http), &["url", "secret"]),
+        "http" => (read_webhook(section, &why).map(Provider::Http), &["url", "secret"]),
         _ => (None, &[]),
     };
     let because = if name.is_empty() { "without a provider" } else { &why };

@@ -3,14 +3,12 @@
 use std::path::PathBuf;
 
 use crate::{
-    config::{
-        SecretText,
-        reader::{
-            judge::Section,
-            schema::{Key, Kind, SectionSchema, choice, number, switch, text, texts, url},
-            shown::quoted,
-        },
+    config::reader::{
+        judge::Section,
+        schema::{Key, Kind, SectionSchema, choice, number, switch, text, texts, url},
+        shown::quoted,
     },
+    crypto::SecretText,
     guard::limits::LEAST_CAPACITY,
     outbound::url::parse_http_url,
 };

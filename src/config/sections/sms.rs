@@ -2,15 +2,9 @@
 
 use std::path::PathBuf;
 
-use reqwest::Url;
-
-use super::webhook::read_api_base;
-use crate::config::{
-    SecretText, Webhook,
-    reader::{
-        judge::Section,
-        schema::{Absent, SectionSchema, choice, number, secret, text, url},
-    },
+use crate::config::reader::{
+    judge::Section,
+    schema::{Absent, SectionSchema, choice, number, secret, text, url},
 };
 
 pub(crate) static SCHEMA: SectionSchema = SectionSchema {
@@ -67,28 +61,6 @@ pub enum SmsTransport {
     Console,
     /// One `.json` a message in this folder.
     File(PathBuf),
-    /// Twilio Messaging.
-    Twilio {
-        /// The API without a path.
-        api_base: Url,
-        /// The account.
-        account_sid: String,
-        /// Its token.
-        auth_token: SecretText,
-        /// The sender.
-        from: String,
-    },
-    /// Telnyx Messaging.
-    Telnyx {
-        /// The API without a path.
-        api_base: Url,
-        /// The key.
-        api_key: SecretText,
-        /// The sender.
-        from: String,
-    },
-    /// A POST for each message.
-    Http(Webhook),
     /// Nothing.
     Discard,
 }
@@ -97,12 +69,10 @@ pub(crate) fn read(section: &Section<'_>) -> Option<Sms> {
     let name = section.text("transport");
     let why = format!("with transport = \"{name}\"");
     let transport = match name {
+        "console" => Some(SmsTransport::Console),
         "file" => section.required("path", &why).map(|path| SmsTransport::File(path.into())),
-        "twilio" => read_twilio(section, &why),
-        "telnyx" => read_telnyx(section, &why),
-        "http" => Webhook::read(section, &why).map(SmsTransport::Http),
         "discard" => Some(SmsTransport::Discard),
-        _ => Some(SmsTransport::Console),
+        _ => None,
     };
     let used: &[&str] = match name {
         "file" => &["path"],
@@ -121,24 +91,4 @@ pub(crate) fn read(section: &Section<'_>) -> Option<Sms> {
         max_per_hour: section.number("max_per_hour"),
         max_per_prefix_per_hour: section.number("max_per_prefix_per_hour"),
     })
-}
-
-fn read_twilio(section: &Section<'_>, why: &str) -> Option<SmsTransport> {
-    let api_base = read_api_base(section, "https://api.twilio.com");
-    let account_sid = section.required("account_sid", why);
-    let auth_token = section.required("auth_token", why);
-    let from = section.required("from", why);
-    Some(SmsTransport::Twilio {
-        api_base: api_base?,
-        account_sid: account_sid?.to_owned(),
-        auth_token: SecretText::new(auth_token?),
-        from: from?.to_owned(),
-    })
-}
-
-fn read_telnyx(section: &Section<'_>, why: &str) -> Option<SmsTransport> {
-    let api_base = read_api_base(section, "https://api.telnyx.com");
-    let api_key = section.required("api_key", why);
-    let from = section.required("from", why);
-    Some(SmsTransport::Telnyx { api_base: api_base?, api_key: SecretText::new(api_key?), from: from?.to_owned() })
 }

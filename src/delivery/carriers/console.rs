@@ -2,10 +2,31 @@
 
 use std::io::{self, Write};
 
-use crate::{delivery::message::Message, recipient::Channel};
+use super::blocking;
+use crate::{
+    delivery::{Carrier, Message, Outgoing, SendError, Sending},
+    recipient::Channel,
+    time::UnixTime,
+};
 
-/// The message as a person reads it in a terminal, the code on a line of its own.
-pub(crate) fn readable(message: &Message) -> Vec<u8> {
+/// Readable text on stdout, one write a message, the code on a line of its own. For e-mail and SMS.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Console;
+
+impl Carrier for Console {
+    fn format(&self, message: &Message, at: UnixTime) -> Result<Outgoing, SendError> {
+        let Message { id, to, .. } = message;
+        Ok(Outgoing { id: id.clone(), written_at: at, to: to.clone(), body: readable(message).into() })
+    }
+
+    fn send<'a>(&'a self, outgoing: &'a Outgoing) -> Sending<'a> {
+        let bytes = outgoing.body.clone();
+        blocking(move || print(&bytes))
+    }
+}
+
+/// The message as a person reads it in a terminal.
+fn readable(message: &Message) -> Vec<u8> {
     let Message { channel, to, code, subject, text, .. } = message;
     let kind = match channel {
         Channel::Email => "E-mail",
@@ -25,7 +46,7 @@ pub(crate) fn readable(message: &Message) -> Vec<u8> {
 }
 
 /// Writes it at once, so that two messages never mix. Blocks for as long as nobody reads.
-pub(crate) fn print(bytes: &[u8]) -> io::Result<()> {
+fn print(bytes: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(bytes)?;
     out.flush()

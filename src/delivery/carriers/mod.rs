@@ -1,6 +1,22 @@
-//! The ways out, one file each.
+//! The adapters of [`Carrier`](super::Carrier), one file each.
 
-pub(crate) mod console;
-pub(crate) mod file;
+pub mod console;
+pub mod file;
 #[cfg(feature = "smtp")]
-pub(crate) mod smtp;
+pub mod smtp;
+
+use std::io;
+
+use super::carrier::{SendError, Sending};
+
+/// Keeps work that blocks away from the threads that drive everything else. It can't be given up once it has begun.
+fn blocking(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> Sending<'static> {
+    let task = tokio::task::spawn_blocking(work);
+    Box::pin(async {
+        match task.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(SendError::temporary(error.to_string())),
+            Err(_) => Err(SendError::temporary("the runtime is shutting down")),
+        }
+    })
+}

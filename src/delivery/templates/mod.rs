@@ -4,7 +4,11 @@
 //! language tags. Each is looked for in the chosen language, then in the folder itself, then built in. All are read,
 //! parsed and tried once, before anything starts.
 
-use std::{collections::BTreeMap, fmt, fs, io, path::Path};
+use std::{
+    collections::BTreeMap,
+    fmt, fs, io,
+    path::{Path, PathBuf},
+};
 
 use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior, Value, context, escape_formatter};
 
@@ -46,8 +50,8 @@ type Set = [String; 4];
 /// A template that can't be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateFault {
-    /// The file, below the folder; `.` for the folder itself.
-    pub file: String,
+    /// The file, or the folder itself.
+    pub path: PathBuf,
     /// What is wrong with it.
     pub reason: String,
 }
@@ -87,13 +91,6 @@ impl Templates {
         Self { environment, default, languages: BTreeMap::new() }
     }
 
-    /// What is wrong with the templates of a folder, as `<file>: <reason>`.
-    #[must_use]
-    pub fn judge(folder: &Path) -> Vec<String> {
-        let faults = Self::load(folder).err().unwrap_or_default();
-        faults.iter().map(|fault| format!("{}: {}", fault.file, fault.reason)).collect()
-    }
-
     /// Those of a folder before the built-in ones.
     ///
     /// # Errors
@@ -101,14 +98,14 @@ impl Templates {
     pub fn load(folder: &Path) -> Result<Self, Vec<TemplateFault>> {
         let mut templates = Self::built_in();
         let mut faults = Vec::new();
-        let unreadable = |error: io::Error| vec![TemplateFault { file: ".".into(), reason: error.to_string() }];
+        let unreadable = |error: io::Error| vec![TemplateFault { path: folder.to_owned(), reason: error.to_string() }];
         let mut folders: BTreeMap<Tag, String> = BTreeMap::new();
         for entry in fs::read_dir(folder).map_err(unreadable)? {
             // Not the entry's own type: a mounted ConfigMap is made of symbolic links.
             let Some(name) = entry.map_err(unreadable)?.file_name().into_string().ok() else { continue };
             let Some(tag) = Tag::parse(&name).filter(|_| folder.join(&name).is_dir()) else { continue };
             if let Some(other) = folders.insert(tag, name.clone()) {
-                faults.push(TemplateFault { file: name, reason: format!("the same language as {other}") });
+                faults.push(TemplateFault { path: folder.join(name), reason: format!("the same language as {other}") });
             }
         }
         templates.default = templates.add(folder, None, templates.default.clone(), &mut faults);
@@ -130,10 +127,10 @@ impl Templates {
             match fs::read_to_string(folder.join(&file)) {
                 Ok(text) => match self.try_out(&file, text) {
                     Ok(()) => *name = file,
-                    Err(error) => faults.push(TemplateFault { reason: reason(&error), file }),
+                    Err(error) => faults.push(TemplateFault { path: folder.join(file), reason: reason(&error) }),
                 },
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => faults.push(TemplateFault { file, reason: error.to_string() }),
+                Err(error) => faults.push(TemplateFault { path: folder.join(file), reason: error.to_string() }),
             }
         }
         set
@@ -210,7 +207,7 @@ impl fmt::Debug for Templates {
 
 impl fmt::Display for TemplateFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.file, self.reason)
+        write!(f, "{}: {}", self.path.display(), self.reason)
     }
 }
 
@@ -319,10 +316,13 @@ mod tests {
         ]);
         fs::write(folder.path().join("email.subject.txt"), [0xff, 0xfe]).unwrap();
         let faults = Templates::load(folder.path()).unwrap_err();
-        let files: Vec<_> = faults.iter().map(|fault| fault.file.as_str()).collect();
+        let name = |fault: &TemplateFault| fault.path.strip_prefix(folder.path()).unwrap().to_str().unwrap().to_owned();
+        let files: Vec<_> = faults.iter().map(name).collect();
         assert_eq!(files, ["email.subject.txt", "email.txt", "email.html", "sms.txt", "de/email.subject.txt", "fr/email.txt"]);
         assert!(faults[1].to_string().contains("line 2"), "{}", faults[1]);
-        assert_eq!(Templates::load(&folder.path().join("missing")).unwrap_err()[0].file, ".");
+        let missing = folder.path().join("missing");
+        let [fault] = &Templates::load(&missing).unwrap_err()[..] else { panic!("one fault") };
+        assert!(fault.to_string().starts_with(&format!("{}: ", missing.display())), "{fault}");
     }
 
     #[test]

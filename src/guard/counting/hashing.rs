@@ -14,7 +14,8 @@ use crate::{
     browser::device::DeviceId,
     challenge::{ChallengeId, Use},
     crypto::random,
-    guard::{Attempt, By, ClientNetwork},
+    guard::{Attempt, By},
+    network::ClientNetwork,
     recipient::{Channel, Recipient},
     time::UnixTime,
 };

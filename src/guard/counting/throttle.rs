@@ -13,10 +13,11 @@ use crate::{
     browser::device::DeviceId,
     challenge::VerifiedChallenge,
     guard::{
-        ClientNetwork, Limits, Request, RequestRefused,
+        Limits, Request, RequestRefused,
         difficulty::Difficulty,
         limits::{LIFTED, PREFIX_DIGITS},
     },
+    network::ClientNetwork,
     recipient::Channel,
 };
 

@@ -6,7 +6,8 @@
 use crate::{
     browser::device::DeviceId,
     crypto::{MacKey, Secret, hex, labels},
-    guard::{Bucket, ClientNetwork},
+    guard::Bucket,
+    network::ClientNetwork,
     recipient::Recipient,
 };
 

@@ -1,6 +1,7 @@
-//! Secrets as configured: zeroized when dropped, never printed.
+//! A secret text: zeroized when dropped, never printed.
 
-use std::fmt;
+use alloc::string::String;
+use core::fmt;
 
 use zeroize::Zeroizing;
 
