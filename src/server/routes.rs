@@ -80,6 +80,8 @@ enum Path {
     Below(&'static str),
     /// Everything below that, below the base path.
     Within(&'static str),
+    /// That below the base path, and behind it a fragment whose `#` somebody encoded, once or twice: mail gateways do.
+    WithFragment(&'static str),
     /// Beside the base path.
     Beside(&'static str),
 }
@@ -109,6 +111,7 @@ pub(crate) static ROUTES: &[Route] = &numbered([
     page(Path::Beside("")),
     page(Path::Below("login")),
     page(Path::Below("link")),
+    page(Path::WithFragment("link")),
     page(Path::Within("assets")),
 ]);
 
@@ -120,6 +123,7 @@ pub(crate) fn find(base_path: &str, path: &str) -> Option<&'static Route> {
         Path::Below(text) => below == Some(text),
         Path::Beside(text) => beside == text,
         Path::Within(text) => below.is_some_and(|below| is_within(text, below)),
+        Path::WithFragment(text) => below.is_some_and(|below| has_fragment(text, below)),
     })
 }
 
@@ -131,6 +135,12 @@ fn without_slashes(path: &str) -> Option<&str> {
 
 fn is_within(folder: &str, path: &str) -> bool {
     path.strip_prefix(folder).is_some_and(|rest| rest.len() > 1 && rest.starts_with('/'))
+}
+
+fn has_fragment(page: &str, path: &str) -> bool {
+    let Some(rest) = path.strip_prefix(page) else { return false };
+    let rest = rest.strip_prefix('/').unwrap_or(rest);
+    rest.starts_with("%23") || rest.starts_with("%2523")
 }
 
 impl Methods {
@@ -237,6 +247,17 @@ mod tests {
     }
 
     #[test]
+    fn a_link_whose_number_sign_was_encoded_still_lands() {
+        let endpoint = |rest| find("/passwordless", &format!("/passwordless/link{rest}")).map(|route| route.endpoint);
+        for rest in ["%23", "%23v4.local.AAAA_-", "/%23v4.local.AAAA", "%23v4.local.AAAA/", "%2523v4.local.AAAA&utm=x"] {
+            assert_eq!(endpoint(rest), Some(Endpoint::Page), "{rest}");
+        }
+        for rest in ["%24v4.local.AAAA", "x%23v4.local.AAAA", "/x", "//", "//%23v4.local.AAAA"] {
+            assert_eq!(endpoint(rest), None, "{rest}");
+        }
+    }
+
+    #[test]
     fn the_base_path_may_be_empty() {
         let endpoint = |path| find("", path).map(|route| route.endpoint);
         assert_eq!(endpoint("/exchange/"), Some(Endpoint::Exchange(None)));
@@ -251,6 +272,7 @@ mod tests {
             let path = match route.path {
                 Path::Below(text) => format!("/base/{text}"),
                 Path::Within(text) => format!("/base/{text}/x"),
+                Path::WithFragment(text) => format!("/base/{text}%23x"),
                 Path::Beside(text) => format!("/{text}"),
             };
             assert_eq!(find("/base", &path).map(|found| found.number), Some(number), "{path}");
@@ -271,6 +293,7 @@ mod tests {
             let path = match route.path {
                 Path::Below(text) => format!("%BASE%/{text}/"),
                 Path::Within(text) => format!("%BASE%/{text}/{{path}}"),
+                Path::WithFragment(text) => format!("%BASE%/{text}%23{{fragment}}"),
                 Path::Beside(text) => format!("/{text}"),
             };
             let method = if route.methods == Methods::Read { "GET" } else { "POST" };

@@ -17,30 +17,46 @@ type Settings = &'static [(&'static str, &'static str)];
 const NONE: Settings = &[];
 const UNHURRIED: Settings = &[("passwordless.token_request_throttle_seconds", "0")];
 const BOUND: Settings = &[("passwordless.link_binding", "browser")];
+const BOTH: Settings = &[("passwordless.allowed_passwordless_methods", "EMAIL,MOBILE")];
+const LETTERS: Settings = &[("passwordless.short_token_length", "8"), ("passwordless.short_token_chars", "BCDFGHJKLMNPQRSTVWXZ")];
+const AT_ANOTHER_BASE: Settings = &[("server.base_path", "/auth/x")];
 
 /// What a person does in browser.cjs, and the configuration that it takes.
-const SCENARIOS: [(&str, Settings); 20] = [
+const SCENARIOS: [(&str, Settings); 36] = [
     ("logs_in", NONE),
     ("shows_claims_of_paseto", &[("tokens.format", "paseto"), ("tokens.algorithm", "v4.public")]),
     ("says_that_a_local_paseto_is_opaque", &[("tokens.format", "paseto"), ("tokens.algorithm", "v4.local")]),
     ("counts_attempts", &[("passwordless.max_attempts", "3"), ("passwordless.token_request_throttle_seconds", "0")]),
     ("says_that_a_code_was_used", NONE),
     ("pastes", NONE),
+    ("reads_the_code_in_what_people_paste", NONE),
+    ("reads_letters_in_what_people_paste", LETTERS),
+    ("takes_a_link_that_was_pasted_as_a_code", NONE),
     ("works_by_keyboard_alone", NONE),
     ("fits_a_phone", NONE),
-    (
-        "asks_for_letters_where_codes_have_them",
-        &[("passwordless.short_token_length", "8"), ("passwordless.short_token_chars", "BCDFGHJKLMNPQRSTVWXZ")],
-    ),
-    ("offers_both_channels", &[("passwordless.allowed_passwordless_methods", "EMAIL,MOBILE")]),
+    ("asks_for_letters_where_codes_have_them", LETTERS),
+    ("offers_both_channels", BOTH),
+    ("sends_what_was_typed", BOTH),
     ("says_when_it_is_too_soon_and_takes_the_code_that_is_there", NONE),
+    ("asking_again_sends_the_same_code_again", UNHURRIED),
+    ("asks_anew_where_the_old_challenge_is_worth_nothing", UNHURRIED),
+    ("asking_again_at_once_sends_nothing_and_solves_nothing", NONE),
+    ("digits_submit_themselves_and_once", NONE),
+    ("the_title_follows_the_step", NONE),
+    ("errors_describe_their_field", BOTH),
+    ("a_new_code_is_the_main_button_once_the_old_one_has_ended", UNHURRIED),
+    ("selected_text_can_be_read", NONE),
+    ("stays_below_the_base_path", AT_ANOTHER_BASE),
     ("survives_a_reload", NONE),
     ("resends", UNHURRIED),
     ("lets_nothing_from_elsewhere_run", NONE),
     ("loads_without_complaint", NONE),
     ("link_signs_in_by_one_click", NONE),
-    ("fetching_the_link_spends_nothing", NONE),
-    ("a_code_ends_its_link", NONE),
+    ("a_reload_after_the_login_blames_nobody", NONE),
+    ("an_expired_link_says_so", NONE),
+    ("works_where_the_state_of_a_link_cannot_be_told", NONE),
+    ("a_damaged_link_takes_the_code_where_the_page_remembers_nothing", NONE),
+    ("a_damaged_bound_link_takes_the_code", BOUND),
     ("a_bound_link_signs_in_its_own_browser", BOUND),
     ("a_bound_link_is_worth_nothing_elsewhere", BOUND),
 ];
@@ -52,7 +68,8 @@ const LOW_CEILING: Settings =
 pub(crate) fn trials() -> Vec<Trial> {
     let browser = [Part::Node, Part::Chromium];
     let scenarios = SCENARIOS.iter().map(|(scenario, settings)| {
-        let options = json!({ "policy": CONTENT_SECURITY_POLICY });
+        let base = settings.iter().find(|(key, _)| *key == "server.base_path").map_or("/passwordless", |(_, path)| path);
+        let options = json!({ "policy": CONTENT_SECURITY_POLICY, "base": base });
         trial(&format!("pages::{scenario}"), &browser, move || play(scenario, &Server::start_public(settings), &options))
     });
     let puzzles = [

@@ -46,7 +46,11 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
             "Origins that may call from a browser, beside the public URL's own: [\"https://app.example.com\"].",
         ),
         text("cookie_path", "", "Path of every cookie. Default: base_path; \"/\" lets an edge see them on every route."),
-        switch("pages", true, "Serve the login page at / and the link's landing page at <base_path>/link."),
+        switch(
+            "pages",
+            true,
+            "Serve the login page at / and <base_path>/login, and the landing page of links at <base_path>/link.",
+        ),
     ],
 };
 

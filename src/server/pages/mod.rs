@@ -87,17 +87,21 @@ impl Pages {
     /// The page or asset at a path, with or without a trailing slash.
     #[must_use]
     pub fn answer(&self, path: &str) -> Option<Asset<'_>> {
+        let page = |body| Some(Asset { content_type: HTML, body });
         if path == "/" {
-            return Some(Asset { content_type: HTML, body: &self.login });
+            return page(&self.login);
         }
         let path = path.strip_suffix('/').unwrap_or(path);
-        let below = path.strip_prefix(&*self.base_path)?;
-        if below == "/link" {
-            return Some(Asset { content_type: HTML, body: &self.link });
+        match path.strip_prefix(&*self.base_path)? {
+            "/login" => page(&self.login),
+            // What else may follow is the router's affair.
+            below if below.starts_with("/link") => page(&self.link),
+            below => {
+                let name = below.strip_prefix("/assets/")?;
+                let (_, content_type, body) = ASSETS.iter().find(|(asset, ..)| *asset == name)?;
+                Some(Asset { content_type, body })
+            }
         }
-        let name = below.strip_prefix("/assets/")?;
-        let (_, content_type, body) = ASSETS.iter().find(|(asset, ..)| *asset == name)?;
-        Some(Asset { content_type, body })
     }
 }
 
@@ -116,10 +120,10 @@ fn path_value(path: &str) -> Value {
 fn field(channel: Channel, config: &PagesConfig<'_>) -> Value {
     match channel {
         Channel::Email => context! {
-            channel => channel.as_str(), name => config.email_field_name, type => "email", label => "E-mail address",
+            channel => channel.as_str(), name => config.email_field_name, kind => "email", label => "E-mail address",
         },
         Channel::Mobile => context! {
-            channel => channel.as_str(), name => config.mobile_field_name, type => "tel", label => "Mobile number",
+            channel => channel.as_str(), name => config.mobile_field_name, kind => "tel", label => "Mobile number",
             hint => config.needs_country_code.then_some("With + and the country code."),
         },
     }
@@ -129,17 +133,21 @@ const LAYOUT: &str = include_str!("layout.html");
 const LOGIN: &str = include_str!("login.html");
 const LINK: &str = include_str!("link.html");
 
-const ASSETS: [(&str, &str, &str); 10] = [
+const ASSETS: [(&str, &str, &str); 14] = [
     ("style.css", "text/css; charset=utf-8", include_str!("assets/style.css")),
     ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
     ("login.js", SCRIPT, include_str!("assets/login.js")),
     ("link.js", SCRIPT, include_str!("assets/link.js")),
     ("api.js", SCRIPT, include_str!("assets/api.js")),
+    ("asked.js", SCRIPT, include_str!("assets/asked.js")),
+    ("code.js", SCRIPT, include_str!("assets/code.js")),
+    ("code-field.js", SCRIPT, include_str!("assets/code-field.js")),
+    ("link-token.js", SCRIPT, include_str!("assets/link-token.js")),
     ("session.js", SCRIPT, include_str!("assets/session.js")),
-    ("recipient.js", SCRIPT, include_str!("assets/recipient.js")),
     ("storage.js", SCRIPT, include_str!("assets/storage.js")),
     ("puzzle.js", SCRIPT, include_str!("assets/puzzle.js")),
     ("puzzle-worker.js", SCRIPT, include_str!("assets/puzzle-worker.js")),
+    ("view.js", SCRIPT, include_str!("assets/view.js")),
 ];
 
 #[cfg(test)]
@@ -165,15 +173,43 @@ mod tests {
     #[test]
     fn pages_and_assets_are_where_the_contract_says() {
         let pages = Pages::new(&config());
-        for path in ["/", "/passwordless/link", "/passwordless/link/"] {
+        for path in ["/", "/passwordless/login", "/passwordless/login/", "/passwordless/link", "/passwordless/link/"] {
             assert_eq!(pages.answer(path).map(|asset| asset.content_type), Some(HTML), "{path}");
         }
-        for path in ["/link", "/passwordless", "/passwordless/assets", "/passwordless/assets/mod.rs", "/passwordlesslink", ""] {
+        for path in
+            ["/link", "/login", "/passwordless", "/passwordless/assets", "/passwordless/assets/mod.rs", "/passwordlesslink", ""]
+        {
             assert_eq!(pages.answer(path), None, "{path}");
         }
         let at_the_root = Pages::new(&PagesConfig { base_path: "", ..config() });
-        for path in ["/", "/link", "/assets/login.js"] {
+        for path in ["/", "/login", "/link", "/assets/login.js"] {
             assert!(at_the_root.answer(path).is_some(), "{path}");
+        }
+    }
+
+    #[test]
+    fn no_field_lets_a_browser_rewrite_what_is_typed() {
+        let pages = Pages::new(&config());
+        for page in ["/", "/passwordless/link"] {
+            let html = body(&pages, page);
+            let fields: Vec<_> = html.split("<input ").skip(1).filter_map(|rest| rest.split('>').next()).collect();
+            assert!(!fields.is_empty(), "{page}");
+            assert!(fields.iter().all(|field| field.contains("type=\"text\"")), "{page}: {fields:?}");
+        }
+    }
+
+    #[test]
+    fn pages_lead_nowhere_but_below_the_base_path() {
+        for base_path in ["/passwordless", "/auth/login"] {
+            let pages = Pages::new(&PagesConfig { base_path, ..config() });
+            for page in ["/", &format!("{base_path}/link")] {
+                let html = body(&pages, page);
+                let places = html.split(['"', '\'']).filter(|value| value.starts_with('/'));
+                assert!(places.clone().count() > 2, "{page}");
+                for place in places.filter(|place| *place != base_path) {
+                    assert!(place.starts_with(&format!("{base_path}/")), "{page} leads to {place}");
+                }
+            }
         }
     }
 
@@ -215,7 +251,7 @@ mod tests {
         let both = body(&Pages::new(&config()), "/");
         assert!(both.contains("name=\"email\"") && both.contains("name=\"phone_number\""));
         let one = body(&Pages::new(&PagesConfig { channels: &[Channel::Email], email_field_name: "mail", ..config() }), "/");
-        assert!(one.contains("name=\"mail\"") && !one.contains("type=\"tel\""));
+        assert!(one.contains("name=\"mail\"") && !one.contains("inputmode=\"tel\""));
     }
 
     #[test]

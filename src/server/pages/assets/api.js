@@ -3,12 +3,13 @@
 const { base } = document.documentElement.dataset;
 
 /** POSTs JSON to an endpoint below the base path; never throws: a server that can't be reached is status 0. */
-export async function post(path, body) {
+export async function post(path, body, signal) {
   try {
     const response = await fetch(`${base}/${path}`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
       body: JSON.stringify(body),
+      signal,
     });
     const answer = await response.json().catch(() => ({}));
     const retryAfter = Number.parseInt(response.headers.get('Retry-After'), 10);
@@ -63,14 +64,14 @@ export function explain(answer, thing) {
 }
 
 /** "in 42 seconds", "in 3 minutes". */
-function later(seconds) {
+export function later(seconds) {
   if (seconds <= 0) return 'in a moment';
   const [count, unit] = seconds < 100 ? [seconds, 'second'] : [Math.ceil(seconds / 60), 'minute'];
   return `in ${count} ${unit}${count === 1 ? '' : 's'}`;
 }
 
 function wrong(attemptsLeft, thing) {
-  if (thing === 'link') return 'This link is not valid here. It may be incomplete.';
+  if (thing === 'link') return 'This link is not valid here. Something may have damaged it on its way.';
   if (attemptsLeft === undefined) return 'This code is not right.';
   if (attemptsLeft === 0) return 'This code is not right. No attempts left: get a new code.';
   return `This code is not right. ${attemptsLeft} ${attemptsLeft === 1 ? 'attempt' : 'attempts'} left.`;

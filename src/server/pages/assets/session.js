@@ -1,13 +1,16 @@
 // What a signed-in person sees: the access token's claims.
 
+import { show } from './view.js';
+
 /** Shows the heading "Signed in" and the claims below it. */
 export function showSession({ access }) {
   const claims = claimsOf(access);
   document.getElementById('opaque').hidden = claims !== null;
   document.getElementById('claims').replaceChildren(...Object.entries(claims ?? {}).flatMap(row));
   document.getElementById('access').textContent = access;
-  document.getElementById('signed-in').hidden = false;
-  document.querySelector('#signed-in h1').focus();
+  const section = document.getElementById('signed-in');
+  show(section);
+  section.querySelector('h1').focus();
 }
 
 /** The claims of a JWT or a v4.public PASETO, not verified: that is for those who receive it. Null for v4.local. */

@@ -1,0 +1,49 @@
+// The field of a code: what is typed there, when it is sent, and when it isn't.
+
+import { readCode } from './code.js';
+import { sealedIn } from './link-token.js';
+import { complain, work } from './view.js';
+
+/**
+ * Takes codes from a form's field. `format()` has the code's length and charset, as far as they are known; `isReady()`
+ * may complain of another field; `exchange(token)` tells whether the token was refused as wrong.
+ */
+export function takeCodes({ form, field, format, isReady = () => true, exchange }) {
+  let refused = null;
+
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    const { value } = field;
+    const [token, link] = [readCode(value, format()), sealedIn(value)];
+    // Digits send themselves, so that whoever presses Enter after the last one would lose an attempt.
+    if (value === refused) return field.focus();
+    if (!isReady()) return undefined;
+    if (!link && token === '') return complain('Enter the code first.', field);
+    if (!link && !hasLength(token)) {
+      return complain(`The code has ${format().length} ${units()}. Nothing was sent, so no attempt is lost.`, field);
+    }
+    return work(async () => {
+      if (await exchange(link && !isWhole(token) ? link : token)) refused = value;
+    });
+  });
+
+  field.addEventListener('input', ({ isComposing }) => {
+    refused = null;
+    if (!isComposing && isNumeric() && isWhole(readCode(field.value, format()))) form.requestSubmit();
+  });
+
+  const isNumeric = () => format().charset === 'numeric';
+  const isWhole = (token) => [...token].length === format().length;
+  const hasLength = (token) => !format().length || isWhole(token);
+  const units = () => (isNumeric() ? 'digits' : 'characters');
+
+  /** Empties the field, and makes it and its label fit the format. */
+  return function prepare() {
+    const { length, charset } = format();
+    refused = null;
+    form.querySelector(`label[for=${field.id}]`).textContent = length ? `Code of ${length} ${units()}` : 'Code';
+    field.inputMode = isNumeric() || !charset ? 'numeric' : 'text';
+    field.autocapitalize = charset === 'base20' ? 'characters' : 'off';
+    field.value = '';
+  };
+}
