@@ -5,12 +5,8 @@ use std::{ffi::OsString, fmt::Write as _, io, path::Path, time::Duration};
 use countersign::{
     challenge::Alphabet,
     config::{
-        Config, Faults, Sources,
-        reader::{
-            annotated::annotated,
-            fault::Origin,
-            schema::{Kind, SECTIONS},
-        },
+        Config, Faults, Origin, Sources, annotated,
+        schema::{Kind, SECTIONS},
         sections::{directory::Directory, email::EmailTransport, guard::GuardKind, sms::SmsTransport},
     },
     delivery::{Sender, TemplateFault, Templates, carriers::smtp::Tls},
@@ -274,7 +270,7 @@ fn server() {
         ("[server]\nbase_path = \"/a/../b\"", "server.base_path", "segment"),
         ("[server]\ncookie_path = \"/elsewhere\"", "server.cookie_path", "never come back"),
         ("[server]\ntrusted_proxies = [\"10.0.0.0/40\"]", "server.trusted_proxies", "no network"),
-        ("[server]\ncors_origins = [\"*\"]", "server.cors_origins", "name the origins"),
+        ("[server]\ncors_origins = [\"*\"]", "server.cors_origins", "wildcard"),
     ]);
     let config = accepted("[server]\nlisten = \"unix:/run/x.sock\"\nbase_path = \"/\"\npublic_url = \"https://a.example/\"");
     assert_eq!(config.server.listen, Listen::Unix("/run/x.sock".into()));
@@ -367,8 +363,7 @@ fn passwordless() {
         "allowed_passwordless_methods = [\"mobile\", \"EMAIL\"]\ndefault_region = \"de\"\nblocked_prefixes = [\"1900\"]",
     ));
     assert_eq!(config.passwordless.policy.channels, [Channel::Mobile, Channel::Email]);
-    assert_eq!(config.passwordless.phone.default_region.as_deref(), Some("DE"));
-    assert_eq!(config.passwordless.phone.blocked_prefixes, ["+1900"]);
+    assert!(config.passwordless.phones.reads_national_format());
 }
 
 #[test]
@@ -542,7 +537,7 @@ fn guard() {
         "kind = \"journal\"\npath = \"j\"\nnode = \"a\"\npeer_url = \"http://{node}.svc:8000/\"\nnodes = [\"a\", \"b\"]",
     ));
     let peers = config.guard.peers.unwrap();
-    assert_eq!((peers.url_of("b"), peers.nodes.len()), ("http://b.svc:8000".into(), 2));
+    assert_eq!((peers.url.authority_of("b"), peers.nodes.len()), ("b.svc:8000".into(), 2));
     assert!(matches!(config.guard.kind, GuardKind::Journal { .. }));
     let config = accepted(&section("kind = \"redis\"\nurl = \"redis://:pw@localhost/0\"\nid = \"fleet\"\nredis_durable = true"));
     assert!(matches!(config.guard.kind, GuardKind::Redis { durable: true, .. }));

@@ -11,6 +11,7 @@ mod envelope;
 mod issuer;
 #[cfg(feature = "std")]
 mod link;
+mod node_name;
 
 pub use alphabet::{Alphabet, AlphabetError, BASE20, NUMERIC};
 pub use binding::{Binding, Verifier};
@@ -20,3 +21,4 @@ pub use envelope::UntrustedEnvelope;
 pub use issuer::{Challenges, Forged};
 #[cfg(feature = "std")]
 pub use link::{LINK_HEADER, LinkToken, Links, UntrustedLink, VerifiedLink};
+pub use node_name::NodeName;

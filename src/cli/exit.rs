@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::config::Faults;
+use crate::{config::Faults, serve::say};
 
 /// The end of a command.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl Exit {
             Self::Usage(text) => fail(text.trim_end(), 64),
             Self::Faults(faults) => {
                 for fault in faults.as_slice() {
-                    eprintln!("countersign: {fault}");
+                    say(&format!("countersign: {fault}"));
                 }
                 ExitCode::from(64)
             }
@@ -41,7 +41,7 @@ impl Exit {
 }
 
 fn fail(text: &str, code: u8) -> ExitCode {
-    eprintln!("{text}");
+    say(text);
     ExitCode::from(code)
 }
 

@@ -10,7 +10,7 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::{exit::Exit, fresh_secret, print};
-use crate::config::reader::annotated::annotated;
+use crate::config::annotated;
 
 /// Creates `path`, for its owner's eyes only.
 pub(super) fn init(path: &Path) -> Result<(), Exit> {

@@ -12,7 +12,10 @@ use std::{ffi::OsString, io::Write as _, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 
-use crate::crypto::{Secret, base64url};
+use crate::{
+    crypto::{Secret, base64url},
+    serve::finish_log,
+};
 use exit::Exit;
 
 /// A passwordless login engine that keeps no token table.
@@ -66,7 +69,10 @@ struct ConfigFile {
 /// Runs the program with the process's own arguments and environment.
 #[must_use]
 pub fn run() -> ExitCode {
-    parse(std::env::args_os()).and_then(|arguments| dispatch(&arguments)).map_or_else(Exit::report, |()| ExitCode::SUCCESS)
+    let ended = parse(std::env::args_os()).and_then(|arguments| dispatch(&arguments));
+    let code = ended.map_or_else(Exit::report, |()| ExitCode::SUCCESS);
+    finish_log();
+    code
 }
 
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, Exit> {

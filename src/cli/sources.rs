@@ -4,34 +4,35 @@ use std::{ffi::OsString, fs, io, path::Path};
 
 use zeroize::Zeroizing;
 
-use super::{ConfigFile, exit::Exit};
+use super::ConfigFile;
 use crate::{
-    config::{Config, Fault, Faults, Sources, reader::fault::Origin},
+    config::{Config, Fault, Faults, Origin, Sources},
     delivery::Templates,
+    serve::say,
 };
 
 /// The file that is read if nobody names one and it is there.
 const DEFAULT_FILE: &str = "countersign.toml";
 
 /// Finds, reads and judges the configuration.
-pub(super) fn load(file: &ConfigFile) -> Result<Config, Exit> {
+pub(super) fn load(file: &ConfigFile) -> Result<Config, Faults> {
     judge(file, |sources| Config::judge(sources, &mut rand::rng()))
 }
 
 /// The same without a judgement on how probable guesses are.
-pub(super) fn load_apart_from_bound(file: &ConfigFile) -> Result<Config, Exit> {
+pub(super) fn load_apart_from_bound(file: &ConfigFile) -> Result<Config, Faults> {
     judge(file, |sources| Config::judge_apart_from_bound(sources, &mut rand::rng()))
 }
 
 /// Says on stderr what works but should be known.
 pub(super) fn print_warnings(config: &Config) {
     for warning in &config.warnings {
-        eprintln!("countersign: warning: {warning}");
+        say(&format!("countersign: warning: {warning}"));
     }
 }
 
 #[allow(clippy::disallowed_methods, reason = "this is the one place")]
-fn judge(file: &ConfigFile, judge: impl FnOnce(&Sources<'_>) -> Result<Config, Faults>) -> Result<Config, Exit> {
+fn judge(file: &ConfigFile, judge: impl FnOnce(&Sources<'_>) -> Result<Config, Faults>) -> Result<Config, Faults> {
     let file = read_file(file)?;
     let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let sources = Sources {
@@ -40,11 +41,11 @@ fn judge(file: &ConfigFile, judge: impl FnOnce(&Sources<'_>) -> Result<Config, F
         read: &|path| fs::read(path),
         read_templates: &Templates::load,
     };
-    Ok(judge(&sources)?)
+    judge(&sources)
 }
 
 /// The configuration file's name and text, if there is one.
-fn read_file(file: &ConfigFile) -> Result<Option<(String, Zeroizing<String>)>, Exit> {
+fn read_file(file: &ConfigFile) -> Result<Option<(String, Zeroizing<String>)>, Faults> {
     let named =
         file.config.clone().or_else(|| std::env::var_os("COUNTERSIGN_CONFIG").filter(|path| !path.is_empty()).map(Into::into));
     let path = named.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
@@ -54,7 +55,7 @@ fn read_file(file: &ConfigFile) -> Result<Option<(String, Zeroizing<String>)>, E
         Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => {
             let reason = format!("can't read {name}: {error}");
-            Err(Faults::of(Fault { key: String::new(), origin: Origin::Default, reason }).into())
+            Err(Faults::of(Fault { key: String::new(), origin: Origin::Default, reason }))
         }
     }
 }

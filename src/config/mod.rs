@@ -4,12 +4,15 @@
 //! domain's own types, or every fault at once. It does no IO itself: texts, variables and files are handed in as
 //! [`Sources`]. No adapter is built here.
 
-pub mod reader;
+mod annotated;
+mod reader;
+pub mod schema;
 pub mod sections;
 mod together;
 
+pub use annotated::annotated;
 pub use reader::{
-    fault::{Fault, Faults},
+    fault::{Fault, Faults, Origin},
     source::Sources,
 };
 
@@ -17,6 +20,7 @@ use rand_core::CryptoRng;
 
 use crate::{keyring::Keyring, outbound::webhook::Webhook};
 use reader::judge::Judge;
+use schema::SECTIONS;
 use sections::{bound, delivery, directory, email, events, external_2fa, guard, keyring, passwordless, server, sms, tokens};
 use together::Sections;
 
@@ -71,7 +75,7 @@ impl Config {
     }
 
     fn judge_all(sources: &Sources<'_>, random: &mut impl CryptoRng, to_serve: bool) -> Result<Self, Faults> {
-        let judge = Judge::new(sources);
+        let judge = Judge::new(&SECTIONS, sources);
         let config = read(&judge, random, to_serve).filter(|_| judge.is_content());
         let (warnings, effective) = judge.conclude()?;
         let config = config.expect("a section that can't be read leaves a fault");
@@ -125,4 +129,40 @@ fn read(judge: &Judge<'_>, random: &mut impl CryptoRng, to_serve: bool) -> Optio
         warnings: Vec::new(),
         effective: String::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rand_chacha::{ChaCha12Rng, rand_core::SeedableRng as _};
+
+    use super::*;
+    use schema::{Absent, Kind};
+
+    /// A key that no reader asks for would be a setting that does nothing. What comes in a later version is read then.
+    #[test]
+    fn every_key_of_the_schema_is_read() {
+        let mut texts = vec![
+            "[keyring]\nsecrets = [\"x\"]\n[server]\npublic_url = \"x\"\n[events]\nurl = \"x\"".to_owned(),
+            "[keyring]\nsecrets_file = \"x\"".into(),
+        ];
+        for section in SECTIONS {
+            for key in section.keys {
+                let Kind::Choice(words) = key.kind else { continue };
+                texts.extend(words.iter().map(|word| format!("[{}]\n{} = \"{word}\"", section.name, key.name)));
+            }
+        }
+        let mut read = BTreeSet::new();
+        for text in &texts {
+            let sources = Sources::of_text(text);
+            let judge = Judge::new(&SECTIONS, &sources);
+            let _ = super::read(&judge, &mut ChaCha12Rng::seed_from_u64(1), true);
+            read.extend(judge.read());
+        }
+        let keys = SECTIONS.iter().flat_map(|section| section.keys.iter().map(|key| (section.name, key)));
+        let keys = keys.filter(|(_, key)| key.absent != Absent::Part).map(|(section, key)| (section, key.name));
+        let unread: Vec<_> = keys.filter(|name| !read.contains(name)).collect();
+        assert!(unread.is_empty(), "nothing reads {unread:?}");
+    }
 }

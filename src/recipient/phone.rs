@@ -92,6 +92,12 @@ impl PhoneRules {
         if faults.is_empty() { Ok(rules) } else { Err(faults) }
     }
 
+    /// Whether numbers in national format are read.
+    #[must_use]
+    pub const fn has_default_region(&self) -> bool {
+        self.default_region.is_some()
+    }
+
     /// The number that somebody typed: international, or national where there is a default region. An extension is
     /// dropped; `00` for the plus sign and letters for digits are refused.
     ///

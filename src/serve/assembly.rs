@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 
 use super::error::StartError;
 use crate::{
-    challenge::GuardId,
+    challenge::{GuardId, NodeName},
     config::{
         Config,
         sections::{directory::Directory, email::EmailTransport, guard::GuardKind, sms::SmsTransport},
@@ -30,8 +30,9 @@ use crate::{
         journal::{self, OpenError},
     },
     keys::Keys,
+    recipient::Channel,
     server::{
-        PublicUrl,
+        Phones,
         admin::metrics::Metrics,
         app::{App, Settings},
         endpoints::documents::{Documents, Published},
@@ -39,7 +40,7 @@ use crate::{
         http::{connection::Protocol, progress::Patience},
         pages::{Pages, PagesConfig},
         random::Random,
-        wire::{client::Proxies, cookies::Cookies, origin::Sites, phones::Phones},
+        wire::{client::Proxies, cookies::Cookies, origin::Sites},
     },
     time::{Clock, UnixTime},
 };
@@ -83,9 +84,12 @@ pub(crate) async fn assemble(
         directory: directory(config, &clock, background)?,
         outbox: queue.clone(),
     };
+    if rules.policy.allows(Channel::Mobile) {
+        Phones::warm();
+    }
     let app = App {
         engine,
-        phones: phones(config)?,
+        phones: rules.phones.clone(),
         settings: Settings {
             base_path: server.base_path.as_str().into(),
             email_field: rules.email_field.as_str().into(),
@@ -95,7 +99,7 @@ pub(crate) async fn assemble(
             max_body_bytes: server.max_body_bytes,
         },
         proxies: Proxies::new(server.trusted_proxies.clone()),
-        sites: Sites::new([&server.public_url].into_iter().chain(&server.page_url).map(PublicUrl::as_str), &server.cors_origins),
+        sites: Sites::new([&server.public_url].into_iter().chain(&server.page_url), &server.cors_origins),
         cookies: Cookies::new(&server.cookie_path, server.public_url.wants_secure_cookies()),
         documents: documents(config),
         pages: server.pages.then(|| pages(config)),
@@ -116,7 +120,7 @@ fn pages(config: &Config) -> Pages {
         channels: &rules.policy.channels,
         email_field_name: &rules.email_field,
         mobile_field_name: &rules.mobile_field,
-        needs_country_code: rules.phone.default_region.is_none(),
+        needs_country_code: !rules.phones.reads_national_format(),
         browser_bound_links: rules.policy.browser_link.is_some(),
     })
 }
@@ -131,28 +135,6 @@ fn documents(config: &Config) -> Documents {
         mobile_field: &config.passwordless.mobile_field,
     })
 }
-
-/// By the configured rules; ready for the first request where the method is allowed.
-#[cfg(feature = "mobile")]
-fn phones(config: &Config) -> Result<Phones, StartError> {
-    use crate::recipient::{Channel, phone};
-
-    let rules = &config.passwordless.phone;
-    let region = rules.default_region.as_deref().unwrap_or_default();
-    let rules = phone::PhoneRules::new(region, &rules.allowed_regions, &rules.blocked_prefixes);
-    let rules = rules.map_err(|faults| StartError::at("passwordless", format!("{faults:?}")))?;
-    if config.passwordless.policy.allows(Channel::Mobile) {
-        phone::warm();
-    }
-    Ok(Phones::new(rules))
-}
-
-#[cfg(not(feature = "mobile"))]
-#[allow(clippy::unnecessary_wraps, reason = "as with the feature")]
-fn phones(_: &Config) -> Result<Phones, StartError> {
-    Ok(Phones::new())
-}
-
 fn keys(config: &Config) -> Result<Keys, StartError> {
     let keys = Keys::new(&config.keyring, &config.tokens.sessions, config.tokens.envelope_format);
     keys.map_err(|error| StartError::at("tokens", error))
@@ -261,9 +243,9 @@ impl From<redis::StartError> for StartError {
 fn fleet(config: &Config, clock: &Clock, random: Random) -> Option<Fleet> {
     let Config { guard, server, .. } = config;
     let (peers, node) = (guard.peers.as_ref()?, guard.node.as_deref()?);
-    let homes = Homes::new(&config.tokens.sessions.issuer, peers.nodes.iter().map(String::as_str));
+    let homes = Homes::new(&config.tokens.sessions.issuer, peers.nodes.iter().map(NodeName::as_str));
     let path = format!("{}/relay", server.base_path);
     let longest = relay::longest(server.max_head_bytes, server.max_body_bytes);
-    let peers = Peers::new(&peers.url, &path, longest);
+    let peers = Peers::new(peers.url.clone(), &path, longest);
     Some(Fleet::new(node, peers, homes, Arc::clone(clock), random))
 }

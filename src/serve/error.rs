@@ -2,17 +2,16 @@
 
 use std::{fmt, io};
 
+use crate::config::{Fault, Faults, Origin};
+
 /// Why the server doesn't start.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum StartError {
-    /// Something in the configuration doesn't work, though it looked right.
-    Configuration {
-        /// The key or section.
-        key: &'static str,
-        /// What is wrong, without secrets.
-        reason: String,
-    },
+    /// The configuration has faults, or something in it doesn't work, though it looked right.
+    Configuration(Faults),
     /// A port, a file or a thread can't be had.
+    #[non_exhaustive]
     Unavailable {
         /// What was wanted.
         what: String,
@@ -22,20 +21,27 @@ pub enum StartError {
 }
 
 impl StartError {
-    pub(crate) fn at(key: &'static str, reason: impl fmt::Display) -> Self {
-        Self::Configuration { key, reason: reason.to_string() }
+    pub(super) fn at(key: &str, reason: impl fmt::Display) -> Self {
+        let fault = Fault { key: key.to_owned(), origin: Origin::Default, reason: reason.to_string() };
+        Self::Configuration(Faults::of(fault))
     }
 
-    pub(crate) fn unavailable(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+    pub(super) fn unavailable(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         |error| Self::Unavailable { what, error }
+    }
+}
+
+impl From<Faults> for StartError {
+    fn from(faults: Faults) -> Self {
+        Self::Configuration(faults)
     }
 }
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Configuration { key, reason } => write!(f, "{key}: {reason}"),
+            Self::Configuration(faults) => faults.fmt(f),
             Self::Unavailable { what, error } if error.kind() == io::ErrorKind::AddrInUse => {
                 write!(f, "{what}: somebody else listens there already")
             }

@@ -2,10 +2,12 @@
 
 pub(crate) mod assembly;
 pub mod clock;
-pub(crate) mod error;
+mod error;
 mod logging;
 mod run;
 mod shutdown;
 
 pub use error::StartError;
-pub use run::run;
+pub use logging::log_to_stderr;
+pub(crate) use logging::{finish as finish_log, say};
+pub use run::{run, run_reloading};

@@ -1,6 +1,7 @@
 //! `run`: from a judged configuration to the end of the process.
 
 use std::{
+    pin::pin,
     rc::Rc,
     sync::{
         Arc,
@@ -14,6 +15,7 @@ use hyper::{
     Request,
     body::{Body as _, Incoming},
 };
+use metrics::{counter, describe_counter};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use rand_core::Rng as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -26,11 +28,11 @@ use super::{
     assembly::{self, Assembled},
     clock,
     error::StartError,
-    logging,
-    shutdown::{self, Signals},
+    logging::{self, say},
+    shutdown::{self, Request as Asked, Signals},
 };
 use crate::{
-    config::Config,
+    config::{Config, Faults},
     server::{
         Listen,
         admin::Admin,
@@ -56,21 +58,57 @@ const SYSTEM_RANDOM: Random = Random::new(|bytes| rand::rng().fill_bytes(bytes))
 
 /// Serves until SIGTERM or SIGINT, on as many threads as are configured and this one.
 ///
+/// This is the whole program, for a process of its own or a thread of one that embeds it:
+///
+/// ```no_run
+/// use countersign::{config::{Config, Sources}, serve};
+///
+/// let text = "[server]\nlisten = \"127.0.0.1:8000\"\n[email]\ntransport = \"file\"";
+/// let config = Config::judge(&Sources::of_text(text), &mut rand::rng())?;
+/// serve::log_to_stderr()?;
+/// serve::run(config)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A service that has an HTTP server already embeds the [`Engine`](crate::engine::Engine) instead.
+///
 /// # Errors
 /// See [`StartError`]: nothing was served then.
 pub fn run(config: Config) -> Result<(), StartError> {
-    logging::start();
-    let runtime = single_threaded().map_err(StartError::unavailable("a runtime"))?;
-    LocalSet::new().block_on(&runtime, serve(config))
+    let mut config = Some(config);
+    begin(&mut || config.take().map(Ok))
 }
 
-async fn serve(config: Config) -> Result<(), StartError> {
-    allow_many_connections();
+/// Serves like [`run`]; `load` finds the configuration, once at the start and again at each SIGHUP. What can be taken over
+/// then is: templates, and the directory's file. A configuration with faults changes nothing.
+///
+/// # Errors
+/// See [`StartError`]: nothing was served then.
+pub fn run_reloading(mut load: impl FnMut() -> Result<Config, Faults>) -> Result<(), StartError> {
+    begin(&mut || Some(load()))
+}
+
+/// Finds a configuration; `None` where there is none but the first.
+type Load<'l> = &'l mut dyn FnMut() -> Option<Result<Config, Faults>>;
+
+fn begin(load: Load<'_>) -> Result<(), StartError> {
+    let runtime = single_threaded().map_err(StartError::unavailable("a runtime"))?;
+    let ended = LocalSet::new().block_on(&runtime, serve(load));
+    // What still writes to a pipe that nobody reads isn't waited for.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn serve(load: Load<'_>) -> Result<(), StartError> {
+    // Before anything else: SIGHUP must never end the process.
     let mut signals = Signals::listen().map_err(StartError::unavailable("signals"))?;
+    let config = load().expect("the first configuration is there")?;
+    allow_many_connections();
     let recorder = PrometheusBuilder::new().build_recorder();
     let metrics = recorder.handle();
     // Only tests run two servers in one process, and they don't look at metrics.
     let _ = metrics::set_global_recorder(recorder);
+    describe_counter!("countersign_log_lines_lost_total", "Log lines that could not be written.");
 
     let workers = config.server.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let background = tokio::runtime::Handle::current();
@@ -83,15 +121,27 @@ async fn serve(config: Config) -> Result<(), StartError> {
     let service = Arc::new(Service { app: Arc::new(app), protocol, is_closing: Arc::clone(&is_closing) });
     let workers = Workers::start(workers, &service).map_err(StartError::unavailable("a thread"))?;
     let observed = Arc::clone(&service);
-    let observe = Box::new(move || observed.app.metrics.observe(observed.app.engine.guard.pressure(clock::now())));
+    let lost_lines = counter!("countersign_log_lines_lost_total");
+    let observe = Box::new(move || {
+        lost_lines.absolute(logging::lost());
+        observed.app.metrics.observe(observed.app.engine.guard.pressure(clock::now()));
+    });
     let admin = Admin { metrics, observe, is_closing: Arc::clone(&is_closing) };
     spawn_local(serve_admin(admin_listener, admin, Arc::clone(&service)));
     let page = config.server.page_url.as_ref().unwrap_or(&config.server.public_url);
     announce(&listener, config.server.pages.then_some(page.as_str()));
 
-    tokio::select! {
-        () = workers.feed(&listener) => {}
-        () = signals.requested() => {}
+    {
+        let mut feeding = pin!(workers.feed(&listener));
+        loop {
+            tokio::select! {
+                () = &mut feeding => break,
+                asked = signals.next() => match asked {
+                    Asked::End => break,
+                    Asked::Reload => reload(load()),
+                }
+            }
+        }
     }
     is_closing.store(true, Ordering::Relaxed);
     // Whoever has connected by now is told so, instead of being cut off.
@@ -108,6 +158,19 @@ async fn serve(config: Config) -> Result<(), StartError> {
     Ok(())
 }
 
+/// Takes over what can be taken over from a configuration that was read again.
+fn reload(config: Option<Result<Config, Faults>>) {
+    match config {
+        None => tracing::warn!("SIGHUP: this process has no configuration that could be read again"),
+        Some(Err(faults)) => {
+            for fault in faults.as_slice() {
+                tracing::error!(%fault, "SIGHUP: the configuration has a fault, so everything stays as it is");
+            }
+        }
+        Some(Ok(_)) => tracing::info!("SIGHUP: the configuration was read again"),
+    }
+}
+
 fn bind(key: &str, listen: &Listen) -> Result<Listener, StartError> {
     Listener::bind(listen).map_err(StartError::unavailable(format!("{key}: {listen}")))
 }
@@ -120,14 +183,14 @@ fn allow_many_connections() {
 
 /// Says where it listens, since the port may be the system's choice.
 fn announce(listener: &Listener, page: Option<&str>) {
-    eprintln!("countersign: listening on {listener}");
+    say(&format!("countersign: listening on {listener}"));
     if let Some(page) = page {
-        eprintln!("countersign: login page at {page}/");
+        say(&format!("countersign: login page at {page}/"));
     }
 }
 
 async fn serve_admin(listener: Listener, admin: Admin, service: Arc<Service>) {
-    eprintln!("countersign: health and metrics on {listener}");
+    say(&format!("countersign: health and metrics on {listener}"));
     let admin = Rc::new((admin, Protocol::new(ADMIN_HEAD_BYTES, ADMIN_PATIENCE)));
     loop {
         let (socket, _) = listener.accept().await;

@@ -17,11 +17,21 @@ pub(crate) const SETTLING: Duration = Duration::from_millis(20);
 /// How often it is looked whether the last answer has left.
 const STEP: Duration = Duration::from_millis(5);
 
-/// Hears SIGTERM and SIGINT from the moment that it is made; before, they end the process at once.
+/// Hears SIGTERM, SIGINT and SIGHUP from the moment that it is made; before, they end the process at once.
 #[derive(Debug)]
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// SIGTERM, SIGINT: to end.
+    End,
+    /// SIGHUP: to read again what can be read again.
+    Reload,
 }
 
 impl Signals {
@@ -33,14 +43,16 @@ impl Signals {
         // Nobody waits for this one. Heard, it no longer ends the process when a file reaches its largest size: the write
         // fails, as on a full disk, and what can't be written is refused.
         drop(signal(SignalKind::from_raw(Number::XFSZ.as_raw()))?);
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        let [terminate, interrupt, hangup] = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
+        Ok(Self { terminate: terminate?, interrupt: interrupt?, hangup: hangup? })
     }
 
-    /// Waits for one.
-    pub(crate) async fn requested(&mut self) {
+    /// Waits for one. Several of the same kind that nobody has waited for yet are one.
+    pub(crate) async fn next(&mut self) -> Request {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Request::End,
+            _ = self.interrupt.recv() => Request::End,
+            _ = self.hangup.recv() => Request::Reload,
         }
     }
 }

@@ -14,4 +14,6 @@ pub(crate) mod service;
 mod tests;
 pub(crate) mod wire;
 
+pub use self::fleet::PeerUrl;
+pub use self::wire::{origin::Origin, phones::Phones};
 pub use self::{http::listen::Listen, wire::public_url::PublicUrl};

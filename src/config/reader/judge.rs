@@ -1,20 +1,29 @@
 //! Reads one section after the other: kinds, ranges and choices are judged here, what they mean in the sections' files.
 
-use std::{cell::RefCell, collections::BTreeMap, path::Path};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use zeroize::Zeroizing;
 
 use super::{
+    choice::Choice,
     fault::{Fault, Faults, Origin},
-    schema::{self, Absent, Key, Kind, SectionSchema},
+    schema::{Absent, Key, Kind, Schema, SectionSchema},
     shown::{self, quoted},
-    source::{GivenValues, Raw},
+    source::{Given, GivenValues, Raw, Sources},
     suggest::closest,
 };
-use crate::{config::Sources, delivery::Templates};
+use crate::delivery::Templates;
+
+/// The name of a key with its section's.
+type Name = (&'static str, &'static str);
 
 /// Collects what is wrong while the sections are read.
 pub(crate) struct Judge<'a> {
+    schema: &'static Schema,
     sources: &'a Sources<'a>,
     given: GivenValues,
     findings: RefCell<Findings>,
@@ -23,8 +32,19 @@ pub(crate) struct Judge<'a> {
 #[derive(Default)]
 struct Findings {
     faults: Vec<Fault>,
-    warnings: Vec<String>,
-    shown: BTreeMap<(&'static str, &'static str), String>,
+    warnings: Vec<Warning>,
+    shown: BTreeMap<Name, String>,
+    /// What was asked for.
+    read: BTreeSet<Name>,
+    /// What was said to change nothing.
+    dismissed: BTreeSet<Name>,
+    /// Why a section reads only some of its keys.
+    reasons: BTreeMap<&'static str, String>,
+}
+
+struct Warning {
+    key: String,
+    text: String,
 }
 
 /// One section: every key of the schema with a value of its kind, the given one or the default.
@@ -45,9 +65,9 @@ enum Value {
 }
 
 impl<'a> Judge<'a> {
-    pub(crate) fn new(sources: &'a Sources<'a>) -> Self {
-        let (given, faults) = sources.collect();
-        Self { sources, given, findings: RefCell::new(Findings { faults, ..Findings::default() }) }
+    pub(crate) fn new(schema: &'static Schema, sources: &'a Sources<'a>) -> Self {
+        let (given, faults) = sources.collect(schema);
+        Self { schema, sources, given, findings: RefCell::new(Findings { faults, ..Findings::default() }) }
     }
 
     /// Opens a section and judges the kind of every value in it.
@@ -77,52 +97,80 @@ impl<'a> Judge<'a> {
 
     /// The faults in the order of the schema, if there are any; else the warnings and the effective configuration.
     pub(crate) fn conclude(self) -> Result<(Vec<String>, String), Faults> {
-        let Findings { mut faults, warnings, shown } = self.findings.into_inner();
+        let Findings { mut faults, mut warnings, shown, read, dismissed, reasons } = self.findings.into_inner();
         if !faults.is_empty() {
-            faults.sort_by_key(|fault| place(&fault.key));
+            faults.sort_by_key(|fault| place(self.schema, &fault.key));
             return Err(Faults(faults));
         }
+        let is_left = |name: &Name, given: &Given| !read.contains(name) && !dismissed.contains(name) && !given.raw.is_empty();
+        for (name, _) in self.given.iter().filter(|(name, given)| is_left(name, given)) {
+            let text = reasons.get(name.0).map_or_else(|| "is not used".into(), |reason| format!("is not used {reason}"));
+            warnings.push(Warning { key: format!("{}.{}", name.0, name.1), text });
+        }
+        warnings.sort_by_key(|warning| place(self.schema, &warning.key));
         let origin = |section, key| self.given.get(&(section, key)).map(|given| &given.origin);
-        Ok((warnings, shown::render(&shown, origin)))
+        let effective = shown::render(self.schema, &shown, origin);
+        Ok((warnings.into_iter().map(|Warning { key, text }| format!("{key}: {text}")).collect(), effective))
+    }
+
+    /// The keys that were asked for until now.
+    #[cfg(test)]
+    pub(crate) fn read(&self) -> BTreeSet<Name> {
+        self.findings.borrow().read.clone()
     }
 }
 
 /// Where a key stands in the schema; what stands nowhere comes first.
-fn place(key: &str) -> Option<(usize, usize)> {
+fn place(schema: &Schema, key: &str) -> Option<(usize, usize)> {
     let (section, key) = key.split_once('.').unwrap_or((key, ""));
-    let at = schema::SECTIONS.iter().position(|schema| schema.name == section)?;
-    let key_at = schema::SECTIONS[at].keys.iter().position(|schema| schema.name == key);
+    let at = schema.iter().position(|schema| schema.name == section)?;
+    let key_at = schema[at].keys.iter().position(|schema| schema.name == key);
     Some((at, key_at.unwrap_or(usize::MAX)))
 }
 
 impl Section<'_> {
+    fn value(&self, key: &str) -> &Value {
+        self.judge.findings.borrow_mut().read.insert(self.name_of(key));
+        &self.values[key]
+    }
+
+    fn name_of(&self, key: &str) -> Name {
+        (self.schema.name, self.schema.key(key).expect("only keys of the schema are asked for").name)
+    }
+
     /// A text, a URL or a secret as it is.
     pub(crate) fn text(&self, key: &str) -> &str {
-        match &self.values[key] {
+        match self.value(key) {
             Value::Text(text) => text,
             Value::Choice(word) => word,
             _ => unreachable!("the schema says that this key is a text"),
         }
     }
 
+    /// What the word stands for.
+    pub(crate) fn choice<C: Choice>(&self, key: &str) -> C {
+        let Value::Choice(word) = self.value(key) else { unreachable!("the schema says that this key is a choice") };
+        C::of_word(word).unwrap_or_else(|| unreachable!("the schema has the words of this choice"))
+    }
+
     /// The number, which the schema's range lets fit.
     pub(crate) fn number<T: TryFrom<u64>>(&self, key: &str) -> T {
-        let Value::Number(number) = self.values[key] else { unreachable!("the schema says that this key is a number") };
+        let Value::Number(number) = *self.value(key) else { unreachable!("the schema says that this key is a number") };
         T::try_from(number).unwrap_or_else(|_| unreachable!("the schema's range fits the type"))
     }
 
     pub(crate) fn probability(&self, key: &str) -> f64 {
-        let Value::Probability(number) = self.values[key] else { unreachable!("the schema says that this key is a probability") };
+        let Value::Probability(number) = *self.value(key) else { unreachable!("the schema says that this key is a probability") };
         number
     }
 
     pub(crate) fn switch(&self, key: &str) -> bool {
-        let Value::Switch(switch) = self.values[key] else { unreachable!("the schema says that this key is a switch") };
+        let Value::Switch(switch) = *self.value(key) else { unreachable!("the schema says that this key is a switch") };
         switch
     }
 
     pub(crate) fn texts(&self, key: &str) -> impl Iterator<Item = &str> {
-        let Value::Texts(texts) = &self.values[key] else { unreachable!("the schema says that this key is a list") };
+        let Value::Texts(texts) = self.value(key) else { unreachable!("the schema says that this key is a list") };
         texts.iter().map(|text| text.as_str())
     }
 
@@ -150,7 +198,7 @@ impl Section<'_> {
         for key in self.schema.keys.iter().filter(|key| self.is_absent(key)) {
             match key.absent {
                 Absent::Choices(_) => self.fault(key.name, format!("{} {LATER}", self.text(key.name))),
-                _ => self.fault(key.name, LATER),
+                Absent::Nothing | Absent::Whole | Absent::Part => self.fault(key.name, LATER),
             }
         }
     }
@@ -215,32 +263,43 @@ impl Section<'_> {
 
     /// Whether somebody gave it, and more than an empty text or list.
     pub(crate) fn is_given(&self, key: &str) -> bool {
-        let given = self.judge.given.contains_key(&(self.schema.name, key));
-        given
+        self.given(key).is_some()
             && match &self.values[key] {
                 Value::Text(text) => !text.is_empty(),
                 Value::Texts(texts) => !texts.is_empty(),
-                _ => true,
+                Value::Choice(_) | Value::Number(_) | Value::Probability(_) | Value::Switch(_) => true,
             }
+    }
+
+    fn given(&self, key: &str) -> Option<&Given> {
+        self.judge.given.get(&self.name_of(key))
     }
 
     /// Something is wrong with this key.
     pub(crate) fn fault(&self, key: &str, reason: impl Into<String>) {
-        let given = self.judge.given.get(&(self.schema.name, key));
-        let origin = given.map_or(Origin::Default, |given| given.origin.clone());
+        let origin = self.given(key).map_or(Origin::Default, |given| given.origin.clone());
         let key = format!("{}.{key}", self.schema.name);
         self.judge.findings.borrow_mut().faults.push(Fault { key, origin, reason: reason.into() });
     }
 
     /// Something about this key should be known.
     pub(crate) fn warn(&self, key: &str, text: &str) {
-        self.judge.findings.borrow_mut().warnings.push(format!("{}.{key}: {text}", self.schema.name));
+        let key = format!("{}.{key}", self.schema.name);
+        self.judge.findings.borrow_mut().warnings.push(Warning { key, text: text.into() });
     }
 
-    /// Warns about each of these keys that is given, though nothing reads it.
+    /// Says why some keys of this section are not read. Each of them that is given becomes a warning with this reason.
+    pub(crate) fn reads_only_what_is_used(&self, because: &str) {
+        self.judge.findings.borrow_mut().reasons.insert(self.schema.name, because.into());
+    }
+
+    /// Warns about each of these keys that is given, though its value changes nothing.
     pub(crate) fn unused(&self, keys: &[&str], because: &str) {
-        for key in keys.iter().filter(|key| self.is_given(key)) {
-            self.warn(key, &format!("is not used {because}"));
+        for key in keys {
+            self.judge.findings.borrow_mut().dismissed.insert(self.name_of(key));
+            if self.is_given(key) {
+                self.warn(key, &format!("is not used {because}"));
+            }
         }
     }
 
@@ -256,8 +315,7 @@ impl Section<'_> {
 
     /// Shows this TOML as the effective value.
     pub(crate) fn show_text(&self, key: &str, toml: String) {
-        let Key { name, .. } = self.schema.key(key).expect("only keys of the schema are asked for");
-        self.judge.findings.borrow_mut().shown.insert((self.schema.name, name), toml);
+        self.judge.findings.borrow_mut().shown.insert(self.name_of(key), toml);
     }
 }
 

@@ -1,9 +1,11 @@
-//! How a configuration is read: its sources, its schema, and the judge that turns texts into values or faults.
+//! How a configuration is read: its sources, and the judge that turns texts into values or faults.
+//!
+//! What sections there are and what they mean stands above; they are handed in as a schema.
 
-pub mod annotated;
-pub mod fault;
+pub(crate) mod choice;
+pub(crate) mod fault;
 pub(crate) mod judge;
-pub mod schema;
+pub(crate) mod schema;
 pub(crate) mod shown;
-pub mod source;
+pub(crate) mod source;
 mod suggest;

@@ -1,26 +1,12 @@
-//! The schema: every section and key with its default and its explanation, once.
-//!
-//! Readers take names, kinds and defaults from here; so do the suggestions for misspelt keys, the effective
-//! configuration, the file that `init` writes, and the reference in `docs/configuration.md`.
+//! The schema as data: what a section and a key are. Readers take names, kinds and defaults from here.
 
-use crate::config::sections::{
-    delivery, directory, email, events, external_2fa, guard, keyring, passwordless, server, sms, tokens,
+use super::{
+    choice::Choice,
+    shown::{self, list, quoted},
 };
 
 /// All sections, in the order in which they are written.
-pub static SECTIONS: [&SectionSchema; 11] = [
-    &server::SCHEMA,
-    &keyring::SCHEMA,
-    &passwordless::SCHEMA,
-    &tokens::SCHEMA,
-    &email::SCHEMA,
-    &sms::SCHEMA,
-    &delivery::SCHEMA,
-    &external_2fa::SCHEMA,
-    &directory::SCHEMA,
-    &guard::SCHEMA,
-    &events::SCHEMA,
-];
+pub(crate) type Schema = [&'static SectionSchema];
 
 /// A section of the file.
 #[derive(Debug)]
@@ -96,12 +82,6 @@ pub enum Kind {
 /// How the documentation marks what comes later.
 const NOT_YET: &str = "Not in this version";
 
-/// The section of that name.
-#[must_use]
-pub fn section(name: &str) -> Option<&'static SectionSchema> {
-    SECTIONS.into_iter().find(|section| section.name == name)
-}
-
 impl SectionSchema {
     /// The key of that name.
     #[must_use]
@@ -136,6 +116,21 @@ impl Key {
 }
 
 impl Kind {
+    /// The default as TOML.
+    #[must_use]
+    pub fn default_toml(self) -> String {
+        match self {
+            Self::Text(default) => quoted(default),
+            Self::Url | Self::Secret | Self::SecretOrSecrets | Self::TextOrTexts => quoted(""),
+            Self::Secrets => "[]".into(),
+            Self::Choice(choices) => quoted(choices[0]),
+            Self::Number { default, .. } => default.to_string(),
+            Self::Probability(default) => shown::number(default),
+            Self::Switch(default) => default.to_string(),
+            Self::Texts(defaults) => list(defaults.iter().copied()),
+        }
+    }
+
     /// Whether its value may never be shown.
     #[must_use]
     pub const fn is_secret(self) -> bool {
@@ -186,6 +181,10 @@ pub(crate) const fn secret(name: &'static str, about: &'static str) -> Key {
 
 pub(crate) const fn choice(name: &'static str, choices: &'static [&'static str], about: &'static str) -> Key {
     Key::new(name, Kind::Choice(choices), about)
+}
+
+pub(crate) const fn one_of<C: Choice>(name: &'static str, about: &'static str) -> Key {
+    Key::new(name, Kind::Choice(C::WORDS), about)
 }
 
 pub(crate) const fn number(name: &'static str, default: u64, min: u64, max: u64, about: &'static str) -> Key {

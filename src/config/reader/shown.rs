@@ -4,15 +4,16 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use reqwest::Url;
 
-use super::{fault::Origin, schema::SECTIONS};
+use super::{fault::Origin, schema::Schema};
 
 /// All sections with all keys; a comment says where a value that isn't a default came from.
 pub(crate) fn render<'a>(
+    schema: &Schema,
     values: &BTreeMap<(&'static str, &'static str), String>,
     origin: impl Fn(&'static str, &'static str) -> Option<&'a Origin>,
 ) -> String {
     let mut text = String::new();
-    for section in SECTIONS {
+    for section in schema {
         let gap = if text.is_empty() { "" } else { "\n" };
         let _ = writeln!(text, "{gap}[{}]", section.name);
         for key in section.keys {

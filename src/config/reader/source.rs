@@ -9,7 +9,7 @@ use crate::delivery::{TemplateFault, Templates};
 
 use super::{
     fault::{Fault, Origin},
-    schema::{self, Key, SectionSchema},
+    schema::{Key, Schema, SectionSchema},
     suggest::closest,
 };
 
@@ -59,22 +59,22 @@ impl<'a> Sources<'a> {
     }
 
     /// Everything that was given, and a fault for each name that means nothing.
-    pub(crate) fn collect(&self) -> (GivenValues, Vec<Fault>) {
+    pub(crate) fn collect(&self, schema: &'static Schema) -> (GivenValues, Vec<Fault>) {
         let mut values = GivenValues::new();
         let mut faults = Vec::new();
         if let Some((name, text)) = self.file {
-            read_file(name, text, &mut values, &mut faults);
+            read_file(schema, name, text, &mut values, &mut faults);
         }
         for (name, value) in self.environment {
             if let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) {
-                read_variable(name, value, &mut values, &mut faults);
+                read_variable(schema, name, value, &mut values, &mut faults);
             }
         }
         (values, faults)
     }
 }
 
-fn read_file(name: &str, text: &str, values: &mut GivenValues, faults: &mut Vec<Fault>) {
+fn read_file(schema: &'static Schema, name: &str, text: &str, values: &mut GivenValues, faults: &mut Vec<Fault>) {
     let line_of = |at: usize| 1 + text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count();
     let origin = |at: usize| Origin::File(name.to_owned(), Some(line_of(at)));
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -85,8 +85,8 @@ fn read_file(name: &str, text: &str, values: &mut GivenValues, faults: &mut Vec<
     for (section_name, section_value) in table.into_inner() {
         let at = origin(section_name.span().start);
         let section_name = section_name.into_inner();
-        let Some(section) = schema::section(&section_name) else {
-            faults.push(Fault { key: section_name.to_string(), origin: at, reason: unknown_section(&section_name) });
+        let Some(section) = schema.iter().find(|section| section.name == section_name) else {
+            faults.push(Fault { key: section_name.to_string(), origin: at, reason: unknown_section(schema, &section_name) });
             continue;
         };
         let DeValue::Table(keys) = section_value.into_inner() else {
@@ -100,7 +100,7 @@ fn read_file(name: &str, text: &str, values: &mut GivenValues, faults: &mut Vec<
             if let Some(key) = section.key(&key_name) {
                 values.insert((section.name, key.name), Given { raw: Raw::of_toml(value.into_inner()), origin: at });
             } else {
-                let reason = unknown_key(section, &key_name);
+                let reason = unknown_key(schema, section, &key_name);
                 faults.push(Fault { key: format!("{}.{key_name}", section.name), origin: at, reason });
             }
         }
@@ -108,7 +108,7 @@ fn read_file(name: &str, text: &str, values: &mut GivenValues, faults: &mut Vec<
 }
 
 /// Only names with `__` are of our form: an orchestrator may set `COUNTERSIGN_PORT` and the like for reasons of its own.
-fn read_variable(name: &str, value: &OsString, values: &mut GivenValues, faults: &mut Vec<Fault>) {
+fn read_variable(schema: &'static Schema, name: &str, value: &OsString, values: &mut GivenValues, faults: &mut Vec<Fault>) {
     let Some((section_name, key_name)) = name[PREFIX.len()..].split_once("__") else { return };
     let origin = Origin::Environment(name.to_owned());
     let mut fault = |reason| {
@@ -116,30 +116,30 @@ fn read_variable(name: &str, value: &OsString, values: &mut GivenValues, faults:
         faults.push(Fault { key, origin: origin.clone(), reason });
     };
     let is_exact = |ours: &str, theirs: &str| ours.to_ascii_uppercase() == theirs;
-    let Some(section) = schema::SECTIONS.into_iter().find(|section| is_exact(section.name, section_name)) else {
-        return fault(unknown_section(section_name));
+    let Some(section) = schema.iter().find(|section| is_exact(section.name, section_name)) else {
+        return fault(unknown_section(schema, section_name));
     };
     let Some(key) = section.keys.iter().find(|key| is_exact(key.name, key_name)) else {
-        return fault(unknown_key(section, key_name));
+        return fault(unknown_key(schema, section, key_name));
     };
     let Some(text) = value.to_str() else { return fault("is not UTF-8".to_owned()) };
     values.insert((section.name, key.name), Given { raw: Raw::Variable(Zeroizing::new(text.to_owned())), origin });
 }
 
-fn unknown_section(name: &str) -> String {
-    if let Some(meant) = closest(name, schema::SECTIONS.into_iter().map(|section| section.name)) {
+fn unknown_section(schema: &Schema, name: &str) -> String {
+    if let Some(meant) = closest(name, schema.iter().map(|section| section.name)) {
         return format!("no such section; did you mean [{meant}]?");
     }
-    let owner = schema::SECTIONS.into_iter().find(|section| section.key(name).is_some());
+    let owner = schema.iter().find(|section| section.key(name).is_some());
     owner.map_or_else(|| "no such section".to_owned(), |owner| format!("no such section; the key belongs under [{}]", owner.name))
 }
 
-fn unknown_key(section: &SectionSchema, name: &str) -> String {
+fn unknown_key(schema: &Schema, section: &SectionSchema, name: &str) -> String {
     if let Some(meant) = closest(name, section.keys.iter().map(|key| key.name)) {
         return format!("no such key; did you mean {}.{meant}?", section.name);
     }
     let spelled = |key: &Key| key.name.eq_ignore_ascii_case(name);
-    let owner = schema::SECTIONS.into_iter().find(|other| other.keys.iter().any(spelled));
+    let owner = schema.iter().find(|other| other.keys.iter().any(spelled));
     owner.map_or_else(|| "no such key".to_owned(), |owner| format!("no such key; it belongs under [{}]", owner.name))
 }
 
@@ -154,6 +154,15 @@ impl Raw {
             DeValue::Array(items) => Self::List(items.into_iter().map(|item| Self::of_toml(item.into_inner())).collect()),
             DeValue::Datetime(_) => Self::Other("a date"),
             DeValue::Table(_) => Self::Other("a table"),
+        }
+    }
+
+    /// Whether it is an empty text or list, which says as little as nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Text(text) | Self::Variable(text) => text.is_empty(),
+            Self::List(items) => items.is_empty(),
+            Self::Integer(_) | Self::Decimal(_) | Self::Switch(_) | Self::Other(_) => false,
         }
     }
 

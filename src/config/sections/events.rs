@@ -22,7 +22,7 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
 #[allow(clippy::option_option, reason = "faulty, or right with or without events")]
 pub(crate) fn read(section: &Section<'_>) -> Option<Option<Webhook>> {
     if section.text("url").is_empty() {
-        section.unused(&["secret"], "without a url");
+        section.reads_only_what_is_used("without a url");
         return Some(None);
     }
     read_webhook(section, "with a url").map(Some)

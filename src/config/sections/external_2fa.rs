@@ -6,8 +6,9 @@ use reqwest::Url;
 use super::webhook::{read_api_base, read_webhook};
 use crate::{
     config::reader::{
+        choice::choices,
         judge::Section,
-        schema::{Absent, SectionSchema, choice, number, secret, text, url},
+        schema::{Absent, SectionSchema, number, one_of, secret, text, url},
     },
     crypto::SecretText,
     outbound::webhook::Webhook,
@@ -17,7 +18,7 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
     name: "external_2fa",
     about: "A third party that makes and checks codes for phone numbers itself: external/*.",
     keys: &[
-        choice("provider", &["", "telnyx", "twilio", "http"], "Which one; empty: none, and external/* answers 503.")
+        one_of::<Choice>("provider", "Which one; empty: none, and external/* answers 503.")
             .without(Absent::Choices(&["telnyx", "twilio", "http"])),
         url("api_base", "The provider's API. Default: https://api.telnyx.com or https://verify.twilio.com.")
             .without(Absent::Part),
@@ -34,6 +35,15 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
         number("code_digits", 6, 4, 10, "Digits of the provider's codes; enters the bound on guesses.").without(Absent::Part),
     ],
 };
+
+choices! {
+    enum Choice {
+        None = "",
+        Telnyx = "telnyx",
+        Twilio = "twilio",
+        Http = "http",
+    }
+}
 
 /// A verify provider.
 #[derive(Clone, Debug)]
@@ -76,24 +86,17 @@ pub enum Provider {
 /// `None`: faulty. `Some(None)`: there is none.
 #[allow(clippy::option_option, reason = "faulty, or right with or without a provider")]
 pub(crate) fn read(section: &Section<'_>) -> Option<Option<External2fa>> {
-    let name = section.text("provider");
-    let why = format!("with provider = \"{name}\"");
-    let (provider, used): (Option<Provider>, &[&str]) = match name {
-        "telnyx" => (read_telnyx(section, &why), &["api_base", "api_key", "verify_profile_id", "webhook_public_key"]),
-        "twilio" => (read_twilio(section, &why), &["api_base", "account_sid", "auth_token", "service_sid"]),
-        "http" => (read_webhook(section, &why).map(Provider::Http), &["url", "secret"]),
-        _ => (None, &[]),
+    let choice = section.choice("provider");
+    let why = format!("with provider = \"{}\"", section.text("provider"));
+    section.reads_only_what_is_used(if choice == Choice::None { "without a provider" } else { &why });
+    let provider = match choice {
+        Choice::None => return Some(None),
+        Choice::Telnyx => read_telnyx(section, &why),
+        Choice::Twilio => read_twilio(section, &why),
+        Choice::Http => read_webhook(section, &why).map(Provider::Http),
     };
-    let because = if name.is_empty() { "without a provider" } else { &why };
-    for key in SCHEMA.keys.iter().map(|key| key.name).filter(|key| !matches!(*key, "provider" | "code_digits")) {
-        if !used.contains(&key) {
-            section.unused(&[key], because);
-        }
-    }
-    if name.is_empty() {
-        return Some(None);
-    }
-    Some(Some(External2fa { provider: provider?, code_digits: section.number("code_digits") }))
+    let code_digits = section.number("code_digits");
+    Some(Some(External2fa { provider: provider?, code_digits }))
 }
 
 fn read_telnyx(section: &Section<'_>, why: &str) -> Option<Provider> {

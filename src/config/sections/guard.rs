@@ -3,23 +3,23 @@
 use std::path::PathBuf;
 
 use crate::{
+    challenge::NodeName,
     config::reader::{
+        choice::choices,
         judge::Section,
-        schema::{Key, Kind, SectionSchema, choice, number, switch, text, texts, url},
-        shown::quoted,
+        schema::{Key, Kind, SectionSchema, number, one_of, switch, text, texts, url},
     },
     crypto::SecretText,
     guard::limits::LEAST_CAPACITY,
-    outbound::url::parse_http_url,
+    server::PeerUrl,
 };
 
 pub(crate) static SCHEMA: SectionSchema = SectionSchema {
     name: "guard",
     about: "Where attempts and uses are remembered, and this node's place in its fleet.",
     keys: &[
-        choice(
+        one_of::<Choice>(
             "kind",
-            &["memory", "journal", "redis", "shared-nothing"],
             "memory: in this process; a restart refuses outstanding challenges. journal: in the file `path`, which survives a crash.\n\
              redis: in the Redis at `url`, for any number of nodes. shared-nothing: each node counts alone; the bound grows with `replicas`.",
         ),
@@ -77,13 +77,22 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
     ],
 };
 
+choices! {
+    enum Choice {
+        Memory = "memory",
+        Journal = "journal",
+        Redis = "redis",
+        SharedNothing = "shared-nothing",
+    }
+}
+
 /// The guard of this process.
 #[derive(Clone, Debug)]
 pub struct Guard {
     /// Where it remembers.
     pub kind: GuardKind,
     /// This node's name; `None`: a random one. Unused by Redis and shared-nothing.
-    pub node: Option<String>,
+    pub node: Option<NodeName>,
     /// How many processes count alone; enters the bound.
     pub replicas: u32,
     /// How many challenges can be remembered as spent or attempted; at least 64.
@@ -123,51 +132,48 @@ pub enum GuardKind {
         /// Its URL, which may hold a password.
         url: SecretText,
         /// The guard's id without its epoch.
-        id: String,
+        id: NodeName,
         /// Whether the operator states `appendfsync always` and no asynchronous failover.
         durable: bool,
     },
     /// In every process for itself, under one id.
     SharedNothing {
         /// The guard's id; its epoch is 0.
-        id: String,
+        id: NodeName,
     },
 }
 
 /// The other nodes of a fleet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peers {
-    /// Their URL with `{node}` in it, without a trailing slash.
-    pub url: String,
+    /// Where they are.
+    pub url: PeerUrl,
     /// All nodes, this one among them; empty: challenges are made where the request arrives.
-    pub nodes: Vec<String>,
-}
-
-impl Peers {
-    /// The URL of one node.
-    #[must_use]
-    pub fn url_of(&self, node: &str) -> String {
-        self.url.replace("{node}", node)
-    }
+    pub nodes: Vec<NodeName>,
 }
 
 pub(crate) fn read(section: &Section<'_>) -> Option<Guard> {
-    let kind_name = section.text("kind");
-    let why = format!("with kind = \"{kind_name}\"");
-    let kind = read_kind(section, kind_name, &why);
-    let counts_by_node = matches!(kind_name, "memory" | "journal");
-    if !counts_by_node {
-        section.unused(&["node"], &why);
-        for key in ["peer_url", "nodes"].into_iter().filter(|key| section.is_given(key)) {
-            section.fault(key, format!("can't be used {why}, where any node redeems every challenge"));
+    let choice = section.choice("kind");
+    let why = format!("with kind = \"{}\"", section.text("kind"));
+    section.reads_only_what_is_used(&why);
+    let kind = read_kind(section, choice, &why);
+    let (node, peers) = match choice {
+        Choice::Memory | Choice::Journal => {
+            let node = match section.text("node") {
+                "" => Some(None),
+                _ => section.parse("node", NodeName::parse).map(Some),
+            };
+            let peers = read_peers(section, node.as_ref());
+            (node, peers)
         }
-    }
-    let node = match section.text("node") {
-        "" => Some(None),
-        _ => section.parse("node", parse_node).map(Some),
+        Choice::Redis | Choice::SharedNothing => {
+            for key in ["peer_url", "nodes"].into_iter().filter(|key| section.is_given(key)) {
+                section.fault(key, format!("can't be used {why}, where any node redeems every challenge"));
+            }
+            (Some(None), Some(None))
+        }
     };
-    let peers = if counts_by_node { read_peers(section, node.as_ref()) } else { Some(None) };
-    judge_replicas(section, kind_name, peers.as_ref().and_then(Option::as_ref));
+    let replicas = read_replicas(section, choice, peers.as_ref().and_then(Option::as_ref));
     let target = section.probability("max_takeover_probability");
     if target >= 1.0 {
         section.warn("max_takeover_probability", "is 1: NO BOUND ON GUESSES IS KEPT. That is for load tests only");
@@ -175,7 +181,7 @@ pub(crate) fn read(section: &Section<'_>) -> Option<Guard> {
     Some(Guard {
         kind: kind?,
         node: node?,
-        replicas: section.number("replicas"),
+        replicas,
         capacity: section.number("capacity"),
         peers: peers?,
         restarts_per_day: section.number("restarts_per_day"),
@@ -183,42 +189,33 @@ pub(crate) fn read(section: &Section<'_>) -> Option<Guard> {
     })
 }
 
-fn read_kind(section: &Section<'_>, name: &str, why: &str) -> Option<GuardKind> {
-    match name {
-        "journal" => {
-            section.unused(&["url", "id", "redis_durable"], why);
-            section.required("path", why).map(|path| GuardKind::Journal { path: path.into() })
-        }
-        "redis" => {
-            section.unused(&["path", "capacity", "restarts_per_day"], why);
+fn read_kind(section: &Section<'_>, choice: Choice, why: &str) -> Option<GuardKind> {
+    let id = || section.required("id", why).and_then(|_| section.parse("id", NodeName::parse));
+    match choice {
+        Choice::Memory => Some(GuardKind::Memory),
+        Choice::Journal => section.required("path", why).map(|path| GuardKind::Journal { path: path.into() }),
+        Choice::Redis => {
+            section.unused(&["capacity", "restarts_per_day"], why);
             if !cfg!(feature = "redis") {
                 section.fault("kind", "redis needs a build with the feature \"redis\"");
             }
             let url = section.required("url", why).and_then(|_| section.parse("url", parse_redis_url));
-            let id = section.required("id", why).and_then(|_| section.parse("id", parse_node));
-            Some(GuardKind::Redis { url: url?, id: id?, durable: section.switch("redis_durable") })
+            let (id, durable) = (id(), section.switch("redis_durable"));
+            Some(GuardKind::Redis { url: url?, id: id?, durable })
         }
-        "shared-nothing" => {
-            section.unused(&["path", "url", "redis_durable"], why);
-            let id = section.required("id", why).and_then(|_| section.parse("id", parse_node));
-            id.map(|id| GuardKind::SharedNothing { id })
-        }
-        _ => {
-            section.unused(&["path", "url", "id", "redis_durable"], why);
-            Some(GuardKind::Memory)
-        }
+        Choice::SharedNothing => id().map(|id| GuardKind::SharedNothing { id }),
     }
 }
 
 #[allow(clippy::option_option, reason = "faulty, or right with or without peers")]
-fn read_peers(section: &Section<'_>, node: Option<&Option<String>>) -> Option<Option<Peers>> {
+fn read_peers(section: &Section<'_>, node: Option<&Option<NodeName>>) -> Option<Option<Peers>> {
     let is_nameless = node == Some(&None);
-    let node = node.and_then(Option::as_deref);
+    let node = node.and_then(Option::as_ref);
     let url = match section.text("peer_url") {
         "" => None,
-        _ => Some(section.parse("peer_url", parse_peer_url)),
+        _ => Some(section.parse("peer_url", PeerUrl::parse)),
     };
-    let nodes = section.parse_each("nodes", parse_node);
+    let nodes = section.parse_each("nodes", NodeName::parse);
     if url.is_some() && is_nameless {
         section.fault("node", "is required with peer_url: other nodes find this one by its name");
     }
@@ -227,8 +224,8 @@ fn read_peers(section: &Section<'_>, node: Option<&Option<String>>) -> Option<Op
             section.fault("peer_url", "is required with nodes: challenges are made at their recipient's home");
         }
         match node {
-            Some(node) if !nodes.iter().any(|name| name == node) => {
-                section.fault("nodes", format!("must name this node, {}", quoted(node)));
+            Some(node) if !nodes.contains(node) => {
+                section.fault("nodes", format!("must name this node, \"{node}\""));
             }
             None if url.is_none() && is_nameless => section.fault("node", "is required with nodes, and must be among them"),
             _ => {}
@@ -244,50 +241,30 @@ fn read_peers(section: &Section<'_>, node: Option<&Option<String>>) -> Option<Op
     }
 }
 
-/// Warns where `replicas` says fewer nodes than there must be, and where nothing reads it.
-fn judge_replicas(section: &Section<'_>, kind: &str, peers: Option<&Peers>) {
+/// How many nodes count alone. Warns where `replicas` says fewer than there must be.
+fn read_replicas(section: &Section<'_>, choice: Choice, peers: Option<&Peers>) -> u32 {
     const KEY: &str = "replicas";
-    let is_one = section.number::<u32>(KEY) == 1;
-    match (kind, peers) {
-        ("redis", _) => section.unused(&[KEY], "with kind = \"redis\", where the fleet counts as one"),
-        ("shared-nothing", _) if !section.is_given(KEY) => section.warn(
+    const AS_ONE: &str = "where the fleet counts as one";
+    match (choice, peers) {
+        (Choice::Redis, _) => {
+            section.unused(&[KEY], &format!("with kind = \"redis\", {AS_ONE}"));
+        }
+        (Choice::SharedNothing, _) if !section.is_given(KEY) => section.warn(
             KEY,
             "is not given, so the bound is that of one node: set it to how many processes there are at most, each of which \
              counts alone",
         ),
-        (_, Some(peers)) if !peers.nodes.is_empty() => section.unused(&[KEY], "with nodes, where the fleet counts as one"),
-        (_, Some(_)) if is_one => section.warn(
+        (Choice::Memory | Choice::Journal, Some(peers)) if !peers.nodes.is_empty() => {
+            section.unused(&[KEY], &format!("with nodes, {AS_ONE}"));
+        }
+        (Choice::Memory | Choice::Journal, Some(_)) if section.number::<u32>(KEY) == 1 => section.warn(
             KEY,
             "is 1, but with peer_url there are two nodes or more, each of which counts alone, so the bound is understated: set it \
              to how many there are, or guard.nodes to their names",
         ),
-        _ => {}
+        (Choice::Memory | Choice::Journal | Choice::SharedNothing, _) => {}
     }
-}
-
-/// A node's name, or a guard's id: what stands before the epoch.
-fn parse_node(text: &str) -> Result<String, String> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
-    if (1..=63).contains(&text.len()) && text.bytes().all(allowed) {
-        Ok(text.to_owned())
-    } else {
-        Err(format!("{} is not 1 to 63 letters, digits, dots and hyphens", quoted(text)))
-    }
-}
-
-fn parse_peer_url(text: &str) -> Result<String, String> {
-    if !text.contains("{node}") {
-        return Err("must contain {node}, as http://{node}.countersign:8000".into());
-    }
-    // On one machine the nodes may be named like their ports.
-    let url = parse_http_url(&text.replace("{node}", "node")).or_else(|_| parse_http_url(&text.replace("{node}", "1")))?;
-    if url.scheme() != "http" {
-        return Err("must be http://: what nodes send to each other is sealed".into());
-    }
-    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() || url.password().is_some() {
-        return Err("must be scheme, host and port, nothing else".into());
-    }
-    Ok(text.trim_end_matches('/').to_owned())
+    section.number(KEY)
 }
 
 #[cfg(feature = "redis")]
@@ -306,21 +283,6 @@ fn parse_redis_url(text: &str) -> Result<SecretText, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nodes_and_peers() {
-        assert!(["a", "node-1.eu", &"x".repeat(63)].into_iter().all(|good| parse_node(good).is_ok()));
-        assert!(["", "a b", "a_b", "ä", &"x".repeat(64)].into_iter().all(|bad| parse_node(bad).is_err()));
-        let url = parse_peer_url("http://{node}.countersign:8000/").unwrap();
-        assert_eq!(Peers { url, nodes: Vec::new() }.url_of("n1"), "http://n1.countersign:8000");
-        let url = parse_peer_url("http://127.0.0.1:{node}").unwrap();
-        assert_eq!(Peers { url, nodes: Vec::new() }.url_of("8001"), "http://127.0.0.1:8001");
-        for bad in
-            ["", "http://countersign:8000", "{node}", "ftp://{node}", "http://{node}/x", "http://a?{node}", "http://u:{node}@a"]
-        {
-            assert!(parse_peer_url(bad).is_err(), "{bad}");
-        }
-    }
 
     #[cfg(feature = "redis")]
     #[test]

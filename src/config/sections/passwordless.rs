@@ -2,17 +2,19 @@
 
 use super::server::Server;
 #[cfg(feature = "mobile")]
-use crate::recipient::phone;
+use crate::recipient::phone::{PhoneRules, PhoneRulesFault};
 use crate::{
     challenge::{Alphabet, CodeFormat},
     config::reader::{
+        choice::choices,
         judge::Section,
-        schema::{SectionSchema, choice, number, switch, text, texts},
+        schema::{SectionSchema, number, one_of, switch, text, texts},
         shown::quoted,
     },
     engine::policy::Policy,
     guard::limits::{MOST_ATTEMPTS, MOST_USES},
     recipient::Channel,
+    server::Phones,
 };
 
 pub(crate) static SCHEMA: SectionSchema = SectionSchema {
@@ -55,9 +57,8 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
             "Where the link in an e-mail leads; {token} stands for its token, as in \"my-app://page/{token}\".\n\
              Default: {public_url}{base_path}/link#{token}.",
         ),
-        choice(
+        one_of::<LinkBinding>(
             "link_binding",
-            &["none", "browser"],
             "\"none\": the link works anywhere. \"browser\": it holds only a long code, good in the browser that asked for it.",
         ),
         number("max_attempts", 5, 1, MOST_ATTEMPTS as u64, "Wrong codes that one challenge stands."),
@@ -106,6 +107,13 @@ const TAKEN_FIELD_NAMES: [&str; 17] = [
 /// How many codes the norms ask for at least.
 const SIX_DIGITS: u128 = 1_000_000;
 
+choices! {
+    enum LinkBinding {
+        None = "none",
+        Browser = "browser",
+    }
+}
+
 /// The login rules.
 #[derive(Clone, Debug)]
 pub struct Passwordless {
@@ -130,20 +138,9 @@ pub struct Passwordless {
     /// Where a magic link leads; has one `{token}` or more.
     pub link_url: String,
     /// Which phone numbers are served.
-    pub phone: PhoneRules,
+    pub phones: Phones,
     /// The name that messages and pages use.
     pub site_name: String,
-}
-
-/// Which phone numbers are served.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PhoneRules {
-    /// The region (ISO 3166-1 alpha-2, upper case) of numbers in national format; `None`: only international ones are read.
-    pub default_region: Option<String>,
-    /// The only regions served; empty: all.
-    pub allowed_regions: Vec<String>,
-    /// Prefixes that are refused, each `+` and digits.
-    pub blocked_prefixes: Vec<String>,
 }
 
 pub(crate) fn read(section: &Section<'_>, server: Option<&Server>) -> Option<Passwordless> {
@@ -155,9 +152,9 @@ pub(crate) fn read(section: &Section<'_>, server: Option<&Server>) -> Option<Pas
     }
     let code_format = read_format(section, "short_token_chars", "short_token_length");
     let long_format = read_format(section, "long_token_chars", "long_token_length");
-    let browser_link = match section.text("link_binding") {
-        "browser" => Some(long_format.and_then(|long| judge_long_format(section, long, code_format.as_ref()))),
-        _ => None,
+    let browser_link = match section.choice("link_binding") {
+        LinkBinding::Browser => Some(long_format.and_then(|long| judge_long_format(section, long, code_format.as_ref()))),
+        LinkBinding::None => None,
     };
     let lifetime: u32 = section.number("token_lifetime");
     if lifetime > 600 {
@@ -165,7 +162,7 @@ pub(crate) fn read(section: &Section<'_>, server: Option<&Server>) -> Option<Pas
     }
     warn_of_weak_codes(section, code_format.as_ref());
     let link_url = read_link_url(section, server);
-    let phone = read_phone_rules(section);
+    let phones = read_phones(section);
     let site_name = section.parse("site_name", parse_site_name);
     Some(Passwordless {
         policy: Policy {
@@ -189,7 +186,7 @@ pub(crate) fn read(section: &Section<'_>, server: Option<&Server>) -> Option<Pas
         max_messages_per_hour: section.number("max_messages_per_hour"),
         max_messages_per_network_per_hour: section.number("max_messages_per_network_per_hour"),
         link_url: link_url?,
-        phone: phone?,
+        phones: phones?,
         site_name: site_name?,
     })
 }
@@ -298,42 +295,39 @@ fn parse_link_url(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn read_phone_rules(section: &Section<'_>) -> Option<PhoneRules> {
-    let default_region = match section.text("default_region") {
-        "" => Some(None),
-        _ => section.parse("default_region", parse_region).map(Some),
-    };
-    let allowed_regions = section.parse_each("allowed_regions", parse_region);
-    let blocked_prefixes = section.parse_each("blocked_prefixes", parse_prefix);
-    let rules =
-        PhoneRules { default_region: default_region?, allowed_regions: allowed_regions?, blocked_prefixes: blocked_prefixes? };
-    if rules
-        .default_region
-        .as_ref()
-        .is_some_and(|region| !rules.allowed_regions.is_empty() && !rules.allowed_regions.contains(region))
-    {
+/// Regions and prefixes, judged together.
+#[cfg(feature = "mobile")]
+fn read_phones(section: &Section<'_>) -> Option<Phones> {
+    let default_region = section.text("default_region");
+    let allowed_regions: Vec<_> = section.texts("allowed_regions").collect();
+    let blocked_prefixes: Vec<_> = section.texts("blocked_prefixes").collect();
+    let is_allowed = |region: &str| allowed_regions.iter().any(|allowed| allowed.eq_ignore_ascii_case(region));
+    if !default_region.is_empty() && !allowed_regions.is_empty() && !is_allowed(default_region) {
         section.warn("default_region", "is not among allowed_regions: numbers in national format are refused");
     }
-    Some(rules)
+    let no_region = |text: &str| format!("{} is no region: write two letters, as DE", quoted(text));
+    let faults = match PhoneRules::new(default_region, &allowed_regions, &blocked_prefixes) {
+        Ok(rules) => return Some(Phones::new(rules)),
+        Err(faults) => faults,
+    };
+    for fault in faults {
+        match fault {
+            PhoneRulesFault::UnknownDefaultRegion => section.fault("default_region", no_region(default_region)),
+            PhoneRulesFault::UnknownAllowedRegion(at) => section.fault("allowed_regions", no_region(allowed_regions[at])),
+            PhoneRulesFault::InvalidBlockedPrefix(at) => {
+                let prefix = quoted(blocked_prefixes[at]);
+                section.fault("blocked_prefixes", format!("{prefix} is no prefix of an international number, as +1900"));
+            }
+        }
+    }
+    None
 }
 
-fn parse_region(text: &str) -> Result<String, String> {
-    let region = text.to_ascii_uppercase();
-    let fault = || format!("{} is no region: write two letters, as DE", quoted(text));
-    if region.len() != 2 || !region.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        return Err(fault());
-    }
-    #[cfg(feature = "mobile")]
-    phone::PhoneRules::new::<&str>(&region, &[], &[]).map_err(|_| fault())?;
-    Ok(region)
-}
-
-fn parse_prefix(text: &str) -> Result<String, String> {
-    let digits = text.strip_prefix('+').unwrap_or(text);
-    if !(1..=15).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) || digits.starts_with('0') {
-        return Err(format!("{} is no prefix of an international number, as +1900", quoted(text)));
-    }
-    Ok(format!("+{digits}"))
+/// In a build that reads no phone numbers there is nothing to judge.
+#[cfg(not(feature = "mobile"))]
+fn read_phones(section: &Section<'_>) -> Option<Phones> {
+    section.unused(&["default_region", "allowed_regions", "blocked_prefixes"], "in a build without the feature \"mobile\"");
+    Some(Phones::default())
 }
 
 fn parse_site_name(text: &str) -> Result<String, String> {
@@ -370,16 +364,6 @@ mod tests {
         }
         assert!(parse_link_url("JavaScript:alert('{token}')").is_err());
         assert!(parse_link_url("https://a/\"><b>{token}").is_err());
-    }
-
-    #[test]
-    fn regions_and_prefixes() {
-        assert_eq!(parse_region("de").as_deref(), Ok("DE"));
-        assert!(["", "D", "DEU", "1A", "ß"].into_iter().all(|bad| parse_region(bad).is_err()));
-        #[cfg(feature = "mobile")]
-        assert!(parse_region("ZZ").is_err());
-        assert_eq!(parse_prefix("1900").as_deref(), Ok("+1900"));
-        assert!(["", "+", "+0", "+1 900", "+1234567890123456", "x"].into_iter().all(|bad| parse_prefix(bad).is_err()));
     }
 
     #[test]

@@ -4,8 +4,9 @@ use super::server::Server;
 use crate::{
     challenge::CHALLENGE_AUDIENCE,
     config::reader::{
+        choice::choices,
         judge::Section,
-        schema::{Absent, Key, Kind, SectionSchema, choice, number, switch, text},
+        schema::{Absent, Key, Kind, SectionSchema, number, one_of, switch, text},
         shown::quoted,
     },
     keyring::{EnvelopeFormat, MAX_ROOTS, SigningKey, pem::read_pem},
@@ -16,20 +17,18 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
     name: "tokens",
     about: "What a login is worth: access tokens, refresh tokens, and the envelope's format.",
     keys: &[
-        choice("format", &["jwt", "paseto"], "The format of access tokens."),
-        choice(
+        one_of::<Format>("format", "The format of access tokens."),
+        one_of::<AccessAlgorithm>(
             "algorithm",
-            &["EdDSA", "ES256", "RS256", "HS256", "v4.public", "v4.local"],
             "How access tokens are signed. v4.public (the default there) and v4.local with PASETO; RS256 needs private_key_file.",
         ),
         text("issuer", "", "`iss` of tokens and envelopes. Default: server.public_url."),
         Key::new("audience", Kind::TextOrTexts, "`aud` of access tokens: a text, or with JWT a list. Default: the issuer."),
         number("leeway", 0, 0, 3_600, "Seconds of clock difference that are forgiven at token/verify and /authz."),
         text("client_id", "countersign", "`client_id` (RFC 9068)."),
-        choice("challenge_format", &["jwt", "paseto"], "The envelope's format."),
-        choice(
+        one_of::<Format>("challenge_format", "The envelope's format."),
+        one_of::<ChallengeAlgorithm>(
             "challenge_algorithm",
-            &["EdDSA", "ES256"],
             "How JWT envelopes are signed; ES256 for edges without EdDSA (HAProxy, AWS).",
         ),
         number("access_lifetime", 300, 1, 2_592_000, "Seconds that an access token lives."),
@@ -61,6 +60,31 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
         ),
     ],
 };
+
+choices! {
+    enum Format {
+        Jwt = "jwt",
+        Paseto = "paseto",
+    }
+}
+
+choices! {
+    enum ChallengeAlgorithm {
+        EdDsa = "EdDSA",
+        Es256 = "ES256",
+    }
+}
+
+choices! {
+    for AccessAlgorithm {
+        EdDsa = "EdDSA",
+        Es256 = "ES256",
+        Rs256 = "RS256",
+        Hs256 = "HS256",
+        V4Public = "v4.public",
+        V4Local = "v4.local",
+    }
+}
 
 /// Claims that others give a meaning to, beside those that the engine writes (RFC 7519, RFC 9068, RFC 7800, RFC 8693, OpenID Connect).
 const TAKEN_CLAIMS: [&str; 8] = ["acr", "azp", "nonce", "scope", "cnf", "act", "events", "typ"];
@@ -112,17 +136,23 @@ pub(crate) fn read(section: &Section<'_>, server: Option<&Server>) -> Option<Tok
 
 /// Format and algorithm have to go together; either alone says which the other is.
 fn read_algorithm(section: &Section<'_>) -> Option<AccessAlgorithm> {
-    let (format, name) = (section.text("format"), section.text("algorithm"));
-    let name = if format == "paseto" && !section.is_given("algorithm") { "v4.public" } else { name };
-    let algorithm = AccessAlgorithm::from_name(name)?;
-    let format = if algorithm.is_paseto() && !section.is_given("format") { "paseto" } else { format };
-    section.show("format", format);
+    let (mut format, mut algorithm) = (section.choice("format"), section.choice::<AccessAlgorithm>("algorithm"));
+    if format == Format::Paseto && !section.is_given("algorithm") {
+        algorithm = AccessAlgorithm::V4Public;
+    }
+    if algorithm.is_paseto() && !section.is_given("format") {
+        format = Format::Paseto;
+    }
+    let (name, format_name, fitting) = match format {
+        Format::Jwt => (algorithm.name(), "jwt", "EdDSA, ES256, RS256 or HS256"),
+        Format::Paseto => (algorithm.name(), "paseto", "v4.public or v4.local"),
+    };
+    section.show("format", format_name);
     section.show("algorithm", name);
-    if algorithm.is_paseto() == (format == "paseto") {
+    if algorithm.is_paseto() == (format == Format::Paseto) {
         return Some(algorithm);
     }
-    let fitting = if format == "paseto" { "v4.public or v4.local" } else { "EdDSA, ES256, RS256 or HS256" };
-    section.fault("algorithm", format!("{name} is none of format {format}: take {fitting}"));
+    section.fault("algorithm", format!("{name} is none of format {format_name}: take {fitting}"));
     None
 }
 
@@ -158,14 +188,14 @@ fn read_audiences(section: &Section<'_>, issuer: Option<&str>, algorithm: Option
 }
 
 fn read_envelope_format(section: &Section<'_>) -> Option<EnvelopeFormat> {
-    match (section.text("challenge_format"), section.text("challenge_algorithm")) {
-        ("jwt", "ES256") => Some(EnvelopeFormat::Es256),
-        ("jwt", _) => Some(EnvelopeFormat::EdDsa),
-        (_, "ES256") => {
+    match (section.choice("challenge_format"), section.choice("challenge_algorithm")) {
+        (Format::Jwt, ChallengeAlgorithm::EdDsa) => Some(EnvelopeFormat::EdDsa),
+        (Format::Jwt, ChallengeAlgorithm::Es256) => Some(EnvelopeFormat::Es256),
+        (Format::Paseto, ChallengeAlgorithm::EdDsa) => Some(EnvelopeFormat::V4Public),
+        (Format::Paseto, ChallengeAlgorithm::Es256) => {
             section.fault("challenge_algorithm", "must be EdDSA with challenge_format = \"paseto\"");
             None
         }
-        _ => Some(EnvelopeFormat::V4Public),
     }
 }
 

@@ -4,6 +4,7 @@
 mod line;
 mod node;
 mod owner;
+mod peer_url;
 mod peers;
 mod seldom;
 mod waiting;
@@ -18,6 +19,7 @@ use hyper::{
 };
 use tokio::time::{Instant, timeout_at};
 
+pub use self::peer_url::PeerUrl;
 use self::{
     line::PATIENCE,
     node::{NoAnswer, Node},

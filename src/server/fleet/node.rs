@@ -65,12 +65,11 @@ pub(crate) enum NoAnswer {
 pub(crate) type Replied = Result<Vec<u8>, NoAnswer>;
 
 impl Node {
-    /// At `url`, which takes batches of at most `longest` bytes at `path`.
+    /// At `authority`, its host with its port, which takes batches of at most `longest` bytes at `path`.
     ///
     /// # Errors
-    /// Where the name doesn't make a URL.
-    pub(crate) fn new(name: &str, url: &str, path: &str, longest: usize) -> hyper::http::Result<Self> {
-        let authority = url.split_once("://").map_or(url, |(_, authority)| authority);
+    /// Where the name makes no host.
+    pub(crate) fn new(name: &str, authority: &str, path: &str, longest: usize) -> hyper::http::Result<Self> {
         Ok(Self {
             name: name.into(),
             authority: authority.into(),
@@ -172,7 +171,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_node_is_away_for_as_long_as_it_costs_to_ask() {
-        let node = Node::new("a", "http://a", "/relay", 100).unwrap();
+        let node = Node::new("a", "a", "/relay", 100).unwrap();
         let error = |kind| NoAnswer::Away(Rc::new(io::Error::from(kind)));
         for (reason, milliseconds) in [
             (error(io::ErrorKind::ConnectionRefused), 1000),

@@ -16,14 +16,14 @@ use tokio::sync::oneshot;
 use super::{
     line,
     node::{NoAnswer, Node, Replied},
+    peer_url::PeerUrl,
     waiting::{self, Sealed},
 };
 
 /// Sends to the nodes of a fleet. Redirects are answers that nobody expects, so they are not followed.
 #[derive(Debug)]
 pub(crate) struct Peers {
-    /// `http://{node}.countersign:8000`
-    url: Box<str>,
+    url: PeerUrl,
     path: Box<str>,
     longest: usize,
     /// Names come from authentic envelopes and the configuration only, so there are as many as nodes.
@@ -31,9 +31,9 @@ pub(crate) struct Peers {
 }
 
 impl Peers {
-    /// With the URL that has `{node}` in it, the path that takes batches, and the length of the longest batch.
-    pub(crate) fn new(url: &str, path: &str, longest: usize) -> Self {
-        Self { url: url.into(), path: path.into(), longest, nodes: RwLock::default() }
+    /// With where nodes are, the path that takes batches, and the length of the longest batch.
+    pub(crate) fn new(url: PeerUrl, path: &str, longest: usize) -> Self {
+        Self { url, path: path.into(), longest, nodes: RwLock::default() }
     }
 
     /// The node of this name.
@@ -45,7 +45,7 @@ impl Peers {
         if let Some(node) = self.nodes.read().unwrap_or_else(PoisonError::into_inner).get(name) {
             return Ok(Arc::clone(node));
         }
-        let node = Node::new(name, &self.url.replace("{node}", name), &self.path, self.longest);
+        let node = Node::new(name, &self.url.authority_of(name), &self.path, self.longest);
         let node = Arc::new(node.map_err(|error| NoAnswer::Away(Rc::new(io::Error::other(error))))?);
         Ok(Arc::clone(self.nodes.write().unwrap_or_else(PoisonError::into_inner).entry(name.into()).or_insert(node)))
     }

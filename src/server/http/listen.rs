@@ -81,6 +81,15 @@ impl Listen {
     pub const fn lets_the_system_choose(&self) -> bool {
         matches!(self, Self::Tcp(address) if address.port() == 0)
     }
+
+    /// Whether only this machine can reach it: a loopback address, or a Unix socket.
+    #[must_use]
+    pub const fn is_local(&self) -> bool {
+        match self {
+            Self::Tcp(address) => address.ip().to_canonical().is_loopback(),
+            Self::Unix(_) => true,
+        }
+    }
 }
 
 impl Listener {
@@ -219,6 +228,13 @@ mod tests {
             assert!(Listen::parse(bad).is_err(), "{bad}");
         }
         assert!(Listen::parse(&format!("unix:/{}", "x".repeat(107))).is_err());
+    }
+
+    #[test]
+    fn what_only_this_machine_reaches() {
+        let is_local = |listen: &str| Listen::parse(listen).unwrap().is_local();
+        assert!(["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "unix:/x"].into_iter().all(is_local));
+        assert!(!["0.0.0.0:1", "[::]:1", "10.0.0.1:1", "[::ffff:10.0.0.1]:1"].into_iter().any(is_local));
     }
 
     #[test]

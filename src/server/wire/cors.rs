@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn only_admitted_sites_get_a_preflight_answer() {
-        let sites = Sites::new(["https://a.example"], &["https://b.example"]);
+        let sites = Sites::of("https://a.example", &["https://b.example"]);
         let asked = |origin| {
             preflight(&sites, None, &head(Method::OPTIONS, &[("origin", origin), ("access-control-request-method", "POST")]))
                 .is_some()
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_preflight_is_answered_with_the_headers_that_it_asks_for() {
-        let sites = Sites::new(["https://a.example"], &["https://b.example"]);
+        let sites = Sites::of("https://a.example", &["https://b.example"]);
         let allowed = |asked: &[&'static str]| {
             let headers = [("origin", "https://b.example"), ("access-control-request-method", "POST")].into_iter();
             let headers: Vec<_> = headers.chain(asked.iter().map(|asked| ("access-control-request-headers", *asked))).collect();
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn answers_are_exposed_to_admitted_sites_with_credentials() {
-        let sites = Sites::new(["https://a.example"], &["https://b.example"]);
+        let sites = Sites::of("https://a.example", &["https://b.example"]);
         let exposed = |origin| {
             let mut answer = HeaderMap::new();
             expose(&sites, &head(Method::POST, &[("origin", origin)]).headers, &mut answer);

@@ -6,12 +6,15 @@ use hyper::{
     HeaderMap,
     header::{self, HeaderName},
 };
+use reqwest::Url;
+
+use super::public_url::PublicUrl;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Scheme, host and port. On loopback `localhost`, `127.0.0.1` and `[::1]` are one host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Origin {
+pub struct Origin {
     scheme: Box<str>,
     host: Box<str>,
     port: u16,
@@ -25,9 +28,35 @@ pub(crate) struct Sites {
 }
 
 impl Origin {
-    /// Of `scheme://host[:port]` and nothing besides, since what is admitted is echoed. Apps have schemes of their own, without
-    /// ports.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    /// Reads one of `cors_origins`, as browsers write origins: `https://app.example.com`, `capacitor://localhost`.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what would do.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.contains('*') {
+            return Err(format!("{text:?} has a wildcard, which matches nothing: name each origin, as https://app.example.com"));
+        }
+        let fault = || format!("{text:?} is no origin: write scheme, host and port, as https://app.example.com");
+        let url = Url::parse(text).map_err(|_| fault())?;
+        let is_bare = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+        if !url.has_host() || !is_bare || !url.username().is_empty() || url.password().is_some() {
+            return Err(fault());
+        }
+        match url.scheme() {
+            "http" | "https" => Self::sent(&url.origin().ascii_serialization()),
+            _ => Self::sent(text.trim_end_matches('/')),
+        }
+        .ok_or_else(fault)
+    }
+
+    /// `http://localhost` at this port.
+    pub(super) fn of_localhost(port: u16) -> Self {
+        Self { scheme: "http".into(), host: "localhost".into(), port }
+    }
+
+    /// What a browser sends: `scheme://host[:port]` and nothing besides, since what is admitted is echoed. Apps have schemes of
+    /// their own, without ports.
+    pub(crate) fn sent(text: &str) -> Option<Self> {
         let (scheme, authority) = text.split_once("://")?;
         let scheme = scheme.to_ascii_lowercase();
         let default_port = match &*scheme {
@@ -52,9 +81,15 @@ impl Origin {
 
 impl Sites {
     /// The origins of the URLs by which people reach this server, and those of `cors_origins`.
-    pub(crate) fn new<'u>(own: impl IntoIterator<Item = &'u str>, cors_origins: &[impl AsRef<str>]) -> Self {
-        let others = cors_origins.iter().filter_map(|origin| Origin::parse(origin.as_ref())).collect();
-        Self { own: own.into_iter().filter_map(Origin::parse).collect(), others }
+    pub(crate) fn new<'u>(own: impl IntoIterator<Item = &'u PublicUrl>, cors_origins: &[Origin]) -> Self {
+        Self { own: own.into_iter().map(PublicUrl::origin).cloned().collect(), others: cors_origins.to_vec() }
+    }
+
+    /// Of a public URL and `cors_origins`, as a configuration writes them.
+    #[cfg(test)]
+    pub(crate) fn of(own: &str, others: &[&str]) -> Self {
+        let others: Vec<_> = others.iter().map(|origin| Origin::parse(origin).unwrap()).collect();
+        Self::new([&PublicUrl::parse(own).unwrap()], &others)
     }
 
     /// Whether no other site may call.
@@ -64,7 +99,7 @@ impl Sites {
 
     /// Whether `origin` is one of the other sites that may call.
     pub(crate) fn admits(&self, origin: &str) -> bool {
-        !self.others.is_empty() && Origin::parse(origin).is_some_and(|origin| self.others.contains(&origin))
+        !self.others.is_empty() && Origin::sent(origin).is_some_and(|origin| self.others.contains(&origin))
     }
 
     /// Whether a request with these headers may read and set cookies: not one that another site made.
@@ -73,7 +108,7 @@ impl Sites {
             return false;
         }
         let Some(origin) = headers.get(header::ORIGIN) else { return true };
-        let origin = origin.to_str().ok().and_then(Origin::parse);
+        let origin = origin.to_str().ok().and_then(Origin::sent);
         origin.is_some_and(|origin| self.own.contains(&origin) || self.others.contains(&origin))
     }
 }
@@ -101,7 +136,7 @@ mod tests {
 
     #[test]
     fn spellings_of_one_origin() {
-        let same = |a, b| Origin::parse(a).unwrap() == Origin::parse(b).unwrap();
+        let same = |a, b| Origin::sent(a).unwrap() == Origin::sent(b).unwrap();
         assert!(same("https://Example.com", "https://example.com:443"));
         assert!(same("http://localhost:8000", "http://127.0.0.1:8000"));
         assert!(same("http://localhost", "http://[::1]"));
@@ -111,13 +146,39 @@ mod tests {
         assert!(same("capacitor://localhost", "Capacitor://LOCALHOST"));
         assert!(!same("capacitor://localhost", "http://localhost") && !same("capacitor://localhost", "ionic://localhost"));
         for none in ["null", "example.com", "file:///x", "http://", "http://a@b", "http://a:x"] {
-            assert!(Origin::parse(none).is_none(), "{none}");
+            assert!(Origin::sent(none).is_none(), "{none}");
+        }
+    }
+
+    #[test]
+    fn what_is_configured_is_what_browsers_send() {
+        for (configured, sent) in [
+            ("https://App.example.com:443", "https://app.example.com"),
+            ("https://app.example.com/", "https://app.example.com"),
+            ("https://bücher.example", "https://xn--bcher-kva.example"),
+            ("http://[2001:DB8::1]:80", "http://[2001:db8::1]"),
+            ("capacitor://localhost", "capacitor://localhost"),
+            ("Ionic://localhost/", "ionic://localhost"),
+        ] {
+            assert_eq!(Origin::parse(configured).ok(), Origin::sent(sent), "{configured}");
+        }
+        for bad in ["", "null", "https://a/b", "app.example.com", "https://a?b", "https://a#b", "https://u@a", "https://u:p@a"] {
+            assert!(Origin::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_wildcard_is_no_origin() {
+        for bad in
+            ["*", "https://*.example.com", "https://*", "*://example.com", "https://example.com:*", "https://app-*.example.com"]
+        {
+            assert!(Origin::parse(bad).unwrap_err().contains("wildcard"), "{bad}");
         }
     }
 
     #[test]
     fn an_admitted_origin_has_nothing_in_it_that_was_not_judged() {
-        let sites = Sites::new(["https://a.example"], &["https://b.example", "capacitor://localhost"]);
+        let sites = Sites::of("https://a.example", &["https://b.example", "capacitor://localhost"]);
         assert!(sites.admits("https://B.example:443"));
         for more in [
             "https://b.example/",
@@ -140,7 +201,7 @@ mod tests {
 
     #[test]
     fn only_three_names_of_loopback_are_one() {
-        let sites = Sites::new(["http://localhost:8000"], &[""; 0]);
+        let sites = Sites::of("http://localhost:8000", &[]);
         let may = |origin| sites.may_use_cookies(&[(header::ORIGIN, HeaderValue::from_static(origin))].into_iter().collect());
         assert!(may("http://localhost:8000") && may("http://127.0.0.1:8000") && may("http://[::1]:8000"));
         for other in ["http://127.0.0.2:8000", "http://127.1:8000", "http://[::2]:8000", "http://[::ffff:127.0.0.1]:8000"] {
@@ -150,7 +211,7 @@ mod tests {
 
     #[test]
     fn another_site_uses_no_cookies() {
-        let sites = Sites::new(["http://localhost:8000"], &["https://app.example.com"]);
+        let sites = Sites::of("http://localhost:8000", &["https://app.example.com"]);
         let may = |pairs: &[(&'static str, &'static str)]| {
             let headers = pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)));
             sites.may_use_cookies(&headers.collect())
@@ -167,9 +228,9 @@ mod tests {
 
     #[test]
     fn only_other_sites_are_admitted() {
-        let sites = Sites::new(["https://a.example"], &["https://b.example"]);
-        assert!(sites.admits("https://b.example") && !sites.admits("https://c.example") && !sites.is_closed());
-        assert!(Sites::new(["https://a.example"], &[""; 0]).is_closed());
-        assert!(Sites::new(["https://a.example"], &["capacitor://localhost"]).admits("capacitor://localhost"));
+        let other = Sites::of("https://a.example", &["https://b.example"]);
+        assert!(other.admits("https://b.example") && !other.admits("https://c.example") && !other.is_closed());
+        assert!(Sites::of("https://a.example", &[]).is_closed());
+        assert!(Sites::of("https://a.example", &["capacitor://localhost"]).admits("capacitor://localhost"));
     }
 }

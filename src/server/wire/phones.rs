@@ -3,20 +3,32 @@
 use crate::recipient::{InvalidRecipient, Recipient};
 
 #[cfg(feature = "mobile")]
-use crate::recipient::phone;
+use crate::recipient::phone::{PhoneRules, warm};
 
 /// Which numbers are served.
-#[derive(Debug)]
-pub(crate) struct Phones {
+#[derive(Clone, Debug, Default)]
+pub struct Phones {
     #[cfg(feature = "mobile")]
-    rules: phone::PhoneRules,
+    rules: PhoneRules,
 }
 
 #[cfg(feature = "mobile")]
 impl Phones {
     /// By these rules.
-    pub(crate) const fn new(rules: phone::PhoneRules) -> Self {
+    #[must_use]
+    pub const fn new(rules: PhoneRules) -> Self {
         Self { rules }
+    }
+
+    /// Whether numbers in national format are read.
+    #[must_use]
+    pub const fn reads_national_format(&self) -> bool {
+        self.rules.has_default_region()
+    }
+
+    /// Prepares what the first request would otherwise wait for.
+    pub(crate) fn warm() {
+        warm();
     }
 
     /// The number that somebody typed.
@@ -27,12 +39,16 @@ impl Phones {
 
 /// The configuration allows no method that needs them.
 #[cfg(not(feature = "mobile"))]
+#[allow(clippy::unused_self, reason = "with the feature it is used")]
 impl Phones {
-    pub(crate) const fn new() -> Self {
-        Self {}
+    /// Never: no number is read.
+    #[must_use]
+    pub const fn reads_national_format(&self) -> bool {
+        false
     }
 
-    #[allow(clippy::unused_self, reason = "as with the feature")]
+    pub(crate) const fn warm() {}
+
     pub(crate) const fn parse(&self, _: &str) -> Result<Recipient, InvalidRecipient> {
         Err(InvalidRecipient)
     }

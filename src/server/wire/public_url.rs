@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::origin::Origin;
 use crate::{outbound::url::parse_http_url, server::http::listen::Listen};
 
 /// `scheme://host[:port]`, without a path.
@@ -11,6 +12,7 @@ pub struct PublicUrl {
     host: String,
     is_https: bool,
     is_loopback: bool,
+    origin: Origin,
 }
 
 impl PublicUrl {
@@ -18,6 +20,11 @@ impl PublicUrl {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// As browsers send it.
+    pub(crate) const fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// The host without the port, as the last line of an SMS names it.
@@ -72,7 +79,9 @@ impl PublicUrl {
         }
         let host = url.host_str().unwrap_or_default().to_owned();
         let is_loopback = matches!(&*host, "localhost" | "127.0.0.1" | "[::1]");
-        Ok(Self { text: url.origin().ascii_serialization(), host, is_https: url.scheme() == "https", is_loopback })
+        let text = url.origin().ascii_serialization();
+        let origin = Origin::sent(&text).ok_or("has a host that browsers don't send as an origin")?;
+        Ok(Self { text, host, is_https: url.scheme() == "https", is_loopback, origin })
     }
 
     /// `http://localhost` with the listener's port, if it has one that is known.
@@ -85,7 +94,7 @@ impl PublicUrl {
 
     fn of_port(port: u16) -> Self {
         let text = if port == 80 { "http://localhost".into() } else { format!("http://localhost:{port}") };
-        Self { text, host: "localhost".into(), is_https: false, is_loopback: true }
+        Self { text, host: "localhost".into(), is_https: false, is_loopback: true, origin: Origin::of_localhost(port) }
     }
 }
 
@@ -119,6 +128,7 @@ mod tests {
             "https://u@a",
             "https://u:p@a",
             "https://",
+            "https://a!b",
         ] {
             assert!(PublicUrl::parse(bad).is_err(), "{bad}");
         }

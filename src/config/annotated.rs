@@ -2,10 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{
-    schema::{Kind, SECTIONS},
-    shown::{list, number, quoted},
-};
+use super::{reader::shown::list, schema::SECTIONS};
 
 const HEAD: &str = "\
 # Configuration of countersign.
@@ -33,21 +30,4 @@ pub fn annotated(secret: &str) -> String {
         }
     }
     text
-}
-
-impl Kind {
-    /// The default as TOML.
-    #[must_use]
-    pub fn default_toml(self) -> String {
-        match self {
-            Self::Text(default) => quoted(default),
-            Self::Url | Self::Secret | Self::SecretOrSecrets | Self::TextOrTexts => quoted(""),
-            Self::Secrets => "[]".into(),
-            Self::Choice(choices) => quoted(choices[0]),
-            Self::Number { default, .. } => default.to_string(),
-            Self::Probability(default) => number(default),
-            Self::Switch(default) => default.to_string(),
-            Self::Texts(defaults) => list(defaults.iter().copied()),
-        }
-    }
 }

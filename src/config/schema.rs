@@ -1,0 +1,23 @@
+//! The whole schema: every section and key with its default and its explanation, once.
+//!
+//! Readers take names, kinds and defaults from here; so do the suggestions for misspelt keys, the effective
+//! configuration, the file that `init` writes, and the reference in `docs/configuration.md`.
+
+use super::sections::{delivery, directory, email, events, external_2fa, guard, keyring, passwordless, server, sms, tokens};
+
+pub use super::reader::schema::{Absent, Key, Kind, SectionSchema};
+
+/// All sections, in the order in which they are written.
+pub static SECTIONS: [&SectionSchema; 11] = [
+    &server::SCHEMA,
+    &keyring::SCHEMA,
+    &passwordless::SCHEMA,
+    &tokens::SCHEMA,
+    &email::SCHEMA,
+    &sms::SCHEMA,
+    &delivery::SCHEMA,
+    &external_2fa::SCHEMA,
+    &directory::SCHEMA,
+    &guard::SCHEMA,
+    &events::SCHEMA,
+];
