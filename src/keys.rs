@@ -12,6 +12,7 @@ use arc_swap::{ArcSwap, Guard};
 use crate::{
     browser::{device::Devices, puzzle::Puzzles},
     challenge::{Challenges, Links},
+    edge::EnvelopeVerifier,
     fleet::Relays,
     keyring::{EnvelopeFormat, Keyring},
     token::{KeyDocuments, Sessions, SessionsConfig, SessionsError},
@@ -23,6 +24,8 @@ use crate::{
 pub struct Keys {
     /// Challenges and their codes.
     pub challenges: Challenges,
+    /// Envelopes, for whoever has no recipient at hand.
+    pub envelopes: EnvelopeVerifier,
     /// Link tokens.
     pub links: Links,
     /// Access and refresh tokens.
@@ -47,6 +50,11 @@ impl Keys {
         let sessions = Sessions::new(keyring, sessions)?;
         Ok(Self {
             challenges: Challenges::new(keyring, issuer, envelopes),
+            envelopes: EnvelopeVerifier::new(
+                &[envelopes],
+                keyring.roots().iter().map(|root| root.envelope_key(envelopes).public().clone()),
+                issuer,
+            ),
             links: Links::new(keyring, issuer),
             devices: Devices::new(keyring),
             puzzles: Puzzles::new(keyring),

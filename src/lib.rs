@@ -79,7 +79,8 @@
 //!
 //! # Features
 //!
-//! Without any, the inside compiles without std: [`crypto`], [`keyring`], [`recipient`], [`challenge`], [`token`]. `std` brings
+//! Without any, the inside compiles without std: [`crypto`], [`keyring`], [`recipient`], [`challenge`], [`token`],
+//! and [`edge`], for whoever has public keys only. `std` brings
 //! the engine; `server`, `mobile`, `smtp` and `redis` are the default. What each brings and costs is in
 //! `docs/dependencies.md`.
 #![forbid(unsafe_code)]
@@ -97,6 +98,7 @@ pub mod crypto;
 #[cfg(feature = "std")]
 pub mod delivery;
 pub mod directory;
+pub mod edge;
 #[cfg(feature = "std")]
 pub mod engine;
 pub mod fleet;

@@ -8,6 +8,7 @@ mod given;
 mod bound;
 mod config;
 mod documents;
+mod edge;
 mod engine;
 mod envelope;
 mod guard;

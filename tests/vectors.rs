@@ -11,7 +11,8 @@ use countersign::{
 };
 
 use crate::given::{
-    ALGORITHMS, ISSUER, NOW, challenge, challenges, code_format, keyring, random, recipient, sessions, sessions_config, user,
+    ALGORITHMS, ISSUER, NOW, challenge, challenges, code_format, envelope_verifier, keyring, random, recipient, sessions,
+    sessions_config, user,
 };
 
 /// The value of that name.
@@ -91,7 +92,8 @@ fn envelopes() {
     let made = challenges.sign(&sealed(&challenges, challenge()));
     let old = vector("envelope-ES256");
     assert_eq!(made.rsplit_once('.').unwrap().0, old.rsplit_once('.').unwrap_or_default().0, "\nvector: envelope-ES256 {made}");
-    assert_eq!(challenges.verify_signature(UntrustedEnvelope::parse(old).unwrap()), Ok(challenge()));
+    let verified = envelope_verifier(&[1], EnvelopeFormat::Es256).verify(old, NOW).unwrap();
+    assert_eq!(*verified.challenge(), challenge());
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub struct UntrustedEnvelope<'a> {
 
 #[derive(Debug)]
 enum Form<'a> {
-    Jws { parts: Compact<'a>, claims: Vec<u8>, signature: Vec<u8> },
+    Jws { parts: Compact<'a>, claims: Vec<u8>, signature: [u8; SIGNATURE] },
     Paseto(paseto::Public<'a>),
 }
 
@@ -44,7 +44,7 @@ impl<'a> UntrustedEnvelope<'a> {
             Form::Paseto(paseto::Public::split(text)?)
         } else {
             let parts = Compact::split(text)?;
-            let signature = base64url::decode(parts.signature).filter(|signature| signature.len() == SIGNATURE)?;
+            let signature = base64url::decode_array(parts.signature)?;
             Form::Jws { parts, claims: base64url::decode(parts.payload)?, signature }
         };
         let (issuer, challenge, mac) = read_claims(form.claims(), form.spelling())?;
@@ -57,6 +57,11 @@ impl<'a> UntrustedEnvelope<'a> {
         &self.challenge
     }
 
+    /// The claims, for whoever checked the signature.
+    pub(crate) fn into_challenge(self) -> Challenge {
+        self.challenge
+    }
+
     /// `iss`, not checked.
     #[must_use]
     pub fn untrusted_issuer(&self) -> String {
@@ -64,12 +69,12 @@ impl<'a> UntrustedEnvelope<'a> {
     }
 
     /// `iss` as it is spelled, a JSON string.
-    pub(super) fn issuer_json(&self) -> &[u8] {
+    pub(crate) fn issuer_json(&self) -> &[u8] {
         &self.form.claims()[self.issuer.clone()]
     }
 
     /// What names format and key, base64url: the JWS header or the PASETO footer.
-    pub(super) const fn protected(&self) -> &'a str {
+    pub(crate) const fn protected(&self) -> &'a str {
         match &self.form {
             Form::Jws { parts, .. } => parts.header,
             Form::Paseto(token) => token.footer,
@@ -77,9 +82,9 @@ impl<'a> UntrustedEnvelope<'a> {
     }
 
     /// What was signed, and the signature; `None` if a footer is no base64url.
-    pub(super) fn signed(&self) -> Option<[Cow<'_, [u8]>; 2]> {
+    pub(crate) fn signed(&self) -> Option<[Cow<'_, [u8]>; 2]> {
         match &self.form {
-            Form::Jws { parts, signature, .. } => Some([parts.signed.as_bytes().into(), signature.into()]),
+            Form::Jws { parts, signature, .. } => Some([parts.signed.as_bytes().into(), signature[..].into()]),
             Form::Paseto(token) => Some([token.signed()?.into(), token.signature().into()]),
         }
     }

@@ -51,7 +51,7 @@ impl Challenges {
     pub fn new(keyring: &Keyring, issuer: &str, format: EnvelopeFormat) -> Self {
         let roots = keyring.roots().iter().map(|root| {
             let signing = root.envelope_key(format);
-            let footer = format.protected(&signing);
+            let footer = format.protected(signing.public()).expect("a root's key is of the format it was derived for");
             let mac = MacKey::new(&root.derive(labels::ENVELOPE_MAC_KEY));
             RootKeys {
                 id: root.id(),
@@ -106,16 +106,6 @@ impl Challenges {
             return Err(Forged);
         }
         Ok(VerifiedChallenge { challenge: envelope.challenge, mac, recipient: recipient.clone(), root: keys.id })
-    }
-
-    /// Checks the signature alone, for whoever has no recipient at hand: the edge and `inspect`. Says nothing about whose it is.
-    ///
-    /// # Errors
-    /// [`Forged`], whatever is wrong.
-    pub fn verify_signature(&self, envelope: UntrustedEnvelope<'_>) -> Result<Challenge, Forged> {
-        let keys = self.named_by(&envelope).ok_or(Forged)?;
-        let [message, signature] = envelope.signed().ok_or(Forged)?;
-        if keys.signing.verify(&message, &signature) { Ok(envelope.challenge) } else { Err(Forged) }
     }
 
     /// The short code of a challenge, for the user whose epoch this is.

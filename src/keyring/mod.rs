@@ -10,7 +10,7 @@ mod public;
 mod rust_crypto;
 mod signing;
 
-use alloc::{string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 use core::fmt;
 
 use zeroize::Zeroizing;
@@ -103,12 +103,6 @@ impl Keyring {
     pub fn current(&self) -> &Root {
         &self.0[0]
     }
-
-    /// The root of that id.
-    #[must_use]
-    pub fn find(&self, id: RootId) -> Option<&Root> {
-        self.0.iter().find(|root| root.id == id)
-    }
 }
 
 impl Root {
@@ -136,14 +130,25 @@ impl Root {
 }
 
 impl EnvelopeFormat {
-    /// What names format and key in every envelope: the JWS header, or the PASETO footer.
+    /// What names format and key in every envelope: the JWS header, or the PASETO footer. `None` for a key of another
+    /// algorithm.
     #[must_use]
-    pub fn protected(self, key: &SigningKey) -> String {
-        match self {
-            Self::V4Public => alloc::format!(r#"{{"kid":"{}"}}"#, key.public().paserk_id().expect("v4.public keys are Ed25519")),
+    pub fn protected(self, key: &PublicKey) -> Option<String> {
+        if key.algorithm() != self.algorithm() {
+            return None;
+        }
+        Some(match self {
+            Self::V4Public => format!(r#"{{"kid":"{}"}}"#, key.paserk_id()?),
             Self::EdDsa | Self::Es256 => {
-                alloc::format!(r#"{{"alg":"{}","kid":"{}","typ":"challenge+jwt"}}"#, key.algorithm().name(), key.kid())
+                format!(r#"{{"alg":"{}","kid":"{}","typ":"challenge+jwt"}}"#, key.algorithm().name(), key.kid())
             }
+        })
+    }
+
+    const fn algorithm(self) -> Algorithm {
+        match self {
+            Self::EdDsa | Self::V4Public => Algorithm::EdDsa,
+            Self::Es256 => Algorithm::Es256,
         }
     }
 }

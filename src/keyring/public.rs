@@ -1,7 +1,7 @@
 //! Public keys and how they are published: JWK (RFC 7517) with its thumbprint (RFC 7638), and PASERK.
 
 #[cfg(feature = "aws-lc")]
-use alloc::boxed::Box;
+use alloc::{boxed::Box, vec::Vec};
 use alloc::{format, string::String};
 use core::fmt;
 
@@ -46,6 +46,19 @@ impl PublicKey {
         point[1..33].copy_from_slice(x);
         point[33..].copy_from_slice(y);
         Self::new(Parts::P256(point))
+    }
+
+    /// Of an RSA key's numbers, big-endian without leading zeros (RFC 7518 §6.3.1); `None` unless it has 2048 to 8192 bits.
+    #[cfg(feature = "aws-lc")]
+    #[must_use]
+    pub fn rsa(modulus: &[u8], exponent: &[u8]) -> Option<Self> {
+        let is_short_form = |number: &[u8]| number.first().is_some_and(|first| *first != 0);
+        if ![modulus, exponent].into_iter().all(is_short_form) || !(256..=1024).contains(&modulus.len()) {
+            return None;
+        }
+        let numbers = [der_integer(modulus), der_integer(exponent)].concat();
+        let der = der(0x30, &numbers).into();
+        Self::new(Parts::Rsa { modulus: modulus.into(), exponent: exponent.into(), der })
     }
 
     fn new(parts: Parts) -> Option<Self> {
@@ -124,6 +137,26 @@ impl PublicKey {
     const fn ed25519_bytes(&self) -> Option<&[u8; 32]> {
         if let Parts::Ed25519(bytes) = &self.parts { Some(bytes) } else { None }
     }
+}
+
+/// An INTEGER that isn't negative (X.690 §8.3).
+#[cfg(feature = "aws-lc")]
+fn der_integer(number: &[u8]) -> Vec<u8> {
+    let sign: &[u8] = if number[0] < 0x80 { &[] } else { &[0] };
+    der(2, &[sign, number].concat())
+}
+
+/// A value with its tag and length (X.690 §8.1), of less than 64 KiB.
+#[cfg(feature = "aws-lc")]
+fn der(tag: u8, value: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(value.len()).expect("RSA keys have at most 1 KiB");
+    let [high, low] = length.to_be_bytes();
+    let head: &[u8] = match length {
+        0..0x80 => &[tag, low],
+        0x80..0x100 => &[tag, 0x81, low],
+        _ => &[tag, 0x82, high, low],
+    };
+    [head, value].concat()
 }
 
 fn coordinates(point: &[u8; 65]) -> (String, String) {

@@ -2,7 +2,7 @@
 //!
 //! The access token is for whoever has the published keys; the refresh token is opaque to everybody but the fleet.
 
-mod access;
+pub(crate) mod access;
 mod algorithm;
 mod claims;
 mod documents;
@@ -11,7 +11,7 @@ mod paseto;
 mod refresh;
 mod sessions;
 
-pub use access::{AccessVerifier, TokenInvalid, VerifiedAccess};
+pub use access::TokenInvalid;
 pub use algorithm::{AccessAlgorithm, AccessKeys, SharedKey};
 pub use claims::{ACCESS, Amr, OUR_CLAIMS, SessionId, is_reserved};
 pub use documents::KeyDocuments;

@@ -8,8 +8,8 @@ use rand_core::CryptoRng;
 #[cfg(feature = "std")]
 use super::paseto::{LocalKeys, LocalSigner};
 use super::{
-    AccessAlgorithm, AccessKeys, AccessVerifier, Amr, TokenInvalid, VerifiedAccess, VerifiedRefresh,
-    access::AcceptedKeys,
+    AccessAlgorithm, AccessKeys, Amr, TokenInvalid, VerifiedRefresh,
+    access::{AcceptedKeys, AccessVerifier, VerifiedAccess},
     claims::{AccessClaims, ClaimsWriter, SessionId, is_reserved},
     jwt::{HmacKeys, HmacSigner, JwtKeys, JwtSigner},
     paseto::{PublicKeys, PublicSigner},

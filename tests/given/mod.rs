@@ -4,11 +4,12 @@
 use countersign::{
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Use},
     directory::User,
+    edge::{EnvelopeVerifier, read_jwks},
     keyring::{EnvelopeFormat, Keyring, SigningKey, pem::read_pem},
     keys::Keys,
     recipient::{Channel, Recipient},
     time::UnixTime,
-    token::{AccessAlgorithm, AccessKeys, Sessions, SessionsConfig, SharedKey},
+    token::{AccessAlgorithm, AccessKeys, KeyDocuments, Sessions, SessionsConfig, SharedKey},
 };
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 use serde_json::json;
@@ -66,6 +67,17 @@ pub fn user() -> User {
 
 pub fn challenges(format: EnvelopeFormat) -> Challenges {
     Challenges::new(&keyring(&[1]), ISSUER, format)
+}
+
+/// Believes the envelopes of roots that repeat one byte each, by what those publish.
+pub fn envelope_verifier(roots: &[u8], format: EnvelopeFormat) -> EnvelopeVerifier {
+    let keyring = keyring(roots);
+    let sessions = Sessions::new(&keyring, &sessions_config(AccessAlgorithm::EdDsa)).unwrap();
+    let published = read_jwks(&KeyDocuments::new(&sessions, &keyring, format).challenge_jwks).unwrap();
+    match format {
+        EnvelopeFormat::V4Public => EnvelopeVerifier::v4_public(published, ISSUER),
+        _ => EnvelopeVerifier::jwt(published, ISSUER),
+    }
 }
 
 pub fn code_format(characters: &str, length: u8) -> CodeFormat {

@@ -65,7 +65,7 @@ fn explain_envelope(token: &str, verifier: Option<&Verifier>) -> Option<Explaine
     let verdict = match verifier {
         None => Verdict::NotVerified { why: NO_SECRET },
         Some(verifier) if issuer != verifier.issuer => Verdict::Forged("its issuer is another one than tokens.issuer"),
-        Some(verifier) if verifier.signed(envelope) => Verdict::Valid,
+        Some(verifier) if verifier.signed(token) => Verdict::Valid,
         Some(_) => Verdict::Forged("it was not signed by these secrets in this format, or was changed since"),
     };
     let mut facts = vec![("issuer", issuer), ("audience", CHALLENGE_AUDIENCE.into())];

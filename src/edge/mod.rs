@@ -1,0 +1,45 @@
+//! What an edge needs: whoever has public keys and nothing else. It checks envelopes and access tokens, and reads the
+//! documents in which their keys are published. All of it compiles without std.
+//!
+//! ```
+//! use countersign::{
+//!     edge::{AccessVerifier, EnvelopeVerifier, read_jwks},
+//!     time::UnixTime,
+//! };
+//!
+//! // What the fleet answers at /.well-known/challenge-jwks.json and /.well-known/jwks.json.
+//! # use countersign::{challenge, keyring::{EnvelopeFormat, Keyring}, recipient::{Channel, Recipient}, token};
+//! # let keyring = Keyring::new([vec![1; 32]])?;
+//! # let sessions = token::Sessions::new(&keyring, &token::SessionsConfig::new("https://login.example"))?;
+//! # let documents = token::KeyDocuments::new(&sessions, &keyring, EnvelopeFormat::EdDsa);
+//! # let (challenge_jwks, jwks) = (&documents.challenge_jwks, &documents.jwks);
+//! let envelopes = EnvelopeVerifier::jwt(read_jwks(challenge_jwks)?, "https://login.example");
+//! let tokens = AccessVerifier::jwt(read_jwks(jwks)?, "https://login.example", vec!["https://login.example".into()], 0);
+//!
+//! # let now = UnixTime::from_seconds(1_800_000_000);
+//! # let challenges = challenge::Challenges::new(&keyring, "https://login.example", EnvelopeFormat::EdDsa);
+//! # let made = challenge::Challenge {
+//! #     id: challenge::ChallengeId::from_random([7; 16]),
+//! #     issued_at: now,
+//! #     expires_at: now.plus(600),
+//! #     usage: challenge::Use::Code,
+//! #     channel: Channel::Email,
+//! #     format: challenge::CodeFormat::new(challenge::Alphabet::Numeric, 6).unwrap(),
+//! #     guard: challenge::GuardId::new("node-1.0011223344556677").unwrap(),
+//! #     binding: None,
+//! # };
+//! # let envelope = challenges.sign(&challenges.seal(made, Recipient::parse_email("ann@example.com")?));
+//! // An envelope from the header `Countersign-Challenge` or the cookie; `now` is the edge's own clock.
+//! let verified = envelopes.verify(&envelope, now)?;
+//! assert_eq!(verified.challenge().guard.node(), "node-1");
+//! assert!(envelopes.verify(&envelope, now.plus(600)).is_err(), "it has ended");
+//! assert!(tokens.verify(&envelope, now).is_err(), "an envelope is no access token");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod envelope;
+mod jwks;
+
+pub use crate::token::access::{AccessVerifier, VerifiedAccess};
+pub use envelope::{EnvelopeInvalid, EnvelopeVerifier, VerifiedEnvelope};
+pub use jwks::{JwksError, MAX_JWKS_BYTES, read_jwks};
