@@ -20,8 +20,8 @@ use countersign::{
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Use, VerifiedChallenge},
     crypto::{MacKey, Secret},
     guard::{
-        AnyGuard, Attempt, Bucket, By, Counted, Guard, JournalGuard, Known, Limits, MemoryGuard, Verdict,
-        journal::{self, Opening},
+        AnyGuard, Attempt, Bucket, By, Counted, Guard, Limits, Looked, MemoryGuard, Verdict,
+        journal::{self, JournalGuard, Opening},
     },
     keyring::{EnvelopeFormat, Keyring},
     recipient::{Channel, Recipient},
@@ -136,9 +136,9 @@ impl Desk {
     fn redeem(&self, challenges: &[VerifiedChallenge]) {
         for challenge in challenges {
             let now_is = UnixTime::from_seconds(self.clock);
-            let known = Known::default();
-            let mut attempt = Attempt { challenge, by: By::Code, bucket: Bucket::Strangers, now: now_is, known };
-            attempt.known = now(self.guard.peek(black_box(&attempt))).expect("nothing speaks against it");
+            let looked = Looked::default();
+            let mut attempt = Attempt { challenge, by: By::Code, bucket: Bucket::Strangers, now: now_is, looked };
+            attempt.looked = now(self.guard.peek(black_box(&attempt))).expect("nothing speaks against it");
             let counted = now(self.guard.count(black_box(&attempt), Verdict::sealed(self.right)));
             assert_eq!(counted.map(|counted| counted == Counted::Accepted), Ok(self.right));
         }

@@ -102,6 +102,7 @@ pub mod edge;
 #[cfg(feature = "std")]
 pub mod engine;
 pub mod fleet;
+#[cfg(feature = "std")]
 pub mod guard;
 pub mod keyring;
 #[cfg(feature = "std")]

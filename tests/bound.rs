@@ -1,7 +1,8 @@
 //! Attacks the real engine as somebody with any number of addresses would, and compares with what `bound` says.
 //!
 //! Codes have two digits here, so that guessing succeeds often enough to be measured. Nothing else is different. Who attacks
-//! keeps every envelope and presents it wherever it might count: at the other nodes, after a restart, at a stand-in.
+//! keeps every envelope and presents it wherever it might count: at the other nodes, after a restart, at a stand-in. They once
+//! read the mailbox, so they have the cookies of several known devices, and use one after the other.
 
 use std::{
     path::Path,
@@ -12,15 +13,16 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use countersign::{
+    browser::device::{DeviceId, Devices},
     challenge::{Alphabet, CodeFormat, GuardId, Strength},
     delivery::{DeliveryFailed, Dispatch, Languages, NoRoom, Outbox, SlotRequest},
     directory::{Directory, Found, User},
     engine::{Begin, Begun, Caller, Complete, CompleteError, Engine, Presented, policy::Policy},
     fleet::Homes,
     guard::{
-        AnyGuard, Ceilings, JournalGuard, Limits, MemoryGuard,
+        AnyGuard, Ceilings, Limits, MemoryGuard,
         bound::{Bound, Deployment, Keeper},
-        journal::Opening,
+        journal::{JournalGuard, Opening},
     },
     network::ClientNetwork,
     recipient::{Channel, Recipient, phone::PhoneRules},
@@ -76,6 +78,8 @@ struct Victim {
     number: u32,
     /// Spellings of one address.
     spellings: Vec<Recipient>,
+    /// Cookies of browsers that proved the recipient, for who once read the mailbox; none for a stranger.
+    cookies: Vec<String>,
     held: Vec<Held>,
     is_taken: bool,
 }
@@ -95,10 +99,10 @@ fn now<F: Future>(future: F) -> F::Output {
 }
 
 /// Somebody who never calls from the same network twice.
-fn caller() -> Caller<'static> {
+fn caller(device_cookie: Option<&str>) -> Caller<'_> {
     static CALLS: AtomicU32 = AtomicU32::new(0);
     let call = CALLS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    Caller { network: ClientNetwork::of(std::net::Ipv4Addr::from_bits(0x0a00_0000 + call).into()), device_cookie: None }
+    Caller { network: ClientNetwork::of(std::net::Ipv4Addr::from_bits(0x0a00_0000 + call).into()), device_cookie }
 }
 
 fn two_digits() -> CodeFormat {
@@ -184,11 +188,17 @@ fn victims(channel: Channel, count: u32) -> Vec<Victim> {
             .map(|typed| PhoneRules::default().parse(&typed).unwrap())
             .to_vec(),
     };
-    (0..count).map(|number| Victim { number, spellings: spellings(number), held: Vec::new(), is_taken: false }).collect()
+    let devices = Devices::new(&given::keyring(&[1]));
+    let victim = |number| {
+        let spellings = spellings(number);
+        let cookie = |device| devices.remember(None, &spellings[0], "", DeviceId(device), NOW);
+        Victim { number, cookies: (1..5).map(cookie).collect(), spellings, held: Vec::new(), is_taken: false }
+    };
+    (0..count).map(victim).collect()
 }
 
-fn begin(node: &Node, recipient: Recipient, random: &mut ChaCha8Rng) -> Begun {
-    let begin = Begin { recipient, caller: caller(), proof: None, binding: None, languages: Languages::default() };
+fn begin(node: &Node, recipient: Recipient, cookie: Option<&str>, random: &mut ChaCha8Rng) -> Begun {
+    let begin = Begin { recipient, caller: caller(cookie), proof: None, binding: None, languages: Languages::default() };
     now(node.begin(begin, NOW, random)).expect("nobody is throttled")
 }
 
@@ -198,9 +208,10 @@ fn guess(
     recipient: Recipient,
     envelope: &str,
     code: &str,
+    cookie: Option<&str>,
     random: &mut ChaCha8Rng,
 ) -> Result<String, CompleteError> {
-    let complete = Complete { presented: Presented::Code { recipient, envelope, code }, caller: caller(), verifier: None };
+    let complete = Complete { presented: Presented::Code { recipient, envelope, code }, caller: caller(cookie), verifier: None };
     let signed_in = now(node.complete(complete, NOW, random))?;
     let claims = URL_SAFE_NO_PAD.decode(signed_in.tokens.access.split('.').nth(1).unwrap()).unwrap();
     let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
@@ -208,13 +219,18 @@ fn guess(
 }
 
 impl Victim {
+    /// One cookie after the other.
+    fn cookie(&self, at: usize) -> Option<&str> {
+        self.cookies.get(at % self.cookies.len().max(1)).map(String::as_str)
+    }
+
     fn spelling(&self, at: usize) -> Recipient {
         self.spellings[at % self.spellings.len()].clone()
     }
 
     /// Asks for a code and keeps the envelope, if its code is worth a guess: of 8 characters there are 20⁸. Says whose it is.
     fn request(&mut self, node: &Node, random: &mut ChaCha8Rng) -> GuardId {
-        let Begun { envelope, challenge } = begin(node, self.spelling(self.held.len()), random);
+        let Begun { envelope, challenge } = begin(node, self.spelling(self.held.len()), self.cookie(self.held.len()), random);
         let challenge = challenge.challenge();
         if challenge.format == two_digits() {
             self.held.push(Held { envelope, guard: challenge.guard.clone(), next: 0 });
@@ -244,10 +260,12 @@ impl Victim {
 
     fn guess_at(&mut self, at: usize, node: &Node, here: &GuardId, most: u32, random: &mut ChaCha8Rng) -> u32 {
         let recipient = self.spelling(at + 1);
+        let cookies = self.cookies.clone();
         let held = &mut self.held[at];
         let mut comparisons = 0;
         while comparisons < most {
-            let result = guess(node, recipient.clone(), &held.envelope, &format!("{:02}", held.next), random);
+            let cookie = cookies.get(held.next as usize % cookies.len().max(1)).map(String::as_str);
+            let result = guess(node, recipient.clone(), &held.envelope, &format!("{:02}", held.next), cookie, random);
             if held.guard != *here {
                 assert_eq!(result, Err(CompleteError::Misdirected(held.guard.clone())), "it counts nowhere else");
                 break;
@@ -271,9 +289,9 @@ impl Victim {
 /// An envelope of an address of one's own is no guess at anybody else.
 fn throwaway_envelopes_count_nothing(node: &Node, victim: &Victim, random: &mut ChaCha8Rng) {
     let throwaway = Recipient::parse_email(&format!("throwaway{}@example.org", victim.number)).unwrap();
-    let foreign = begin(node, throwaway, random).envelope;
+    let foreign = begin(node, throwaway, None, random).envelope;
     for code in 0..20 {
-        let refused = guess(node, victim.spelling(0), &foreign, &format!("{code:02}"), random);
+        let refused = guess(node, victim.spelling(0), &foreign, &format!("{code:02}"), None, random);
         assert_eq!(refused, Err(CompleteError::InvalidCredentials { attempts_left: None }), "no guess at a victim");
     }
 }
@@ -331,6 +349,23 @@ fn one_node_without_a_restart() {
     attack_all(&mut people, |_| &node, 19, random);
     attack_all(&mut people, |_| &node, 0, random);
     agrees(&bound, share_taken(&[people]), in_lives(1, 19));
+}
+
+/// Who never read the mailbox has what is not kept for known devices.
+#[test]
+fn strangers_have_less_than_whoever_once_read_the_mailbox() {
+    let (random, bound) = (&mut random(), deployment(Keeper::Memory, 0.2).bound());
+    assert_eq!((bound.for_strangers(), bound.for_known_devices()), (15, 4));
+    let node = started(&bound, random);
+    let mut people = victims(Channel::Email, VICTIMS);
+    let cookies: Vec<_> = people.iter_mut().map(|victim| std::mem::take(&mut victim.cookies)).collect();
+    attack_all(&mut people, |_| &node, 15, random);
+    agrees(&bound, share_taken(std::slice::from_ref(&people)), in_lives(1, 15));
+    // The others' cookies are worth what was kept for them, together.
+    people.iter_mut().zip(cookies).for_each(|(victim, cookies)| victim.cookies = cookies);
+    attack_all(&mut people, |_| &node, 4, random);
+    attack_all(&mut people, |_| &node, 0, random);
+    agrees(&bound, share_taken(&[people]), in_lives(1, 15 + 4));
 }
 
 #[test]
@@ -442,7 +477,7 @@ fn two_channels_that_open_one_account_have_a_count_each() {
 /// How many guesses are compared at codes of this strength, one challenge after the other.
 fn compared(node: &Node, victim: &Victim, strength: Strength, random: &mut ChaCha8Rng) -> u32 {
     let mut comparisons = 0;
-    let mut outstanding: Vec<Begun> = (0..2).map(|_| begin(node, victim.spelling(0), random)).collect();
+    let mut outstanding: Vec<Begun> = (0..2).map(|_| begin(node, victim.spelling(0), victim.cookie(0), random)).collect();
     while let Some(Begun { envelope, challenge }) = outstanding.pop() {
         let format = &challenge.challenge().format;
         if format.strength() != strength {
@@ -450,14 +485,14 @@ fn compared(node: &Node, victim: &Victim, strength: Strength, random: &mut ChaCh
         }
         let wrong = format.alphabet().characters().get(..1).unwrap().repeat(format.length().into());
         loop {
-            match guess(node, victim.spelling(0), &envelope, &wrong, random) {
+            match guess(node, victim.spelling(0), &envelope, &wrong, victim.cookie(0), random) {
                 Err(CompleteError::InvalidCredentials { attempts_left: Some(_) }) => comparisons += 1,
                 Err(CompleteError::Exhausted) => break,
                 other => panic!("one of 2³⁴ or more is never right here: {other:?}"),
             }
         }
         if outstanding.len() < 2 {
-            outstanding.insert(0, begin(node, victim.spelling(0), random));
+            outstanding.insert(0, begin(node, victim.spelling(0), victim.cookie(0), random));
         }
     }
     comparisons
@@ -475,7 +510,7 @@ fn codes_of_34_bits_stand_what_is_left_of_a_hundred_comparisons() {
         }
         assert_eq!(short, bound.comparisons);
         assert_eq!(compared(&node, victim, Strength::Medium, random), 100 - short);
-        let next = begin(&node, victim.spelling(0), random).challenge;
+        let next = begin(&node, victim.spelling(0), victim.cookie(0), random).challenge;
         assert_eq!(next.challenge().format.strength(), Strength::Long);
     }
     // Configured ones stand all hundred.
@@ -485,7 +520,7 @@ fn codes_of_34_bits_stand_what_is_left_of_a_hundred_comparisons() {
     let node = node_with(AnyGuard::Memory(MemoryGuard::new(id, limits(&bound), random)), code);
     for victim in &victims(Channel::Email, 20) {
         assert_eq!(compared(&node, victim, Strength::Medium, random), 100);
-        let next = begin(&node, victim.spelling(0), random).challenge;
+        let next = begin(&node, victim.spelling(0), victim.cookie(0), random).challenge;
         assert_eq!(next.challenge().format.strength(), Strength::Long);
     }
 }

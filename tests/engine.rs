@@ -16,7 +16,7 @@ use countersign::{
         Begin, BeginError, Begun, Caller, Complete, CompleteError, Engine, Presented, RefreshError, Resend, SignedIn,
         policy::Policy,
     },
-    guard::{Admitted, Amendment, Attempt, AttemptRefused, By, Counted, Guard, Known, Request, RequestRefused, Verdict},
+    guard::{Admitted, Amendment, Attempt, AttemptRefused, By, Counted, Guard, Looked, Request, RequestRefused, Verdict},
     network::ClientNetwork,
     recipient::{Channel, Recipient},
     time::UnixTime,
@@ -47,14 +47,14 @@ impl Guard for Ledger {
         self.withdrawn.set(self.withdrawn.get() + 1);
     }
 
-    async fn peek(&self, attempt: &Attempt<'_>) -> Result<Known, AttemptRefused> {
+    async fn peek(&self, attempt: &Attempt<'_>) -> Result<Looked, AttemptRefused> {
         let challenge = attempt.challenge.challenge();
         let (attempts, uses) = self.counts.borrow().get(&challenge.id).copied().unwrap_or_default();
         match attempt.by {
             _ if challenge.guard != self.id => Err(AttemptRefused::Misdirected),
             _ if uses >= 1 => Err(AttemptRefused::Spent),
             By::Code if attempts >= ATTEMPTS => Err(AttemptRefused::Exhausted),
-            _ => Ok(Known::default()),
+            _ => Ok(Looked::default()),
         }
     }
 

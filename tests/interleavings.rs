@@ -5,6 +5,8 @@
 
 #[path = "../src/guard/counting/apart.rs"]
 mod apart;
+#[path = "../src/guard/budget.rs"]
+mod budget;
 #[path = "../src/guard/counting/change.rs"]
 mod change;
 #[path = "../src/guard/counting/ledger.rs"]
@@ -27,6 +29,7 @@ mod sync {
     };
 }
 
+use budget::{Allowance, Compared};
 use change::NoLog;
 use ledger::{Case, Ledger, Outcome, Refusal, Rules, What};
 use loom::{
@@ -42,11 +45,13 @@ const ONE: u64 = 1;
 const OTHER: u64 = 1 << 48 | 2;
 /// In the shard of the first, and in its line.
 const BESIDE: u64 = 3;
-/// One recipient's bucket.
+/// One recipient.
 const ANN: u64 = 7;
 
-const fn case(fingerprint: u64, what: What, ceiling: u32) -> Case {
-    let tally = Some(Tally { key: ANN, mark: 0, ceiling });
+/// A stranger's attempt, of which the recipient stands so many.
+const fn case(fingerprint: u64, what: What, most: u32) -> Case {
+    let allowance = Allowance { known: 1, strangers: most, all: most + 1 };
+    let tally = Some(Tally { key: ANN, is_known: false, allowance });
     Case { fingerprint, expires_at: 1_000, now: 10, what, tally, is_trusted: true }
 }
 
@@ -97,7 +102,7 @@ fn one_use_is_taken_once() {
     every_order(RULES, Vec::leak(vec![right, link, right]), |ledger, answers| {
         assert_eq!(number(&answers, |outcome| *outcome == Outcome::Accepted), 1);
         assert_eq!(answers.iter().filter(|answer| **answer == Err(Refusal::Spent)).count(), 2);
-        assert_eq!((ledger.entries(), ledger.comparisons(ANN, 10)), (1, 0));
+        assert_eq!((ledger.entries(), ledger.comparisons(ANN, 10).all()), (1, 0));
     });
 }
 
@@ -106,7 +111,7 @@ fn one_attempt_is_opened_once() {
     let wrong: fn(&Ledger<NoLog>) -> Answer = |ledger| ledger.count(&case(ONE, What::Code, 10), false);
     every_order(Rules { max_attempts: 1, ..RULES }, Vec::leak(vec![wrong, wrong, wrong]), |ledger, answers| {
         assert_eq!(number(&answers, |outcome| matches!(outcome, Outcome::Rejected { attempts_left: 0 })), 1);
-        assert_eq!(ledger.comparisons(ANN, 10), 1, "what is refused is not counted");
+        assert_eq!(ledger.comparisons(ANN, 10).all(), 1, "what is refused is not counted");
     });
 }
 
@@ -116,7 +121,24 @@ fn two_challenges_of_one_recipient_share_its_comparisons() {
     let other: fn(&Ledger<NoLog>) -> Answer = |ledger| ledger.count(&case(OTHER, What::Code, 1), false);
     every_order(RULES, Vec::leak(vec![one, other]), |ledger, answers| {
         assert_eq!(number(&answers, |_| true), 1);
-        assert_eq!((ledger.entries(), ledger.comparisons(ANN, 10)), (1, 1));
+        assert_eq!((ledger.entries(), ledger.comparisons(ANN, 10).all()), (1, 1));
+    });
+}
+
+/// What is kept for known devices is given once, whichever of them asks; past it they are strangers.
+#[test]
+fn the_share_of_known_devices_is_given_once() {
+    const fn known(fingerprint: u64) -> Case {
+        let stranger = case(fingerprint, What::Code, 1);
+        let Some(tally) = stranger.tally else { panic!("a code is compared") };
+        Case { tally: Some(Tally { is_known: true, ..tally }), ..stranger }
+    }
+    let one: fn(&Ledger<NoLog>) -> Answer = |ledger| ledger.count(&known(ONE), false);
+    let other: fn(&Ledger<NoLog>) -> Answer = |ledger| ledger.count(&known(OTHER), false);
+    let stranger: fn(&Ledger<NoLog>) -> Answer = |ledger| ledger.count(&case(BESIDE, What::Code, 1), false);
+    every_order(RULES, Vec::leak(vec![one, other, stranger]), |ledger, answers| {
+        assert_eq!(number(&answers, |_| true), 2);
+        assert_eq!(ledger.comparisons(ANN, 10), Compared { strangers: 1, known: 1 });
     });
 }
 
@@ -152,7 +174,7 @@ fn an_attempt_that_is_given_back_leaves_no_trace() {
     };
     every_order(RULES, Vec::leak(vec![wrong, unanswered]), |ledger, answers| {
         assert_eq!(answers, [true, true]);
-        assert_eq!(ledger.comparisons(ANN, 10), 1);
+        assert_eq!(ledger.comparisons(ANN, 10).all(), 1);
         assert_eq!(ledger.count(&case(ONE, What::External, 10), false), Ok(Outcome::Rejected { attempts_left: 3 }));
     });
 }

@@ -21,7 +21,7 @@ use crate::{
     delivery::Outbox,
     directory::Directory,
     engine::policy::Policy,
-    guard::{Attempt, Bucket, By, Counted, Guard, Known, Verdict},
+    guard::{Attempt, Bucket, By, Counted, Guard, Looked, Verdict},
     keys::CurrentKeys,
     time::UnixTime,
     token::{Amr, Login},
@@ -80,7 +80,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let challenge = authenticate(&keys, envelope, &begin.recipient, now).map_err(BeginError::Envelope)?;
         let claimed = claimed_device(&keys, &begin.caller, &begin.recipient, now);
         let bucket = if claimed.is_some() { Bucket::Claimed } else { Bucket::Strangers };
-        let attempt = Attempt { challenge: &challenge, by: By::Resend, bucket, now, known: Known::default() };
+        let attempt = Attempt { challenge: &challenge, by: By::Resend, bucket, now, looked: Looked::default() };
         let living = self.guard.peek(&attempt).await;
         living.map_err(|refused| BeginError::Envelope(CompleteError::refused(refused, &challenge)))?;
 
@@ -106,9 +106,9 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let claimed = claimed_device(&keys, &complete.caller, recipient, now);
         let bucket_for_now = if claimed.is_some() { Bucket::Claimed } else { Bucket::Strangers };
         let mut attempt =
-            Attempt { challenge: &challenge, by: proving.by(), bucket: bucket_for_now, now, known: Known::default() };
+            Attempt { challenge: &challenge, by: proving.by(), bucket: bucket_for_now, now, looked: Looked::default() };
         let looked = self.guard.peek(&attempt).await;
-        attempt.known = looked.map_err(|refused| CompleteError::refused(refused, &challenge))?;
+        attempt.looked = looked.map_err(|refused| CompleteError::refused(refused, &challenge))?;
 
         let found = self.directory.lookup(recipient).await?;
         let epoch = found.epoch();

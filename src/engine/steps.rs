@@ -101,7 +101,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
     ) -> Result<Entry<'a>, BeginError> {
         let Begin { recipient, caller, proof, .. } = begin;
         let Caller { network, .. } = *caller;
-        let mut request = Request { recipient, usage: Use::Code, network, device: None, proof: *proof, now, issued_at };
+        let mut request = Request { recipient, usage: Use::Code, network, is_known: false, proof: *proof, now, issued_at };
         let Some(claimed) = claimed_device(keys, caller, recipient, now) else {
             let admitted = self.guard.admit(&request).await?;
             return match self.directory.lookup(recipient).await {
@@ -113,7 +113,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
             };
         };
         let found = self.directory.lookup(recipient).await?;
-        request.device = keys.devices.verify(claimed, recipient, found.epoch());
+        request.is_known = keys.devices.verify(claimed, recipient, found.epoch()).is_some();
         Ok(Entry { request, admitted: self.guard.admit(&request).await?, found })
     }
 
@@ -177,5 +177,5 @@ pub(super) fn claimed_device(keys: &Keys, caller: &Caller<'_>, recipient: &Recip
 /// Whose failures an attempt counts among, once the epoch is known.
 pub(super) fn bucket(keys: &Keys, claimed: Option<ClaimedDevice>, recipient: &Recipient, epoch: &str) -> Bucket {
     let device = claimed.and_then(|claimed| keys.devices.verify(claimed, recipient, epoch));
-    device.map_or(Bucket::Strangers, Bucket::Device)
+    if device.is_some() { Bucket::Known } else { Bucket::Strangers }
 }

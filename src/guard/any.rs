@@ -4,10 +4,10 @@
 use alloc::boxed::Box;
 
 #[cfg(feature = "redis")]
-use super::RedisGuard;
+use super::redis::RedisGuard;
 use super::{
-    Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, JournalGuard, Known, MemoryGuard, Pressure, Request,
-    RequestRefused, Verdict,
+    Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, Looked, MemoryGuard, Pressure, Request, RequestRefused,
+    Verdict, journal::JournalGuard,
 };
 use crate::time::UnixTime;
 
@@ -88,7 +88,7 @@ impl Guard for AnyGuard {
         }
     }
 
-    async fn peek(&self, attempt: &Attempt<'_>) -> Result<Known, AttemptRefused> {
+    async fn peek(&self, attempt: &Attempt<'_>) -> Result<Looked, AttemptRefused> {
         match self {
             Self::Memory(guard) => guard.peek(attempt).await,
             Self::Journal(guard) => guard.peek(attempt).await,

@@ -1,7 +1,7 @@
 //! How many messages a deployment lets go, in numbers: what is configured, a node's share of it where nodes have homes
 //! among them, and what it comes to over the whole fleet.
 
-use super::limits::LIFTED;
+use super::rules::LIFTED;
 
 /// The throttle and the ceilings of a deployment as they are configured; 0: off.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Ceilings {
 
 /// Who keeps to the ceilings of a fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keeping {
+pub(super) enum Keeping {
     /// All nodes together.
     Together,
     /// Each of so many nodes, for itself.
@@ -33,26 +33,26 @@ pub enum Keeping {
 
 /// What one ceiling comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Total {
+pub(super) struct Total {
     /// As configured.
-    pub configured: u32,
+    pub(super) configured: u32,
     /// Over the fleet.
-    pub fleet: u64,
+    pub(super) fleet: u64,
 }
 
 /// What the ceilings come to over the fleet; `None`: no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Totals {
+pub(super) struct Totals {
     /// Messages an hour to one recipient on behalf of strangers.
-    pub recipient: Option<Total>,
+    pub(super) recipient: Option<Total>,
     /// Messages an hour on behalf of one client network.
-    pub network: Option<Total>,
+    pub(super) network: Option<Total>,
     /// E-mails an hour.
-    pub email: Option<Total>,
+    pub(super) email: Option<Total>,
     /// SMS and calls an hour.
-    pub sms: Option<Total>,
+    pub(super) sms: Option<Total>,
     /// SMS and calls an hour to numbers of one prefix.
-    pub sms_prefix: Option<Total>,
+    pub(super) sms_prefix: Option<Total>,
 }
 
 impl Ceilings {
@@ -74,8 +74,7 @@ impl Ceilings {
     }
 
     /// What they come to over the fleet.
-    #[must_use]
-    pub fn totals(&self, keeping: Keeping) -> Totals {
+    pub(super) fn totals(&self, keeping: Keeping) -> Totals {
         let total = |configured: u32, by: u32| {
             (configured > 0).then(|| Total { configured, fleet: u64::from(configured) * u64::from(by) })
         };
@@ -98,9 +97,8 @@ impl Ceilings {
 }
 
 impl Total {
-    /// The same where a solved puzzle lifts it.
-    #[must_use]
-    pub fn lifted(self) -> u64 {
+    /// What it comes to where solved puzzles lift it.
+    pub(super) fn lifted(self) -> u64 {
         self.fleet * u64::from(LIFTED)
     }
 }

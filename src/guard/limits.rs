@@ -2,18 +2,12 @@
 
 use crate::recipient::Channel;
 
-/// From this many comparisons within 24 h (or from `comparisons`, if that is less) a recipient's next code has 34 bits.
-pub const MEDIUM_FROM: u32 = 10;
-/// From this many on it has 64 bits, and no weaker code is compared (NIST SP 800-63B-4 §3.2.2 allows 100 failures).
-pub const LONG_FROM: u32 = 100;
 /// The most attempts that a challenge can be given.
-pub const MOST_ATTEMPTS: u32 = LONG_FROM;
+pub const MOST_ATTEMPTS: u32 = 100;
 /// The most uses that a challenge can be given: they are counted in 16 bits.
 pub const MOST_USES: u32 = u16::MAX as u32;
 /// The smallest capacity.
 pub const LEAST_CAPACITY: u32 = 64;
-/// By how much a solved puzzle lifts the ceilings that it lifts.
-pub const LIFTED: u32 = 5;
 
 /// The limits of one guard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,14 +18,14 @@ pub struct Limits {
     pub max_uses: u32,
     /// Whether a wrong code uses up one of `max_uses` for codes (`incorrect_short_token_redeems_token`).
     pub wrong_code_spends: bool,
-    /// L: the most comparisons with codes below 34 bits, per recipient and 24 h; at most [`LONG_FROM`].
+    /// L: the most comparisons with codes below 34 bits, per recipient and 24 h; at most 100.
     /// See [`bound`](super::bound).
     pub comparisons: u32,
     /// L of external checks, whose codes can't grow.
     pub external_comparisons: u32,
-    /// Seconds between two messages to one recipient from one client network, or from one known device; 0: off.
+    /// Seconds between two messages to one recipient from one client network, or from known devices; 0: off.
     pub throttle_seconds: u32,
-    /// Messages an hour to one recipient on behalf of strangers, and on behalf of each known device; 0: off.
+    /// Messages an hour to one recipient on behalf of strangers, and as many on behalf of known devices; 0: off.
     pub max_messages_per_hour: u32,
     /// Messages an hour on behalf of one client network; 0: off.
     pub max_messages_per_network_per_hour: u32,
@@ -39,16 +33,13 @@ pub struct Limits {
     pub email_per_hour: u32,
     /// SMS and calls an hour of this node, whoever asks; 0: off.
     pub sms_per_hour: u32,
-    /// SMS and calls an hour to numbers that begin with the same [`PREFIX_DIGITS`] digits; 0: off.
+    /// SMS and calls an hour to numbers that begin with the same 6 digits, country code included; 0: off.
     pub sms_per_prefix_per_hour: u32,
     /// How many challenges can be remembered as spent or attempted; at least [`LEAST_CAPACITY`].
     pub capacity: u32,
     /// Seconds that a challenge lives: the policy's `challenge_lifetime`.
     pub challenge_lifetime: u64,
 }
-
-/// How many digits of a number, country code included, make its prefix: about an operator's block.
-pub const PREFIX_DIGITS: usize = 6;
 
 impl Default for Limits {
     /// The defaults of the configuration, for one channel.

@@ -5,23 +5,20 @@ use core::{fmt, num::NonZeroU32};
 use rand_core::CryptoRng;
 
 use super::{
-    Admitted, Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Known, Limits, Pressure, Request, RequestRefused,
+    Admitted, Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Limits, Looked, Pressure, Request, RequestRefused,
     Verdict,
     counting::{
         change::{Log, NoLog},
-        hashing::{Hashes, Names, Who},
+        hashing::{Fingerprints, Hashes},
         ledger::{Case, Ledger, Outcome, Refusal, Rules, What},
         recent::seconds,
         record::Tally,
         throttle::Throttle,
     },
-    limits::{LONG_FROM, MEDIUM_FROM, MOST_ATTEMPTS, MOST_USES},
+    limits::{MOST_ATTEMPTS, MOST_USES},
+    rules,
 };
-use crate::{
-    challenge::{GuardId, Strength, Use},
-    time::UnixTime,
-    unavailable::Unavailable,
-};
+use crate::{challenge::GuardId, time::UnixTime, unavailable::Unavailable};
 
 /// Seconds after which a full guard is worth another try: its entries leave all the time.
 const FULL: Unavailable = Unavailable::for_seconds(15);
@@ -87,7 +84,7 @@ impl Guard for MemoryGuard {
         self.counters.withdraw(request);
     }
 
-    async fn peek(&self, attempt: &Attempt<'_>) -> Result<Known, AttemptRefused> {
+    async fn peek(&self, attempt: &Attempt<'_>) -> Result<Looked, AttemptRefused> {
         self.counters.peek(attempt)
     }
 
@@ -129,12 +126,11 @@ impl<L: Log> Counters<L> {
 
     pub(super) fn admit(&self, request: &Request<'_>) -> Result<Admitted, RequestRefused> {
         let now = seconds(request.now);
-        let who = request.device.map_or(Who::Strangers, Who::Device);
-        let bucket = self.hashes.comparisons(request.usage, request.recipient, who);
-        let failures = self.ledger.comparisons(bucket, now);
-        if request.usage == Use::External && failures >= self.limits.external_comparisons {
-            // Its codes can't grow, so it waits until the failures are forgotten: two days count, this one and the one before.
-            let wait = self.ledger.forgets(bucket, self.limits.external_comparisons, now).saturating_sub(now);
+        let recipient = self.hashes.comparisons(request.usage, request.recipient);
+        let compared = self.ledger.comparisons(recipient, now);
+        let allowance = rules::to_start(&self.limits, request);
+        if let Some(allowance) = allowance.filter(|allowance| allowance.next(request.is_known, compared).is_none()) {
+            let wait = self.ledger.forgets(recipient, request.is_known, &allowance, now).saturating_sub(now);
             let retry_after = NonZeroU32::new(wait).unwrap_or(NonZeroU32::MIN);
             return Err(RequestRefused::Throttled { retry_after, puzzle: None });
         }
@@ -147,29 +143,23 @@ impl<L: Log> Counters<L> {
             return Err(RequestRefused::Unavailable(FULL));
         }
         self.throttle.admit(request, &self.limits, &self.hashes, entries > capacity / 2)?;
-        let strength = match failures {
-            LONG_FROM.. => Strength::Long,
-            _ if failures >= MEDIUM_FROM.min(self.limits.comparisons) => Strength::Medium,
-            _ => Strength::Short,
-        };
-        Ok(Admitted { guard: self.id.unshared(), strength })
+        Ok(Admitted { guard: self.id.unshared(), strength: rules::strength(&self.limits, request.is_known, compared) })
     }
 
     pub(super) fn withdraw(&self, request: &Request<'_>) {
         self.throttle.withdraw(request, &self.limits, &self.hashes);
     }
 
-    pub(super) fn peek(&self, attempt: &Attempt<'_>) -> Result<Known, AttemptRefused> {
-        let names = self.names(attempt)?;
-        self.ledger.peek(&self.case(attempt, &names))?;
-        Ok(Known(Some(names)))
+    pub(super) fn peek(&self, attempt: &Attempt<'_>) -> Result<Looked, AttemptRefused> {
+        let fingerprints = self.fingerprints(attempt)?;
+        self.ledger.peek(&self.case(attempt, &fingerprints))?;
+        Ok(Looked(Some(fingerprints)))
     }
 
     pub(super) fn count(&self, attempt: &Attempt<'_>, verdict: Verdict) -> Result<Counted, AttemptRefused> {
-        // A claim that nobody judged is none: no comparison goes uncounted.
-        let bucket = if attempt.bucket == Bucket::Claimed { Bucket::Strangers } else { attempt.bucket };
-        let names = self.names(attempt)?;
-        Ok(match self.ledger.count(&self.case(&Attempt { bucket, ..*attempt }, &names), verdict.open())? {
+        let attempt = &Attempt { bucket: rules::judged(attempt.bucket), ..*attempt };
+        let fingerprints = self.fingerprints(attempt)?;
+        Ok(match self.ledger.count(&self.case(attempt, &fingerprints), verdict.open())? {
             Outcome::Accepted => Counted::Accepted,
             Outcome::Rejected { attempts_left } => Counted::Rejected { attempts_left },
         })
@@ -177,11 +167,11 @@ impl<L: Log> Counters<L> {
 
     pub(super) fn give_back(&self, attempt: &Attempt<'_>) {
         // What can't be given back stays taken: toward caution.
-        let _ = self.names(attempt).map(|names| self.ledger.give_back(&self.case(attempt, &names)));
+        let _ = self.fingerprints(attempt).map(|fingerprints| self.ledger.give_back(&self.case(attempt, &fingerprints)));
     }
 
     pub(super) fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused> {
-        let case = self.case(attempt, &self.names(attempt)?);
+        let case = self.case(attempt, &self.fingerprints(attempt)?);
         match amendment {
             Amendment::Right => self.ledger.accept(&case)?,
             Amendment::Unanswered => self.ledger.forget(&case)?,
@@ -189,20 +179,20 @@ impl<L: Log> Counters<L> {
         Ok(())
     }
 
-    /// The names of an attempt, if its challenge is this guard's.
-    fn names(&self, attempt: &Attempt<'_>) -> Result<Names, AttemptRefused> {
+    /// What an attempt is known by, if its challenge is this guard's.
+    fn fingerprints(&self, attempt: &Attempt<'_>) -> Result<Fingerprints, AttemptRefused> {
         if attempt.challenge.challenge().guard != self.id {
             return Err(AttemptRefused::Misdirected);
         }
-        Ok(self.hashes.names(attempt, |fingerprint| self.ledger.expect(fingerprint)))
+        Ok(self.hashes.fingerprints(attempt, |fingerprint| self.ledger.expect(fingerprint)))
     }
 
     /// The attempt in numbers.
-    fn case(&self, attempt: &Attempt<'_>, names: &Names) -> Case {
+    fn case(&self, attempt: &Attempt<'_>, fingerprints: &Fingerprints) -> Case {
         let challenge = attempt.challenge.challenge();
         let now = seconds(attempt.now);
         Case {
-            fingerprint: names.challenge,
+            fingerprint: fingerprints.challenge,
             expires_at: seconds(challenge.expires_at),
             now,
             what: match attempt.by {
@@ -210,7 +200,7 @@ impl<L: Log> Counters<L> {
                 By::Code | By::Resend => What::Code,
                 By::External => What::External,
             },
-            tally: self.tally(attempt, names),
+            tally: self.tally(attempt, fingerprints),
             // What is sent once more makes no entry.
             is_trusted: attempt.by == By::Resend
                 || attempt.bucket != Bucket::Strangers
@@ -218,29 +208,10 @@ impl<L: Log> Counters<L> {
         }
     }
 
-    /// Where a comparison is counted, and how many a code of this strength stands there. `None` for what isn't compared, and
-    /// where that isn't known yet.
-    ///
-    /// A link takes nothing off either: its message reaches the victim of whoever asked for it, and an attacker whose wrong
-    /// codes it took off would have more of them than L.
-    fn tally(&self, attempt: &Attempt<'_>, names: &Names) -> Option<Tally> {
-        let challenge = attempt.challenge;
-        let (usage, ceiling) = match (attempt.by, challenge.challenge().format.strength()) {
-            (By::Link, _) => return None,
-            (By::External, _) => (Use::External, self.limits.external_comparisons),
-            (By::Code | By::Resend, Strength::Short) => (Use::Code, self.limits.comparisons),
-            (By::Code | By::Resend, Strength::Medium) => (Use::Code, LONG_FROM),
-            (By::Code | By::Resend, Strength::Long) => (Use::Code, u32::MAX),
-        };
-        match attempt.bucket {
-            Bucket::Strangers => Some(Tally { key: names.strangers, mark: 0, ceiling }),
-            Bucket::Claimed => None,
-            Bucket::Device(device) => {
-                let key = self.hashes.comparisons(usage, challenge.recipient(), Who::Device(device));
-                // Never that of the strangers.
-                Some(Tally { key, mark: key.to_be_bytes()[0] | 1, ceiling })
-            }
-        }
+    /// Where an attempt's comparison is counted, and how many there may be, if it is compared.
+    fn tally(&self, attempt: &Attempt<'_>, fingerprints: &Fingerprints) -> Option<Tally> {
+        let (is_known, allowance) = rules::comparisons(&self.limits, attempt)?;
+        Some(Tally { key: fingerprints.recipient, is_known, allowance })
     }
 
     /// Whether strangers are near the part of the table that is kept from them, which begins at three quarters.

@@ -3,42 +3,28 @@
 //! An envelope can be redeemed only where its spend record lives. Every decision is one atomic step: the attempt is
 //! counted and the sealed [`Verdict`] opened together, so nobody learns the result of a comparison that wasn't counted.
 
-#[cfg(feature = "std")]
-pub mod any;
-#[cfg(feature = "std")]
+mod any;
 pub mod bound;
-#[cfg(feature = "std")]
-pub mod ceilings;
-#[cfg(feature = "std")]
+mod budget;
+mod ceilings;
 mod counting;
-#[cfg(feature = "std")]
 mod difficulty;
-#[cfg(feature = "std")]
 pub mod journal;
-pub mod limits;
-#[cfg(feature = "std")]
-pub mod memory;
+mod limits;
+mod memory;
 #[cfg(feature = "redis")]
 pub mod redis;
+mod rules;
 
 use core::{fmt, num::NonZeroU32};
 
-#[cfg(feature = "std")]
 pub use any::AnyGuard;
-#[cfg(feature = "std")]
-pub use bound::{Bound, Deployment, Keeper};
-#[cfg(feature = "std")]
 pub use ceilings::Ceilings;
-#[cfg(feature = "std")]
-pub use journal::JournalGuard;
-pub use limits::Limits;
-#[cfg(feature = "std")]
+pub use limits::{LEAST_CAPACITY, Limits, MOST_ATTEMPTS, MOST_USES};
 pub use memory::MemoryGuard;
-#[cfg(feature = "redis")]
-pub use redis::RedisGuard;
 
 use crate::{
-    browser::{device::DeviceId, puzzle::Proof},
+    browser::puzzle::Proof,
     challenge::{GuardId, Strength, Use, VerifiedChallenge},
     network::ClientNetwork,
     recipient::Recipient,
@@ -56,7 +42,7 @@ pub trait Guard {
     async fn withdraw(&self, request: &Request<'_>);
 
     /// Looks whether an attempt would be refused already, and counts nothing. What it found saves counting some work.
-    async fn peek(&self, attempt: &Attempt<'_>) -> Result<Known, AttemptRefused>;
+    async fn peek(&self, attempt: &Attempt<'_>) -> Result<Looked, AttemptRefused>;
 
     /// Counts the attempt (and the comparison, for a code), then opens the verdict: all in one atomic step.
     async fn count(&self, attempt: &Attempt<'_>, verdict: Verdict) -> Result<Counted, AttemptRefused>;
@@ -82,7 +68,7 @@ impl<G: Guard> Guard for alloc::sync::Arc<G> {
         (**self).withdraw(request).await;
     }
 
-    async fn peek(&self, attempt: &Attempt<'_>) -> Result<Known, AttemptRefused> {
+    async fn peek(&self, attempt: &Attempt<'_>) -> Result<Looked, AttemptRefused> {
         (**self).peek(attempt).await
     }
 
@@ -108,8 +94,8 @@ pub struct Request<'a> {
     pub usage: Use,
     /// Where the request came from.
     pub network: ClientNetwork,
-    /// The browser that proved this recipient before, if it did.
-    pub device: Option<DeviceId>,
+    /// Whether it comes from a known device: a browser that proved this recipient before.
+    pub is_known: bool,
     /// A solved puzzle, if one came with the request.
     pub proof: Option<Proof>,
     /// When it came.
@@ -130,13 +116,13 @@ pub struct Attempt<'a> {
     /// When it came.
     pub now: UnixTime,
     /// What a look at it found, if there was one.
-    pub known: Known,
+    pub looked: Looked,
 }
 
 /// The names under which a guard counts an attempt, once it has found them; by default none. It is believed only by the
 /// guard that found them, and for the same challenge presented in the same way.
 #[derive(Clone, Copy, Default)]
-pub struct Known(#[cfg(feature = "std")] Option<counting::hashing::Names>);
+pub struct Looked(Option<counting::hashing::Fingerprints>);
 
 /// What an attempt presents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,13 +144,13 @@ pub enum Bucket {
     Strangers,
     /// It says that it is a known device; that can be judged only when the directory has answered, so the budget isn't yet.
     Claimed,
-    /// Those of one browser that proved the recipient before.
-    Device(DeviceId),
+    /// Those of all browsers that proved the recipient before.
+    Known,
 }
 
-impl fmt::Debug for Known {
+impl fmt::Debug for Looked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Known(…)")
+        f.write_str("Looked(…)")
     }
 }
 

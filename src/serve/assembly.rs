@@ -26,8 +26,8 @@ use crate::{
     engine::Engine,
     fleet::Homes,
     guard::{
-        AnyGuard, JournalGuard, MemoryGuard,
-        journal::{self, OpenError},
+        AnyGuard, MemoryGuard,
+        journal::{self, JournalGuard, OpenError},
     },
     keys::Keys,
     recipient::Channel,

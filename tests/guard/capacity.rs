@@ -1,14 +1,12 @@
 //! What a full table does, and what it costs.
 
 use countersign::{
-    browser::{device::DeviceId, puzzle::Proof},
+    browser::puzzle::Proof,
     challenge::{Use, VerifiedChallenge},
     guard::{Attempt, AttemptRefused, Bucket, By, Counted, Guard, Limits, MemoryGuard, Request, RequestRefused, Verdict},
 };
 
 use super::support::{Issuer, LIFETIME, SHORT, START, at, attempt, guard, guess, limits, mail, network, now, request};
-
-const DEVICE: DeviceId = DeviceId(7);
 
 fn entries(guard: &MemoryGuard) -> u32 {
     guard.pressure(at(START)).entries
@@ -64,7 +62,7 @@ fn strangers_leave_a_quarter_and_a_full_table_fails_closed() {
         let mut known = 1;
         loop {
             let challenge = issuer.code(&mail("ann"));
-            let attempt = Attempt { bucket: Bucket::Device(DEVICE), ..attempt(&challenge, By::Code, START) };
+            let attempt = Attempt { bucket: Bucket::Known, ..attempt(&challenge, By::Code, START) };
             match now(guard.count(&attempt, Verdict::sealed(true))) {
                 Ok(_) => known += 1,
                 Err(AttemptRefused::Unavailable(_)) => break,
@@ -72,7 +70,7 @@ fn strangers_leave_a_quarter_and_a_full_table_fails_closed() {
             }
         }
         assert_eq!((known, entries(&guard)), (capacity / 4, capacity));
-        let refused = now(guard.admit(&Request { device: Some(DEVICE), ..request(&mail("ann"), START) })).unwrap_err();
+        let refused = now(guard.admit(&Request { is_known: true, ..request(&mail("ann"), START) })).unwrap_err();
         assert!(matches!(refused, RequestRefused::Unavailable(_)), "full is 503 for everyone");
         assert_eq!(entries(&guard), capacity, "a full table never grows");
     }
@@ -114,7 +112,7 @@ fn more_than_half_full_new_envelopes_are_for_proofs_and_devices() {
         panic!("a puzzle lifts it")
     };
     now(guard.admit(&Request { proof: Some(proof(1)), ..request(&ann, START) })).unwrap();
-    now(guard.admit(&Request { device: Some(DEVICE), ..request(&ann, START) })).unwrap();
+    now(guard.admit(&Request { is_known: true, ..request(&ann, START) })).unwrap();
 }
 
 #[test]
@@ -220,10 +218,10 @@ fn a_flood_of_hostile_pairs_does_not_close_the_service() {
             continue;
         }
         // Ann has a browser that is known; Bob solves a puzzle where he is asked to.
-        let known = Request { device: Some(DEVICE), ..request(&ann, second) };
+        let known = Request { is_known: true, ..request(&ann, second) };
         now(guard.admit(&known)).expect("a known device gets a code");
         let challenge = issuer.issue(&ann, Use::Code, SHORT, second, LIFETIME);
-        let login = Attempt { bucket: Bucket::Device(DEVICE), ..attempt(&challenge, By::Code, second) };
+        let login = Attempt { bucket: Bucket::Known, ..attempt(&challenge, By::Code, second) };
         now(guard.count(&login, Verdict::sealed(true))).expect("a known device logs in");
 
         let mut stranger = Request { network: network(u32::MAX), ..request(&bob, second) };

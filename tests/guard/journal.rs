@@ -10,8 +10,8 @@ use std::{
 use countersign::{
     challenge::{GuardId, Strength, Use, VerifiedChallenge},
     guard::{
-        AttemptRefused, By, Counted, Guard, JournalGuard, Limits, Verdict,
-        journal::{OpenError, Opening},
+        AttemptRefused, By, Counted, Guard, Limits, Verdict,
+        journal::{JournalGuard, OpenError, Opening},
     },
 };
 

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use countersign::{
-    browser::device::DeviceId,
-    challenge::{Strength, Use, VerifiedChallenge},
-    guard::{Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Known as Looked, Limits, Request, Verdict},
+    challenge::{Challenge, Strength, Use, VerifiedChallenge},
+    guard::{Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Limits, Looked, Request, Verdict},
     recipient::Recipient,
 };
 use proptest::prelude::*;
@@ -53,16 +52,7 @@ enum Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Who {
     Strangers,
-    Device(u64),
-}
-
-impl Who {
-    fn device(self) -> Option<DeviceId> {
-        match self {
-            Self::Strangers => None,
-            Self::Device(id) => Some(DeviceId(id)),
-        }
-    }
+    KnownDevices,
 }
 
 /// What is known of one challenge.
@@ -70,8 +60,8 @@ impl Who {
 struct Known {
     attempts: u32,
     uses: u32,
-    /// Comparisons that a success takes off: whose, on which day, how many.
-    comparisons: Option<(Who, u64, u32)>,
+    /// Comparisons that a success takes off: on which day, how many of strangers and of known devices.
+    comparisons: (u64, [u32; 2]),
     /// Accepted or counted, so that it can be given back or amended.
     accepted: u32,
     pending: u32,
@@ -99,6 +89,24 @@ impl Model {
         [self.day, self.day - 1].map(|day| self.counts.get(&key(day)).copied().unwrap_or_default()).iter().sum()
     }
 
+    /// Whose the next comparison with a code of this strength is, if there is one: known devices have D of L, together; past
+    /// these they are strangers, who have the rest, and 100 where the code is longer.
+    fn next(&self, usage: Use, strength: Strength, recipient: &Recipient, who: Who) -> Option<Who> {
+        let most = if usage == Use::External { self.limits.external_comparisons } else { self.limits.comparisons };
+        let kept = (most / 4).min(10);
+        let [strangers, known] = [Who::Strangers, Who::KnownDevices].map(|who| self.comparisons(usage, recipient, who));
+        let is_open = match (usage, strength) {
+            (Use::External, _) => strangers < most - kept,
+            (_, Strength::Short) => strangers < most - kept && strangers + known < 100,
+            (_, Strength::Medium) => strangers + known < 100,
+            (_, Strength::Long) => true,
+        };
+        match who {
+            Who::KnownDevices if known < kept => Some(Who::KnownDevices),
+            _ => is_open.then_some(Who::Strangers),
+        }
+    }
+
     fn tick(&mut self) {
         self.latest = self.latest.max(self.now);
         self.day = self.day.max(self.now / 86_400);
@@ -119,14 +127,9 @@ impl Model {
         if by == By::Link {
             return Ok(());
         }
-        let ceiling = match (by, challenge.challenge().format.strength()) {
-            (By::External, _) => self.limits.external_comparisons,
-            (_, Strength::Short) => self.limits.comparisons,
-            (_, Strength::Medium) => 100,
-            (_, Strength::Long) => u32::MAX,
-        };
         let is_exhausted = known.attempts >= self.limits.max_attempts;
-        if is_exhausted || self.comparisons(challenge.challenge().usage, challenge.recipient(), who) >= ceiling {
+        let Challenge { usage, format, .. } = challenge.challenge();
+        if is_exhausted || self.next(*usage, format.strength(), challenge.recipient(), who).is_none() {
             Err(AttemptRefused::Exhausted)
         } else {
             Ok(())
@@ -136,10 +139,14 @@ impl Model {
     /// How strong a new challenge's code must be; `None` where codes can't grow and have failed too often.
     fn admit(&mut self, usage: Use, recipient: &Recipient, who: Who) -> Option<Strength> {
         self.tick();
-        match (usage, self.comparisons(usage, recipient, who)) {
-            (Use::External, count) if count >= self.limits.external_comparisons => None,
-            (Use::Code, 100..) => Some(Strength::Long),
-            (Use::Code, count) if count >= self.limits.comparisons.min(10) => Some(Strength::Medium),
+        let next = self.next(usage, Strength::Short, recipient, who);
+        let compared = |who| self.comparisons(usage, recipient, who);
+        match (usage, next) {
+            (Use::External, None) => None,
+            (Use::External, _) | (Use::Code, Some(Who::KnownDevices)) => Some(Strength::Short),
+            _ if compared(Who::Strangers) + compared(Who::KnownDevices) >= 100 => Some(Strength::Long),
+            (_, None) => Some(Strength::Medium),
+            _ if compared(Who::Strangers) >= 10 => Some(Strength::Medium),
             _ => Some(Strength::Short),
         }
     }
@@ -150,13 +157,15 @@ impl Model {
         *count = count.checked_add_signed(change.try_into().unwrap()).expect("never more is taken off than was added");
     }
 
-    /// Takes off the challenge's comparisons, at most `most`, if they were made in this bucket, today or yesterday.
-    fn take_off(&mut self, index: usize, challenge: &VerifiedChallenge, who: Who, most: u32) {
-        let Some((whose, day, number)) = self.known[&index].comparisons else { return };
-        if whose == who && day + 1 >= self.day {
-            let number = number.min(most);
-            self.add(challenge, who, day, -i64::from(number));
-            self.known.get_mut(&index).unwrap().comparisons.as_mut().unwrap().2 -= number;
+    /// Takes comparisons off that the challenge made today or yesterday.
+    fn take_off(&mut self, index: usize, challenge: &VerifiedChallenge, numbers: impl FnOnce([u32; 2]) -> [u32; 2]) {
+        let (day, held) = self.known[&index].comparisons;
+        if day + 1 >= self.day {
+            let numbers = numbers(held);
+            for (who, number) in [Who::Strangers, Who::KnownDevices].into_iter().zip(numbers) {
+                self.add(challenge, who, day, -i64::from(number));
+            }
+            self.known.get_mut(&index).unwrap().comparisons.1 = [held[0] - numbers[0], held[1] - numbers[1]];
         }
     }
 
@@ -171,7 +180,7 @@ impl Model {
         self.judge(index, challenge, by, who)?;
         if right {
             if by != By::Link {
-                self.take_off(index, challenge, who, u32::MAX);
+                self.take_off(index, challenge, |held| held);
             }
             let known = self.known.get_mut(&index).unwrap();
             known.uses += 1;
@@ -181,11 +190,15 @@ impl Model {
         if by == By::Link {
             return Ok(Counted::Rejected { attempts_left: 0 });
         }
-        self.add(challenge, who, self.day, 1);
+        let Challenge { usage, format, .. } = challenge.challenge();
+        let whose = self.next(*usage, format.strength(), challenge.recipient(), who).unwrap();
+        self.add(challenge, whose, self.day, 1);
         let day = self.day;
         let known = self.known.get_mut(&index).unwrap();
-        let held = known.comparisons.filter(|(whose, when, _)| (*whose, *when) == (who, day)).map_or(0, |(_, _, number)| number);
-        known.comparisons = Some((who, day, held + 1));
+        if known.comparisons.0 != day {
+            known.comparisons = (day, [0, 0]);
+        }
+        known.comparisons.1[usize::from(whose == Who::KnownDevices)] += 1;
         known.attempts += 1;
         known.pending += 1;
         let attempts = self.limits.max_attempts - known.attempts;
@@ -209,15 +222,19 @@ impl Model {
         known.attempts -= 1;
         known.pending -= 1;
         known.uses += u32::from(amendment == Amendment::Right);
-        self.take_off(index, challenge, who, if amendment == Amendment::Right { u32::MAX } else { 1 });
+        self.take_off(index, challenge, |held| match (amendment, who, held) {
+            (Amendment::Right, ..) => held,
+            (Amendment::Unanswered, Who::KnownDevices, [_, known]) if known > 0 => [0, 1],
+            (Amendment::Unanswered, _, [strangers, _]) => [strangers.min(1), 0],
+        });
         Ok(())
     }
 }
 
 /// `known` may be what a look at another challenge, or with another guard, found.
 fn attempt(challenge: &VerifiedChallenge, by: By, who: Who, seconds: u64, known: Looked) -> Attempt<'_> {
-    let bucket = who.device().map_or(Bucket::Strangers, Bucket::Device);
-    Attempt { challenge, by, bucket, now: at(seconds), known }
+    let bucket = if who == Who::KnownDevices { Bucket::Known } else { Bucket::Strangers };
+    Attempt { challenge, by, bucket, now: at(seconds), looked: known }
 }
 
 /// The right way to present a challenge: external ones have no code of ours and no link.
@@ -253,9 +270,9 @@ fn play<G: Guard>(
                 issued.push(issuer.issue(&mail(recipient), usage, format, model.now, LIFETIME));
             }
             Step::Admit { recipient, usage, who } => {
-                let (recipient, device) = (mail(recipient), who.device());
+                let (recipient, is_known) = (mail(recipient), who == Who::KnownDevices);
                 let expected = model.admit(usage, &recipient, who);
-                let answer = now(guard.admit(&Request { usage, device, ..request(&recipient, model.now) }));
+                let answer = now(guard.admit(&Request { usage, is_known, ..request(&recipient, model.now) }));
                 match (usage, answer) {
                     (Use::External, answer) => prop_assert_eq!(answer.is_ok(), expected.is_some()),
                     (Use::Code, answer) => prop_assert_eq!(answer.map(|admitted| Some(admitted.strength)), Ok(expected)),
@@ -335,7 +352,7 @@ fn agree(
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let who = prop_oneof![3 => Just(Who::Strangers), 1 => (1_u64..3).prop_map(Who::Device)];
+    let who = prop_oneof![3 => Just(Who::Strangers), 1 => Just(Who::KnownDevices)];
     let by = prop_oneof![4 => Just(By::Code), 1 => Just(By::Link)];
     let looked_at = prop_oneof![3 => by.clone(), 1 => Just(By::Resend)];
     let format = prop_oneof![3 => Just(SHORT), 1 => Just(MEDIUM), 1 => Just(LONG)];

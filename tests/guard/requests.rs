@@ -1,9 +1,9 @@
 //! Who may ask for how many messages.
 
 use countersign::{
-    browser::{device::DeviceId, puzzle::Proof},
-    challenge::{Strength, Use},
-    guard::{By, Counted, Guard, Limits, Request, RequestRefused, Verdict},
+    browser::puzzle::Proof,
+    challenge::{Strength, Use, VerifiedChallenge},
+    guard::{Attempt, Bucket, By, Counted, Guard, Limits, Request, RequestRefused, Verdict},
 };
 
 use super::support::{Issuer, START, at, attempt, guard, guess, limits, mail, network, now, request};
@@ -22,16 +22,15 @@ fn refusal(guard: &impl Guard, request: &Request<'_>) -> Option<(u32, bool)> {
 }
 
 #[test]
-fn a_pause_is_of_recipient_and_network_or_of_one_device() {
+fn a_pause_is_of_recipient_and_network_or_of_known_devices() {
     let guard = guard(Limits { throttle_seconds: 60, ..limits() });
     let (ann, bob) = (mail("ann"), mail("bob"));
     let base = request(&ann, START);
     assert_eq!(refusal(&guard, &base), None);
     assert_eq!(refusal(&guard, &Request { now: at(START + 1), ..base }), Some((59, false)));
     assert_eq!(refusal(&guard, &Request { network: network(2), ..base }), None, "a stranger elsewhere holds nobody up");
-    assert_eq!(refusal(&guard, &Request { device: Some(DeviceId(1)), ..base }), None);
-    assert_eq!(refusal(&guard, &Request { device: Some(DeviceId(1)), ..base }), Some((60, false)));
-    assert_eq!(refusal(&guard, &Request { device: Some(DeviceId(2)), ..base }), None);
+    assert_eq!(refusal(&guard, &Request { is_known: true, ..base }), None);
+    assert_eq!(refusal(&guard, &Request { is_known: true, ..base }), Some((60, false)));
     assert_eq!(refusal(&guard, &request(&bob, START)), None);
     assert_eq!(refusal(&guard, &Request { proof: Some(proof(1)), ..base }), Some((60, false)), "a puzzle doesn't shorten it");
     assert_eq!(refusal(&guard, &Request { usage: Use::External, ..base }), Some((60, false)), "external requests share it");
@@ -45,7 +44,7 @@ fn strangers_messages_to_one_recipient_are_limited_and_a_puzzle_lifts_that_five_
     let from = |number: u32| Request { network: network(number), ..request(&ann, START + u64::from(number)) };
     (0..3).for_each(|number| assert_eq!(refusal(&guard, &from(number)), None));
     assert_eq!(refusal(&guard, &from(3)), Some((3597, true)));
-    assert_eq!(refusal(&guard, &Request { device: Some(DeviceId(1)), ..from(3) }), None, "a known device isn't counted");
+    assert_eq!(refusal(&guard, &Request { is_known: true, ..from(3) }), None, "a known device isn't counted");
     for number in 0..12 {
         assert_eq!(refusal(&guard, &Request { proof: Some(proof(number)), ..from(3) }), None);
         assert_eq!(
@@ -87,8 +86,8 @@ fn what_is_withdrawn_can_be_asked_again() {
     };
     let guard = guard(all);
     let ann = mail("ann");
-    for device in [None, Some(DeviceId(3))] {
-        let request = Request { device, ..request(&ann, START) };
+    for is_known in [false, true] {
+        let request = Request { is_known, ..request(&ann, START) };
         for _ in 0..3 {
             assert_eq!(refusal(&guard, &request), None);
             assert!(refusal(&guard, &request).is_some());
@@ -119,11 +118,11 @@ fn ceilings_are_hard_and_keep_a_quarter_for_known_devices() {
     };
     (0..3).for_each(|number| assert_eq!(ask(number, false), None));
     assert_eq!(ask(3, true), Some((3600, false)), "the prefix is full for strangers, and no puzzle helps");
-    assert_eq!(refusal(&guard, &Request { device: Some(DeviceId(1)), ..request(&sms[4], START) }), None);
-    assert_eq!(refusal(&guard, &Request { device: Some(DeviceId(1)), ..request(&sms[5], START) }), Some((3600, false)));
+    assert_eq!(refusal(&guard, &Request { is_known: true, ..request(&sms[4], START) }), None);
+    assert_eq!(refusal(&guard, &Request { is_known: true, ..request(&sms[5], START) }), Some((3600, false)));
     (10..12).for_each(|number| assert_eq!(ask(number, false), None));
     assert_eq!(ask(12, false), Some((3600, false)), "three quarters of the node's 8 are gone");
-    assert_eq!(refusal(&guard, &Request { device: Some(DeviceId(1)), ..request(&sms[20], START) }), None);
+    assert_eq!(refusal(&guard, &Request { is_known: true, ..request(&sms[20], START) }), None);
     assert_eq!(refusal(&guard, &request(&mail("ann"), START)), None, "e-mail stays open");
 }
 
@@ -138,7 +137,7 @@ fn codes_grow_with_the_recipients_failures() {
     let guard = guard(Limits { comparisons: 49, ..limits() });
     let mut issuer = Issuer::new(guard.id());
     let ann = mail("ann");
-    let strength = |device| now(guard.admit(&Request { device, ..request(&ann, START) })).unwrap().strength;
+    let strength = |is_known| now(guard.admit(&Request { is_known, ..request(&ann, START) })).unwrap().strength;
     let mut fail = |times, format| {
         for _ in 0..times {
             let challenge = issuer.issue(&ann, Use::Code, format, START, 600);
@@ -146,14 +145,14 @@ fn codes_grow_with_the_recipients_failures() {
         }
     };
     fail(9, super::support::SHORT);
-    assert_eq!(strength(None), Strength::Short);
+    assert_eq!(strength(false), Strength::Short);
     fail(1, super::support::SHORT);
-    assert_eq!(strength(None), Strength::Medium);
-    assert_eq!(strength(Some(DeviceId(1))), Strength::Short, "a known device has its own failures");
+    assert_eq!(strength(false), Strength::Medium);
+    assert_eq!(strength(true), Strength::Short, "known devices have their own failures");
     fail(89, super::support::MEDIUM);
-    assert_eq!(strength(None), Strength::Medium);
+    assert_eq!(strength(false), Strength::Medium);
     fail(1, super::support::MEDIUM);
-    assert_eq!(strength(None), Strength::Long);
+    assert_eq!(strength(false), Strength::Long);
 }
 
 /// An attacker guesses at challenges of his own for Ann; she clicks the links that these send her.
@@ -169,7 +168,7 @@ fn a_victim_who_clicks_gives_an_attacker_no_comparisons_back() {
         let link = attempt(&challenge, By::Link, START);
         assert_eq!(now(guard.count(&link, Verdict::sealed(true))), Ok(Counted::Accepted), "her link is good all the same");
     }
-    assert_eq!(compared, 12);
+    assert_eq!(compared, 9, "3 of 12 are kept for known devices");
 }
 
 #[test]
@@ -178,7 +177,7 @@ fn a_small_l_makes_codes_grow_sooner() {
     let mut issuer = Issuer::new(guard.id());
     let ann = mail("ann");
     let strength = || now(guard.admit(&request(&ann, START))).unwrap().strength;
-    for _ in 0..5 {
+    for _ in 0..4 {
         assert_eq!(strength(), Strength::Short);
         guess(&guard, &issuer.code(&ann), false).unwrap();
     }
@@ -203,4 +202,64 @@ fn external_requests_stop_at_their_own_l() {
     assert_eq!(refusal(&guard, &Request { now: at(START + 86_400 + 43_200), ..external }), None);
     assert_eq!(refusal(&guard, &request(&ann, START)), None, "its own codes stay open");
     guess(&guard, &issuer.code(&ann), true).unwrap();
+}
+
+/// Four logins without a cookie make four known devices; each of them had L comparisons a day once.
+#[test]
+fn all_known_devices_of_a_recipient_share_one_budget_inside_l() {
+    for (most, kept) in [(49, 10), (33, 8), (16, 4), (7, 1), (3, 0)] {
+        let guard = guard(Limits { comparisons: most, ..limits() });
+        let mut issuer = Issuer::new(guard.id());
+        let ann = mail("ann");
+        let mut compare = |bucket, times: u32| {
+            let guess = |challenge: VerifiedChallenge| {
+                let attempt = Attempt { bucket, ..attempt(&challenge, By::Code, START) };
+                now(guard.count(&attempt, Verdict::sealed(false))).is_ok()
+            };
+            (0..times).map(|_| u32::from(guess(issuer.code(&ann)))).sum::<u32>()
+        };
+        // Whoever has the cookies guesses first with one, then with the others, then without any.
+        assert_eq!(compare(Bucket::Known, kept), kept);
+        assert_eq!(compare(Bucket::Strangers, most - kept - 1), most - kept - 1);
+        assert_eq!(compare(Bucket::Known, 100), 1, "past their share known devices are strangers");
+        assert_eq!(compare(Bucket::Strangers, 100), 0);
+        let strength = |is_known| now(guard.admit(&Request { is_known, ..request(&ann, START) })).unwrap().strength;
+        assert_eq!([strength(true), strength(false)], [Strength::Medium; 2], "a new code is never of a refused length");
+    }
+}
+
+#[test]
+fn strangers_leave_known_devices_their_share() {
+    let guard = guard(Limits { comparisons: 49, max_attempts: 100, ..limits() });
+    let mut issuer = Issuer::new(guard.id());
+    let ann = mail("ann");
+    let hers = issuer.code(&ann);
+    let attacked = issuer.issue(&ann, Use::Code, super::support::MEDIUM, START, 600);
+    (0..100).for_each(|_| _ = guess(&guard, &attacked, false).unwrap());
+    assert!(guess(&guard, &issuer.issue(&ann, Use::Code, super::support::MEDIUM, START, 600), false).is_err());
+    let known = Attempt { bucket: Bucket::Known, ..attempt(&hers, By::Code, START) };
+    (0..9).for_each(|_| assert!(now(guard.count(&known, Verdict::sealed(false))).is_ok()));
+    assert_eq!(now(guard.admit(&Request { is_known: true, ..request(&ann, START) })).unwrap().strength, Strength::Short);
+    assert_eq!(now(guard.count(&known, Verdict::sealed(true))), Ok(Counted::Accepted));
+}
+
+/// All comparisons of a recipient count toward the hundred, whoever made them.
+#[test]
+fn after_a_hundred_comparisons_in_all_strangers_codes_have_64_bits() {
+    let guard = guard(Limits { comparisons: 49, ..limits() });
+    let mut issuer = Issuer::new(guard.id());
+    let ann = mail("ann");
+    let mut compare = |bucket, format, times| {
+        for _ in 0..times {
+            let challenge = issuer.issue(&ann, Use::Code, format, START, 600);
+            let attempt = Attempt { bucket, ..attempt(&challenge, By::Code, START) };
+            now(guard.count(&attempt, Verdict::sealed(false))).unwrap();
+        }
+        let next = issuer.issue(&ann, Use::Code, format, START, 600);
+        guess(&guard, &next, true).is_ok()
+    };
+    assert!(compare(Bucket::Known, super::support::SHORT, 10));
+    assert!(compare(Bucket::Strangers, super::support::MEDIUM, 89));
+    assert!(!compare(Bucket::Strangers, super::support::MEDIUM, 1));
+    assert_eq!(now(guard.admit(&request(&ann, START))).unwrap().strength, Strength::Long);
 }

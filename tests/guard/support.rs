@@ -9,8 +9,8 @@ use std::{
 use countersign::{
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Use, VerifiedChallenge},
     guard::{
-        Attempt, AttemptRefused, Bucket, By, Counted, Guard, JournalGuard, Known, Limits, MemoryGuard, Request, Verdict,
-        journal::{OpenError, Opening},
+        Attempt, AttemptRefused, Bucket, By, Counted, Guard, Limits, Looked, MemoryGuard, Request, Verdict,
+        journal::{JournalGuard, OpenError, Opening},
     },
     keyring::{EnvelopeFormat, Keyring},
     network::ClientNetwork,
@@ -122,7 +122,7 @@ impl Issuer {
 }
 
 pub(crate) fn attempt(challenge: &VerifiedChallenge, by: By, seconds: u64) -> Attempt<'_> {
-    Attempt { challenge, by, bucket: Bucket::Strangers, now: at(seconds), known: Known::default() }
+    Attempt { challenge, by, bucket: Bucket::Strangers, now: at(seconds), looked: Looked::default() }
 }
 
 /// Counts a stranger's attempt with a code at [`START`].
@@ -133,7 +133,7 @@ pub(crate) fn guess(guard: &impl Guard, challenge: &VerifiedChallenge, right: bo
 /// A stranger's request at a moment, for a code.
 pub(crate) fn request(recipient: &Recipient, seconds: u64) -> Request<'_> {
     let now = at(seconds);
-    Request { recipient, usage: Use::Code, network: network(1), device: None, proof: None, now, issued_at: now }
+    Request { recipient, usage: Use::Code, network: network(1), is_known: false, proof: None, now, issued_at: now }
 }
 
 /// A journal in a folder of its own, and how it is opened.

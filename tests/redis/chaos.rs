@@ -13,7 +13,7 @@ use std::{
 
 use countersign::{
     challenge::VerifiedChallenge,
-    guard::{AttemptRefused, Counted, Guard as _, Limits, RedisGuard, RequestRefused, Verdict},
+    guard::{AttemptRefused, Counted, Guard as _, Limits, RequestRefused, Verdict, redis::RedisGuard},
     time::UnixTime,
 };
 

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use countersign::{
     challenge::VerifiedChallenge,
-    guard::{AttemptRefused, Counted, Guard as _, Limits, RedisGuard, RequestRefused, Verdict},
+    guard::{AttemptRefused, Counted, Guard as _, Limits, RequestRefused, Verdict, redis::RedisGuard},
     recipient::Recipient,
     time::UnixTime,
 };

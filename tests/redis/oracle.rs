@@ -2,10 +2,9 @@
 //! memory keeps to the rules that `tests/guard/model.rs` writes down.
 
 use countersign::{
-    browser::device::DeviceId,
     challenge::{GuardId, Use, VerifiedChallenge},
     guard::{
-        Admitted, Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Known, Limits, MemoryGuard, Request,
+        Admitted, Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Limits, Looked, MemoryGuard, Request,
         RequestRefused, Verdict,
     },
     recipient::Recipient,
@@ -121,7 +120,7 @@ async fn sequence(
                 let number = pairs.len() - 1 - choices.below(pairs.len()).min(choices.below(pairs.len()));
                 let pair = &pairs[number];
                 let (by, bucket) = choices.attempt(&pair.in_memory);
-                let memory = Attempt { challenge: &pair.in_memory, by, bucket, now, known: Known::default() };
+                let memory = Attempt { challenge: &pair.in_memory, by, bucket, now, looked: Looked::default() };
                 let redis = Attempt { challenge: &pair.in_redis, ..memory };
                 let right = choices.below(4) == 0;
                 // A result comes right after its attempt; of what has ended the two may forget at different times.
@@ -204,7 +203,7 @@ impl Choices {
             recipient,
             usage: if self.below(4) == 0 { Use::External } else { Use::Code },
             network: network(u8::try_from(self.below(3)).expect("it is small")),
-            device: (self.below(4) == 0).then_some(DeviceId(7)),
+            is_known: self.below(4) == 0,
             // A proof for this recipient alone, as the puzzle says.
             proof: (self.below(3) == 0).then(|| {
                 proof(u8::try_from(self.below(4)).expect("it is small") * 2 + recipient.as_str().as_bytes()[0] % 2, now)
@@ -228,8 +227,7 @@ impl Choices {
             Use::Code => By::Code,
         };
         let bucket = match self.below(6) {
-            0 => Bucket::Device(DeviceId(7)),
-            1 => Bucket::Device(DeviceId(8)),
+            0 | 1 => Bucket::Known,
             2 if by != By::External => Bucket::Claimed,
             _ => Bucket::Strangers,
         };

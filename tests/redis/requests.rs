@@ -3,8 +3,7 @@
 use std::num::NonZeroU32;
 
 use countersign::{
-    browser::device::DeviceId,
-    guard::{Guard as _, Limits, RedisGuard, Request, RequestRefused},
+    guard::{Guard as _, Limits, Request, RequestRefused, redis::RedisGuard},
     recipient::Recipient,
     time::UnixTime,
 };
@@ -51,8 +50,8 @@ fn pause() {
     // A proof doesn't lift it; another network, a device and another recipient have pauses of their own.
     assert!(ask(&guard, &with(&ann, now, |request| request.proof = Some(proof(1, now)))).is_err());
     assert_eq!(ask(&guard, &with(&ann, now, |request| request.network = network(2))), Ok(()));
-    assert_eq!(ask(&guard, &with(&ann, now, |request| request.device = Some(DeviceId(7)))), Ok(()));
-    assert!(ask(&guard, &with(&ann, now, |request| request.device = Some(DeviceId(7)))).is_err());
+    assert_eq!(ask(&guard, &with(&ann, now, |request| request.is_known = true)), Ok(()));
+    assert!(ask(&guard, &with(&ann, now, |request| request.is_known = true)).is_err());
     assert_eq!(ask(&guard, &request(&email("bob"), now)), Ok(()));
 
     run(guard.withdraw(&here));
@@ -80,7 +79,7 @@ fn messages() {
     assert!(ask(&guard, &plain).is_err());
 
     // Known devices have a count of their own each.
-    let device = with(&ann, now, |request| request.device = Some(DeviceId(7)));
+    let device = with(&ann, now, |request| request.is_known = true);
     assert_eq!((ask(&guard, &device), ask(&guard, &device)), (Ok(()), Ok(())));
     assert!(ask(&guard, &device).is_err());
 
@@ -118,7 +117,7 @@ fn networks() {
     let cat = email("cat");
     assert_eq!(ask(&guard, &request(&cat, now)).map_err(|(_, puzzle)| puzzle), Err(true));
     assert_eq!(ask(&guard, &with(&cat, now, |request| request.network = network(2))), Ok(()));
-    assert_eq!(ask(&guard, &with(&cat, now, |request| request.device = Some(DeviceId(7)))), Ok(()));
+    assert_eq!(ask(&guard, &with(&cat, now, |request| request.is_known = true)), Ok(()));
     assert_eq!(ask(&guard, &with(&cat, now, |request| request.proof = Some(proof(1, now)))), Ok(()));
 }
 
@@ -132,7 +131,7 @@ fn hard() {
     let (wait, puzzle) = ask(&guard, &request(&dan, now)).unwrap_err();
     assert!((3_500..=3_600).contains(&wait) && !puzzle, "{wait}");
     assert!(ask(&guard, &with(&dan, now, |request| request.proof = Some(proof(1, now)))).is_err());
-    let device = with(&dan, now, |request| request.device = Some(DeviceId(7)));
+    let device = with(&dan, now, |request| request.is_known = true);
     assert_eq!(ask(&guard, &device), Ok(()));
     assert!(ask(&guard, &device).is_err());
 }

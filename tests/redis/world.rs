@@ -12,11 +12,11 @@ use std::{
 };
 
 use countersign::{
-    browser::{device::DeviceId, puzzle::Proof},
+    browser::puzzle::Proof,
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Use, VerifiedChallenge},
     guard::{
-        Admitted, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Known, Limits, RedisGuard, Request, Verdict,
-        redis::{RedisSettings, StartError},
+        Admitted, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Limits, Looked, Request, Verdict,
+        redis::{RedisGuard, RedisSettings, StartError},
     },
     keyring::{EnvelopeFormat, Keyring},
     network::ClientNetwork,
@@ -81,7 +81,7 @@ pub(crate) fn numeric(length: u8) -> CodeFormat {
 
 /// A request of a stranger.
 pub(crate) fn request(recipient: &Recipient, now: UnixTime) -> Request<'_> {
-    Request { recipient, usage: Use::Code, network: network(1), device: None, proof: None, now, issued_at: now }
+    Request { recipient, usage: Use::Code, network: network(1), is_known: false, proof: None, now, issued_at: now }
 }
 
 /// A solved puzzle.
@@ -144,11 +144,11 @@ pub(crate) fn begin(guard: &RedisGuard, recipient: &Recipient, now: UnixTime) ->
 
 /// An attempt with a code.
 pub(crate) fn attempt(challenge: &VerifiedChallenge, now: UnixTime) -> Attempt<'_> {
-    Attempt { challenge, by: By::Code, bucket: Bucket::Strangers, now, known: Known::default() }
+    Attempt { challenge, by: By::Code, bucket: Bucket::Strangers, now, looked: Looked::default() }
 }
 
-pub(crate) fn from_device(challenge: &VerifiedChallenge, device: u64, now: UnixTime) -> Attempt<'_> {
-    Attempt { bucket: Bucket::Device(DeviceId(device)), ..attempt(challenge, now) }
+pub(crate) fn from_known_device(challenge: &VerifiedChallenge, now: UnixTime) -> Attempt<'_> {
+    Attempt { bucket: Bucket::Known, ..attempt(challenge, now) }
 }
 
 pub(crate) fn peek(guard: &impl Guard, challenge: &VerifiedChallenge, now: UnixTime) -> Result<(), AttemptRefused> {

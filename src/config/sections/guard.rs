@@ -10,7 +10,7 @@ use crate::{
         schema::{Key, Kind, SectionSchema, number, one_of, switch, text, texts, url},
     },
     crypto::SecretText,
-    guard::limits::LEAST_CAPACITY,
+    guard::LEAST_CAPACITY,
     server::PeerUrl,
 };
 

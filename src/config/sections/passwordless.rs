@@ -12,7 +12,7 @@ use crate::{
         shown::quoted,
     },
     engine::policy::Policy,
-    guard::limits::{MOST_ATTEMPTS, MOST_USES},
+    guard::{MOST_ATTEMPTS, MOST_USES},
     recipient::Channel,
     server::Phones,
 };

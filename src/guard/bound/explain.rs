@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use super::{Bound, Deployment, Keeper, Strength, TAIL, TooLikely, one_in};
 use crate::guard::{
+    budget::kept_for_known,
     ceilings::{Keeping, Total},
-    limits::{LONG_FROM, MEDIUM_FROM},
+    rules::{LONG_FROM, MEDIUM_FROM},
 };
 
 impl Bound {
@@ -16,7 +17,7 @@ impl Bound {
     #[must_use]
     pub fn explain(&self) -> String {
         let mut lines = Vec::new();
-        lines.push(format!("{}", Short(self.probability)));
+        lines.push(self.shown_probability());
         lines.push(format!(
             "is the probability that somebody who guesses all day, from any number of addresses, takes over one given account; \
              of a million accounts all under attack, {} a day. {}",
@@ -38,6 +39,8 @@ impl Bound {
         json!({
             "probability": self.probability,
             "comparisons": self.comparisons,
+            "comparisons_by_strangers": self.for_strangers(),
+            "comparisons_by_known_devices": self.for_known_devices(),
             "assumed_comparisons": self.assumed_comparisons(),
             "target": deployment.target,
             "is_within_target": self.check().is_ok(),
@@ -54,6 +57,14 @@ impl Bound {
             "external": external,
             "messages": self.messages_json(),
         })
+    }
+
+    /// The probability, rounded up, in as many digits as it takes to tell it from the target.
+    pub(super) fn shown_probability(&self) -> String {
+        let (probability, target) = (self.probability, self.deployment.target);
+        let is_told = |shown: &str| shown.parse::<f64>().is_ok_and(|shown| (shown > target) == (probability > target));
+        let shown = |digits| rounded_up(probability, digits);
+        (4..17).map(shown).find(|shown| is_told(shown)).unwrap_or_else(|| format!("{probability:e}"))
     }
 
     fn verdict(&self) -> String {
@@ -74,7 +85,7 @@ impl Bound {
                 "  = 10¹⁰·2⁻⁶⁴: {code} has 64 bits or more, and nobody makes 10¹⁰ guesses at one recipient within a day."
             )]);
         }
-        let each = if strength == Strength::Short { "(L·p + 100·p₃₄)" } else { "100·p" };
+        let each = if strength == Strength::Short { "(L·p + 200·p₃₄)" } else { "200·p" };
         let formula = format!(
             "  = {} channel(s) × {} node(s) that count alone × (1 + {} restart(s)) × {each} + 10¹⁰·2⁻⁶⁴",
             deployment.channels,
@@ -85,15 +96,20 @@ impl Bound {
         let mut lines = Vec::from([formula, format!("  {} restart(s): {}", deployment.restarts(), deployment.why_restarts())]);
         if strength == Strength::Short {
             lines.push(format!(
-                "  L = {}: the most comparisons of one recipient's codes below 34 bits, at one node within 24 h{}.",
+                "  L = {}: the most comparisons of one recipient's codes below 34 bits, at one node within 24 h{}. Of these D = {} \
+                 are kept for browsers that proved the recipient before, all of them together; strangers have {} (max_attempts = \
+                 {}).",
                 self.comparisons,
                 self.in_the_place_of_l(),
+                self.for_known_devices(),
+                self.for_strangers(),
+                deployment.max_attempts,
             ));
             lines.push(format!(
-                "  p = {p}: one guess at {code}. p₃₄ = {}: one at what it grows to after min({MEDIUM_FROM}, L) = {} failures; \
+                "  p = {p}: one guess at {code}. p₃₄ = {}: one at what it grows to after {} failures; \
                  after {LONG_FROM} it has 64 bits.",
                 Short(deployment.medium()),
-                self.comparisons.min(MEDIUM_FROM),
+                self.for_strangers().min(MEDIUM_FROM),
             ));
         } else {
             lines.push(format!(
@@ -106,11 +122,14 @@ impl Bound {
 
     /// What stands in the formula where L is too small for a single challenge.
     fn in_the_place_of_l(&self) -> String {
-        let attempts = self.deployment.max_attempts;
-        if self.comparisons < attempts {
-            format!("; the probability is that with max_attempts = {attempts} in the place of L = {}", self.comparisons)
+        let assumed = self.assumed_comparisons();
+        if self.comparisons < assumed {
+            format!(
+                "; the probability is that with {assumed} in the place of L = {}, which max_attempts asks for",
+                self.comparisons
+            )
         } else {
-            format!(" (max_attempts = {attempts})")
+            String::new()
         }
     }
 
@@ -118,8 +137,9 @@ impl Bound {
         let digits = self.deployment.external_digits?;
         Some(format!(
             "  External checks ({digits} digits, which can't grow) have an L of their own: {}. They come on top, and what the \
-             provider compares elsewhere isn't counted here.",
+             provider compares elsewhere isn't counted here. Of these {} are kept for known devices.",
             self.external_comparisons,
+            kept_for_known(self.external_comparisons),
         ))
     }
 
@@ -222,6 +242,22 @@ impl fmt::Display for Short {
     }
 }
 
+/// A number of which so many digits are shown, never less than it is.
+fn rounded_up(number: f64, digits: usize) -> String {
+    let text = format!("{number:.*e}", digits - 1);
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let is_less = text.parse::<f64>().is_ok_and(|shown| shown < number);
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    let (Ok(mantissa), Ok(exponent)) = (digits.parse::<u64>(), exponent.parse::<i32>()) else { return text };
+    let places = i32::try_from(digits.len()).unwrap_or(1) - 1;
+    let shown = format!("{}e{}", mantissa + u64::from(is_less), exponent - places);
+    match shown.parse::<f64>() {
+        Ok(number) if number == 0.0 || number >= 1e-3 => format!("{number}"),
+        Ok(number) => format!("{number:e}"),
+        Err(_) => shown,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -279,12 +315,12 @@ mod tests {
             let bound = deployment.bound();
             let text = bound.explain();
             let first: f64 = text.lines().next().unwrap().parse().unwrap();
-            assert!((first / bound.probability - 1.0).abs() < 1e-3);
+            assert!((first / bound.probability - 1.0).abs() < 1e-3 && first >= bound.probability);
             assert!((5..=10).contains(&text.lines().count()), "{text}");
             assert_eq!(bound.to_json()["probability"], bound.probability);
             assert_eq!(bound.to_json()["comparisons"], bound.comparisons);
         }
-        assert_eq!(default().bound().explain().lines().next(), Some("9.801e-5"));
+        assert_eq!(default().bound().explain().lines().next(), Some("9.802e-5"));
     }
 
     #[test]
@@ -292,7 +328,7 @@ mod tests {
         for deployment in deployments() {
             let json = deployment.bound().to_json();
             let of = |name: &str| json[name].as_f64().unwrap();
-            let each = of("assumed_comparisons") * of("short_code_probability") + 100.0 * of("medium_code_probability");
+            let each = of("assumed_comparisons") * of("short_code_probability") + 200.0 * of("medium_code_probability");
             let computed = of("channels") * of("nodes") * (1.0 + of("restarts")) * each + of("long_codes_tail");
             assert!((computed.min(1.0) / of("probability") - 1.0).abs() < 1e-9, "{json:#}");
         }
@@ -312,11 +348,13 @@ mod tests {
             let formula = text.lines().find(|line| line.starts_with("  = ")).unwrap();
             let each = match bound.deployment.code.strength() {
                 Strength::Short => {
-                    let replaced = bound.comparisons < bound.deployment.max_attempts;
-                    let comparisons = figure(&text, if replaced { "with max_attempts" } else { "  L" });
-                    comparisons * figure(&text, "  p") + 100.0 * figure(&text, "p₃₄")
+                    let comparisons = match text.split_once("the probability is that with ") {
+                        Some((_, after)) => after.split(' ').next().unwrap().parse().unwrap(),
+                        None => figure(&text, "  L"),
+                    };
+                    comparisons * figure(&text, "  p") + 200.0 * figure(&text, "p₃₄")
                 }
-                Strength::Medium => 100.0 * figure(&text, "  p"),
+                Strength::Medium => 200.0 * figure(&text, "  p"),
                 Strength::Long => 0.0,
             };
             let factors: Vec<f64> = formula.split([' ', '(']).filter_map(|word| word.parse().ok()).collect();
@@ -336,20 +374,22 @@ mod tests {
             assert_eq!(text.contains("grows to after"), is_short, "{text}");
         }
         assert!(digits(11).bound().explain().contains("p = 1e-11: one guess at a code of 11 characters out of 10."));
-        assert!(digits(6).bound().explain().contains("it grows to after min(10, L) = 10 failures"));
+        assert!(digits(6).bound().explain().contains("it grows to after 10 failures"));
         let small = Deployment { keeper: Keeper::SharedNothing, replicas: 8, ..default() }.bound();
-        assert!(small.explain().contains("after min(10, L) = 6 failures"), "{}", small.explain());
+        assert!(small.explain().contains("after 5 failures"), "{}", small.explain());
     }
 
     #[test]
     fn a_refused_deployment_says_one_l() {
         let bound = Deployment { replicas: 50, ..default() }.bound();
         let text = bound.explain();
-        assert_eq!((bound.comparisons, bound.assumed_comparisons()), (0, 5));
-        for part in ["allows only 0 comparisons", "  L = 0: ", "with max_attempts = 5 in the place of L = 0", "TOO LIKELY"] {
+        assert_eq!((bound.comparisons, bound.assumed_comparisons()), (0, 6));
+        for part in
+            ["allows only 0 comparisons", "  L = 0: ", "with 6 in the place of L = 0, which max_attempts asks for", "TOO LIKELY"]
+        {
             assert!(text.contains(part), "{part} is missing: {text}");
         }
-        assert!(!text.contains("L = 5"), "{text}");
+        assert!(!text.contains("L = 6"), "{text}");
         assert!(text.contains("guard.max_takeover_probability = 1e-4 allows"), "{text}");
     }
 
@@ -392,6 +432,23 @@ mod tests {
     fn no_bound_is_said_aloud() {
         let open = Deployment { target: 1.0, code: code("x", 6), ..default() }.bound();
         assert!(open.explain().contains("NO BOUND IS WANTED"));
+    }
+
+    #[test]
+    fn what_is_printed_is_above_the_target_where_the_exit_says_so() {
+        for target in [1e-4_f64, 9.8e-5, 1.0001e-4, 3e-6, 0.2, 1e-10] {
+            for factor in [0.5_f64, 0.999_999_9, 1.0, 1.000_000_1, 1.01, 300.0] {
+                let bound = Bound { probability: (target * factor).min(1.0), ..Deployment { target, ..default() }.bound() };
+                let shown: f64 = bound.shown_probability().parse().unwrap();
+                assert_eq!(shown > target, bound.probability > target, "{shown} for {} and {target}", bound.probability);
+                assert!(shown >= bound.probability && shown <= bound.probability * 1.001);
+            }
+        }
+        let shown = |number| rounded_up(number, 4);
+        assert_eq!(
+            [0.0, 1.0, 0.123_41, 9.800_9e-5, 9.999_91e-5, 1e-4, 0.5].map(shown),
+            ["0", "1", "0.1235", "9.801e-5", "1e-4", "1e-4", "0.5"]
+        );
     }
 
     #[test]

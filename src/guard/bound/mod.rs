@@ -1,10 +1,12 @@
 //! The budget, as a number: how likely it is that an attacker with any number of addresses and requests guesses their way
 //! into one account within a day.
 //!
-//! probability = channels × nodes × (1 + restarts) × (L·p_short + 100·p_34) + 10¹⁰·2⁻⁶⁴
+//! probability = channels × nodes × (1 + restarts) × (L·p_short + 200·p_34) + 10¹⁰·2⁻⁶⁴
 //!
 //! L, the most comparisons with codes below 34 bits per recipient and 24 h, is the largest number up to 100 for which that
-//! stays within the target. The guard keeps to it; `serve` and `countersign bound` judge and explain it.
+//! stays within the target. Of these D = min(10, ⌊L/4⌋) are kept for known devices, all of them together, and strangers have
+//! L − D: so the bound holds against whoever once read the mailbox, too. The guard keeps to it; `serve` and `countersign bound`
+//! judge and explain it.
 
 mod explain;
 
@@ -13,8 +15,9 @@ use core::fmt;
 
 use self::explain::Short;
 use super::{
+    budget::kept_for_known,
     ceilings::{Ceilings, Keeping},
-    limits::LONG_FROM,
+    rules::LONG_FROM,
 };
 use crate::challenge::{CodeFormat, Strength};
 
@@ -22,6 +25,8 @@ use crate::challenge::{CodeFormat, Strength};
 const P_34: f64 = 1.0 / 25_600_000_000.0;
 /// What 10¹⁰ guesses at codes of 64 bits find: more than a recipient's challenges can get within a day.
 const TAIL: f64 = 1e10 / 18_446_744_073_709_551_616.0;
+/// The most guesses at codes of 34 bits: 100 by strangers, and what known devices have beside them, rounded up generously.
+const MEDIUM: u32 = 2 * LONG_FROM;
 /// The longest code that is offered as a remedy.
 const LONGEST_REMEDY: u8 = 20;
 
@@ -71,7 +76,7 @@ pub struct Bound {
     pub comparisons: u32,
     /// L of external checks, whose codes can't grow; the same as for the engine's where there is no provider.
     pub external_comparisons: u32,
-    /// The probability with L comparisons; with `max_attempts` of them where L is less.
+    /// The probability with L comparisons; with [`Bound::assumed_comparisons`] where L leaves strangers fewer than `max_attempts`.
     pub probability: f64,
 }
 
@@ -91,8 +96,9 @@ impl Deployment {
         let comparisons = self.most_comparisons(self.short());
         let external = self.external_digits.map_or(self.short(), |digits| 10_f64.powi(-i32::from(digits)));
         let external_comparisons = self.most_comparisons(external);
-        let probability = self.probability(comparisons.max(self.max_attempts), self.short());
-        Bound { deployment: self, comparisons, external_comparisons, probability }
+        let mut bound = Bound { deployment: self, comparisons, external_comparisons, probability: 0.0 };
+        bound.probability = bound.deployment.probability(bound.assumed_comparisons(), bound.deployment.short());
+        bound
     }
 
     /// The largest L up to 100 that keeps the target, for codes guessed with probability `short`.
@@ -104,7 +110,7 @@ impl Deployment {
     }
 
     fn probability(&self, comparisons: u32, short: f64) -> f64 {
-        let each = f64::from(comparisons) * short + f64::from(LONG_FROM) * self.medium();
+        let each = f64::from(comparisons) * short + f64::from(MEDIUM) * self.medium();
         (f64::from(self.channels) * f64::from(self.nodes()) * (1.0 + f64::from(self.restarts())) * each + TAIL).min(1.0)
     }
 
@@ -161,13 +167,23 @@ impl Deployment {
         if all.is_empty() { String::new() } else { format!(" with {}", all.join(" and ")) }
     }
 
+    /// How many of L comparisons a stranger's challenges stand; codes of 34 bits and more stand all hundred.
+    fn for_strangers(&self, comparisons: u32) -> u32 {
+        match self.code.strength() {
+            Strength::Short => comparisons - kept_for_known(comparisons),
+            Strength::Medium | Strength::Long => LONG_FROM,
+        }
+    }
+
     fn wants_no_bound(&self) -> bool {
         self.target >= 1.0
     }
 
     /// Changes that would each be enough, as one would write them into the configuration.
     fn remedies(&self) -> Vec<String> {
-        let is_enough = |deployment: &Self| deployment.most_comparisons(deployment.short()) >= deployment.max_attempts;
+        let is_enough = |deployment: &Self| {
+            deployment.for_strangers(deployment.most_comparisons(deployment.short())) >= deployment.max_attempts
+        };
         let longer = (self.code.length() + 1..=LONGEST_REMEDY).find_map(|length| {
             let code = CodeFormat::new(self.code.alphabet().clone(), length)?;
             is_enough(&Self { code, ..self.clone() }).then(|| format!("passwordless.short_token_length = {length}"))
@@ -186,22 +202,23 @@ impl Deployment {
 }
 
 impl Bound {
-    /// Whether the deployment keeps its target, with L no less than `max_attempts`.
+    /// Whether the deployment keeps its target, and strangers have no fewer comparisons than `max_attempts`.
     ///
     /// # Errors
     /// [`TooLikely`], which names what would do.
     pub fn check(&self) -> Result<(), TooLikely> {
         let Deployment { max_attempts, target, .. } = self.deployment;
         let target = Short(target);
-        if self.comparisons < max_attempts {
+        let strangers = self.for_strangers();
+        if strangers < max_attempts {
             let remedies = self.deployment.remedies();
             let remedies = if remedies.is_empty() { "a higher target".into() } else { remedies.join(", or ") };
             let reason = format!(
-                "{target} allows only {} comparisons of a recipient's codes a day{}, fewer than passwordless.max_attempts = \
-                 {max_attempts}: with those an attacker takes over an account with probability {} a day. Enough would be {remedies}",
-                self.comparisons,
+                "{target} allows only {strangers} comparisons of a recipient's codes a day by strangers{}, fewer than \
+                 passwordless.max_attempts = {max_attempts}: with that many an attacker takes over an account with probability \
+                 {} a day. Enough would be {remedies}",
                 self.deployment.burdens(),
-                Short(self.probability),
+                self.shown_probability(),
             );
             return Err(TooLikely { key: "guard.max_takeover_probability", reason });
         }
@@ -214,10 +231,24 @@ impl Bound {
         Ok(())
     }
 
-    /// How many comparisons [`Bound::probability`] is that of.
+    /// D: how many of L are kept for known devices, all of them together.
+    #[must_use]
+    pub const fn for_known_devices(&self) -> u32 {
+        kept_for_known(self.comparisons)
+    }
+
+    /// L − D: how many strangers have, and known devices past D.
+    #[must_use]
+    pub fn for_strangers(&self) -> u32 {
+        self.deployment.for_strangers(self.comparisons)
+    }
+
+    /// How many comparisons [`Bound::probability`] is that of: L, or as many as it takes to leave strangers `max_attempts`.
     #[must_use]
     pub fn assumed_comparisons(&self) -> u32 {
-        self.comparisons.max(self.deployment.max_attempts)
+        let Deployment { max_attempts, .. } = self.deployment;
+        let is_enough = |comparisons: &u32| self.deployment.for_strangers(*comparisons) >= max_attempts;
+        (self.comparisons..2 * LONG_FROM).find(is_enough).unwrap_or(self.comparisons)
     }
 
     /// How many of a million accounts, all attacked for a day, are taken over.
@@ -288,6 +319,31 @@ mod tests {
     }
 
     #[test]
+    fn d_of_the_design() {
+        let shares = |comparisons| {
+            let bound = Bound { comparisons, ..default().bound() };
+            (bound.for_known_devices(), bound.for_strangers())
+        };
+        assert_eq!(shares(default().bound().comparisons), (10, 39));
+        assert_eq!(
+            [0, 3, 4, 12, 16, 33, 99, 100].map(shares),
+            [(0, 0), (0, 3), (1, 3), (3, 9), (4, 12), (8, 25), (10, 89), (10, 90)]
+        );
+    }
+
+    /// L itself would be enough for `max_attempts`, but what it leaves strangers isn't.
+    #[test]
+    fn what_is_kept_for_known_devices_is_missing_to_strangers() {
+        let of = |max_attempts| Deployment { max_attempts, ..default() }.bound();
+        assert!(of(39).check().is_ok());
+        let refused = of(40);
+        assert_eq!((refused.comparisons, refused.for_strangers(), refused.assumed_comparisons()), (49, 39, 50));
+        assert!(refused.check().unwrap_err().reason.starts_with("1e-4 allows only 39 comparisons"));
+        assert!(refused.probability > 1e-4);
+        assert_eq!(of(5).assumed_comparisons(), 49);
+    }
+
+    #[test]
     fn fifty_nodes_that_count_alone_need_seven_digits() {
         let fleet = Deployment { replicas: 50, ..default() };
         let refused = fleet.clone().bound();
@@ -298,10 +354,10 @@ mod tests {
             assert!(reason.contains(remedy), "{remedy} is missing: {reason}");
         }
         assert!(!reason.contains("journal"), "50 journals aren't enough either: {reason}");
-        assert!(reason.starts_with("1e-4 allows only 0 comparisons of a recipient's codes a day with "), "{reason}");
+        assert!(reason.starts_with("1e-4 allows only 0 comparisons of a recipient's codes a day by strangers with "), "{reason}");
         assert!(reason.contains("guard.replicas = 50 and guard.restarts_per_day = 1, fewer"), "{reason}");
         let longer = Deployment { code: digits(7), ..fleet.clone() }.bound();
-        assert!(longer.comparisons >= 5 && longer.check().is_ok());
+        assert!(longer.for_strangers() >= 5 && longer.check().is_ok());
         assert!(Deployment { homes: 50, ..fleet }.bound().check().is_ok());
     }
 
@@ -318,11 +374,11 @@ mod tests {
     #[test]
     fn the_probability_is_that_of_l_or_of_the_attempts_where_l_is_less() {
         let bound = default().bound();
-        let expected = 2.0 * (49.0 * 1e-6 + 100.0 / 20_f64.powi(8)) + 1e10 * 2_f64.powi(-64);
+        let expected = 2.0 * (49.0 * 1e-6 + 200.0 / 20_f64.powi(8)) + 1e10 * 2_f64.powi(-64);
         assert!((bound.probability - expected).abs() < 1e-15);
         assert!(bound.probability <= 1e-4);
         let refused = Deployment { replicas: 50, ..default() }.bound();
-        assert!((refused.probability - 100.0 * (5.0 * 1e-6 + 100.0 / 20_f64.powi(8)) - TAIL).abs() < 1e-12);
+        assert!((refused.probability - 100.0 * (6.0 * 1e-6 + 200.0 / 20_f64.powi(8)) - TAIL).abs() < 1e-12);
         assert!(refused.probability > 1e-4);
         assert!((refused.expected_per_million() - refused.probability * 1e6).abs() < 1e-9);
     }
@@ -359,7 +415,7 @@ mod tests {
     fn stronger_codes_count_as_what_they_are() {
         let medium = Deployment { code: digits(11), ..default() };
         assert_eq!(comparisons(medium.clone()), 100);
-        assert!((medium.bound().probability - 2.0 * 100.0 * 1e-11 - TAIL).abs() < 1e-15);
+        assert!((medium.bound().probability - 2.0 * 200.0 * 1e-11 - TAIL).abs() < 1e-15);
         let long = Deployment { code: digits(20), ..default() }.bound();
         assert!((long.probability - TAIL).abs() < 1e-20);
     }

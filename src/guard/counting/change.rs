@@ -1,7 +1,8 @@
 //! What a decision changes, for whoever keeps the ledger elsewhere too.
 
 use super::{
-    record::{Record, Slot},
+    budget::Whose,
+    record::{Moved, Record, Slot},
     sketch::Sketch,
 };
 
@@ -25,8 +26,8 @@ pub(crate) trait Log {
 pub(crate) struct Change {
     /// The challenge's record from now on.
     pub(crate) slot: Slot,
-    /// The bucket whose comparisons change, by how many, and on which day.
-    pub(crate) comparisons: Option<(u64, i8, u32)>,
+    /// How its recipient's comparisons change.
+    pub(crate) comparisons: Option<Moved>,
 }
 
 /// A log that takes no more.
@@ -52,19 +53,20 @@ impl Change {
 
 impl Sketch {
     /// What a [`Change`] said that was kept elsewhere.
-    pub(crate) fn replay(&mut self, comparisons: Option<(u64, i8, u32)>) {
-        if let Some((_, _, day)) = comparisons {
-            self.turn_to(day);
-        }
-        self.apply(comparisons);
+    pub(crate) fn replay(&mut self, moved: &Moved) {
+        self.turn_to(moved.day);
+        self.apply(moved);
     }
 
     /// Adds or takes off what a [`Change`] says.
-    pub(crate) fn apply(&mut self, comparisons: Option<(u64, i8, u32)>) {
-        match comparisons {
-            Some((key, number, day)) if number < 0 => self.take_off(key, number.unsigned_abs(), day),
-            Some((key, number, _)) => (0..number).for_each(|_| self.add(key)),
-            None => {}
+    pub(crate) fn apply(&mut self, moved: &Moved) {
+        let Moved { key, day, strangers, known } = *moved;
+        for (whose, number) in [(Whose::Strangers, strangers), (Whose::Known, known)] {
+            match number {
+                ..0 => self.take_off(key, whose, number.unsigned_abs(), day),
+                0 => {}
+                1.. => (0..number).for_each(|_| self.add(key, whose)),
+            }
         }
     }
 }

@@ -11,7 +11,6 @@ use siphasher::sip::SipHasher13;
 
 use super::record::FINGERPRINT_BITS;
 use crate::{
-    browser::device::DeviceId,
     challenge::{ChallengeId, Use},
     crypto::random,
     guard::{Attempt, By},
@@ -28,16 +27,16 @@ pub(crate) struct Hashes {
     tag: u64,
 }
 
-/// The names of an attempt's challenge and of its recipient's strangers.
+/// What an attempt's challenge and its recipient are known by.
 #[derive(Clone, Copy)]
-pub(crate) struct Names {
+pub(crate) struct Fingerprints {
     tag: u64,
     id: ChallengeId,
     usage: Use,
     /// The challenge's fingerprint, never 0.
     pub(crate) challenge: u64,
-    /// The bucket of its recipient's strangers.
-    pub(crate) strangers: u64,
+    /// Its recipient, for comparisons.
+    pub(crate) recipient: u64,
 }
 
 /// Who counts as one in a bucket.
@@ -47,8 +46,8 @@ pub(crate) enum Who {
     Strangers,
     /// All strangers of one network together.
     Network(ClientNetwork),
-    /// One known device.
-    Device(DeviceId),
+    /// All known devices together.
+    Known,
 }
 
 impl Hashes {
@@ -64,17 +63,17 @@ impl Hashes {
         hashes
     }
 
-    /// The names of an attempt, found anew unless they are known. `expect` hears of the challenge's first.
-    pub(crate) fn names(&self, attempt: &Attempt<'_>, expect: impl FnOnce(u64)) -> Names {
+    /// The fingerprints of an attempt, found anew unless they are known. `expect` hears of the challenge's first.
+    pub(crate) fn fingerprints(&self, attempt: &Attempt<'_>, expect: impl FnOnce(u64)) -> Fingerprints {
         let id = attempt.challenge.challenge().id;
         let usage = if attempt.by == By::External { Use::External } else { Use::Code };
-        if let Some(names) = attempt.known.0.filter(|names| (names.tag, names.id, names.usage) == (self.tag, id, usage)) {
-            return names;
+        if let Some(known) = attempt.looked.0.filter(|known| (known.tag, known.id, known.usage) == (self.tag, id, usage)) {
+            return known;
         }
         let challenge = self.challenge(id);
         expect(challenge);
-        let strangers = self.comparisons(usage, attempt.challenge.recipient(), Who::Strangers);
-        Names { tag: self.tag, id, usage, challenge, strangers }
+        let recipient = self.comparisons(usage, attempt.challenge.recipient());
+        Fingerprints { tag: self.tag, id, usage, challenge, recipient }
     }
 
     /// A challenge's fingerprint, never 0.
@@ -83,10 +82,10 @@ impl Hashes {
         (hash >> (64 - FINGERPRINT_BITS)).max(1)
     }
 
-    /// The bucket in which a recipient's comparisons are counted, apart for codes and external checks.
-    pub(crate) fn comparisons(&self, usage: Use, recipient: &Recipient, who: Who) -> u64 {
+    /// What a recipient's comparisons are counted under, apart for codes and external checks.
+    pub(crate) fn comparisons(&self, usage: Use, recipient: &Recipient) -> u64 {
         let purpose = if usage == Use::Code { 1 } else { 2 };
-        self.of_recipient(purpose, recipient, who)
+        self.of_recipient(purpose, recipient, Who::Strangers)
     }
 
     /// The bucket in which the time of a recipient's last message is kept.
@@ -133,10 +132,7 @@ impl Hashes {
                 head[0] = 1;
                 head[2..].copy_from_slice(&network.to_bytes());
             }
-            Who::Device(device) => {
-                head[0] = 2;
-                head[2..10].copy_from_slice(&device.0.to_be_bytes());
-            }
+            Who::Known => head[0] = 2,
         }
         self.hash(purpose, |hasher| {
             hasher.write(&head);

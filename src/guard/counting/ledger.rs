@@ -7,8 +7,9 @@
 
 use super::{
     apart::Apart,
+    budget::{Allowance, Compared},
     change::{Change, Log, Unwritten},
-    record::{FINGERPRINT_BITS, Record, Slot, Tally},
+    record::{FINGERPRINT_BITS, Moved, Record, Slot, Tally},
     room::Room,
     sketch::{CELL_BITS, DAY, Sketch},
     spent::{LockedSpent, Place, Spent},
@@ -53,7 +54,7 @@ pub(crate) struct Case {
     pub(crate) now: u32,
     /// What it presents.
     pub(crate) what: What,
-    /// Where its comparison is counted; `None` for links, and where the bucket isn't known yet.
+    /// Where its comparison is counted; `None` for links, and where it isn't known yet who makes it.
     pub(crate) tally: Option<Tally>,
     /// Whether it may use the part of the table that is kept from strangers.
     pub(crate) is_trusted: bool,
@@ -154,9 +155,9 @@ impl<L: Log> Ledger<L> {
         looked
     }
 
-    /// Whether a case's bucket has had all comparisons that a code of its strength stands.
+    /// Whether a case's recipient has had all comparisons that a code of its strength stands.
     fn is_over(&self, case: &Case) -> bool {
-        case.tally.is_some_and(|tally| self.comparisons(tally.key, case.now) >= tally.ceiling)
+        case.tally.is_some_and(|tally| tally.allowance.next(tally.is_known, self.comparisons(tally.key, case.now)).is_none())
     }
 
     /// Counts an attempt, then says whether it was right.
@@ -184,12 +185,11 @@ impl<L: Log> Ledger<L> {
         }
         let tally = case.tally;
         let mut sketch = tally.map(|tally| self.sketch(tally.key));
-        let mut day = 0;
+        let (mut day, mut whose) = (0, None);
         if let (Some(tally), Some(sketch)) = (tally, &mut sketch) {
             day = sketch.turn_to(today);
-            if sketch.count(tally.key) >= tally.ceiling {
-                return Err(Refusal::Exhausted);
-            }
+            let next = tally.allowance.next(tally.is_known, sketch.count(tally.key));
+            whose = Some((tally.key, next.ok_or(Refusal::Exhausted)?));
         }
 
         if right {
@@ -198,7 +198,8 @@ impl<L: Log> Ledger<L> {
             record.attempts += 1;
         }
         // A right code takes its own comparison off again, with those of the wrong ones before it.
-        let comparisons = tally.and_then(|tally| record.compare(&tally, day, right));
+        let comparisons = whose
+            .and_then(|(key, whose)| if right { record.take_off_all(key, day) } else { Some(record.compare(key, whose, day)) });
         let place = self.make_room(spent, case, place)?;
         let (Place::Known(at) | Place::Free(at)) = place else { return Err(Refusal::Full) };
         let change = Change { slot: record.to_slot(case.fingerprint), comparisons };
@@ -207,8 +208,8 @@ impl<L: Log> Ledger<L> {
             return Err(Refusal::Full);
         }
         spent.write(at, change.slot);
-        if let Some(sketch) = &mut sketch {
-            sketch.apply(change.comparisons);
+        if let (Some(sketch), Some(moved)) = (&mut sketch, &change.comparisons) {
+            sketch.apply(moved);
         }
         Ok(if right { Outcome::Accepted } else { Outcome::Rejected { attempts_left: self.attempts_left(&record, case.what) } })
     }
@@ -217,43 +218,41 @@ impl<L: Log> Ledger<L> {
     pub(crate) fn give_back(&self, case: &Case) -> Result<(), Refusal> {
         self.change(case, |record, _| {
             record.uses = record.uses.saturating_sub(1);
-            Ok(())
+            Ok(None)
         })
     }
 
     /// Turns an attempt that was counted as wrong into a right one.
     pub(crate) fn accept(&self, case: &Case) -> Result<(), Refusal> {
         let max_uses = self.rules.max_uses;
-        self.change(case, |record, taken_off| {
+        self.change(case, |record, tally| {
             if record.uses >= max_uses {
                 return Err(Refusal::Spent);
             }
             record.uses += 1;
             record.attempts = record.attempts.saturating_sub(1);
-            *taken_off = record.comparisons;
-            Ok(())
+            Ok(tally.and_then(|(tally, today)| record.take_off_all(tally.key, today)))
         })
     }
 
     /// Gives back an attempt, with its comparison.
     pub(crate) fn forget(&self, case: &Case) -> Result<(), Refusal> {
-        self.change(case, |record, taken_off| {
+        self.change(case, |record, tally| {
             record.attempts = record.attempts.saturating_sub(1);
-            *taken_off = record.comparisons.min(1);
-            Ok(())
+            Ok(tally.and_then(|(tally, today)| record.take_off_one(tally.key, tally.is_known, today)))
         })
     }
 
-    /// The second at which a bucket has had fewer than `most` comparisons within the last 24 hours, if none are added.
-    pub(crate) fn forgets(&self, key: u64, most: u32, now: u32) -> u32 {
+    /// The second at which a recipient whose comparisons are used up stands more, if none are added.
+    pub(crate) fn forgets(&self, key: u64, is_known: bool, allowance: &Allowance, now: u32) -> u32 {
         let mut sketch = self.sketch(key);
         let day = sketch.turn_to(self.today(now));
         let [today, _] = sketch.windows(key);
-        (day + if today >= most { 2 } else { 1 }).saturating_mul(DAY)
+        (day + if allowance.next(is_known, today).is_none() { 2 } else { 1 }).saturating_mul(DAY)
     }
 
-    /// Comparisons in a bucket within the last 24 hours, or a little more.
-    pub(crate) fn comparisons(&self, key: u64, now: u32) -> u32 {
+    /// Comparisons of a recipient within the last 24 hours, or a little more.
+    pub(crate) fn comparisons(&self, key: u64, now: u32) -> Compared {
         let mut sketch = self.sketch(key);
         sketch.turn_to(self.today(now));
         sketch.count(key)
@@ -394,24 +393,24 @@ impl<L: Log> Ledger<L> {
         if case.is_trusted { capacity } else { capacity - capacity / 4 }
     }
 
-    /// Changes the record of a known challenge, and takes off as many of its comparisons as `change` says.
-    fn change(&self, case: &Case, change: impl FnOnce(&mut Record, &mut u8) -> Result<(), Refusal>) -> Result<(), Refusal> {
+    /// Changes the record of a known challenge, and its recipient's comparisons as `change` says.
+    fn change(
+        &self,
+        case: &Case,
+        change: impl FnOnce(&mut Record, Option<(Tally, u32)>) -> Result<Option<Moved>, Refusal>,
+    ) -> Result<(), Refusal> {
         let today = self.today(case.now);
         let mut spent = self.lock(case);
         let Place::Known(at) = spent.locate(case.fingerprint) else { return Err(Refusal::Expired) };
         let mut record = spent.read(at);
-        let mut number = 0;
-        change(&mut record, &mut number)?;
         let mut sketch = case.tally.map(|tally| self.sketch(tally.key));
-        let comparisons = case.tally.zip(sketch.as_mut()).and_then(|(tally, sketch)| {
-            let day = sketch.turn_to(today);
-            record.take_off(&tally, day, number)
-        });
+        let today = sketch.as_mut().map_or(today, |sketch| sketch.turn_to(today));
+        let comparisons = change(&mut record, case.tally.map(|tally| (tally, today)))?;
         let change = Change { slot: record.to_slot(case.fingerprint), comparisons };
         self.log.append(&change, case.now).map_err(|Unwritten| Refusal::Full)?;
         spent.write(at, change.slot);
-        if let Some(sketch) = &mut sketch {
-            sketch.apply(comparisons);
+        if let (Some(sketch), Some(moved)) = (&mut sketch, &change.comparisons) {
+            sketch.apply(moved);
         }
         Ok(())
     }

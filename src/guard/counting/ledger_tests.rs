@@ -6,10 +6,13 @@ use std::sync::{
 };
 
 use super::{
+    budget::Allowance,
     change::{Change, Log, NoLog, Unwritten},
     ledger::{Case, Ledger, Outcome, Refusal, Rules, What},
     record::{FINGERPRINT_BITS, Tally},
 };
+
+const TEN: Allowance = Allowance { known: 0, strangers: 10, all: 10 };
 
 fn rules(capacity: u32) -> Rules {
     Rules { max_attempts: 5, max_uses: 1, wrong_code_spends: false, capacity }
@@ -17,7 +20,7 @@ fn rules(capacity: u32) -> Rules {
 
 /// A right code of the challenge of that number.
 fn redeem<L: Log>(ledger: &Ledger<L>, number: u32) -> Result<Outcome, Refusal> {
-    let tally = Some(Tally { key: spread(number), mark: 0, ceiling: 10 });
+    let tally = Some(Tally { key: spread(number), is_known: false, allowance: TEN });
     let fingerprint = spread(number) >> (64 - FINGERPRINT_BITS);
     let case = Case { fingerprint, expires_at: 1_000, now: 1, what: What::Code, tally, is_trusted: true };
     ledger.count(&case, true)
@@ -53,7 +56,7 @@ impl Log for Disk {
 fn what_the_log_does_not_take_does_not_happen() {
     let left = Arc::new(AtomicU32::new(2));
     let ledger = Ledger::new(rules(64), Disk(Arc::clone(&left)));
-    let tally = Some(Tally { key: 7, mark: 0, ceiling: 10 });
+    let tally = Some(Tally { key: 7, is_known: false, allowance: TEN });
     let case = Case { fingerprint: 1, expires_at: 1_000, now: 1, what: What::Code, tally, is_trusted: false };
     for attempts_left in [4, 3] {
         assert_eq!(ledger.count(&case, false), Ok(Outcome::Rejected { attempts_left }));
@@ -61,7 +64,7 @@ fn what_the_log_does_not_take_does_not_happen() {
     assert_eq!(ledger.count(&case, false), Err(Refusal::Full));
     assert_eq!(ledger.count(&case, true), Err(Refusal::Full));
     assert_eq!(redeem(&ledger, 9), Err(Refusal::Full));
-    assert_eq!((ledger.entries(), ledger.comparisons(7, 1)), (1, 2));
+    assert_eq!((ledger.entries(), ledger.comparisons(7, 1).all()), (1, 2));
     left.store(1, Ordering::Relaxed);
     assert_eq!(ledger.count(&case, false), Ok(Outcome::Rejected { attempts_left: 2 }), "nothing was counted in between");
 }

@@ -1,5 +1,7 @@
 //! Counting in this process: what the memory guard and the journal keep, of fixed size.
 
+use super::budget;
+
 pub(crate) mod apart;
 pub(crate) mod change;
 pub(crate) mod hashing;

@@ -29,8 +29,8 @@ fn get(table: &LockedSpent<'_>, fingerprint: u64) -> Option<Record> {
 #[test]
 fn records_come_back_from_16_bytes() {
     assert_eq!(size_of::<Slot>(), 16);
-    let full = Record { expires_at: u32::MAX, uses: u16::MAX, attempts: 127, comparisons: 127, day: 3, bucket: 255 };
-    for record in [Record::new(1), full, Record { attempts: 1, ..Record::new(7) }, Record { bucket: 9, ..full }] {
+    let full = Record { expires_at: u32::MAX, uses: u16::MAX, attempts: 127, strangers: 127, known: 255, day: 3 };
+    for record in [Record::new(1), full, Record { attempts: 1, ..Record::new(7) }, Record { known: 9, ..full }] {
         assert_eq!(Record::from_slot(record.to_slot((1 << FINGERPRINT_BITS) - 1)), ((1 << FINGERPRINT_BITS) - 1, record));
         assert_eq!(Record::from_slot(record.to_slot(1)), (1, record));
     }

@@ -10,15 +10,12 @@ use super::{
     recent::{Counts, Marks, WhenFull, seconds},
 };
 use crate::{
-    browser::device::DeviceId,
     challenge::VerifiedChallenge,
     guard::{
         Limits, Request, RequestRefused,
         difficulty::Difficulty,
-        limits::{LIFTED, PREFIX_DIGITS},
+        rules::{self, Ceiling, Counter},
     },
-    network::ClientNetwork,
-    recipient::Channel,
 };
 
 /// Pauses that are remembered, and recipients, networks and prefixes that are counted.
@@ -88,7 +85,7 @@ impl Throttle {
         let proof = request.proof.map(|proof| (hashes.proof(&proof.id), seconds(proof.expires_at)));
         let proof = proof.filter(|(key, until)| self.proofs.set(*key, now, *until, u32::MAX).is_ok());
         let steps = self.steps(request, limits, hashes);
-        if let Err((taken, stopped)) = self.take_all(&steps, now, limits, proof.is_some(), crowded && request.device.is_none()) {
+        if let Err((taken, stopped)) = self.take_all(&steps, now, limits, proof.is_some(), crowded && !request.is_known) {
             steps[..taken].iter().flatten().for_each(|step| self.put_back(step, now));
             if let Some((key, until)) = proof {
                 self.proofs.unset(key, until);
@@ -97,7 +94,7 @@ impl Throttle {
             let retry_after = NonZeroU32::new(stopped.retry_after).unwrap_or(NonZeroU32::MIN);
             return Err(RequestRefused::Throttled { retry_after, puzzle });
         }
-        if proof.is_some() || request.device.is_some() {
+        if proof.is_some() || request.is_known {
             let until = seconds(request.issued_at.plus(limits.challenge_lifetime));
             // Two of the same second are one mark: that it is set already is no fault.
             let _ = self.trusted.set(hashes.trusted(request.recipient, request.issued_at), now, until, u32::MAX);
@@ -118,31 +115,27 @@ impl Throttle {
         self.trusted.has(hashes.trusted(challenge.recipient(), challenge.challenge().issued_at), now)
     }
 
-    /// What a request uses up, hard limits first: nobody should solve a puzzle that doesn't help.
+    /// What a request uses up: the pause, then what it counts under.
     fn steps<'a>(&'a self, request: &Request<'_>, limits: &Limits, hashes: &Hashes) -> [Option<Step<'a>>; 5] {
-        let Request { recipient, network, device, .. } = *request;
-        let now = seconds(request.now);
-        let channel = recipient.channel();
-        let sms_prefix = (channel == Channel::Mobile).then(|| prefix(recipient.as_str()));
-        let hard = |counts, key, limit: u32| {
-            let limit = if device.is_some() { limit } else { limit - limit / 4 };
-            Step::Count { counts, key, limit, lifted: limit }
-        };
-        let soft = |counts, key, limit: u32| Step::Count { counts, key, limit, lifted: limit.saturating_mul(LIFTED) };
-        let is_on = |limit: u32| (limit > 0).then_some(limit);
-
-        let pause = is_on(limits.throttle_seconds).map(|pause| {
-            let key = hashes.throttle(recipient, who(device, Some(network)));
-            Step::Pause { key, until: now.saturating_add(pause) }
+        let Request { recipient, network, is_known, .. } = *request;
+        let pause = (limits.throttle_seconds > 0).then(|| {
+            let key = hashes.throttle(recipient, if is_known { Who::Known } else { Who::Network(network) });
+            Step::Pause { key, until: seconds(request.now).saturating_add(limits.throttle_seconds) }
         });
-        let node = is_on(limits.per_node(channel)).map(|limit| hard(&self.nodes, (channel as u64 + 1) << 32, limit));
-        let prefix = sms_prefix.zip(is_on(limits.sms_per_prefix_per_hour));
-        let prefix = prefix.map(|(prefix, limit)| hard(&self.prefixes, hashes.prefix(prefix), limit));
-        let messages = is_on(limits.max_messages_per_hour)
-            .map(|limit| soft(&self.messages, hashes.messages(recipient, who(device, None)), limit));
-        let of_network = is_on(limits.max_messages_per_network_per_hour).filter(|_| device.is_none());
-        let of_network = of_network.map(|limit| soft(&self.networks, hashes.network(network), limit));
-        [pause, node, prefix, messages, of_network]
+        let counts = rules::ceilings(limits, request).map(|Ceiling { counter, allowed, lifted }| {
+            let (counts, key) = match counter {
+                Counter::Channel(channel) => (&self.nodes, (channel as u64 + 1) << 32),
+                Counter::Prefix => (&self.prefixes, hashes.prefix(rules::prefix(recipient.as_str()))),
+                Counter::Recipient => {
+                    (&self.messages, hashes.messages(recipient, if is_known { Who::Known } else { Who::Strangers }))
+                }
+                Counter::Network => (&self.networks, hashes.network(network)),
+            };
+            Step::Count { counts, key, limit: allowed, lifted }
+        });
+        let mut steps = [pause, None, None, None, None];
+        steps[1..].iter_mut().zip(counts).for_each(|(step, count)| *step = Some(count));
+        steps
     }
 
     /// Takes one step after the other; says how many were taken before the one that can't be.
@@ -183,17 +176,4 @@ impl Throttle {
             Step::Count { counts, key, .. } => counts.take_back(key, then),
         }
     }
-}
-
-const fn who(device: Option<DeviceId>, network: Option<ClientNetwork>) -> Who {
-    match (device, network) {
-        (Some(device), _) => Who::Device(device),
-        (None, Some(network)) => Who::Network(network),
-        (None, None) => Who::Strangers,
-    }
-}
-
-/// The `+` and the first digits of a canonical number.
-fn prefix(number: &str) -> &str {
-    number.get(..=PREFIX_DIGITS).unwrap_or(number)
 }

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     OpenError,
-    record::{Boot, Header, Record, SketchReader},
+    entry::{BootId, Entry, Header, SketchReader},
     segment::{Scanned, Segment, earlier_segments, lock, read_header, scan},
     writer::{Earlier, Kept},
 };
@@ -27,7 +27,7 @@ pub(super) enum Loaded {
     Untrusted { file: File, changes: Changes },
 }
 
-/// What the records say, one after the other.
+/// What the entries say, one after the other.
 pub(super) struct Changes {
     spent: Vec<Slot>,
     /// The end of whatever was in segments that are gone.
@@ -38,14 +38,14 @@ pub(super) struct Changes {
     /// The number of the segment being read.
     sequence: u64,
     reading: Option<SketchReader>,
-    boot: Option<Boot>,
+    boot: Option<BootId>,
     is_closed: bool,
     /// The latest end of a challenge in the segment being read.
     ends: u32,
 }
 
 /// Reads the journal whose last segment is `file`.
-pub(super) fn load(path: &Path, file: File, header: &Header, boot: Boot) -> Result<Loaded, OpenError> {
+pub(super) fn load(path: &Path, file: File, header: &Header, boot: BootId) -> Result<Loaded, OpenError> {
     let mut changes = Changes::new();
     let mut damage = None;
     let mut headers = Vec::new();
@@ -64,7 +64,7 @@ pub(super) fn load(path: &Path, file: File, header: &Header, boot: Boot) -> Resu
             continue;
         };
         let scanned = changes.read(&file, &found)?;
-        // A full segment ends with a whole record.
+        // A full segment ends with a whole entry.
         let torn = scanned.is_torn.then_some(scanned.length);
         damage = damage.or(scanned.damage.or(torn).map(|offset| (path.clone(), offset)));
         let mut segment = Segment::resume(file, found.clone(), &Scanned { is_torn: false, ..scanned })?;
@@ -76,7 +76,7 @@ pub(super) fn load(path: &Path, file: File, header: &Header, boot: Boot) -> Resu
     damage = damage.or(scanned.damage.map(|offset| (path.to_owned(), offset)));
     headers.push(header.clone());
 
-    let is_same_boot = boot != Boot::default() && changes.boot == Some(boot);
+    let is_same_boot = boot != BootId::default() && changes.boot == Some(boot);
     // A crash of the machine may have damaged anything that was written since it last began; but not the name of the boot.
     let is_known = damage.is_none() || changes.boot.is_some();
     if is_known && !(is_same_boot || changes.is_closed && !scanned.is_torn) {
@@ -116,41 +116,41 @@ impl Changes {
         self.ends = 0;
         self.sequence = header.sequence;
         self.reading = None;
-        Ok(scan(file, &header.seal(), |record| self.take(&record))?)
+        Ok(scan(file, &header.seal(), |entry| self.take(&entry))?)
     }
 
-    fn take(&mut self, record: &Record) {
-        self.is_closed = *record == Record::Closed;
-        match record {
-            Record::Change(change) => self.change(change),
-            Record::Opened(boot) => self.boot = Some(*boot),
-            Record::Closed => {}
-            Record::Sketch { shard, day } => {
+    fn take(&mut self, entry: &Entry) {
+        self.is_closed = *entry == Entry::Closed;
+        match entry {
+            Entry::Change(change) => self.change(change),
+            Entry::Opened(boot) => self.boot = Some(*boot),
+            Entry::Closed => {}
+            Entry::Sketch { shard, day } => {
                 self.reading = Some(SketchReader::new(*shard, *day));
                 return;
             }
-            Record::Cells { is_yesterday, from, run } => {
+            Entry::Cells { is_yesterday, from, run } => {
                 if let Some(reading) = &mut self.reading {
                     reading.take(*is_yesterday, *from, run);
                 }
                 return;
             }
-            Record::SketchEnd { shard } => {
+            Entry::SketchEnd { shard } => {
                 if let Some((shard, sketch)) = self.reading.take().and_then(|reading| reading.finish(*shard)) {
                     self.sketches[usize::from(shard) % SKETCHES] = sketch;
                     self.kept[usize::from(shard) % SKETCHES] = self.sequence;
                 }
             }
         }
-        // A shard whose records were cut off by the end of the process is not replaced.
+        // A shard whose entries were cut off by the end of the process is not replaced.
         self.reading = None;
     }
 
     fn change(&mut self, change: &Change) {
         self.ends = self.ends.max(change.ends());
         self.spent.push(change.slot);
-        if let Some((key, _, _)) = change.comparisons {
-            self.sketches[sketch_of(key)].replay(change.comparisons);
+        if let Some(moved) = &change.comparisons {
+            self.sketches[sketch_of(moved.key)].replay(moved);
         }
     }
 
@@ -170,9 +170,9 @@ impl Changes {
         self.sketches.into_iter().enumerate().for_each(|(shard, sketch)| ledger.restore_sketch(shard, sketch));
     }
 
-    /// The comparisons as records.
-    pub(super) fn sketch_records(&self) -> Vec<Record> {
+    /// The comparisons as entries.
+    pub(super) fn sketch_entries(&self) -> Vec<Entry> {
         let number = |shard: usize| u8::try_from(shard).expect("there are 64 shards");
-        self.sketches.iter().enumerate().flat_map(|(shard, sketch)| Record::of_sketch(number(shard), sketch)).collect()
+        self.sketches.iter().enumerate().flat_map(|(shard, sketch)| Entry::of_sketch(number(shard), sketch)).collect()
     }
 }

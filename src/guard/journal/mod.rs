@@ -4,8 +4,8 @@
 //! Nothing that was answered is forgotten by `kill -9`: the kernel has it. What a crash of the machine may lose is never
 //! trusted: after another boot without a clean close the guard has a new id, and all earlier challenges are refused.
 
+mod entry;
 mod load;
-mod record;
 mod segment;
 mod writer;
 
@@ -20,13 +20,13 @@ use std::{
 use rand_core::CryptoRng;
 
 use self::{
+    entry::{Entry, Header},
     load::{Loaded, load},
-    record::{Header, Record},
     segment::{Segment, earlier_segments, lock, next_path, read_header},
     writer::{Earlier, Kept, Writer, sync_folder},
 };
 use super::{
-    Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, Known, Limits, Pressure, Request, RequestRefused, Verdict,
+    Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, Limits, Looked, Pressure, Request, RequestRefused, Verdict,
     counting::{hashing::Hashes, ledger::SKETCHES, recent::seconds},
     memory::Counters,
 };
@@ -72,7 +72,7 @@ pub enum OpenError {
     NoName,
     /// It remembers more living challenges than the guard's capacity allows.
     TooMany,
-    /// A file is damaged before its last record, or segments are missing.
+    /// A file is damaged before its last entry, or segments are missing.
     Damaged {
         /// Which file.
         path: PathBuf,
@@ -160,7 +160,7 @@ impl JournalGuard {
         let boot = opening.boot.unwrap_or_default();
         match load(opening.path, file, header, boot)? {
             Loaded::Whole { mut active, earlier, changes } => {
-                active.append(&[Record::Opened(boot)])?;
+                active.append(&[Entry::Opened(boot)])?;
                 active.sync()?;
                 let guard = Self { counters: Self::counters(opening, header, active, earlier, &changes.kept) };
                 changes.restore(&guard.counters.ledger, seconds(now))?;
@@ -170,7 +170,7 @@ impl JournalGuard {
             Loaded::Untrusted { file, changes } => {
                 let id = GuardId::fresh(Some(header.id.node()), random).ok_or(OpenError::NoName)?;
                 let header = Header { sequence: header.sequence + 1, earlier_end: 0, key: header.key, id };
-                let sketches = changes.sketch_records();
+                let sketches = changes.sketch_entries();
                 let segment = prepare(opening, header, Some(&file), &sketches)?;
                 for (_, stale) in earlier_segments(opening.path)? {
                     fs::remove_file(stale)?;
@@ -197,11 +197,11 @@ impl JournalGuard {
 }
 
 /// Makes a first segment in the place of the journal, and waits until it is on disk. `held` is what stands there, locked.
-fn prepare(opening: &Opening<'_>, header: Header, held: Option<&File>, records: &[Record]) -> Result<Segment, OpenError> {
+fn prepare(opening: &Opening<'_>, header: Header, held: Option<&File>, entries: &[Entry]) -> Result<Segment, OpenError> {
     let next = next_path(opening.path);
     let mut segment = Segment::create(&next, header)?;
-    segment.append(&[Record::Opened(opening.boot.unwrap_or_default())])?;
-    segment.append(records)?;
+    segment.append(&[Entry::Opened(opening.boot.unwrap_or_default())])?;
+    segment.append(entries)?;
     segment.sync()?;
     if held.is_none() && opening.path.exists() {
         return Err(OpenError::InUse);
@@ -261,7 +261,7 @@ fn read_known(path: &Path, file: &File) -> Result<Option<Header>, OpenError> {
     if let Some(header) = read_header(file)? {
         return Ok(Some(header));
     }
-    let is_short = file.metadata()?.len() < record::HEADER as u64;
+    let is_short = file.metadata()?.len() < entry::HEADER as u64;
     let is_first = earlier_segments(path)?.is_empty();
     if is_short && is_first { Ok(None) } else { Err(OpenError::Damaged { path: path.into(), offset: 0 }) }
 }
@@ -292,7 +292,7 @@ impl Guard for JournalGuard {
         self.counters.withdraw(request);
     }
 
-    async fn peek(&self, attempt: &Attempt<'_>) -> Result<Known, AttemptRefused> {
+    async fn peek(&self, attempt: &Attempt<'_>) -> Result<Looked, AttemptRefused> {
         self.counters.peek(attempt)
     }
 

@@ -1,4 +1,4 @@
-//! One file of a journal: its header, and records that are only ever appended.
+//! One file of a journal: its header, and entries that are only ever appended.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -6,14 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::record::{HEADER, Header, RECORD, Record, Seal};
+use super::entry::{ENTRY, Entry, HEADER, Header, Seal};
 
 /// An open file that this process has locked.
 #[derive(Debug)]
 pub(super) struct Segment {
     file: File,
     pub(super) header: Header,
-    /// Bytes that are known to be whole records.
+    /// Bytes that are known to be whole entries.
     length: u64,
     /// The latest end of a challenge in it.
     pub(super) ends: u32,
@@ -24,11 +24,11 @@ pub(super) struct Segment {
 /// What reading found.
 #[derive(Debug, Default)]
 pub(super) struct Scanned {
-    /// Bytes of whole records, with the header.
+    /// Bytes of whole entries, with the header.
     pub(super) length: u64,
-    /// Where a record is damaged that isn't the last.
+    /// Where an entry is damaged that isn't the last.
     pub(super) damage: Option<u64>,
-    /// Whether a last record was short or damaged.
+    /// Whether a last entry was short or damaged.
     pub(super) is_torn: bool,
 }
 
@@ -50,27 +50,27 @@ impl Segment {
         Ok(Self { file, header, length: scanned.length, ends: 0, is_torn: false })
     }
 
-    /// Writes records at the end: all of them, or none.
+    /// Writes entries at the end: all of them, or none.
     ///
     /// The kernel has them when this returns, so that they survive this process, however it ends.
-    pub(super) fn append(&mut self, records: &[Record]) -> io::Result<()> {
+    pub(super) fn append(&mut self, entries: &[Entry]) -> io::Result<()> {
         if self.is_torn {
             self.file.set_len(self.length)?;
             self.is_torn = false;
         }
         let seal = self.header.seal();
-        let written = if let [record] = records {
-            self.file.write_all(&record.encode(&seal, self.length))
+        let written = if let [entry] = entries {
+            self.file.write_all(&entry.encode(&seal, self.length))
         } else {
-            let offsets = (self.length..).step_by(RECORD);
-            let bytes: Vec<u8> = records.iter().zip(offsets).flat_map(|(record, at)| record.encode(&seal, at)).collect();
+            let offsets = (self.length..).step_by(ENTRY);
+            let bytes: Vec<u8> = entries.iter().zip(offsets).flat_map(|(entry, at)| entry.encode(&seal, at)).collect();
             self.file.write_all(&bytes)
         };
         if let Err(error) = written {
             self.is_torn = self.file.set_len(self.length).is_err();
             return Err(error);
         }
-        self.length += (records.len() * RECORD) as u64;
+        self.length += (entries.len() * ENTRY) as u64;
         Ok(())
     }
 
@@ -94,21 +94,21 @@ pub(super) fn read_header(file: &File) -> io::Result<Option<Header>> {
     }
 }
 
-/// Reads all whole records and hands each to `visit`; goes on after damage, so that a caller who wants to can.
-pub(super) fn scan(file: &File, seal: &Seal, mut visit: impl FnMut(Record)) -> io::Result<Scanned> {
+/// Reads all whole entries and hands each to `visit`; goes on after damage, so that a caller who wants to can.
+pub(super) fn scan(file: &File, seal: &Seal, mut visit: impl FnMut(Entry)) -> io::Result<Scanned> {
     let size = file.metadata()?.len();
     let mut reader = BufReader::with_capacity(1 << 16, rewound(file)?);
     let mut header = [0; HEADER];
     reader.read_exact(&mut header)?;
     let mut at = HEADER as u64;
     let mut scanned = Scanned { length: at, damage: None, is_torn: false };
-    while at + RECORD as u64 <= size {
-        let mut bytes = [0; RECORD];
+    while at + ENTRY as u64 <= size {
+        let mut bytes = [0; ENTRY];
         reader.read_exact(&mut bytes)?;
-        let end = at + RECORD as u64;
-        match Record::decode(&bytes, seal, at) {
-            Some(record) => {
-                visit(record);
+        let end = at + ENTRY as u64;
+        match Entry::decode(&bytes, seal, at) {
+            Some(entry) => {
+                visit(entry);
                 scanned.length = end;
             }
             None if end == size => scanned.is_torn = true,

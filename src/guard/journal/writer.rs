@@ -15,7 +15,7 @@ use std::{
 };
 
 use super::{
-    record::{Boot, Header, Record},
+    entry::{BootId, Entry, Header},
     segment::{Segment, earlier_path, folder_of, next_path},
 };
 use crate::guard::counting::{
@@ -28,7 +28,7 @@ use crate::guard::counting::{
 #[derive(Debug)]
 pub(super) struct Writer {
     path: PathBuf,
-    boot: Boot,
+    boot: BootId,
     /// Bytes from which on a segment is followed by the next.
     segment_bytes: u64,
     files: Mutex<Files>,
@@ -64,7 +64,7 @@ pub(super) struct Earlier {
 impl Writer {
     pub(super) fn new(
         path: &Path,
-        boot: Boot,
+        boot: BootId,
         segment_bytes: u64,
         active: Segment,
         earlier: VecDeque<Earlier>,
@@ -86,7 +86,7 @@ impl Writer {
         files.earlier.iter().try_for_each(|earlier| earlier.segment.sync())?;
         files.active.sync()?;
         sync_folder(&self.path)?;
-        files.active.append(&[Record::Closed])?;
+        files.active.append(&[Entry::Closed])?;
         files.active.sync()
     }
 
@@ -94,7 +94,7 @@ impl Writer {
     /// kept out of the way.
     pub(super) fn is_ready(&self) -> bool {
         let mut files = self.files();
-        !files.is_closed && (!files.is_failing || files.append(Record::Opened(self.boot)).is_ok())
+        !files.is_closed && (!files.is_failing || files.append(Entry::Opened(self.boot)).is_ok())
     }
 
     /// Begins a segment where the active one is large enough.
@@ -104,7 +104,7 @@ impl Writer {
         let header =
             Header { sequence: sequence + 1, earlier_end: earlier_end.max(files.active.ends), ..files.active.header.clone() };
         let mut segment = Segment::create(&next, header)?;
-        segment.append(&[Record::Opened(self.boot)])?;
+        segment.append(&[Entry::Opened(self.boot)])?;
         // Once in 800,000 attempts: a name never stands for a file that a crash of the machine leaves without its header.
         segment.sync()?;
         let earlier = earlier_path(&self.path, sequence);
@@ -137,8 +137,8 @@ impl Writer {
 }
 
 impl Files {
-    fn append(&mut self, record: Record) -> io::Result<()> {
-        let appended = self.active.append(&[record]);
+    fn append(&mut self, entry: Entry) -> io::Result<()> {
+        let appended = self.active.append(&[entry]);
         tell(&mut self.is_failing, &appended, "the journal takes no more, so every attempt is refused");
         appended
     }
@@ -178,7 +178,7 @@ impl Log for Writer {
             let rotated = self.rotate(&mut files);
             tell(&mut files.is_stuck, &rotated, "the journal can't begin a segment, so the file grows");
         }
-        files.append(Record::Change(*change)).map_err(|_| Unwritten)?;
+        files.append(Entry::Change(*change)).map_err(|_| Unwritten)?;
         files.active.ends = files.active.ends.max(change.ends());
         Ok(())
     }
@@ -194,7 +194,7 @@ impl Log for Writer {
         if self.wanted.load(Ordering::Relaxed) != shard || files.is_closed {
             return;
         }
-        if files.active.append(&Record::of_sketch(number, sketch)).is_ok() {
+        if files.active.append(&Entry::of_sketch(number, sketch)).is_ok() {
             files.kept[shard] = files.active.header.sequence;
             self.wanted.store(files.wanted(), Ordering::Relaxed);
         }

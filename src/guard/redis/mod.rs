@@ -29,8 +29,8 @@ use self::{
     scripts::{Call, Reply, Script, Scripts},
 };
 use super::{
-    Admitted, Amendment, Attempt, AttemptRefused, Bucket, Counted, Guard, Known, Limits, Request, RequestRefused, Verdict,
-    counting::recent::seconds, difficulty::Difficulty,
+    Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, Limits, Looked, Request, RequestRefused, Verdict,
+    budget::Compared, counting::recent::seconds, difficulty::Difficulty, rules,
 };
 use crate::{
     challenge::GuardId,
@@ -82,15 +82,13 @@ impl Guard for RedisGuard {
         }
     }
 
-    async fn peek(&self, attempt: &Attempt<'_>) -> Result<Known, AttemptRefused> {
+    async fn peek(&self, attempt: &Attempt<'_>) -> Result<Looked, AttemptRefused> {
         let reply = self.attempt(&self.scripts.peek, attempt, "").await?;
-        judge(&reply, |word| (word == "open").then(Known::default))
+        judge(&reply, |word| (word == "open").then(Looked::default))
     }
 
     async fn count(&self, attempt: &Attempt<'_>, verdict: Verdict) -> Result<Counted, AttemptRefused> {
-        // A claim that nobody judged is none: no comparison goes uncounted.
-        let bucket = if attempt.bucket == Bucket::Claimed { Bucket::Strangers } else { attempt.bucket };
-        let attempt = &Attempt { bucket, ..*attempt };
+        let attempt = &Attempt { bucket: rules::judged(attempt.bucket), ..*attempt };
         // Opened here, and told to nobody before Redis has counted.
         let right = if verdict.open() { "1" } else { "0" };
         let reply = self.attempt(&self.scripts.count, attempt, right).await?;
@@ -134,11 +132,12 @@ impl RedisGuard {
             return Ok(Err(self.throttled(&reply, request.now)));
         }
         let unexpected = || RedisError::from((ErrorKind::UnexpectedReturnType, "not what a script answers"));
-        let (Some(epoch), Some(comparisons), Some(proved)) =
-            (reply.text(1), reply.number(2), reply.number(3).map(|proved| proved != 0))
+        let (Some(epoch), Some(strangers), Some(known), Some(proved)) =
+            (reply.text(1), reply.number(2), reply.number(3), reply.number(4).map(|proved| proved != 0))
         else {
             return Err(unexpected());
         };
+        let compared = Compared { strangers, known };
         if self.counts_apart(request) {
             *pending = Some(Pending { epoch: epoch.into(), proved });
             let raised = self.decide(|names| self.raising(names, request, proved)).await?;
@@ -152,7 +151,7 @@ impl RedisGuard {
             self.difficulty.solved(seconds(request.now));
         }
         let guard = GuardId::new(format!("{}.{epoch}", self.id)).ok_or_else(unexpected)?;
-        Ok(Ok(Admitted { guard, strength: self.strength(comparisons) }))
+        Ok(Ok(Admitted { guard, strength: rules::strength(&self.limits, request.is_known, compared) }))
     }
 
     async fn withdraw_in_redis(&self, request: &Request<'_>) -> RedisResult<()> {

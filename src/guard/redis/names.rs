@@ -4,7 +4,6 @@
 //! are in one slot of a cluster. What belongs to no recipient is tagged `{ceilings}`.
 
 use crate::{
-    browser::device::DeviceId,
     crypto::{MacKey, Secret, hex, labels},
     guard::Bucket,
     network::ClientNetwork,
@@ -101,16 +100,15 @@ impl Tagged<'_> {
         format!("{}challenge:{nonce}", self.prefix)
     }
 
-    /// One bucket of comparisons. A claim that nobody judged is none.
-    pub(super) fn bucket(&self, bucket: Bucket) -> String {
-        format!("{}{}", self.prefix, Self::bucket_name(bucket))
+    /// The recipient's comparisons.
+    pub(super) fn compared(&self) -> String {
+        format!("{}compared", self.prefix)
     }
 
-    /// What a challenge calls a bucket.
-    pub(super) fn bucket_name(bucket: Bucket) -> String {
+    fn bucket_name(bucket: Bucket) -> &'static str {
         match bucket {
-            Bucket::Strangers | Bucket::Claimed => "strangers".into(),
-            Bucket::Device(DeviceId(id)) => format!("device:{id:016x}"),
+            Bucket::Strangers | Bucket::Claimed => "strangers",
+            Bucket::Known => "known",
         }
     }
 
@@ -119,10 +117,10 @@ impl Tagged<'_> {
         format!("{}messages:{}", self.prefix, Self::bucket_name(bucket))
     }
 
-    /// The pause after a message on behalf of a network, or of a known device.
-    pub(super) fn pause(&self, network: ClientNetwork, device: Option<DeviceId>) -> String {
-        if let Some(device) = device {
-            return format!("{}pause:{}", self.prefix, Self::bucket_name(Bucket::Device(device)));
+    /// The pause after a message on behalf of a network, or of known devices.
+    pub(super) fn pause(&self, network: ClientNetwork, is_known: bool) -> String {
+        if is_known {
+            return format!("{}pause:{}", self.prefix, Self::bucket_name(Bucket::Known));
         }
         let mut name = format!("{}pause:", self.prefix);
         let hash = self.names.key.begin(labels::COUNTED_NETWORK).text(&self.prefix).bytes(&network.to_bytes());
@@ -152,10 +150,11 @@ mod tests {
         let shown = [
             tagged.no_key(),
             tagged.challenge("0123456789abcdef"),
-            tagged.bucket(Bucket::Strangers),
-            tagged.bucket(Bucket::Device(DeviceId(5))),
-            tagged.pause(network, None),
-            tagged.pause(network, Some(DeviceId(5))),
+            tagged.compared(),
+            tagged.messages(Bucket::Strangers),
+            tagged.messages(Bucket::Known),
+            tagged.pause(network, false),
+            tagged.pause(network, true),
             tagged.proof([9; 16]),
         ];
         let tag = &shown[0][..shown[0].find('}').unwrap()];

@@ -1,6 +1,6 @@
 -- Admits a request for a message and counts it, or says how long to wait and whether a proof of work would help.
 --
--- KEYS[2]  the request's bucket: a hash of windows, "c" of comparisons, "x" of external checks
+-- KEYS[2]  the recipient's comparisons: a hash of windows
 -- KEYS[3]  the pause after a message
 -- KEYS[4]  the solved puzzle
 -- KEYS[5]  the record of the challenge that is made now
@@ -10,20 +10,24 @@
 -- ARGV[5]  "1" where KEYS[1] is kept
 -- ARGV[6]  seconds of the pause, 0: none
 -- ARGV[7]  when the proof ends, 0: there is none
--- ARGV[8]  the bucket's field
--- ARGV[9]  from how many external checks on none is started, -1: it is no external one
--- ARGV[10…] two for each ceiling
-local pause, proof_ends, most = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[9])
+-- ARGV[8]  the field of comparisons by strangers
+-- ARGV[9]  from how many of these on nothing is started, -1: something always is
+-- ARGV[10] how many are kept for known devices; "0" for who is none
+-- ARGV[11…] two for each ceiling
+local pause, proof_ends = tonumber(ARGV[6]), tonumber(ARGV[7])
+local strangers_most, known_most = tonumber(ARGV[9]), tonumber(ARGV[10])
 
 local at, today, yesterday = windows(KEYS[2], ARGV[8])
-if most >= 0 and today + yesterday >= most then
-  local forgotten = at + (today >= most and 2 or 1)
-  return { 'throttled', forgotten * DAY - now, 0 }
+local known_at, known_today, known_yesterday = windows(KEYS[2], known_field(ARGV[8]))
+local strangers, known = today + yesterday, known_today + known_yesterday
+if not next_field(ARGV[8], strangers, known, strangers_most, known_most, -1) then
+  local is_over_today = not next_field(ARGV[8], today, known_today, strangers_most, known_most, -1)
+  return { 'throttled', (math.max(at, known_at) + (is_over_today and 2 or 1)) * DAY - now, 0 }
 end
 local paused = redis.call('PTTL', KEYS[3])
 if pause > 0 and paused > 0 then return { 'throttled', math.ceil(paused / 1000), 0 } end
 local proved = proof_ends > now and redis.call('EXISTS', KEYS[4]) == 0
-local wait, lifts = refusal(6, 10, proved)
+local wait, lifts = refusal(6, 11, proved)
 if wait then return { 'throttled', wait, lifts } end
 
 -- A record that exists is never made again: it may have been spent. (Machines that were copied draw the same numbers.)
@@ -35,4 +39,4 @@ count_message(6)
 redis.call('HSET', KEYS[5], 'u', 0)
 redis.call('EXPIREAT', KEYS[5], tonumber(ARGV[4]) + OUTLIVES)
 if ARGV[5] == '1' and not known_key then redis.call('SET', KEYS[1], ARGV[1]) end
-return { 'admitted', spelled, today + yesterday, proved and 1 or 0 }
+return { 'admitted', spelled, strangers, known, proved and 1 or 0 }

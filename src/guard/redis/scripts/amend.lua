@@ -1,16 +1,16 @@
 -- Corrects what count.lua counted as wrong before the result was known.
 --
--- ARGV[11] "right", or "unanswered"
+-- ARGV[12] "right", or "unanswered"
 if not is_current(ARGV[3]) then return { 'misdirected' } end
 local uses, wrong = counts()
 -- Its record is gone, or no attempt was ever counted.
 if not uses or not redis.call('HGET', KEYS[2], 'a') then return { 'expired' } end
-if ARGV[11] == 'right' then
+if ARGV[12] == 'right' then
   if uses >= max_uses then return { 'spent' } end
   redis.call('HINCRBY', KEYS[2], 'u', 1)
-  take_off(math.huge)
+  take_off_all()
 else
-  take_off(1)
+  take_off_one()
 end
 if wrong > 0 then redis.call('HINCRBY', KEYS[2], 'a', -1) end
 return { 'done' }

@@ -1,5 +1,10 @@
--- Comparisons of this day and of the one before: "<day> <count> <count of the one before>" in a field of a bucket.
+-- Comparisons of this day and of the one before: "<day> <count> <count of the one before>" in a field of a recipient's hash, "c"
+-- of codes and "x" of external checks; behind a "k" those of known devices.
 local DAY = 86400
+
+local function known_field(field)
+  return 'k' .. field
+end
 
 -- A day ahead of the clock, which was set back then, stays today.
 local function windows(bucket, field)
@@ -9,6 +14,14 @@ local function windows(bucket, field)
   if not at or at < day - 1 then return day, 0, 0 end
   if at < day then return day, 0, today end
   return at, today, yesterday
+end
+
+-- The field in which the next comparison counts, by what was counted: past their share known devices are strangers. Nothing if
+-- there is none. A number below 0 is no limit; `known_most` is 0 for who is no known device.
+local function next_field(field, strangers, known, strangers_most, known_most, all_most)
+  if known < known_most then return known_field(field) end
+  local is_open = strangers_most < 0 or strangers < strangers_most
+  if is_open and (all_most < 0 or strangers + known < all_most) then return field end
 end
 
 -- Adds `count`, which may be negative, to what was counted on `day`; never below nothing.

@@ -1,11 +1,11 @@
-//! What a journal's segments hold: a header of 256 bytes, then records of 40.
+//! What a journal's segments hold: a header of 256 bytes, then entries of 40.
 //!
 //! header = magic (8) ‖ sequence (8) ‖ earlier end (4) ‖ hash key (16) ‖ length of id (1) ‖ id (128) ‖ zeros ‖ check (8)
-//! record = kind (1) ‖ body (35) ‖ check (4)
+//! entry = kind (1) ‖ body (35) ‖ check (4)
 //! check = SipHash-2-4(key of the journal; the header's own: zeros, (sequence, offset, all before it)), cut
 //!
-//! Numbers are big-endian. All records have one length, so that damage in the middle is never taken for a torn end; and
-//! each check covers its place, so that a record found elsewhere is none.
+//! Numbers are big-endian. All entries have one length, so that damage in the middle is never taken for a torn end; and
+//! each check covers its place, so that an entry found elsewhere is none.
 
 use core::hash::Hasher as _;
 
@@ -13,21 +13,21 @@ use siphasher::sip::SipHasher24;
 
 use crate::{
     challenge::GuardId,
-    guard::counting::{change::Change, sketch::Sketch},
+    guard::counting::{change::Change, record::Moved, sketch::Sketch},
 };
 
 /// Bytes of a header.
 pub(super) const HEADER: usize = 256;
-/// Bytes of a record.
-pub(super) const RECORD: usize = 40;
+/// Bytes of an entry.
+pub(super) const ENTRY: usize = 40;
 
-const MAGIC: [u8; 8] = *b"csgnjrn1";
+const MAGIC: [u8; 8] = *b"csgnjrn2";
 const BODY: usize = 35;
-/// Cells that one record holds.
+/// Cells that one entry holds.
 const RUN: usize = 32;
 
 /// Names one run of the machine's kernel; all zeros where there is no such name.
-pub(super) type Boot = [u8; 16];
+pub(super) type BootId = [u8; 16];
 
 /// What a segment begins with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,13 +42,13 @@ pub(super) struct Header {
     pub(super) id: GuardId,
 }
 
-/// One record.
+/// One entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Record {
+pub(super) enum Entry {
     /// A decision.
     Change(Change),
     /// A process opened the journal, or began a segment, in this run of the kernel.
-    Opened(Boot),
+    Opened(BootId),
     /// It closed the journal, and all before this is on disk.
     Closed,
     /// The cells of one shard of the sketch follow, of this day and the one before.
@@ -59,7 +59,7 @@ pub(super) enum Record {
     SketchEnd { shard: u8 },
 }
 
-/// Checks the records of one segment.
+/// Checks the entries of one segment.
 #[derive(Clone)]
 pub(super) struct Seal {
     hasher: SipHasher24,
@@ -100,20 +100,21 @@ impl Header {
     }
 }
 
-impl Record {
-    pub(super) fn encode(&self, seal: &Seal, offset: u64) -> [u8; RECORD] {
-        let mut bytes = [0; RECORD];
+impl Entry {
+    pub(super) fn encode(&self, seal: &Seal, offset: u64) -> [u8; ENTRY] {
+        let mut bytes = [0; ENTRY];
         let (kind, body) = bytes.split_at_mut(1);
         let body = &mut body[..BODY];
         let mut put = |at: usize, part: &[u8]| body[at..at + part.len()].copy_from_slice(part);
         kind[0] = match self {
             Self::Change(Change { slot: [name, counts], comparisons }) => {
-                let (key, number, day) = comparisons.unwrap_or_default();
+                let Moved { key, day, strangers, known } = comparisons.unwrap_or_default();
                 put(0, &name.to_be_bytes());
                 put(8, &counts.to_be_bytes());
                 put(16, &key.to_be_bytes());
                 put(24, &day.to_be_bytes());
-                put(28, &number.to_be_bytes());
+                put(28, &strangers.to_be_bytes());
+                put(29, &known.to_be_bytes());
                 1
             }
             Self::Opened(boot) => {
@@ -138,13 +139,13 @@ impl Record {
             }
         };
         let check = seal.check(&bytes, offset);
-        bytes[RECORD - 4..].copy_from_slice(&check);
+        bytes[ENTRY - 4..].copy_from_slice(&check);
         bytes
     }
 
     /// `None` if it is damaged.
-    pub(super) fn decode(bytes: &[u8; RECORD], seal: &Seal, offset: u64) -> Option<Self> {
-        if bytes[RECORD - 4..] != seal.check(bytes, offset) {
+    pub(super) fn decode(bytes: &[u8; ENTRY], seal: &Seal, offset: u64) -> Option<Self> {
+        if bytes[ENTRY - 4..] != seal.check(bytes, offset) {
             return None;
         }
         let mut rest = &bytes[1..];
@@ -153,8 +154,9 @@ impl Record {
                 let slot = [u64::from_be_bytes(take(&mut rest)), u64::from_be_bytes(take(&mut rest))];
                 let key = u64::from_be_bytes(take(&mut rest));
                 let day = u32::from_be_bytes(take(&mut rest));
-                let number = i8::from_be_bytes(take(&mut rest));
-                Self::Change(Change { slot, comparisons: (number != 0).then_some((key, number, day)) })
+                let (strangers, known) = (i8::from_be_bytes(take(&mut rest)), i8::from_be_bytes(take(&mut rest)));
+                let moved = Moved { key, day, strangers, known };
+                Self::Change(Change { slot, comparisons: ((strangers, known) != (0, 0)).then_some(moved) })
             }
             2 => Self::Opened(take(&mut rest)),
             3 => Self::Closed,
@@ -175,9 +177,9 @@ impl Record {
         })
     }
 
-    /// All records of one shard of the sketch: only runs in which something was counted.
+    /// All entries of one shard of the sketch: only runs in which something was counted.
     pub(super) fn of_sketch(shard: u8, sketch: &Sketch) -> Vec<Self> {
-        let mut records = vec![Self::Sketch { shard, day: sketch.day() }];
+        let mut entries = vec![Self::Sketch { shard, day: sketch.day() }];
         for is_yesterday in [false, true] {
             let cells = sketch.cells(is_yesterday);
             let mut at = 0;
@@ -187,16 +189,16 @@ impl Record {
                 let end = (at + RUN).min(cells.len());
                 run[..end - at].copy_from_slice(&cells[at..end]);
                 let from = u16::try_from(at).expect("a shard has 65,536 cells");
-                records.push(Self::Cells { is_yesterday, from, run });
+                entries.push(Self::Cells { is_yesterday, from, run });
                 at = end;
             }
         }
-        records.push(Self::SketchEnd { shard });
-        records
+        entries.push(Self::SketchEnd { shard });
+        entries
     }
 }
 
-/// A shard of the sketch while its records are read.
+/// A shard of the sketch while its entries are read.
 #[derive(Debug)]
 pub(super) struct SketchReader {
     shard: u8,
@@ -219,11 +221,11 @@ impl SketchReader {
 }
 
 impl Seal {
-    fn check(&self, record: &[u8; RECORD], offset: u64) -> [u8; 4] {
+    fn check(&self, entry: &[u8; ENTRY], offset: u64) -> [u8; 4] {
         let mut hasher = self.hasher;
         hasher.write(&self.sequence.to_be_bytes());
         hasher.write(&offset.to_be_bytes());
-        hasher.write(&record[..RECORD - 4]);
+        hasher.write(&entry[..ENTRY - 4]);
         let [a, b, c, d, ..] = hasher.finish().to_be_bytes();
         [a, b, c, d]
     }
@@ -236,7 +238,7 @@ fn header_check(header: &[u8; HEADER]) -> [u8; 8] {
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
-    let (first, others) = rest.split_first_chunk().expect("a record is as long as its parts");
+    let (first, others) = rest.split_first_chunk().expect("an entry is as long as its parts");
     *rest = others;
     *first
 }
@@ -244,22 +246,23 @@ fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guard::budget::Whose;
 
     fn header() -> Header {
         Header { sequence: 3, earlier_end: 7, key: [9; 16], id: GuardId::new("node.eu.0123").unwrap() }
     }
 
-    fn records() -> Vec<Record> {
-        let change = Change { slot: [1, 2], comparisons: Some((3, -4, 5)) };
-        let cells = Record::Cells { is_yesterday: true, from: 65_530, run: [7; RUN] };
+    fn entries() -> Vec<Entry> {
+        let change = Change { slot: [1, 2], comparisons: Some(Moved { key: 3, day: 5, strangers: -4, known: 2 }) };
+        let cells = Entry::Cells { is_yesterday: true, from: 65_530, run: [7; RUN] };
         vec![
-            Record::Change(change),
-            Record::Change(Change { comparisons: None, ..change }),
-            Record::Opened([8; 16]),
-            Record::Closed,
-            Record::Sketch { shard: 63, day: 20_000 },
+            Entry::Change(change),
+            Entry::Change(Change { comparisons: None, ..change }),
+            Entry::Opened([8; 16]),
+            Entry::Closed,
+            Entry::Sketch { shard: 63, day: 20_000 },
             cells,
-            Record::SketchEnd { shard: 63 },
+            Entry::SketchEnd { shard: 63 },
         ]
     }
 
@@ -275,19 +278,23 @@ mod tests {
     }
 
     #[test]
-    fn records_come_back_and_any_altered_byte_or_place_is_damage() {
+    fn entries_come_back_and_any_altered_byte_or_place_is_damage() {
         let seal = header().seal();
-        for record in records() {
-            let bytes = record.encode(&seal, 256);
-            assert_eq!(Record::decode(&bytes, &seal, 256), Some(record));
-            assert_eq!(Record::decode(&bytes, &seal, 296), None);
-            assert_eq!(Record::decode(&bytes, &Header { sequence: 4, ..header() }.seal(), 256), None);
-            for at in 0..RECORD {
+        for entry in entries() {
+            let bytes = entry.encode(&seal, 256);
+            assert_eq!(Entry::decode(&bytes, &seal, 256), Some(entry));
+            assert_eq!(Entry::decode(&bytes, &seal, 296), None);
+            assert_eq!(Entry::decode(&bytes, &Header { sequence: 4, ..header() }.seal(), 256), None);
+            for at in 0..ENTRY {
                 let mut altered = bytes;
                 altered[at] ^= 0x80;
-                assert_eq!(Record::decode(&altered, &seal, 256), None, "byte {at}");
+                assert_eq!(Entry::decode(&altered, &seal, 256), None, "byte {at}");
             }
         }
+    }
+
+    fn whose(key: u64) -> Whose {
+        if key.is_multiple_of(3) { Whose::Known } else { Whose::Strangers }
     }
 
     #[test]
@@ -295,15 +302,15 @@ mod tests {
         let mut sketch = Sketch::default();
         for (day, keys) in [(20_000_u32, 0..50_u64), (20_001, 25..75)] {
             sketch.turn_to(day);
-            keys.for_each(|key| (0..=key % 7).for_each(|_| sketch.add(key.wrapping_mul(0x9e37_79b9_7f4a_7c15))));
+            keys.for_each(|key| (0..=key % 7).for_each(|_| sketch.add(key.wrapping_mul(0x9e37_79b9_7f4a_7c15), whose(key))));
         }
         let mut reader = None;
         let mut read = None;
-        for record in Record::of_sketch(5, &sketch) {
-            match record {
-                Record::Sketch { shard, day } => reader = Some(SketchReader::new(shard, day)),
-                Record::Cells { is_yesterday, from, run } => reader.as_mut().unwrap().take(is_yesterday, from, &run),
-                Record::SketchEnd { shard } => read = reader.take().unwrap().finish(shard),
+        for entry in Entry::of_sketch(5, &sketch) {
+            match entry {
+                Entry::Sketch { shard, day } => reader = Some(SketchReader::new(shard, day)),
+                Entry::Cells { is_yesterday, from, run } => reader.as_mut().unwrap().take(is_yesterday, from, &run),
+                Entry::SketchEnd { shard } => read = reader.take().unwrap().finish(shard),
                 other => panic!("{other:?}"),
             }
         }
