@@ -24,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("tokens::pyseto_verifies_envelopes_of_v4_public", &[Part::Python], envelope_as_paseto),
         trial("tokens::pyseto_opens_access_tokens_of_v4_local_with_the_derived_key", &[Part::Python], access_as_local_paseto),
         trial("tokens::simplejwt_lets_the_user_in", &[Part::Python], simplejwt),
+        trial("tokens::the_example_of_the_documents_says_who_it_is", &[Part::Python], documented_example),
     ]);
     trials
 }
@@ -45,6 +46,21 @@ print(key.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, s.NoEncryption())
     std::fs::write(folder.path().join("key.pem"), pem).expect("write the key");
     let settings = [("tokens.algorithm", "RS256"), ("tokens.private_key_file", "key.pem")];
     judge_access(&Server::start_public_in(folder, &settings), "RS256");
+}
+
+fn documented_example() {
+    let page = include_str!("../../docs/app.md");
+    let example = page.split("```python").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let server = Server::start_public(&[]);
+    let example = example.replace("http://localhost:8000", &server.url());
+    let run = |token: &str| {
+        let script = format!("{example}\ntry:\n    print(user_of({token:?}))\nexcept jwt.PyJWTError:\n    print('refused')");
+        super::parts::output(python().args(["-c", &script]))
+    };
+    let tokens = log_in(&server);
+    assert_eq!(run(tokens["access"].as_str().expect("a token")).trim(), "ann@example.com");
+    let envelope = server.post("request/email/", &json!({ "email": "bob@example.com" })).json()["challenge"].clone();
+    assert_eq!(run(envelope.as_str().expect("an envelope")).trim(), "refused");
 }
 
 fn judge_access(server: &Server, algorithm: &str) {
