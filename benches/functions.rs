@@ -15,11 +15,11 @@ use std::{
 use countersign::{
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, UntrustedEnvelope, Use, VerifiedChallenge},
     crypto::{MacKey, Secret},
-    directory::User,
     keyring::{EnvelopeFormat, Keyring, SigningKey},
     recipient::{Channel, Recipient},
     time::UnixTime,
     token::{Amr, Login, Sessions, SessionsConfig},
+    user::User,
 };
 use criterion::Criterion;
 use rand_chacha::{

@@ -117,3 +117,4 @@ pub mod server;
 pub mod time;
 pub mod token;
 pub mod unavailable;
+pub mod user;

@@ -16,7 +16,7 @@ use countersign::{
     browser::device::{DeviceId, Devices},
     challenge::{Alphabet, CodeFormat, GuardId, Strength},
     delivery::{DeliveryFailed, Dispatch, Languages, NoRoom, Outbox, SlotRequest},
-    directory::{Directory, Found, User},
+    directory::{Directory, Found},
     engine::{Begin, Begun, Caller, Complete, CompleteError, Engine, Presented, policy::Policy},
     fleet::Homes,
     guard::{
@@ -27,6 +27,7 @@ use countersign::{
     network::ClientNetwork,
     recipient::{Channel, Recipient, phone::PhoneRules},
     unavailable::Unavailable,
+    user::User,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 

@@ -11,7 +11,7 @@ use std::{
 use countersign::{
     challenge::{Alphabet, Binding, ChallengeId, CodeFormat, GuardId, Strength, UntrustedLink, VerifiedChallenge, Verifier},
     delivery::{DeliveryFailed, Dispatch, Fate, Languages, NoRoom, Outbox, SlotRequest},
-    directory::{Directory, Found, User},
+    directory::{Directory, Found},
     engine::{
         Begin, BeginError, Begun, Caller, Complete, CompleteError, Engine, Presented, RefreshError, Resend, SignedIn,
         policy::Policy,
@@ -21,6 +21,7 @@ use countersign::{
     recipient::{Channel, Recipient},
     time::UnixTime,
     unavailable::Unavailable,
+    user::User,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 

@@ -6,7 +6,6 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use countersign::{
     challenge::{Challenges, Links, UntrustedEnvelope, UntrustedLink},
     crypto::{MacKey, Secret, labels},
-    directory::User,
     edge::AccessVerifier,
     keyring::{EnvelopeFormat, SigningKey, pem::read_pem},
     recipient::Recipient,
@@ -15,6 +14,7 @@ use countersign::{
         AccessAlgorithm, AccessKeys, Amr, KeyDocuments, Login, SessionTokens, Sessions, SessionsConfig, SessionsError, SharedKey,
         TokenInvalid,
     },
+    user::User,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -13,12 +13,13 @@ use super::{
 };
 use crate::{
     challenge::{Alphabet, Challenge, ChallengeId, CodeFormat, GuardId, Use, VerifiedChallenge},
-    directory::{Found, User},
+    directory::Found,
     keyring::{EnvelopeFormat, Keyring},
     keys::Keys,
     recipient::{Channel, Recipient},
     time::{Clock, UnixTime},
     token::SessionsConfig,
+    user::User,
 };
 
 pub(super) const NOW: UnixTime = UnixTime::from_seconds(1_700_000_000);

@@ -1,10 +1,6 @@
 //! The login rules: who may log in, by which channel, with what kind of code.
 
-use crate::{
-    challenge::CodeFormat,
-    directory::{Found, User},
-    recipient::Channel,
-};
+use crate::{challenge::CodeFormat, directory::Found, recipient::Channel, user::User};
 
 /// The rules of one fleet. A policy that was built is valid: the configuration judges it.
 #[derive(Clone, Debug)]

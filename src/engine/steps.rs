@@ -7,11 +7,12 @@ use crate::{
     browser::device::ClaimedDevice,
     challenge::{UntrustedEnvelope, Use, VerifiedChallenge, VerifiedLink},
     delivery::{DeliveryFailed, Dispatch, Fate, Outbox, SlotRequest},
-    directory::{Directory, Found, User},
+    directory::{Directory, Found},
     guard::{Admitted, Bucket, By, Guard, Request},
     keys::Keys,
     recipient::{Channel, Recipient},
     time::UnixTime,
+    user::User,
 };
 
 /// A request that was let in.

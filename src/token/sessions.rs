@@ -18,10 +18,10 @@ use super::{
 use crate::{
     challenge::CHALLENGE_AUDIENCE,
     crypto::{MacKey, labels, random},
-    directory::User,
     keyring::{Algorithm, Keyring, MAX_ROOTS, PublicKey, SigningKey},
     recipient::Recipient,
     time::UnixTime,
+    user::User,
 };
 
 /// How the session tokens of a fleet are made.

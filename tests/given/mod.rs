@@ -3,13 +3,13 @@
 
 use countersign::{
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Use},
-    directory::User,
     edge::{EnvelopeVerifier, read_jwks},
     keyring::{EnvelopeFormat, Keyring, SigningKey, pem::read_pem},
     keys::Keys,
     recipient::{Channel, Recipient},
     time::UnixTime,
     token::{AccessAlgorithm, AccessKeys, KeyDocuments, Sessions, SessionsConfig, SharedKey},
+    user::User,
 };
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 use serde_json::json;

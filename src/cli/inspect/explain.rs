@@ -188,9 +188,9 @@ mod tests {
     use crate::{
         challenge::{ChallengeId, Challenges, GuardId, Links, VerifiedChallenge},
         config::{Config, Sources},
-        directory::User,
         recipient::{Channel, Recipient},
         token::{Amr, Login, SessionTokens, Sessions},
+        user::User,
     };
 
     const NOW: UnixTime = UnixTime::from_seconds(1_700_000_000);
