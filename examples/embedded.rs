@@ -10,9 +10,9 @@ use std::{convert::Infallible, error::Error, net::SocketAddr, sync::Arc, time::S
 
 use countersign::{
     challenge::{Alphabet, CodeFormat, GuardId},
-    delivery::{DeliveryFailed, Dispatch, Fate, Languages, NoRoom, Outbox, SlotRequest},
+    delivery::{DeliveryFailed, Dispatch, Fate, NoRoom, Outbox, SlotRequest},
     directory::NoDirectory,
-    engine::{Begin, Caller, Complete, Engine, Presented, policy::Policy},
+    engine::{Begin, ByCode, Caller, Complete, Engine, Policy},
     guard::{Limits, MemoryGuard},
     keyring::{EnvelopeFormat, Keyring},
     keys::Keys,
@@ -58,21 +58,10 @@ fn login() -> Result<Login, Box<dyn Error>> {
     let secret: [u8; 32] = rand::random();
     let keyring = Keyring::new([secret.to_vec()])?;
     let guard_id = GuardId::fresh(Some("embedded"), &mut rand::rng()).ok_or("no guard id")?;
-    Ok(Engine {
-        policy: Policy {
-            channels: vec![Channel::Email],
-            code_format: CodeFormat::new(Alphabet::Numeric, 6).ok_or("no code format")?,
-            challenge_lifetime: 600,
-            browser_link: None,
-            allows_admins: false,
-            registers: false,
-            registration_sets_unusable_password: true,
-        },
-        keys: Keys::new(&keyring, &SessionsConfig::new(ISSUER), EnvelopeFormat::EdDsa)?.into(),
-        guard: MemoryGuard::new(guard_id, Limits::default(), &mut rand::rng()),
-        directory: NoDirectory,
-        outbox: Terminal,
-    })
+    let keys = Keys::new(&keyring, &SessionsConfig::new(ISSUER), EnvelopeFormat::EdDsa)?;
+    let policy = Policy::new([Channel::Email], CodeFormat::new(Alphabet::Numeric, 6).ok_or("no code format")?);
+    let guard = MemoryGuard::new(guard_id, Limits::default(), &mut rand::rng());
+    Ok(Engine::new(policy, keys, guard, NoDirectory, Terminal))
 }
 
 /// Delivers to the terminal. Where a code really has to be sent, hand the dispatch to a queue here and answer at once.
@@ -98,7 +87,7 @@ async fn answer(login: &Login, peer: SocketAddr, request: Request<Incoming>) -> 
     let path = request.uri().path().to_owned();
     let body = Limited::new(request.into_body(), 16_384).collect().await.map(Collected::to_bytes).unwrap_or_default();
     let given: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let caller = Caller { network: ClientNetwork::of(peer.ip()), device_cookie: None };
+    let caller = Caller::new(ClientNetwork::of(peer.ip()));
     let answer = match &*path {
         "/code" => send_code(login, caller, &given).await,
         "/login" => log_in(login, caller, &given).await,
@@ -115,15 +104,15 @@ async fn answer(login: &Login, peer: SocketAddr, request: Request<Incoming>) -> 
 
 async fn send_code(login: &Login, caller: Caller<'_>, given: &Value) -> Result<Value, String> {
     let recipient = recipient(given)?;
-    let begin = Begin { recipient, caller, proof: None, binding: None, languages: Languages::default() };
+    let begin = Begin::new(recipient, caller);
     let sent = login.begin(begin, now(), &mut rand::rng()).await.map_err(|error| format!("{error:?}"))?;
     Ok(json!({ "challenge": sent.envelope }))
 }
 
 async fn log_in(login: &Login, caller: Caller<'_>, given: &Value) -> Result<Value, String> {
     let text = |name: &str| given[name].as_str().ok_or(format!("{name} is missing"));
-    let presented = Presented::Code { recipient: recipient(given)?, envelope: text("challenge")?, code: text("code")?.trim() };
-    let complete = Complete { presented, caller, verifier: None };
+    let code = ByCode { recipient: recipient(given)?, envelope: text("challenge")?, code: text("code")? };
+    let complete = Complete::new(code, caller);
     let signed_in = login.complete(complete, now(), &mut rand::rng()).await.map_err(|error| format!("{error:?}"))?;
     Ok(json!({ "access": signed_in.tokens.access, "refresh": signed_in.tokens.refresh }))
 }

@@ -113,9 +113,9 @@ mod tests {
     use super::*;
     use crate::{
         challenge::{Alphabet, CodeFormat, GuardId},
-        delivery::{DeliveryFailed, Dispatch, Languages, NoRoom, Outbox, SlotRequest},
+        delivery::{DeliveryFailed, Dispatch, NoRoom, Outbox, SlotRequest},
         directory::NoDirectory,
-        engine::{Begin, Begun, Caller, Complete, CompleteError, Engine, Presented, policy::Policy},
+        engine::{Begin, Begun, ByCode, Caller, Complete, CompleteError, Engine, Policy},
         guard::{Limits, MemoryGuard},
         network::ClientNetwork,
         recipient::{Channel, Recipient},
@@ -148,21 +148,9 @@ mod tests {
 
     fn engine(roots: &[u8]) -> Engine<MemoryGuard, NoDirectory, Waiting> {
         let mut random = ChaCha8Rng::seed_from_u64(1);
-        Engine {
-            policy: Policy {
-                channels: vec![Channel::Email],
-                code_format: CodeFormat::new(Alphabet::Numeric, 6).unwrap(),
-                challenge_lifetime: 600,
-                browser_link: None,
-                allows_admins: false,
-                registers: false,
-                registration_sets_unusable_password: true,
-            },
-            keys: keys(roots).into(),
-            guard: MemoryGuard::new(GuardId::fresh(None, &mut random).unwrap(), Limits::default(), &mut random),
-            directory: NoDirectory,
-            outbox: Waiting::default(),
-        }
+        let policy = Policy::new([Channel::Email], CodeFormat::new(Alphabet::Numeric, 6).unwrap());
+        let guard = MemoryGuard::new(GuardId::fresh(None, &mut random).unwrap(), Limits::default(), &mut random);
+        Engine::new(policy, keys(roots), guard, NoDirectory, Waiting::default())
     }
 
     fn now<T>(future: impl Future<Output = T>) -> T {
@@ -173,7 +161,7 @@ mod tests {
     }
 
     fn caller() -> Caller<'static> {
-        Caller { network: ClientNetwork::of([192, 0, 2, 1].into()), device_cookie: None }
+        Caller::new(ClientNetwork::of([192, 0, 2, 1].into()))
     }
 
     fn person(name: &str) -> Recipient {
@@ -181,8 +169,7 @@ mod tests {
     }
 
     fn begin(engine: &Engine<MemoryGuard, NoDirectory, Waiting>, name: &str) -> Begun {
-        let begin =
-            Begin { recipient: person(name), caller: caller(), proof: None, binding: None, languages: Languages::default() };
+        let begin = Begin::new(person(name), caller());
         now(engine.begin(begin, NOW, &mut ChaCha8Rng::seed_from_u64(name.as_bytes()[0].into()))).unwrap()
     }
 
@@ -192,8 +179,7 @@ mod tests {
         envelope: &str,
         code: &str,
     ) -> Result<(), CompleteError> {
-        let presented = Presented::Code { recipient: person(name), envelope, code };
-        let complete = Complete { presented, caller: caller(), verifier: None };
+        let complete = Complete::new(ByCode { recipient: person(name), envelope, code }, caller());
         now(engine.complete(complete, NOW, &mut ChaCha8Rng::seed_from_u64(3))).map(drop)
     }
 

@@ -14,9 +14,9 @@
 //!
 //! use countersign::{
 //!     challenge::{Alphabet, CodeFormat, GuardId},
-//!     delivery::{DeliveryFailed, Dispatch, Languages, NoRoom, Outbox, SlotRequest},
+//!     delivery::{DeliveryFailed, Dispatch, NoRoom, Outbox, SlotRequest},
 //!     directory::NoDirectory,
-//!     engine::{Begin, Caller, Complete, Engine, Presented, policy::Policy},
+//!     engine::{Begin, ByCode, Caller, Complete, Engine, Policy},
 //!     guard::{Limits, MemoryGuard},
 //!     keyring::{EnvelopeFormat, Keyring},
 //!     keys::Keys,
@@ -45,32 +45,18 @@
 //! let mut random = rand::rng();
 //! let keyring = Keyring::new([b"at least 32 bytes that nobody else knows".to_vec()])?;
 //! let keys = Keys::new(&keyring, &SessionsConfig::new("https://login.example.com"), EnvelopeFormat::EdDsa)?;
-//! let engine = Engine {
-//!     policy: Policy {
-//!         channels: vec![Channel::Email],
-//!         code_format: CodeFormat::new(Alphabet::Numeric, 6).unwrap(),
-//!         challenge_lifetime: 600,
-//!         browser_link: None,
-//!         allows_admins: false,
-//!         registers: false,
-//!         registration_sets_unusable_password: true,
-//!     },
-//!     keys: keys.into(),
-//!     guard: MemoryGuard::new(GuardId::fresh(None, &mut random).unwrap(), Limits::default(), &mut random),
-//!     directory: NoDirectory,
-//!     outbox: Letterbox::default(),
-//! };
+//! let policy = Policy::new([Channel::Email], CodeFormat::new(Alphabet::Numeric, 6).unwrap());
+//! let guard = MemoryGuard::new(GuardId::fresh(None, &mut random).unwrap(), Limits::default(), &mut random);
+//! let engine = Engine::new(policy, keys, guard, NoDirectory, Letterbox::default());
 //!
 //! let now = UnixTime::from_seconds(1_800_000_000);
-//! let caller = Caller { network: ClientNetwork::of([192, 0, 2, 1].into()), device_cookie: None };
+//! let caller = Caller::new(ClientNetwork::of([192, 0, 2, 1].into()));
 //! let ann = Recipient::parse_email("Ann@Example.com")?;
-//! let begin = Begin { recipient: ann.clone(), caller, proof: None, binding: None, languages: Languages::default() };
-//! let begun = engine.begin(begin, now, &mut random).await.unwrap();
+//! let begun = engine.begin(Begin::new(ann.clone(), caller), now, &mut random).await?;
 //!
 //! let code = engine.outbox.0.lock().unwrap().clone();
-//! let presented = Presented::Code { recipient: ann, envelope: &begun.envelope, code: &code };
-//! let complete = Complete { presented, caller, verifier: None };
-//! let signed_in = engine.complete(complete, now.plus(30), &mut random).await.unwrap();
+//! let by_code = ByCode { recipient: ann, envelope: &begun.envelope, code: &code };
+//! let signed_in = engine.complete(Complete::new(by_code, caller), now.plus(30), &mut random).await?;
 //! assert_eq!(signed_in.tokens.expires_in, 300);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
@@ -116,5 +102,6 @@ pub mod serve;
 pub mod server;
 pub mod time;
 pub mod token;
+mod typed;
 pub mod unavailable;
 pub mod user;

@@ -15,9 +15,9 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use countersign::{
     browser::device::{DeviceId, Devices},
     challenge::{Alphabet, CodeFormat, GuardId, Strength},
-    delivery::{DeliveryFailed, Dispatch, Languages, NoRoom, Outbox, SlotRequest},
+    delivery::{DeliveryFailed, Dispatch, NoRoom, Outbox, SlotRequest},
     directory::{Directory, Found},
-    engine::{Begin, Begun, Caller, Complete, CompleteError, Engine, Presented, policy::Policy},
+    engine::{Begin, Begun, ByCode, Caller, Complete, CompleteError, Engine, Policy},
     fleet::Homes,
     guard::{
         AnyGuard, Ceilings, Limits, MemoryGuard,
@@ -103,7 +103,8 @@ fn now<F: Future>(future: F) -> F::Output {
 fn caller(device_cookie: Option<&str>) -> Caller<'_> {
     static CALLS: AtomicU32 = AtomicU32::new(0);
     let call = CALLS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    Caller { network: ClientNetwork::of(std::net::Ipv4Addr::from_bits(0x0a00_0000 + call).into()), device_cookie }
+    let network = ClientNetwork::of(std::net::Ipv4Addr::from_bits(0x0a00_0000 + call).into());
+    Caller::new(network).with_device_cookie(device_cookie)
 }
 
 fn two_digits() -> CodeFormat {
@@ -141,21 +142,8 @@ fn limits(bound: &Bound) -> Limits {
 
 /// A node whose codes have this format until they grow.
 fn node_with(guard: AnyGuard, code_format: CodeFormat) -> Node {
-    Engine {
-        policy: Policy {
-            channels: vec![Channel::Email, Channel::Mobile],
-            code_format,
-            challenge_lifetime: 600,
-            browser_link: None,
-            allows_admins: false,
-            registers: false,
-            registration_sets_unusable_password: true,
-        },
-        keys: given::keys(&[1]).into(),
-        guard,
-        directory: Accounts,
-        outbox: Nowhere,
-    }
+    let policy = Policy::new([Channel::Email, Channel::Mobile], code_format);
+    Engine::new(policy, given::keys(&[1]), guard, Accounts, Nowhere)
 }
 
 /// A node that has just started, with an empty memory under an id of its own.
@@ -199,7 +187,7 @@ fn victims(channel: Channel, count: u32) -> Vec<Victim> {
 }
 
 fn begin(node: &Node, recipient: Recipient, cookie: Option<&str>, random: &mut ChaCha8Rng) -> Begun {
-    let begin = Begin { recipient, caller: caller(cookie), proof: None, binding: None, languages: Languages::default() };
+    let begin = Begin::new(recipient, caller(cookie));
     now(node.begin(begin, NOW, random)).expect("nobody is throttled")
 }
 
@@ -212,7 +200,7 @@ fn guess(
     cookie: Option<&str>,
     random: &mut ChaCha8Rng,
 ) -> Result<String, CompleteError> {
-    let complete = Complete { presented: Presented::Code { recipient, envelope, code }, caller: caller(cookie), verifier: None };
+    let complete = Complete::new(ByCode { recipient, envelope, code }, caller(cookie));
     let signed_in = now(node.complete(complete, NOW, random))?;
     let claims = URL_SAFE_NO_PAD.decode(signed_in.tokens.access.split('.').nth(1).unwrap()).unwrap();
     let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
@@ -231,7 +219,7 @@ impl Victim {
 
     /// Asks for a code and keeps the envelope, if its code is worth a guess: of 8 characters there are 20⁸. Says whose it is.
     fn request(&mut self, node: &Node, random: &mut ChaCha8Rng) -> GuardId {
-        let Begun { envelope, challenge } = begin(node, self.spelling(self.held.len()), self.cookie(self.held.len()), random);
+        let Begun { envelope, challenge, .. } = begin(node, self.spelling(self.held.len()), self.cookie(self.held.len()), random);
         let challenge = challenge.challenge();
         if challenge.format == two_digits() {
             self.held.push(Held { envelope, guard: challenge.guard.clone(), next: 0 });
@@ -479,7 +467,7 @@ fn two_channels_that_open_one_account_have_a_count_each() {
 fn compared(node: &Node, victim: &Victim, strength: Strength, random: &mut ChaCha8Rng) -> u32 {
     let mut comparisons = 0;
     let mut outstanding: Vec<Begun> = (0..2).map(|_| begin(node, victim.spelling(0), victim.cookie(0), random)).collect();
-    while let Some(Begun { envelope, challenge }) = outstanding.pop() {
+    while let Some(Begun { envelope, challenge, .. }) = outstanding.pop() {
         let format = &challenge.challenge().format;
         if format.strength() != strength {
             return comparisons;

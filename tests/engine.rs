@@ -9,17 +9,20 @@ use std::{
 };
 
 use countersign::{
-    challenge::{Alphabet, Binding, ChallengeId, CodeFormat, GuardId, Strength, UntrustedLink, VerifiedChallenge, Verifier},
-    delivery::{DeliveryFailed, Dispatch, Fate, Languages, NoRoom, Outbox, SlotRequest},
+    challenge::{
+        Alphabet, Binding, Challenge, ChallengeId, CodeFormat, GuardId, Strength, UntrustedLink, Use, VerifiedChallenge, Verifier,
+    },
+    delivery::{DeliveryFailed, Dispatch, Fate, NoRoom, Outbox, SlotRequest},
     directory::{Directory, Found},
     engine::{
-        Begin, BeginError, Begun, Caller, Complete, CompleteError, Engine, Presented, RefreshError, Resend, SignedIn,
-        policy::Policy,
+        Authority, Begin, BeginError, Begun, ByCode, ByLink, Caller, Complete, CompleteError, Engine, Evidence, Policy, Proved,
+        RefreshError, Resend, SignedIn, State, Trial, Way,
     },
     guard::{Admitted, Amendment, Attempt, AttemptRefused, By, Counted, Guard, Looked, Request, RequestRefused, Verdict},
     network::ClientNetwork,
     recipient::{Channel, Recipient},
     time::UnixTime,
+    token::Amr,
     unavailable::Unavailable,
     user::User,
 };
@@ -54,7 +57,7 @@ impl Guard for Ledger {
         match attempt.by {
             _ if challenge.guard != self.id => Err(AttemptRefused::Misdirected),
             _ if uses >= 1 => Err(AttemptRefused::Spent),
-            By::Code if attempts >= ATTEMPTS => Err(AttemptRefused::Exhausted),
+            By::Code | By::External if attempts >= ATTEMPTS => Err(AttemptRefused::Exhausted),
             _ => Ok(Looked::default()),
         }
     }
@@ -68,12 +71,21 @@ impl Guard for Ledger {
             *uses += 1;
             return Ok(Counted::Accepted);
         }
-        *attempts += u32::from(attempt.by == By::Code);
+        *attempts += u32::from(attempt.by != By::Link);
         Ok(Counted::Rejected { attempts_left: ATTEMPTS - *attempts })
     }
 
-    async fn amend(&self, _: &Attempt<'_>, _: Amendment) -> Result<(), AttemptRefused> {
-        unreachable!("only verify providers answer late")
+    async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused> {
+        let mut counts = self.counts.borrow_mut();
+        let (attempts, uses) = counts.get_mut(&attempt.challenge.challenge().id).expect("it was counted before");
+        if amendment == Amendment::Right {
+            if *uses >= 1 {
+                return Err(AttemptRefused::Spent);
+            }
+            *uses += 1;
+        }
+        *attempts -= 1;
+        Ok(())
     }
 
     async fn give_back(&self, attempt: &Attempt<'_>) {
@@ -145,7 +157,7 @@ fn ann() -> Recipient {
 }
 
 fn caller() -> Caller<'static> {
-    Caller { network: ClientNetwork::of([192, 0, 2, 1].into()), device_cookie: None }
+    Caller::new(ClientNetwork::of([192, 0, 2, 1].into()))
 }
 
 /// None of the ports made here ever waits.
@@ -162,35 +174,23 @@ impl Desk {
     }
 
     fn with(change: impl FnOnce(&mut Policy)) -> Self {
-        let mut policy = Policy {
-            channels: vec![Channel::Email],
-            code_format: CodeFormat::new(Alphabet::Numeric, 6).unwrap(),
-            challenge_lifetime: 600,
-            browser_link: None,
-            allows_admins: false,
-            registers: false,
-            registration_sets_unusable_password: true,
-        };
+        let mut policy = Policy::new([Channel::Email], CodeFormat::new(Alphabet::Numeric, 6).unwrap());
         change(&mut policy);
-        let engine = Engine {
-            policy,
-            keys: given::keys(&[1]).into(),
-            guard: Ledger {
-                id: GuardId::new("node.0123456789abcdef").unwrap(),
-                counts: RefCell::default(),
-                admitted: Cell::default(),
-                withdrawn: Cell::default(),
-                counted: Cell::default(),
-            },
-            directory: Users::default(),
-            outbox: Sent::default(),
+        let guard = Ledger {
+            id: GuardId::new("node.0123456789abcdef").unwrap(),
+            counts: RefCell::default(),
+            admitted: Cell::default(),
+            withdrawn: Cell::default(),
+            counted: Cell::default(),
         };
+        let engine = Engine::new(policy, given::keys(&[1]), guard, Users::default(), Sent::default());
         engine.directory.known.borrow_mut().insert("ann@example.com".into(), user("42", "Ann@Example.com"));
         Self { engine, random: RefCell::new(ChaCha8Rng::seed_from_u64(1)) }
     }
 
     fn try_begin(&self, recipient: Recipient, binding: Option<Binding>) -> Result<Begun, BeginError> {
-        let begin = Begin { recipient, caller: caller(), proof: None, binding, languages: Languages::default() };
+        let mut begin = Begin::new(recipient, caller());
+        begin.binding = binding;
         now(self.engine.begin(begin, NOW, &mut *self.random.borrow_mut()))
     }
 
@@ -199,22 +199,22 @@ impl Desk {
     }
 
     fn resend(&self, recipient: Recipient, envelope: &str, at: UnixTime) -> Result<VerifiedChallenge, BeginError> {
-        let begin = Begin { recipient, caller: caller(), proof: None, binding: None, languages: Languages::default() };
-        now(self.engine.resend(Resend { begin, envelope }, at))
+        let begin = Begin::new(recipient, caller());
+        now(self.engine.resend(Resend::new(begin, envelope), at))
     }
 
-    fn complete(&self, presented: Presented<'_>, verifier: Option<&str>, at: UnixTime) -> Result<SignedIn, CompleteError> {
+    fn complete(&self, way: impl Way, verifier: Option<&str>, at: UnixTime) -> Result<SignedIn, CompleteError> {
         let verifier = verifier.map(|text| Verifier::new(text).unwrap());
-        let complete = Complete { presented, caller: caller(), verifier };
+        let complete = Complete::new(way, caller()).with_verifier(verifier);
         now(self.engine.complete(complete, at, &mut *self.random.borrow_mut()))
     }
 
     fn redeem(&self, envelope: &str, code: &str) -> Result<SignedIn, CompleteError> {
-        self.complete(Presented::Code { recipient: ann(), envelope, code }, None, NOW)
+        self.complete(ByCode { recipient: ann(), envelope, code }, None, NOW)
     }
 
     fn redeem_link(&self, link: &str) -> Result<SignedIn, CompleteError> {
-        self.complete(Presented::Link { recipient: None, link: UntrustedLink::parse(link).unwrap() }, None, NOW)
+        self.complete(ByLink { recipient: None, link: UntrustedLink::parse(link).unwrap() }, None, NOW)
     }
 
     /// The code and the link of the last message, as the delivery makes them.
@@ -295,7 +295,7 @@ fn another_recipients_envelope_is_forged_and_nothing_is_counted() {
     let begun = desk.begin();
     let (code, _) = desk.last_message();
     let bob = Recipient::parse_email("bob@example.com").unwrap();
-    let presented = Presented::Code { recipient: bob.clone(), envelope: &begun.envelope, code: &code };
+    let presented = ByCode { recipient: bob.clone(), envelope: &begun.envelope, code: &code };
     assert_eq!(desk.complete(presented, None, NOW).unwrap_err(), invalid(None));
     assert_eq!(desk.resend(bob, &begun.envelope, NOW).unwrap_err(), BeginError::Envelope(invalid(None)));
     assert_eq!((desk.counted(), desk.engine.outbox.dispatches.borrow().len()), (0, 1));
@@ -308,7 +308,7 @@ fn a_link_with_another_recipient_beside_it_is_refused() {
     let (_, link) = desk.last_message();
     let bob = Recipient::parse_email("bob@example.com").unwrap();
     let link = UntrustedLink::parse(&link).unwrap();
-    let presented = |recipient| Presented::Link { recipient: Some(recipient), link };
+    let presented = |recipient| ByLink { recipient: Some(recipient), link };
     assert_eq!(desk.complete(presented(bob), None, NOW).unwrap_err(), invalid(None));
     assert!(desk.complete(presented(ann()), None, NOW).is_ok());
 }
@@ -319,9 +319,9 @@ fn a_challenge_ends_with_its_second() {
     let begun = desk.begin();
     let (code, link) = desk.last_message();
     let end = NOW.plus(600);
-    let presented = || Presented::Code { recipient: ann(), envelope: &begun.envelope, code: &code };
+    let presented = || ByCode { recipient: ann(), envelope: &begun.envelope, code: &code };
     assert_eq!(desk.complete(presented(), None, end).unwrap_err(), CompleteError::Expired);
-    let by_link = Presented::Link { recipient: None, link: UntrustedLink::parse(&link).unwrap() };
+    let by_link = ByLink { recipient: None, link: UntrustedLink::parse(&link).unwrap() };
     assert_eq!(desk.complete(by_link, None, end).unwrap_err(), CompleteError::Expired);
     assert!(desk.complete(presented(), None, end.minus(1)).is_ok());
 }
@@ -356,8 +356,8 @@ fn a_bound_challenge_needs_its_verifier_on_every_path() {
     let binding = Binding::from_text("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
     let begun = desk.try_begin(ann(), binding).unwrap();
     let (code, link) = desk.last_message();
-    let by_code = || Presented::Code { recipient: ann(), envelope: &begun.envelope, code: &code };
-    let by_link = || Presented::Link { recipient: None, link: UntrustedLink::parse(&link).unwrap() };
+    let by_code = || ByCode { recipient: ann(), envelope: &begun.envelope, code: &code };
+    let by_link = || ByLink { recipient: None, link: UntrustedLink::parse(&link).unwrap() };
     assert_eq!(desk.complete(by_code(), None, NOW).unwrap_err(), invalid(2), "counted");
     assert_eq!(desk.complete(by_code(), Some(&"a".repeat(43)), NOW).unwrap_err(), invalid(1), "counted");
     assert_eq!(desk.complete(by_link(), None, NOW).unwrap_err(), invalid(None));
@@ -522,4 +522,263 @@ fn the_long_code_of_a_browser_bound_link_is_no_guess_and_the_short_one_still_wor
     assert_eq!(desk.redeem(&begun.envelope, &code).unwrap_err(), CompleteError::Spent);
     let other = desk.begin();
     assert!(desk.redeem(&other.envelope, &desk.last_message().0).is_ok());
+}
+
+/// What a verify provider says.
+#[derive(Clone, Copy)]
+enum Says {
+    Accepted,
+    Rejected,
+    Nothing,
+}
+
+/// A way of one's own: somebody else makes the code and checks it.
+struct ByProvider<'a> {
+    envelope: &'a str,
+    says: Says,
+    asked: &'a Cell<u32>,
+}
+
+impl Way for ByProvider<'_> {
+    type Evidence = Self;
+
+    fn believe(self, authority: &Authority<'_>) -> Result<(VerifiedChallenge, Self), CompleteError> {
+        Ok((authority.envelope_for(Use::External, self.envelope, &ann())?, self))
+    }
+}
+
+impl Evidence for ByProvider<'_> {
+    fn by(&self) -> By {
+        By::External
+    }
+
+    fn amr(&self, _: &Recipient) -> Amr {
+        Amr::OTP_TEL
+    }
+
+    async fn judge<'a, G: Guard>(&self, trial: Trial<'a, G>) -> Result<Proved<'a>, CompleteError> {
+        let pending = trial.suspend().await?;
+        self.asked.set(self.asked.get() + 1);
+        match self.says {
+            Says::Accepted => pending.right().await,
+            Says::Rejected => Err(pending.wrong()),
+            Says::Nothing => {
+                pending.unanswered().await;
+                Err(CompleteError::Unavailable(Unavailable::for_seconds(2)))
+            }
+        }
+    }
+}
+
+/// Another one: something that nobody guesses, of which the directory's word for the user is a part.
+struct BySignature<'a> {
+    envelope: &'a str,
+    signed_epoch: &'a str,
+}
+
+impl Way for BySignature<'_> {
+    type Evidence = Self;
+
+    fn believe(self, authority: &Authority<'_>) -> Result<(VerifiedChallenge, Self), CompleteError> {
+        Ok((authority.envelope_for(Use::Code, self.envelope, &ann())?, self))
+    }
+}
+
+impl Evidence for BySignature<'_> {
+    fn by(&self) -> By {
+        By::Link
+    }
+
+    fn amr(&self, _: &Recipient) -> Amr {
+        Amr::new(["hwk", "user", "x-test"]).unwrap()
+    }
+
+    async fn judge<'a, G: Guard>(&self, trial: Trial<'a, G>) -> Result<Proved<'a>, CompleteError> {
+        let is_right = trial.found().user().is_some_and(|user| *user.epoch == *self.signed_epoch);
+        trial.decide(is_right).await
+    }
+}
+
+impl Desk {
+    /// The envelope of a challenge whose code somebody else makes.
+    fn external(&self) -> String {
+        let challenge = Challenge { usage: Use::External, guard: self.engine.guard.id.clone(), ..given::challenge() };
+        let challenges = &self.engine.keys.load().challenges;
+        challenges.sign(&challenges.seal(challenge, ann()))
+    }
+
+    fn amr(&self, signed_in: &SignedIn) -> Amr {
+        self.engine.keys.load().sessions.verify_access(&signed_in.tokens.access, NOW).unwrap().amr().clone()
+    }
+}
+
+#[test]
+fn a_way_whose_code_a_provider_checks_is_counted_before_the_provider_is_asked() {
+    let desk = Desk::new();
+    let (envelope, asked) = (desk.external(), Cell::new(0));
+    let by_provider = |says| desk.complete(ByProvider { envelope: &envelope, says, asked: &asked }, None, NOW);
+    assert_eq!(by_provider(Says::Nothing).unwrap_err(), CompleteError::Unavailable(Unavailable::for_seconds(2)));
+    for left in [2, 1, 0] {
+        assert_eq!(by_provider(Says::Rejected).unwrap_err(), invalid(left), "what nobody answered was given back");
+    }
+    assert_eq!(by_provider(Says::Accepted).unwrap_err(), CompleteError::Exhausted);
+    assert_eq!((asked.get(), desk.counted()), (4, 4), "nobody is asked about what isn't counted");
+
+    let fresh = Desk::new();
+    let signed_in = fresh.complete(ByProvider { envelope: &envelope, says: Says::Accepted, asked: &asked }, None, NOW).unwrap();
+    assert_eq!(fresh.amr(&signed_in), Amr::OTP_TEL);
+    let again = fresh.complete(ByProvider { envelope: &envelope, says: Says::Accepted, asked: &asked }, None, NOW);
+    assert_eq!(again.unwrap_err(), CompleteError::Spent);
+}
+
+#[test]
+fn whoever_may_not_log_in_may_not_by_any_way() {
+    let desk = Desk::new();
+    desk.engine.directory.known.borrow_mut().get_mut("ann@example.com").unwrap().is_active = false;
+    let asked = Cell::new(0);
+    let by_provider = ByProvider { envelope: &desk.external(), says: Says::Accepted, asked: &asked };
+    assert_eq!(desk.complete(by_provider, None, NOW).unwrap_err(), invalid(2));
+    let begun = desk.begin();
+    let by_signature = BySignature { envelope: &begun.envelope, signed_epoch: "e1" };
+    assert_eq!(desk.complete(by_signature, None, NOW).unwrap_err(), invalid(None));
+}
+
+#[test]
+fn each_way_takes_the_envelopes_that_were_made_for_it() {
+    let desk = Desk::new();
+    let begun = desk.begin();
+    let asked = Cell::new(0);
+    let by_provider = ByProvider { envelope: &begun.envelope, says: Says::Accepted, asked: &asked };
+    assert_eq!(desk.complete(by_provider, None, NOW).unwrap_err(), invalid(None));
+    assert_eq!(desk.redeem(&desk.external(), "123456").unwrap_err(), invalid(None));
+    assert_eq!(desk.resend(ann(), &desk.external(), NOW).unwrap_err(), BeginError::Envelope(invalid(None)));
+    assert_eq!((asked.get(), desk.counted()), (0, 0));
+}
+
+#[test]
+fn a_way_that_nobody_guesses_says_its_own_amr_in_every_token() {
+    let desk = Desk::new();
+    let begun = desk.begin();
+    let by_signature = |signed_epoch| desk.complete(BySignature { envelope: &begun.envelope, signed_epoch }, None, NOW);
+    assert_eq!(by_signature("e0").unwrap_err(), invalid(None));
+    let signed_in = by_signature("e1").unwrap();
+    let amr = Amr::new(["hwk", "user", "x-test"]).unwrap();
+    assert_eq!(desk.amr(&signed_in), amr);
+    let renewed = now(desk.engine.refresh(&signed_in.tokens.refresh, NOW, &mut *desk.random.borrow_mut())).unwrap();
+    assert_eq!(*desk.engine.keys.load().sessions.verify_access(&renewed, NOW).unwrap().amr(), amr);
+    assert_eq!(by_signature("e1").unwrap_err(), CompleteError::Spent);
+}
+
+#[test]
+fn a_wrong_verifier_asks_no_directory() {
+    let desk = Desk::new();
+    let binding = Binding::from_text("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+    let begun = desk.try_begin(ann(), binding).unwrap();
+    let (code, link) = desk.last_message();
+    let lookups = desk.engine.directory.lookups.get();
+    let wrong = "a".repeat(43);
+    for verifier in [None, Some(wrong.as_str())] {
+        for _ in 0..500 {
+            let by_link = ByLink { recipient: None, link: UntrustedLink::parse(&link).unwrap() };
+            assert_eq!(desk.complete(by_link, verifier, NOW).unwrap_err(), invalid(None));
+        }
+    }
+    assert_eq!(desk.counted(), 0, "links count nothing");
+    for left in [2, 1, 0] {
+        let by_code = ByCode { recipient: ann(), envelope: &begun.envelope, code: &code };
+        assert_eq!(desk.complete(by_code, Some(&wrong), NOW).unwrap_err(), invalid(left));
+    }
+    assert_eq!(desk.engine.directory.lookups.get(), lookups);
+}
+
+#[test]
+fn a_code_is_read_whatever_the_keyboard_and_whatever_was_copied_with_it() {
+    let arabic = |code: &str| -> String { code.chars().map(|digit| char::from_u32(digit as u32 + 0x630).unwrap()).collect() };
+    let wide = |code: &str| -> String { code.chars().map(|digit| char::from_u32(digit as u32 + 0xfee0).unwrap()).collect() };
+    let typings: [&dyn Fn(&str) -> String; 6] = [
+        &arabic,
+        &wide,
+        &|code| format!("{} {}", &code[..3], &code[3..]),
+        &|code| format!("\u{200e}{}–{}\u{200f}", &code[..3], &code[3..]),
+        &|code| format!("\u{2068}{code}\u{2069}\u{feff}"),
+        &|code| code.chars().flat_map(|digit| [digit, '\u{200b}']).collect(),
+    ];
+    for typed in typings {
+        let desk = Desk::new();
+        let begun = desk.begin();
+        let code = typed(&desk.last_message().0);
+        assert!(desk.redeem(&begun.envelope, &code).is_ok(), "{code:?}");
+    }
+}
+
+#[test]
+fn what_is_read_as_nothing_or_as_another_code_is_wrong_and_counted() {
+    let desk = Desk::new();
+    let begun = desk.begin();
+    let code = desk.last_message().0;
+    for (typed, left) in [("\u{200b}\u{2013}".to_owned(), 2), (format!("{code}0"), 1), (format!("{code}."), 0)] {
+        assert_eq!(desk.redeem(&begun.envelope, &typed).unwrap_err(), invalid(left), "{typed:?}");
+    }
+}
+
+#[test]
+fn a_link_token_ends_where_what_a_gateway_appended_begins() {
+    for tail in [".", ")", "...", ").", "&utm_source=mail", "?x=1", "%20", "\u{201d}", ">", "\u{200b}", "]", "\"", ". Regards"] {
+        let desk = Desk::new();
+        desk.begin();
+        let link = desk.last_message().1;
+        assert!(desk.redeem_link(&format!("{link}{tail}")).is_ok(), "{tail:?}");
+    }
+    let desk = Desk::new();
+    desk.begin();
+    let link = desk.last_message().1;
+    for forged in [format!("{link}A"), format!("{link}.x"), link[..link.len() - 1].to_owned(), format!("{}.", &link[..40])] {
+        assert_eq!(desk.redeem_link(&forged).unwrap_err(), invalid(None), "{forged}");
+    }
+}
+
+#[test]
+fn a_status_tells_what_became_of_a_challenge_and_leaves_no_trace() {
+    let desk = Desk::new();
+    let begun = desk.begin();
+    let (code, link) = desk.last_message();
+    let of_link = |at| now(desk.engine.status_of_link(UntrustedLink::parse(&link).unwrap(), at)).map(|status| status.state);
+    let of_envelope = |at| -> Result<State, CompleteError> {
+        let status = now(desk.engine.status_of_envelope(&begun.envelope, &ann(), at))?;
+        assert_eq!(status.recipient, ann());
+        Ok(status.state)
+    };
+    let both = |state| assert_eq!((of_link(NOW), of_envelope(NOW)), (Ok(state), Ok(state)));
+    both(State::Open);
+    for _ in 0..ATTEMPTS {
+        let _ = desk.redeem(&begun.envelope, &wrong(&code));
+    }
+    let (counted, lookups) = (desk.counted(), desk.engine.directory.lookups.get());
+    both(State::Open);
+    assert_eq!((of_link(NOW.plus(600)), of_envelope(NOW.plus(600))), (Ok(State::Expired), Ok(State::Expired)));
+    assert_eq!((desk.counted(), desk.engine.directory.lookups.get()), (counted, lookups));
+    assert!(desk.redeem_link(&link).is_ok());
+    both(State::Spent);
+    assert_eq!(desk.engine.outbox.dispatches.borrow().len(), 1);
+}
+
+#[test]
+fn a_status_is_told_to_whoever_holds_the_challenge_and_nobody_else() {
+    let desk = Desk::new();
+    let begun = desk.begin();
+    let link = desk.last_message().1;
+    let bob = Recipient::parse_email("bob@example.com").unwrap();
+    for (envelope, recipient) in [(&*begun.envelope, &bob), (&begun.envelope[..begun.envelope.len() / 2], &ann()), ("", &ann())] {
+        assert_eq!(now(desk.engine.status_of_envelope(envelope, recipient, NOW)), Err(CompleteError::FORGED));
+    }
+    let forged = link.replace("v4.local.", "v4.local.A");
+    let forged = UntrustedLink::parse(&forged).unwrap();
+    assert_eq!(now(desk.engine.status_of_link(forged, NOW)), Err(CompleteError::FORGED));
+
+    let mut elsewhere = Desk::with(|policy| policy.channels = vec![Channel::Mobile]);
+    let status = |desk: &Desk| now(desk.engine.status_of_link(UntrustedLink::parse(&link).unwrap(), NOW));
+    assert_eq!(status(&elsewhere), Err(CompleteError::MethodDisabled));
+    elsewhere.engine.policy.channels = vec![Channel::Email];
+    elsewhere.engine.guard.id = GuardId::new("other.0123456789abcdef").unwrap();
+    assert_eq!(status(&elsewhere), Err(CompleteError::Misdirected(desk.engine.guard.id.clone())));
 }

@@ -28,7 +28,7 @@ const JWT: [AccessAlgorithm; 4] =
     [AccessAlgorithm::EdDsa, AccessAlgorithm::Es256, AccessAlgorithm::Rs256, AccessAlgorithm::Hs256];
 
 fn begin_as(sessions: &Sessions, user: &User) -> SessionTokens {
-    sessions.begin(&Login { user, recipient: &recipient(), amr: Amr::Otp }, NOW, &mut random())
+    sessions.begin(&Login { user, recipient: &recipient(), amr: Amr::OTP }, NOW, &mut random())
 }
 
 fn begin(sessions: &Sessions) -> SessionTokens {
@@ -90,7 +90,7 @@ fn every_algorithm_there_and_back() {
         assert_eq!(access.issuer(), ISSUER);
         assert_eq!(access.audiences(), [AUDIENCE]);
         assert_eq!((access.issued_at(), access.expires_at(), access.authenticated_at()), (NOW, NOW.plus(300), NOW));
-        assert_eq!((access.amr(), access.channel().as_str()), (Amr::Otp, "email"));
+        assert_eq!((access.amr(), access.channel().as_str()), (&Amr::OTP, "email"));
         assert_eq!(tokens.expires_in, 300);
 
         let session = sessions.open_refresh(&tokens.refresh, NOW).unwrap();
@@ -518,6 +518,9 @@ fn claims_altered_removed_or_repeated() {
             ("amr", json!([])),
             ("amr", json!("otp")),
             ("amr", json!(["otp sms"])),
+            ("amr", json!(["otp", ""])),
+            ("amr", json!(["otp", 1])),
+            ("amr", json!(["o\"tp"])),
         ] {
             let mut altered = claims.clone();
             altered[name] = value.clone();
@@ -634,13 +637,13 @@ proptest! {
     ) {
         let user: User = serde_json::from_value(json!({"id": subject, "epoch": epoch, "is_active": true})).unwrap();
         let recipient = Recipient::parse_email(&format!("{name}@example.com")).unwrap();
-        let amr = if mobile { Amr::OtpTel } else { Amr::Otp };
+        let amr = if mobile { Amr::OTP_TEL } else { Amr::new([&*name, "x-other"]).unwrap() };
         let now = UnixTime::from_seconds(now);
         let sessions = sessions(AccessAlgorithm::EdDsa);
-        let tokens = sessions.begin(&Login { user: &user, recipient: &recipient, amr }, now, &mut random());
+        let tokens = sessions.begin(&Login { user: &user, recipient: &recipient, amr: amr.clone() }, now, &mut random());
         let session = sessions.open_refresh(&tokens.refresh, now).unwrap();
-        prop_assert_eq!((session.subject, session.epoch, session.recipient, session.amr), (subject.clone(), epoch, recipient, amr));
+        prop_assert_eq!((session.subject, session.epoch, session.recipient, &session.amr), (subject.clone(), epoch, recipient, &amr));
         let access = sessions.verify_access(&tokens.access, now).unwrap();
-        prop_assert_eq!((access.subject(), access.amr(), access.issued_at()), (&*subject, amr, now));
+        prop_assert_eq!((access.subject(), access.amr(), access.issued_at()), (&*subject, &amr, now));
     }
 }

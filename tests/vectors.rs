@@ -41,7 +41,7 @@ fn sealed(challenges: &Challenges, challenge: Challenge) -> VerifiedChallenge {
 }
 
 fn tokens(algorithm: AccessAlgorithm) -> SessionTokens {
-    let login = Login { user: &user(), recipient: &recipient(), amr: Amr::Otp };
+    let login = Login { user: &user(), recipient: &recipient(), amr: Amr::OTP };
     sessions(algorithm).begin(&login, NOW, &mut random())
 }
 
@@ -167,7 +167,7 @@ fn access_tokens() {
         }
         let verified = sessions(algorithm).verify_access(vector(&name), NOW);
         let verified = verified.unwrap_or_else(|_| panic!("\nvector: {name} {access}"));
-        assert_eq!((verified.subject(), verified.expires_at(), verified.amr()), ("42", NOW.plus(300), Amr::Otp));
+        assert_eq!((verified.subject(), verified.expires_at(), verified.amr()), ("42", NOW.plus(300), &Amr::OTP));
         frozen(if algorithm.is_paseto() { "claims-paseto" } else { "claims-jwt" }, verified.json());
     }
 }
@@ -178,7 +178,7 @@ fn hs256_with_the_derived_key() {
     let mut config = sessions_config(AccessAlgorithm::Hs256);
     config.keys = AccessKeys::Derived;
     let sessions = Sessions::new(&keyring(&[1]), &config).unwrap();
-    let login = Login { user: &user(), recipient: &recipient(), amr: Amr::Otp };
+    let login = Login { user: &user(), recipient: &recipient(), amr: Amr::OTP };
     frozen("access-HS256-derived", &sessions.begin(&login, NOW, &mut random()).access);
 }
 
@@ -189,5 +189,5 @@ fn refresh_tokens() {
     let session = sessions(AccessAlgorithm::EdDsa).open_refresh(vector("refresh"), NOW).unwrap();
     assert_eq!((&*session.subject, &*session.epoch, session.recipient), ("42", "epoch 7", recipient()));
     assert_eq!((session.authenticated_at, session.ends_at), (NOW, NOW.plus(86_400)));
-    assert_eq!((session.amr, session.generation), (Amr::Otp, 0));
+    assert_eq!((session.amr, session.generation), (Amr::OTP, 0));
 }

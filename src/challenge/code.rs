@@ -7,7 +7,7 @@ use alloc::string::String;
 use core::fmt;
 
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::Alphabet;
 use crate::crypto::{Mac, MacKey, labels};
@@ -129,14 +129,12 @@ impl Code {
         Self::derive(key, labels::LONG_CODE, envelope, epoch, format)
     }
 
-    /// Whether a person typed this code: in constant time for inputs of its length. Base 20 is read in either case.
+    /// Whether a person typed this code, as [`Alphabet::read`] reads it: in constant time for inputs of its length.
     #[must_use]
     pub fn matches(&self, typed: &str, alphabet: &Alphabet) -> bool {
         let is_same = |typed: &str| bool::from(self.0.as_bytes().ct_eq(typed.as_bytes()));
-        match alphabet {
-            Alphabet::Base20 => is_same(&Zeroizing::new(typed.to_ascii_uppercase())),
-            _ => is_same(typed),
-        }
+        // Nearly everybody types it as it was sent.
+        is_same(typed) || is_same(&alphabet.read(typed))
     }
 
     /// The text, for the message that carries it.

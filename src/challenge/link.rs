@@ -78,9 +78,13 @@ impl LinkToken {
 }
 
 impl<'a> UntrustedLink<'a> {
-    /// `None` unless `token` is a link token by its looks: no code is.
+    /// `None` unless `token` is a link token by its looks: no code is. It ends at the first character that can't belong to
+    /// one, and before trailing dots: mail gateways, and whoever copies a link out of a sentence, append such.
     #[must_use]
     pub fn parse(token: &'a str) -> Option<Self> {
+        let belongs = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        let end = token.bytes().position(|byte| !belongs(byte)).unwrap_or(token.len());
+        let token = token[..end].trim_end_matches('.');
         token.starts_with(LINK_HEADER).then_some(Self(token))
     }
 }

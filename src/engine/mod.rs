@@ -1,30 +1,55 @@
-//! The whole product on one page: `begin` and `resend` send a code, `complete` turns it into tokens, `refresh` renews them.
+//! The whole product on one page: `begin` and `resend` send a code, `complete` turns what proves a recipient into tokens,
+//! `refresh` renews them.
 //!
 //! The engine does no IO and reads no clock: time and randomness are arguments, and what has to be asked or sent goes
-//! through three ports, a [`Guard`], a [`Directory`] and an [`Outbox`]. The order of the steps is the protocol's.
+//! through three ports, a [`Guard`], a [`Directory`] and an [`Outbox`]. The order of the steps is the protocol's. What a
+//! client presents to prove a recipient is a [`Way`]: each is a file of its own, and nothing here knows which there are.
 
-mod messages;
-pub mod policy;
-mod steps;
+mod asked;
+mod authority;
+mod begin;
+mod by_code;
+mod by_link;
+mod caller;
+mod complete;
+mod policy;
+mod refresh;
+mod sign_in;
+mod status;
+mod trial;
+mod way;
 
 use alloc::string::String;
 
 use rand_core::CryptoRng;
 
-pub use messages::{Begin, BeginError, Begun, Caller, Complete, CompleteError, Presented, RefreshError, Resend, SignedIn};
-use steps::{Entry, authenticate, bucket, claimed_device, slot_request};
-
+use self::{
+    asked::Asked,
+    begin::{Entry, slot_request},
+    caller::{bucket_of, presumed_bucket},
+};
+pub use self::{
+    authority::Authority,
+    begin::{Begin, BeginError, Begun, Resend},
+    by_code::{ByCode, TypedCode},
+    by_link::{ByLink, SealedEpoch},
+    caller::Caller,
+    complete::{Complete, CompleteError},
+    policy::Policy,
+    refresh::RefreshError,
+    sign_in::SignedIn,
+    status::{State, Status},
+    trial::{Pending, Proved, Trial},
+    way::{Evidence, Way},
+};
 use crate::{
-    browser::device::DeviceId,
     challenge::{Challenge, ChallengeId, Use, VerifiedChallenge},
     crypto::random,
     delivery::Outbox,
     directory::Directory,
-    engine::policy::Policy,
-    guard::{Attempt, Bucket, By, Counted, Guard, Looked, Verdict},
+    guard::{Attempt, By, Guard, Looked},
     keys::CurrentKeys,
     time::UnixTime,
-    token::{Amr, Login},
 };
 
 /// A login engine over one guard, one directory and one outbox.
@@ -40,6 +65,15 @@ pub struct Engine<G, D, O> {
     pub directory: D,
     /// Sends.
     pub outbox: O,
+    asked: Asked,
+}
+
+impl<G, D, O> Engine<G, D, O> {
+    /// An engine with these rules and keys.
+    #[must_use]
+    pub fn new(policy: Policy, keys: impl Into<CurrentKeys>, guard: G, directory: D, outbox: O) -> Self {
+        Self { policy, keys: keys.into(), guard, directory, outbox, asked: Asked::default() }
+    }
 }
 
 impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
@@ -49,7 +83,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
     /// See [`BeginError`]. Unknown, inactive and admin users are none: their message is dropped, the answer is the same.
     pub async fn begin(&self, begin: Begin<'_>, now: UnixTime, random: &mut impl CryptoRng) -> Result<Begun, BeginError> {
         let channel = begin.recipient.channel();
-        self.allow(channel).map_err(|_| BeginError::MethodDisabled)?;
+        self.policy.require(channel)?;
         let keys = self.keys.load();
         let slot = self.outbox.reserve(&slot_request(&keys, &begin, now))?;
         let Entry { request, admitted, found } = self.admit(&keys, &begin, now, now).await?;
@@ -75,14 +109,15 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
     /// See [`BeginError`].
     pub async fn resend(&self, resend: Resend<'_>, now: UnixTime) -> Result<VerifiedChallenge, BeginError> {
         let Resend { begin, envelope } = resend;
-        self.allow(begin.recipient.channel()).map_err(|_| BeginError::MethodDisabled)?;
+        let recipient = &begin.recipient;
+        self.policy.require(recipient.channel())?;
         let keys = self.keys.load();
-        let challenge = authenticate(&keys, envelope, &begin.recipient, now).map_err(BeginError::Envelope)?;
-        let claimed = claimed_device(&keys, &begin.caller, &begin.recipient, now);
-        let bucket = if claimed.is_some() { Bucket::Claimed } else { Bucket::Strangers };
+        let authority = Authority::new(&self.policy, &keys);
+        let challenge = authority.envelope_for(Use::Code, envelope, recipient).map_err(BeginError::Envelope)?;
+        let claimed = begin.caller.claimed_device(&keys, recipient, now);
+        let bucket = presumed_bucket(&keys, claimed, recipient, self.asked.recently(recipient, now).as_ref());
         let attempt = Attempt { challenge: &challenge, by: By::Resend, bucket, now, looked: Looked::default() };
-        let living = self.guard.peek(&attempt).await;
-        living.map_err(|refused| BeginError::Envelope(CompleteError::refused(refused, &challenge)))?;
+        self.look(&attempt).await.map_err(BeginError::Envelope)?;
 
         let slot = self.outbox.reserve(&slot_request(&keys, &begin, now))?;
         let Entry { request, found, .. } = self.admit(&keys, &begin, challenge.challenge().issued_at, now).await?;
@@ -90,53 +125,48 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         Ok(challenge)
     }
 
-    /// Redeems a challenge: authentic? expired? whose guard, spent, exhausted? who is it? Then count, compare, register, sign.
+    /// Redeems a challenge: authentic? expired? whose guard, spent, exhausted? the right client? who is it? Then count,
+    /// compare, register, sign.
     ///
     /// # Errors
     /// See [`CompleteError`].
-    pub async fn complete(
+    pub async fn complete<W: Way>(
         &self,
-        complete: Complete<'_>,
+        complete: Complete<'_, W>,
         now: UnixTime,
         random: &mut impl CryptoRng,
     ) -> Result<SignedIn, CompleteError> {
+        let Complete { way, caller, verifier } = complete;
         let keys = self.keys.load();
-        let (challenge, proving) = self.believe(&keys, &complete.presented, now)?;
+        let authority = Authority::new(&self.policy, &keys);
+        let (challenge, evidence) = way.believe(&authority)?;
         let recipient = challenge.recipient();
-        let claimed = claimed_device(&keys, &complete.caller, recipient, now);
-        let bucket_for_now = if claimed.is_some() { Bucket::Claimed } else { Bucket::Strangers };
-        let mut attempt =
-            Attempt { challenge: &challenge, by: proving.by(), bucket: bucket_for_now, now, looked: Looked::default() };
-        let looked = self.guard.peek(&attempt).await;
-        attempt.looked = looked.map_err(|refused| CompleteError::refused(refused, &challenge))?;
+        self.policy.require(recipient.channel())?;
 
-        let found = self.directory.lookup(recipient).await?;
-        let epoch = found.epoch();
-        attempt.bucket = bucket(&keys, claimed, recipient, epoch);
-
-        let binding = challenge.challenge().binding;
-        let is_bound = binding.is_none_or(|binding| complete.verifier.is_some_and(|verifier| binding.is_met_by(verifier)));
-        let right = self.is_right(&keys, &proving, &challenge, epoch) & is_bound & self.policy.may_log_in(&found);
-        let counted = self.guard.count(&attempt, Verdict::sealed(right)).await;
-        if let Counted::Rejected { attempts_left } = counted.map_err(|refused| CompleteError::refused(refused, &challenge))? {
-            let attempts_left = (attempt.by == By::Code).then_some(attempts_left);
-            return Err(CompleteError::InvalidCredentials { attempts_left });
+        let claimed = caller.claimed_device(&keys, recipient, now);
+        let recently = self.asked.recently(recipient, now);
+        let bucket = presumed_bucket(&keys, claimed, recipient, recently.as_ref());
+        let mut attempt = Attempt { challenge: &challenge, by: evidence.by(), bucket, now, looked: Looked::default() };
+        attempt.looked = self.look(&attempt).await?;
+        if challenge.challenge().binding.is_some_and(|binding| !verifier.is_some_and(|verifier| binding.is_met_by(verifier))) {
+            return Err(self.count_as_wrong(&attempt).await);
+        }
+        if let (By::Link, Some(recently)) = (attempt.by, &recently) {
+            evidence.judge(Trial::<G>::rehearsal(&authority, &attempt, recently)).await?;
         }
 
-        let user = match found.into_user() {
-            Some(user) => user,
-            None => match self.register(recipient).await {
-                Ok(user) => user,
-                Err(error) => {
-                    self.guard.give_back(&attempt).await;
-                    return Err(error);
+        let found = self.directory.lookup(recipient).await?;
+        attempt.bucket = bucket_of(&keys, claimed, recipient, found.epoch());
+        let amr = evidence.amr(recipient);
+        match evidence.judge(Trial::new(&self.guard, &authority, &attempt, &found)).await {
+            Ok(proved) => self.sign_in(&keys, proved, &found, amr, &caller, random).await,
+            Err(error) => {
+                if !error.is_counted() {
+                    self.asked.keep(recipient, found, now);
                 }
-            },
-        };
-        let tokens = keys.sessions.begin(&Login { user: &user, recipient, amr: Amr::of(recipient.channel()) }, now, random);
-        let device = DeviceId::random(random);
-        let device_cookie = keys.devices.remember(complete.caller.device_cookie, recipient, &user.epoch, device, now);
-        Ok(SignedIn { tokens, device_cookie, challenge })
+                Err(error)
+            }
+        }
     }
 
     /// A new access token of a living session, if the directory still has the same user and the login rules still hold.
@@ -146,12 +176,9 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
     pub async fn refresh(&self, token: &str, now: UnixTime, random: &mut impl CryptoRng) -> Result<String, RefreshError> {
         let keys = self.keys.load();
         let session = keys.sessions.open_refresh(token, now)?;
-        self.allow(session.recipient.channel()).map_err(|_| RefreshError::Invalid)?;
-        let found = self.directory.lookup(&session.recipient).await.map_err(RefreshError::Unavailable)?;
-        let same = found
-            .into_user()
-            .filter(|user| *user.id == *session.subject && *user.epoch == *session.epoch && self.policy.admits(user));
-        let user = same.ok_or(RefreshError::Invalid)?;
+        self.policy.require(session.recipient.channel())?;
+        let found = self.directory.lookup(&session.recipient).await?;
+        let user = self.still_the_user_of(&session, found).ok_or(RefreshError::Invalid)?;
         Ok(keys.sessions.renew(&session, &user, now, random))
     }
 }

@@ -1,31 +1,58 @@
 //! The login rules: who may log in, by which channel, with what kind of code.
 
+use alloc::vec::Vec;
+
 use crate::{challenge::CodeFormat, directory::Found, recipient::Channel, user::User};
 
-/// The rules of one fleet. A policy that was built is valid: the configuration judges it.
+/// The rules of one fleet. [`Policy::new`] has the careful choice everywhere; change what should be different.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Policy {
-    /// The allowed channels, in the order in which they are shown; at least one.
-    pub channels: alloc::vec::Vec<Channel>,
+    /// The allowed channels, in the order in which they are shown. Without any nobody logs in.
+    pub channels: Vec<Channel>,
     /// What a code looks like, as long as the recipient's failures allow it.
     pub code_format: CodeFormat,
-    /// Seconds until a challenge ends.
+    /// Seconds until a challenge ends; 600 by default.
     pub challenge_lifetime: u64,
-    /// The long code of links that are good only in the requesting browser; `None` for sealed links, good anywhere.
+    /// The long code of links that are good only in the requesting browser; `None`, the default, for sealed links, good
+    /// anywhere.
     pub browser_link: Option<CodeFormat>,
-    /// Whether staff and superusers may log in.
+    /// Whether staff and superusers may log in; not by default.
     pub allows_admins: bool,
-    /// Whether somebody unknown is registered when they prove a recipient.
+    /// Whether somebody unknown is registered when they prove a recipient; not by default.
     pub registers: bool,
-    /// What the directory is told when it registers somebody.
+    /// What the directory is told when it registers somebody; true by default.
     pub registration_sets_unusable_password: bool,
 }
 
+/// A channel that isn't allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MethodDisabled;
+
 impl Policy {
+    /// Codes of this format by these channels, for ten minutes each, for users whom the directory knows and who are no admins.
+    #[must_use]
+    pub fn new(channels: impl Into<Vec<Channel>>, code_format: CodeFormat) -> Self {
+        Self {
+            channels: channels.into(),
+            code_format,
+            challenge_lifetime: 600,
+            browser_link: None,
+            allows_admins: false,
+            registers: false,
+            registration_sets_unusable_password: true,
+        }
+    }
+
     /// Whether this channel may be used.
     #[must_use]
     pub fn allows(&self, channel: Channel) -> bool {
         self.channels.contains(&channel)
+    }
+
+    /// Refuses a channel that may not be used.
+    pub(super) fn require(&self, channel: Channel) -> Result<(), MethodDisabled> {
+        if self.allows(channel) { Ok(()) } else { Err(MethodDisabled) }
     }
 
     /// Whether this user may log in.

@@ -29,6 +29,7 @@ use phonenumber::{
 use regex::{Regex, RegexBuilder};
 
 use super::{Channel, InvalidRecipient, Recipient};
+use crate::typed::{is_dash, is_invisible, to_ascii};
 
 /// The most bytes of what is read as a phone number, parameters of a `tel:` URI included.
 const MAX_BYTES: usize = 128;
@@ -274,7 +275,8 @@ impl Typed {
         if text.len() > MAX_BYTES {
             return None;
         }
-        let mut parts = strip_scheme(text).split(';');
+        let text: String = text.chars().filter(|character| !is_ignorable(*character)).map(to_ascii).collect();
+        let mut parts = strip_scheme(text.trim()).split(';');
         let mut typed = Self::read_number(parts.next()?)?;
         for parameter in parts {
             let (name, value) = parameter.split_once('=')?;
@@ -289,9 +291,9 @@ impl Typed {
     fn read_number(text: &str) -> Option<Self> {
         let mut typed = Self { international: false, digits: String::new() };
         for (at, character) in text.char_indices() {
-            if let Some(digit) = decimal_digit(character) {
-                typed.digits.push(digit);
-            } else if matches!(character, '+' | '＋') && typed.digits.is_empty() && !typed.international {
+            if character.is_ascii_digit() {
+                typed.digits.push(character);
+            } else if character == '+' && typed.digits.is_empty() && !typed.international {
                 typed.international = true;
             } else if !is_separator(character) {
                 let ended = !typed.digits.is_empty() && is_extension(&text[at..]);
@@ -314,22 +316,18 @@ fn is_extension(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     let number = ["extension", "extn", "ext", "x", "#"].iter().find_map(|marker| text.strip_prefix(marker));
     let number = number.map(|number| number.trim_start_matches(['.', ':', ' ']));
-    number.is_some_and(|number| !number.is_empty() && number.chars().all(|character| decimal_digit(character).is_some()))
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// ASCII digits, and those of keyboards in Arabic, Persian, Hindi and full-width scripts.
-fn decimal_digit(character: char) -> Option<char> {
-    let zeros = ['0', '٠', '۰', '०', '０'];
-    zeros.into_iter().find_map(|zero| char::from_digit((character as u32).checked_sub(zero as u32)?, 10))
+/// The invisible marks that come along when a number is copied from an address book. A control character is none of them.
+fn is_ignorable(character: char) -> bool {
+    is_invisible(character) && !character.is_control()
 }
 
-/// What people put between digits, and the invisible marks that come along when a number is copied from an address book.
-const fn is_separator(character: char) -> bool {
-    matches!(
-        character,
-        ' ' | '-' | '.' | '/' | '(' | ')' | '\u{a0}' | '\u{ad}' | '\u{200b}'
-            | '\u{200e}'..='\u{2015}' | '\u{202a}'..='\u{202f}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{2212}'
-    )
+/// What people put between digits; libphonenumber's `VALID_PUNCTUATION` and every space and dash.
+fn is_separator(character: char) -> bool {
+    let is_space = character.is_whitespace() && !character.is_control();
+    is_space || is_dash(character) || matches!(character, '.' | '/' | '(' | ')' | '[' | ']' | '~' | '\u{223c}')
 }
 
 #[cfg(test)]
@@ -376,6 +374,33 @@ mod tests {
         becomes(&any, "\u{202a}+49\u{a0}151 23456789\u{202c}", "+4915123456789");
         becomes(&any, "＋４９１５１２３４５６７８９", "+4915123456789");
         becomes(&any, "+٩٧١٥٠١٢٣٤٥٦٧", "+971501234567");
+    }
+
+    #[test]
+    fn numbers_are_read_whatever_the_keyboard_and_whatever_was_copied_with_them() {
+        let any = PhoneRules::default();
+        for typed in [
+            "＋８１－９０－１２３４－５６７８",
+            "+81ー90ー1234ー5678",
+            "＋８１（９０）１２３４．５６７８",
+            "+81\u{3000}90\u{3000}1234\u{3000}5678",
+            "+81\u{2009}90\u{202f}1234\u{2007}5678",
+            "\u{202d}+81 90-1234-5678\u{202c}",
+            "\u{200e}+81‑90‑1234‑5678\u{200f}",
+            "\u{2068}+81 90 1234 5678\u{2069}",
+            "\u{feff}+81\u{ad}90\u{61c}1234\u{34f}5678\u{fe0f}",
+            "+81 ［90］ 1234～5678",
+            "+81 90/1234~5678",
+            "+८१ ९० १२३४ ५६७८",
+            "ｔｅｌ：＋８１９０１２３４５６７８",
+            "\u{202a}tel:+81-90-1234-5678\u{202c}",
+            "+81 90 1234 5678 ｘ１２",
+            "+81 90 1234 5678 ＃１２",
+        ] {
+            becomes(&any, typed, "+819012345678");
+        }
+        becomes(&rules("JP", &[], &[]), "０９０－１２３４－５６７８", "+819012345678");
+        refused(&any, ["+81\0 90 1234 5678", "+81\n90 1234 5678", "+81 90 1234 5678①", "+81 90 1234 567Ⅷ"]);
     }
 
     #[test]

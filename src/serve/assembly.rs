@@ -77,13 +77,13 @@ pub(crate) async fn assemble(
         ..QueueSettings::new(composer(config), Arc::clone(&clock))
     };
     let queue = Queue::start(queue, background);
-    let engine = Engine {
-        policy: rules.policy.clone(),
-        keys: keys.into(),
-        guard: guard(config, &clock, random).await?,
-        directory: directory(config, &clock, background)?,
-        outbox: queue.clone(),
-    };
+    let engine = Engine::new(
+        rules.policy.clone(),
+        keys,
+        guard(config, &clock, random).await?,
+        directory(config, &clock, background)?,
+        queue.clone(),
+    );
     if rules.policy.allows(Channel::Mobile) {
         Phones::warm();
     }

@@ -110,13 +110,14 @@ impl App {
         let may_set_cookies = self.sites.may_use_cookies(headers);
         let jar = if may_set_cookies { Jar::read(headers) } else { Jar::default() };
         let client = self.proxies.address(peer, headers);
-        let caller = Caller { network: ClientNetwork::of(client), device_cookie: jar.device };
+        let caller = Caller::new(ClientNetwork::of(client)).with_device_cookie(jar.device);
         let arrived = Arrived { head, body, peer, client };
         let call = Call { fields: &fields, headers, caller, jar, may_set_cookies, now: (self.clock)(), arrived };
         let answered = match route.endpoint {
             Endpoint::Request(channel) => self.request(&call, channel).await,
             Endpoint::Resend => self.resend(&call).await,
             Endpoint::Exchange(channel) => self.exchange(&call, channel).await,
+            Endpoint::Status => self.status(&call).await,
             Endpoint::Refresh => self.refresh(&call).await,
             Endpoint::Verify => self.verify(&call),
             Endpoint::External => Err(Problem::provider_not_configured()),

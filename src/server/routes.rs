@@ -39,6 +39,8 @@ pub(crate) enum Endpoint {
     Resend,
     /// Tokens; the channel is in the path, or is found in the body.
     Exchange(Option<Channel>),
+    /// What became of a challenge.
+    Status,
     /// A new access token.
     Refresh,
     /// Whether an access token is valid.
@@ -94,6 +96,7 @@ pub(crate) static ROUTES: &[Route] = &numbered([
     post("exchange", Endpoint::Exchange(None), "exchange").relayed(),
     post("exchange/email", Endpoint::Exchange(Some(Channel::Email)), "exchange").of(Channel::Email).relayed(),
     post("exchange/mobile", Endpoint::Exchange(Some(Channel::Mobile)), "exchange").of(Channel::Mobile).relayed(),
+    post("status", Endpoint::Status, "status").relayed(),
     post("token/refresh", Endpoint::Refresh, "token/refresh"),
     post("token/verify", Endpoint::Verify, "token/verify"),
     post("external/request", Endpoint::External, "external/request").of(Channel::Mobile).relayed(),

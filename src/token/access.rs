@@ -153,7 +153,7 @@ impl VerifiedAccess {
             authenticated_at: wire.auth_time.read(spelling)?,
             id: wire.jti.into_owned(),
             session: wire.sid.into_owned(),
-            amr: Amr::ALL.into_iter().find(|amr| amr.methods().eq(wire.amr.iter()))?,
+            amr: Amr::new(&wire.amr)?,
             channel: Channel::from_name(&wire.channel)?,
             json,
         })
@@ -209,8 +209,8 @@ impl VerifiedAccess {
 
     /// `amr`.
     #[must_use]
-    pub const fn amr(&self) -> Amr {
-        self.amr
+    pub const fn amr(&self) -> &Amr {
+        &self.amr
     }
 
     /// `channel`.

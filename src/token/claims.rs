@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 use serde_json::{Map, Value};
 
-use super::SessionsConfig;
+use super::{Amr, SessionsConfig};
 use crate::{
     crypto::{
         base64url,
@@ -27,17 +27,6 @@ pub fn is_reserved(name: &str) -> bool {
     OUR_CLAIMS.contains(&name) || name == "nbf"
 }
 
-/// How somebody proved a recipient (`amr`, RFC 8176).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Amr {
-    /// `["otp"]`: a code or link by e-mail, or a check that is neither of those below.
-    Otp,
-    /// `["otp","sms"]`: by SMS.
-    OtpSms,
-    /// `["otp","tel"]`: by a call or a flash call.
-    OtpTel,
-}
-
 /// `sid`: 128 random bits, the name of one session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SessionId([u8; 16]);
@@ -51,7 +40,7 @@ pub(super) struct AccessClaims<'a> {
     pub(super) id: [u8; 16],
     pub(super) session: SessionId,
     pub(super) authenticated_at: UnixTime,
-    pub(super) amr: Amr,
+    pub(super) amr: &'a Amr,
     pub(super) channel: Channel,
     pub(super) custom: &'a Map<String, Value>,
 }
@@ -65,49 +54,6 @@ pub(super) struct ClaimsWriter {
     /// `,"<user_id_claim>":`
     user_id: Vec<u8>,
     spelling: Spelling,
-}
-
-impl Amr {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Otp, Self::OtpSms, Self::OtpTel];
-
-    /// For the engine's own codes and links.
-    #[must_use]
-    pub const fn of(channel: Channel) -> Self {
-        match channel {
-            Channel::Email => Self::Otp,
-            Channel::Mobile => Self::OtpSms,
-        }
-    }
-
-    /// The methods, with a space between them.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Otp => "otp",
-            Self::OtpSms => "otp sms",
-            Self::OtpTel => "otp tel",
-        }
-    }
-
-    /// The inverse of [`Amr::as_str`].
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|amr| amr.as_str() == name)
-    }
-
-    /// The methods, as the claim lists them.
-    pub fn methods(self) -> impl Iterator<Item = &'static str> {
-        self.as_str().split(' ')
-    }
-
-    const fn json(self) -> &'static str {
-        match self {
-            Self::Otp => r#"["otp"]"#,
-            Self::OtpSms => r#"["otp","sms"]"#,
-            Self::OtpTel => r#"["otp","tel"]"#,
-        }
-    }
 }
 
 impl SessionId {
@@ -160,7 +106,7 @@ impl ClaimsWriter {
         json.extend_from_slice(br#","channel":""#);
         json.extend_from_slice(claims.channel.as_str().as_bytes());
         json.extend_from_slice(br#"","amr":"#);
-        json.extend_from_slice(claims.amr.json().as_bytes());
+        claims.amr.push_json(&mut json);
         self.push_moment(&mut json, r#","iat":"#, claims.issued_at);
         self.push_moment(&mut json, r#","exp":"#, claims.expires_at);
         self.push_moment(&mut json, r#","auth_time":"#, claims.authenticated_at);

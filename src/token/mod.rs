@@ -4,6 +4,7 @@
 
 pub(crate) mod access;
 mod algorithm;
+mod amr;
 mod claims;
 mod documents;
 mod jwt;
@@ -13,7 +14,8 @@ mod sessions;
 
 pub use access::TokenInvalid;
 pub use algorithm::{AccessAlgorithm, AccessKeys, SharedKey};
-pub use claims::{ACCESS, Amr, OUR_CLAIMS, SessionId, is_reserved};
+pub use amr::Amr;
+pub use claims::{ACCESS, OUR_CLAIMS, SessionId, is_reserved};
 pub use documents::KeyDocuments;
 pub use refresh::{VerifiedRefresh, untrusted_root};
 pub use sessions::{Login, SessionTokens, Sessions, SessionsConfig, SessionsError};

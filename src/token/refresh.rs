@@ -115,7 +115,7 @@ impl RefreshTokens {
         let verified = VerifiedRefresh {
             recipient: Recipient::from_canonical(channel, fields.text()?),
             subject: fields.text()?.into(),
-            amr: Amr::from_name(fields.text()?)?,
+            amr: Amr::from_text(fields.text()?)?,
             epoch: fields.text()?.into(),
             authenticated_at: UnixTime::from_seconds(fields.number()?),
             ends_at: UnixTime::from_seconds(fields.number()?),

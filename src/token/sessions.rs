@@ -143,7 +143,7 @@ impl Sessions {
             recipient: login.recipient.clone(),
             subject: (*login.user.id).into(),
             epoch: (*login.user.epoch).into(),
-            amr: login.amr,
+            amr: login.amr.clone(),
             session: SessionId::from_random(random::bytes(random)),
             authenticated_at: now,
             ends_at: now.plus(self.refresh_lifetime),
@@ -173,7 +173,7 @@ impl Sessions {
             id: random::bytes(random),
             session: session.session,
             authenticated_at: session.authenticated_at,
-            amr: session.amr,
+            amr: &session.amr,
             channel: session.recipient.channel(),
             custom: &user.claims,
         });

@@ -11,7 +11,7 @@ use crate::{
         schema::{SectionSchema, number, one_of, switch, text, texts},
         shown::quoted,
     },
-    engine::policy::Policy,
+    engine::Policy,
     guard::{MOST_ATTEMPTS, MOST_USES},
     recipient::Channel,
     server::Phones,

@@ -2,7 +2,7 @@
 
 use crate::{
     challenge::{UntrustedLink, Verifier},
-    engine::{Complete, Presented, SignedIn},
+    engine::{ByCode, ByLink, Complete, SignedIn, Way},
     recipient::Channel,
     server::{
         app::App,
@@ -31,12 +31,17 @@ impl App {
             return Err(Problem::fields(errors));
         }
 
-        let presented = match (link, recipient, envelope, token) {
-            (Some(link), recipient, _, _) => Presented::Link { recipient, link },
-            (None, Some(recipient), Some(envelope), Some(code)) => Presented::Code { recipient, envelope, code },
-            _ => return Err(Problem::internal()),
-        };
-        let complete = Complete { presented, caller: call.caller, verifier };
+        match (link, recipient, envelope, token) {
+            (Some(link), recipient, _, _) => self.log_in(call, ByLink { recipient, link }, verifier).await,
+            (None, Some(recipient), Some(envelope), Some(code)) => {
+                self.log_in(call, ByCode { recipient, envelope, code }, verifier).await
+            }
+            _ => Err(Problem::internal()),
+        }
+    }
+
+    async fn log_in(&self, call: &Call<'_>, way: impl Way, verifier: Option<Verifier<'_>>) -> Result<Answer, Problem> {
+        let complete = Complete::new(way, call.caller).with_verifier(verifier);
         let signed_in = self.engine.complete(complete, call.now, &mut self.random.clone()).await;
         Ok(self.welcome(call, &signed_in.map_err(Problem::of_complete)?))
     }

@@ -5,4 +5,5 @@ mod exchange;
 mod refresh;
 mod request;
 mod resend;
+mod status;
 mod verify;

@@ -43,7 +43,7 @@ impl App {
             return Err(Problem::fields(errors));
         }
         let languages = Languages { requested, accepted };
-        Ok(Begin { recipient, caller: call.caller, proof, binding, languages })
+        Ok(Begin { proof, binding, languages, ..Begin::new(recipient, call.caller) })
     }
 }
 

@@ -19,7 +19,7 @@ impl App {
         let begin = self.begin(call, channel.unwrap_or(Channel::Email), errors)?;
         let envelope = envelope.unwrap_or_default();
         let recipient = begin.recipient.clone();
-        let challenge = match self.engine.resend(Resend { begin, envelope }, call.now).await {
+        let challenge = match self.engine.resend(Resend::new(begin, envelope), call.now).await {
             Ok(challenge) => challenge,
             Err(error) => return Err(Problem::of_begin(error, |largest| self.puzzle(&recipient, largest.get(), call.now))),
         };

@@ -95,3 +95,36 @@ async fn the_same_moment_and_the_same_random_bytes_make_the_same_envelope() {
     }
     assert_eq!(envelopes[0], envelopes[1]);
 }
+
+#[tokio::test]
+async fn codes_are_read_as_people_type_and_paste_them() {
+    for (before, between, after) in
+        [("", " ", ""), ("\u{200e}", "-", "\u{200f}"), ("\u{2068}", "\u{200b}", "\u{2069} "), (" ", "–", "\n")]
+    {
+        let server = Server::start(&[]).await;
+        let (envelope, code) = server.request("ann@example.com").await;
+        let typed = format!("{before}{}{between}{}{after}", &code[..3], &code[3..]);
+        let login = json!({"email": "ann@example.com", "token": typed, "challenge": envelope});
+        assert_eq!(server.post("exchange/email/", &login).await.status, 200, "{typed:?}");
+    }
+    let server = Server::start(&[]).await;
+    let (envelope, code) = server.request("ann@example.com").await;
+    let login = |token: &str| json!({"email": "ann@example.com", "token": token, "challenge": envelope});
+    let blank = server.post("exchange/email/", &login(" \u{3000}\t")).await;
+    assert_eq!(blank.json()["errors"]["token"], json!(["This field may not be blank."]));
+    let invisible = server.post("exchange/email/", &login("\u{200b}\u{2013}")).await;
+    assert_eq!((invisible.refusal(), &invisible.json()["attempts_left"]), ((400, "invalid_credentials".into()), &json!(4)));
+    let arabic: String = code.chars().map(|digit| char::from_u32(digit as u32 + 0x6c0).unwrap()).collect();
+    assert_eq!(server.post("exchange/email/", &login(&arabic)).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_link_token_is_read_without_what_a_mail_gateway_appended() {
+    for tail in [".", ")", "&utm_source=newsletter", "%20", "”"] {
+        let server = Server::start(&[]).await;
+        let (envelope, _) = server.request("ann@example.com").await;
+        let link = server.link(&envelope, "ann@example.com").await + tail;
+        assert_eq!(server.post("status/", &json!({ "token": link })).await.json()["state"], "open", "{tail}");
+        assert_eq!(server.post("exchange/", &json!({ "token": link })).await.status, 200, "{tail}");
+    }
+}

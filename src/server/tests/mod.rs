@@ -3,6 +3,7 @@
 mod echo;
 mod login;
 mod refusals;
+mod status;
 
 use std::{
     cell::{Cell, RefCell},
@@ -32,9 +33,9 @@ use super::{
     wire::client::Peer,
 };
 use crate::{
-    challenge::UntrustedEnvelope,
+    challenge::{UntrustedEnvelope, VerifiedChallenge},
     config::{Config, Sources},
-    directory::Directory as _,
+    directory::{Directory as _, Found},
     recipient::Recipient,
     serve::assembly::{Assembled, assemble},
     time::UnixTime,
@@ -116,14 +117,26 @@ impl Server {
         (envelope, code)
     }
 
+    /// The code that stands in the message of an envelope.
     async fn code(&self, envelope: &str, email: &str) -> String {
+        let (challenge, found) = self.message(envelope, email).await;
+        self.0.app.engine.keys.load().challenges.code(&challenge, found.epoch()).expose().to_owned()
+    }
+
+    /// The link token that stands in the message of an envelope.
+    async fn link(&self, envelope: &str, email: &str) -> String {
+        let (challenge, found) = self.message(envelope, email).await;
+        self.0.app.engine.keys.load().links.seal(&challenge, found.epoch()).expose().to_owned()
+    }
+
+    /// What a message is made of.
+    async fn message(&self, envelope: &str, email: &str) -> (VerifiedChallenge, Found) {
         let engine = &self.0.app.engine;
-        let keys = engine.keys.load();
         let recipient = Recipient::parse_email(email).unwrap();
         let untrusted = UntrustedEnvelope::parse(envelope).unwrap();
-        let challenge = keys.challenges.authenticate(untrusted, &recipient).unwrap();
+        let challenge = engine.keys.load().challenges.authenticate(untrusted, &recipient).unwrap();
         let found = engine.directory.lookup(&recipient).await.unwrap();
-        keys.challenges.code(&challenge, found.epoch()).expose().to_owned()
+        (challenge, found)
     }
 }
 

@@ -1,0 +1,202 @@
+//! A request for a code, the steps that it and a resend share, and why no code may be on its way.
+
+use alloc::{string::String, sync::Arc};
+use core::fmt;
+
+use super::{Caller, CompleteError, Engine, policy::MethodDisabled};
+use crate::{
+    browser::puzzle::Proof,
+    challenge::{Binding, Use, VerifiedChallenge},
+    delivery::{DeliveryFailed, Dispatch, Fate, Languages, NoRoom, Outbox, SlotRequest},
+    directory::{Directory, Found},
+    guard::{Admitted, Guard, Request, RequestRefused},
+    keys::Keys,
+    recipient::Recipient,
+    time::UnixTime,
+    unavailable::Unavailable,
+};
+
+/// A request for a code.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Begin<'a> {
+    /// For whom.
+    pub recipient: Recipient,
+    /// Who asks.
+    pub caller: Caller<'a>,
+    /// A solved puzzle for this recipient.
+    pub proof: Option<Proof>,
+    /// S256 of a verifier that only this client knows.
+    pub binding: Option<Binding>,
+    /// In which language the message is wanted.
+    pub languages: Languages,
+}
+
+/// A request for the same code once more.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Resend<'a> {
+    /// The request itself; its binding is not looked at, the envelope's stays.
+    pub begin: Begin<'a>,
+    /// The envelope that the first request was answered with.
+    pub envelope: &'a str,
+}
+
+/// A code on its way.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Begun {
+    /// The signed envelope.
+    pub envelope: String,
+    /// What it says.
+    pub challenge: VerifiedChallenge,
+}
+
+/// Why no code is on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BeginError {
+    /// The channel isn't allowed.
+    MethodDisabled,
+    /// Too many, too soon, or a guard without room.
+    Refused(RequestRefused),
+    /// Inline delivery failed.
+    DeliveryFailed,
+    /// Resend only: the envelope can't be resent.
+    Envelope(CompleteError),
+}
+
+/// A request that was let in.
+pub(super) struct Entry<'a> {
+    /// As the guard counted it.
+    pub(super) request: Request<'a>,
+    /// What the guard says about the challenge to make.
+    pub(super) admitted: Admitted,
+    /// Whom the directory knows by this recipient.
+    pub(super) found: Found,
+}
+
+impl<'a> Begin<'a> {
+    /// A request in no special language, bound to no client, without a puzzle.
+    #[must_use]
+    pub fn new(recipient: Recipient, caller: Caller<'a>) -> Self {
+        Self { recipient, caller, proof: None, binding: None, languages: Languages::default() }
+    }
+}
+
+impl<'a> Resend<'a> {
+    /// Asks for the code of this envelope once more.
+    #[must_use]
+    pub const fn new(begin: Begin<'a>, envelope: &'a str) -> Self {
+        Self { begin, envelope }
+    }
+}
+
+impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
+    /// Lets a request in and asks whom it is for. Whoever claims to be a known device is judged by the directory's epoch,
+    /// so there the directory comes first; everybody else is counted first, so that a flood doesn't reach it.
+    pub(super) async fn admit<'a>(
+        &self,
+        keys: &Keys,
+        begin: &'a Begin<'_>,
+        issued_at: UnixTime,
+        now: UnixTime,
+    ) -> Result<Entry<'a>, BeginError> {
+        let Begin { recipient, caller, proof, .. } = begin;
+        let Caller { network, .. } = *caller;
+        let mut request = Request { recipient, usage: Use::Code, network, is_known: false, proof: *proof, now, issued_at };
+        if let Some(claimed) = caller.claimed_device(keys, recipient, now) {
+            let recently = self.asked.recently(recipient, now);
+            let asked = if recently.is_none() { Some(self.directory.lookup(recipient).await?) } else { None };
+            let epoch = recently.as_ref().or(asked.as_ref()).map_or("", Found::epoch);
+            request.is_known = keys.devices.verify(claimed, recipient, epoch).is_some();
+            if let Some(found) = asked {
+                return match self.guard.admit(&request).await {
+                    Ok(admitted) => Ok(Entry { request, admitted, found }),
+                    Err(refused) => {
+                        self.asked.keep(recipient, found, now);
+                        Err(refused.into())
+                    }
+                };
+            }
+        }
+        let admitted = self.guard.admit(&request).await?;
+        match self.directory.lookup(recipient).await {
+            Ok(found) => Ok(Entry { request, admitted, found }),
+            Err(unavailable) => {
+                self.guard.withdraw(&request).await;
+                Err(unavailable.into())
+            }
+        }
+    }
+
+    /// Hands the message over; one to somebody who may not log in is dropped where nobody sees it.
+    pub(super) async fn dispatch(
+        &self,
+        slot: O::Slot,
+        keys: &Arc<Keys>,
+        begin: &Begin<'_>,
+        request: &Request<'_>,
+        challenge: VerifiedChallenge,
+        found: Found,
+    ) -> Result<(), BeginError> {
+        let fate = if self.policy.may_log_in(&found) { Fate::Send } else { Fate::Drop };
+        let languages = begin.languages.clone();
+        let dispatch = Dispatch { challenge, found, fate, languages, keys: Arc::clone(keys) };
+        if let Err(DeliveryFailed) = self.outbox.send(slot, dispatch).await {
+            self.guard.withdraw(request).await;
+            return Err(BeginError::DeliveryFailed);
+        }
+        Ok(())
+    }
+}
+
+/// For whom room in the outbox is asked, before the directory is.
+pub(super) fn slot_request(keys: &Keys, begin: &Begin<'_>, now: UnixTime) -> SlotRequest {
+    let Begin { recipient, caller, proof, .. } = begin;
+    let is_vouched = proof.is_some() || caller.claimed_device(keys, recipient, now).is_some();
+    SlotRequest { channel: recipient.channel(), network: Some(caller.network), is_vouched }
+}
+
+impl fmt::Display for BeginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MethodDisabled => "this channel is not allowed",
+            Self::Refused(RequestRefused::Throttled { .. }) => "too many requests",
+            Self::Refused(RequestRefused::Unavailable(_)) => "the guard is full or out of reach",
+            Self::DeliveryFailed => "the message could not be delivered",
+            Self::Envelope(error) => return error.fmt(f),
+        })
+    }
+}
+
+impl core::error::Error for BeginError {}
+
+impl From<MethodDisabled> for BeginError {
+    fn from(MethodDisabled: MethodDisabled) -> Self {
+        Self::MethodDisabled
+    }
+}
+
+impl From<RequestRefused> for BeginError {
+    fn from(refused: RequestRefused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<NoRoom> for BeginError {
+    fn from(no_room: NoRoom) -> Self {
+        Self::Refused(match no_room {
+            NoRoom::Full(unavailable) => RequestRefused::Unavailable(unavailable),
+            NoRoom::NeedsProof(Unavailable { retry_after }) | NoRoom::Network(Unavailable { retry_after }) => {
+                RequestRefused::Throttled { retry_after, puzzle: None }
+            }
+        })
+    }
+}
+
+impl From<Unavailable> for BeginError {
+    fn from(unavailable: Unavailable) -> Self {
+        Self::Refused(RequestRefused::Unavailable(unavailable))
+    }
+}

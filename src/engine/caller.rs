@@ -1,0 +1,55 @@
+//! Who is asking: a network, and a browser that may have proved this recipient before.
+
+use crate::{
+    browser::device::ClaimedDevice, directory::Found, guard::Bucket, keys::Keys, network::ClientNetwork, recipient::Recipient,
+    time::UnixTime,
+};
+
+/// What the engine may know of a client.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Caller<'a> {
+    /// Where it calls from.
+    pub network: ClientNetwork,
+    /// The value of its device cookie, if it has one.
+    pub device_cookie: Option<&'a str>,
+}
+
+impl<'a> Caller<'a> {
+    /// Somebody without a device cookie.
+    #[must_use]
+    pub const fn new(network: ClientNetwork) -> Self {
+        Self { network, device_cookie: None }
+    }
+
+    /// The same with the device cookie that came with the request, if one did.
+    #[must_use]
+    pub const fn with_device_cookie(self, device_cookie: Option<&'a str>) -> Self {
+        Self { device_cookie, ..self }
+    }
+
+    /// The device that it says it is for this recipient.
+    pub(super) fn claimed_device(&self, keys: &Keys, recipient: &Recipient, now: UnixTime) -> Option<ClaimedDevice> {
+        keys.devices.claimed(self.device_cookie?, recipient, now)
+    }
+}
+
+/// Whose failures an attempt counts among, as far as that is known before the directory is asked.
+pub(super) fn presumed_bucket(
+    keys: &Keys,
+    claimed: Option<ClaimedDevice>,
+    recipient: &Recipient,
+    recently: Option<&Found>,
+) -> Bucket {
+    match (claimed, recently) {
+        (None, _) => Bucket::Strangers,
+        (Some(_), None) => Bucket::Claimed,
+        (Some(_), Some(found)) => bucket_of(keys, claimed, recipient, found.epoch()),
+    }
+}
+
+/// Whose failures an attempt counts among, once the epoch is known.
+pub(super) fn bucket_of(keys: &Keys, claimed: Option<ClaimedDevice>, recipient: &Recipient, epoch: &str) -> Bucket {
+    let device = claimed.and_then(|claimed| keys.devices.verify(claimed, recipient, epoch));
+    if device.is_some() { Bucket::Known } else { Bucket::Strangers }
+}

@@ -1,0 +1,68 @@
+//! The end of every way to log in: who proved a recipient is registered if nobody knew them, and gets tokens.
+
+use alloc::{string::String, sync::Arc};
+
+use rand_core::CryptoRng;
+
+use super::{Caller, CompleteError, Engine, Proved};
+use crate::{
+    browser::device::DeviceId,
+    challenge::VerifiedChallenge,
+    delivery::Outbox,
+    directory::{Directory, Found},
+    guard::Guard,
+    keys::Keys,
+    recipient::Recipient,
+    token::{Amr, Login, SessionTokens},
+    user::User,
+};
+
+/// A person who is signed in.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct SignedIn {
+    /// The session.
+    pub tokens: SessionTokens,
+    /// The new value of the browser's device cookie.
+    pub device_cookie: String,
+    /// The challenge that was redeemed.
+    pub challenge: VerifiedChallenge,
+}
+
+impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
+    /// Signs in whoever proved a challenge. A registration that fails gives its use back.
+    pub(super) async fn sign_in(
+        &self,
+        keys: &Keys,
+        proved: Proved<'_>,
+        found: &Found,
+        amr: Amr,
+        caller: &Caller<'_>,
+        random: &mut impl CryptoRng,
+    ) -> Result<SignedIn, CompleteError> {
+        let attempt = proved.attempt();
+        let (challenge, now) = (attempt.challenge, attempt.now);
+        let recipient = challenge.recipient();
+        let user = match found.clone().into_user() {
+            Some(user) => user,
+            None => match self.register(recipient).await {
+                Ok(user) => user,
+                Err(error) => {
+                    self.guard.give_back(attempt).await;
+                    return Err(error);
+                }
+            },
+        };
+        let tokens = keys.sessions.begin(&Login { user: &user, recipient, amr }, now, random);
+        let device = DeviceId::random(random);
+        let device_cookie = keys.devices.remember(caller.device_cookie, recipient, &user.epoch, device, now);
+        Ok(SignedIn { tokens, device_cookie, challenge: challenge.clone() })
+    }
+
+    /// Makes a user of somebody who just proved an unknown recipient.
+    async fn register(&self, recipient: &Recipient) -> Result<Arc<User>, CompleteError> {
+        let user = self.directory.register(recipient, self.policy.registration_sets_unusable_password).await?;
+        let user = Found::new(recipient, Some(user.into())).into_user();
+        user.filter(|user| self.policy.admits(user)).ok_or(CompleteError::FORGED)
+    }
+}
