@@ -21,7 +21,7 @@ use rand_core::Rng as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     task::{LocalSet, spawn_local},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::{
@@ -117,7 +117,7 @@ async fn serve(load: Load<'_>) -> Result<(), StartError> {
         assembly::assemble(&config, &background, Arc::new(clock::now), SYSTEM_RANDOM).await?;
     let listener = bind("server.listen", &config.server.listen)?;
     let admin_listener = bind("server.admin_listen", &config.server.admin_listen)?;
-    let is_closing = Arc::new(AtomicBool::new(false));
+    let [is_leaving, is_closing] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
     let service = Arc::new(Service { app: Arc::new(app), protocol, is_closing: Arc::clone(&is_closing) });
     let workers = Workers::start(workers, &service).map_err(StartError::unavailable("a thread"))?;
     let observed = Arc::clone(&service);
@@ -126,8 +126,8 @@ async fn serve(load: Load<'_>) -> Result<(), StartError> {
         lost_lines.absolute(logging::lost());
         observed.app.metrics.observe(observed.app.engine.guard.pressure(clock::now()));
     });
-    let admin = Admin { metrics, observe, is_closing: Arc::clone(&is_closing) };
-    spawn_local(serve_admin(admin_listener, admin, Arc::clone(&service)));
+    let admin = Admin { metrics, observe, is_leaving: Arc::clone(&is_leaving) };
+    let admin = spawn_local(serve_admin(admin_listener, admin, Arc::clone(&service)));
     let page = config.server.page_url.as_ref().unwrap_or(&config.server.public_url);
     announce(&listener, config.server.pages.then_some(page.as_str()));
 
@@ -142,16 +142,28 @@ async fn serve(load: Load<'_>) -> Result<(), StartError> {
                 }
             }
         }
+        is_leaving.store(true, Ordering::Relaxed);
+        let drain = config.server.drain;
+        if !drain.is_zero() {
+            tracing::info!(seconds = drain.as_secs(), "asked to end: /readyz says so, connections are still taken");
+            tokio::select! {
+                () = &mut feeding => {}
+                () = sleep(drain) => {}
+                () = signals.end() => {}
+            }
+        }
     }
     is_closing.store(true, Ordering::Relaxed);
     // Whoever has connected by now is told so, instead of being cut off.
     let _ = timeout(shutdown::SETTLING, workers.feed(&listener)).await;
+    // From here on a successor may bind; connections that are open are served to their end.
     drop(listener);
-    match shutdown::drain(&workers, &queue).await {
+    admin.abort();
+    let _ = admin.await;
+    match shutdown::finish(workers, Workers::in_flight, Workers::stop, async |at_most| queue.drain(at_most).await).await {
         0 => {}
         left => tracing::warn!(left, "messages could not be delivered before the end"),
     }
-    workers.stop();
     if let Err(error) = service.app.engine.guard.close() {
         tracing::warn!(%error, "the journal could not be closed: after a reboot, outstanding challenges are refused");
     }

@@ -1,4 +1,4 @@
-//! The end: what is in flight is answered, then the queue is delivered, in at most [`PATIENCE`].
+//! The end: what is in flight is answered, for at most [`ANSWERING`], then the queue is delivered, for at most [`DELIVERING`].
 
 use std::{io, time::Duration};
 
@@ -8,10 +8,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::{delivery::Queue, server::http::runtime::Workers};
-
-/// How long the end may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(25);
+/// How long what is in flight has to be answered, and its answers to be read.
+const ANSWERING: Duration = Duration::from_secs(10);
+/// How long the queue has after that.
+const DELIVERING: Duration = Duration::from_secs(25);
 /// How long nothing may be in flight until that counts: what a client sent a moment ago may not have been read yet.
 pub(crate) const SETTLING: Duration = Duration::from_millis(20);
 /// How often it is looked whether the last answer has left.
@@ -47,6 +47,11 @@ impl Signals {
         Ok(Self { terminate: terminate?, interrupt: interrupt?, hangup: hangup? })
     }
 
+    /// Waits for one that asks to end.
+    pub(crate) async fn end(&mut self) {
+        while self.next().await != Request::End {}
+    }
+
     /// Waits for one. Several of the same kind that nobody has waited for yet are one.
     pub(crate) async fn next(&mut self) -> Request {
         tokio::select! {
@@ -57,20 +62,74 @@ impl Signals {
     }
 }
 
-/// Waits until the last answer has left, then until the last message has; returns how many messages haven't.
-pub(crate) async fn drain(workers: &Workers, queue: &Queue) -> usize {
+/// Waits until the last answer has left, stops the workers, has the queue delivered, and returns what is left of it.
+pub(crate) async fn finish<W>(
+    workers: W,
+    in_flight: impl Fn(&W) -> usize,
+    stop: impl FnOnce(W),
+    deliver: impl AsyncFnOnce(Duration) -> usize,
+) -> usize {
+    match until_answered(|| in_flight(&workers)).await {
+        0 => {}
+        left => tracing::warn!(left, "requests are dropped whose answers were not ready, or read by nobody"),
+    }
+    // Nothing comes into the queue any more.
+    stop(workers);
+    deliver(DELIVERING).await
+}
+
+/// Waits until nothing is in flight any more, for at most [`ANSWERING`]; returns what still is.
+async fn until_answered(in_flight: impl Fn() -> usize) -> usize {
     let mut now = Instant::now();
-    let end = now + PATIENCE;
+    let end = now + ANSWERING;
     let mut busy = now;
     loop {
-        if workers.in_flight() > 0 {
+        let left = in_flight();
+        if left > 0 {
             busy = now;
         }
         if now >= end || now >= busy + SETTLING {
-            break;
+            return left;
         }
         sleep(STEP).await;
         now = Instant::now();
     }
-    queue.drain(end.saturating_duration_since(Instant::now())).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// When the workers stop, when the queue is delivered, and how long that may take.
+    async fn finished(in_flight: impl Fn(Duration) -> usize) -> (Duration, Duration, Duration) {
+        let start = Instant::now();
+        let (stopped, delivered) = (Cell::new(None), Cell::new(None));
+        let left = finish(
+            (),
+            |()| in_flight(start.elapsed()),
+            |()| stopped.set(Some(start.elapsed())),
+            async |at_most| {
+                delivered.set(Some((start.elapsed(), at_most)));
+                3
+            },
+        );
+        assert_eq!(left.await, 3);
+        let (at, at_most) = delivered.get().unwrap();
+        (stopped.get().unwrap(), at, at_most)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_never_reads_costs_the_queue_nothing() {
+        assert_eq!(finished(|_| 1).await, (ANSWERING, ANSWERING, DELIVERING));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_queue_is_delivered_as_soon_as_the_last_answer_has_left() {
+        assert_eq!(finished(|_| 0).await, (SETTLING, SETTLING, DELIVERING));
+        let (stopped, delivered, _) = finished(|passed| usize::from(passed < Duration::from_secs(2))).await;
+        assert_eq!(stopped, delivered);
+        assert!(stopped > Duration::from_secs(2) && stopped < Duration::from_secs(3));
+    }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::json;
 
-use crate::harness::{Server, head, wait_for};
+use crate::harness::{Connection, Server, head, wait_for};
 
 #[test]
 fn an_idle_server_ends_at_once_and_cleanly() {
@@ -32,8 +32,9 @@ fn what_is_in_flight_is_answered_and_new_requests_are_refused() {
     let secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
     let settings = [("directory.kind", "http"), ("directory.url", &url), ("directory.secret", secret)];
     let server = Server::start(&settings);
-    let (mut open, mut waiting) = (server.connect(), server.connect());
+    let (mut open, mut waiting, mut admin) = (server.connect(), server.connect(), Connection::to(&server.admin));
     assert_eq!(open.request("GET", "/nothing", &[], b"").status, 404);
+    assert_eq!(admin.request("GET", "/readyz", &[], b"").status, 200);
     let body = json!({"email": "ann@example.com"}).to_string();
     waiting.send(
         &[
@@ -44,12 +45,15 @@ fn what_is_in_flight_is_answered_and_new_requests_are_refused() {
     );
     let (mut lookup, _) = directory.accept().unwrap();
     server.signal("TERM");
-    wait_for(|| (server.get_admin("/readyz").status == 503).then_some(()));
-    assert_eq!(server.get_admin("/healthz").status, 200);
+    wait_for(|| (admin.request("GET", "/readyz", &[], b"").status == 503).then_some(()));
+    assert_eq!(admin.request("GET", "/healthz", &[], b"").status, 200);
     let refused = open.request("POST", "/passwordless/request/email/", &[], b"{}");
     assert_eq!((refused.status, refused.code().as_str()), (503, "unavailable"));
     assert!(refused.header("retry-after").is_some());
-    wait_for(|| std::net::TcpStream::connect(&server.address).is_err().then_some(()));
+    // A successor may bind both.
+    for address in [&server.address, &server.admin] {
+        wait_for(|| TcpListener::bind(address).ok());
+    }
 
     let mut seen = [0; 4096];
     assert!(lookup.read(&mut seen).unwrap() > 0);
@@ -101,4 +105,53 @@ fn the_queue_is_delivered() {
     });
     assert_eq!(ended.join().unwrap(), 50);
     assert_eq!(server.wait().0.code(), Some(0));
+}
+
+#[test]
+fn connections_are_taken_while_a_load_balancer_notices() {
+    let server = Server::start(&[("server.drain_seconds", "3600")]);
+    assert_eq!(server.get_admin("/readyz").status, 200);
+    server.signal("TERM");
+    wait_for(|| (server.get_admin("/readyz").status == 503).then_some(()));
+    for email in ["ann@example.com", "ben@example.com"] {
+        assert_eq!(server.post("request/email/", &json!({ "email": email })).status, 200);
+    }
+    assert!(server.log().contains("connections are still taken"), "{}", server.log());
+    server.signal("HUP");
+    assert_eq!((server.get_admin("/readyz").status, server.get_admin("/healthz").status), (503, 200));
+    // Whoever can't wait asks again.
+    server.signal("TERM");
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+}
+
+#[test]
+fn who_never_reads_is_dropped() {
+    let server = Server::start(&[]);
+    let mut deaf = server.connect();
+    // As many answers as no socket holds; sending stops when the server does.
+    let asking = thread::spawn(move || {
+        let request = head("GET", "/openapi.json", &[], 0);
+        for _ in 0..100_000 {
+            if deaf.try_send(&request).is_err() {
+                break;
+            }
+        }
+    });
+    let mut sent = 0;
+    // When no more of it is answered, it is stuck.
+    wait_for(|| {
+        thread::sleep(Duration::from_millis(100));
+        let metrics = String::from_utf8(server.get_admin("/metrics").body).unwrap();
+        let line = metrics.lines().find(|line| line.contains("route=\"document\"") && line.contains("2xx")).unwrap();
+        let answered: u64 = line.rsplit(' ').next().unwrap().parse().unwrap();
+        let is_stuck = answered > 0 && answered == sent;
+        sent = answered;
+        is_stuck.then_some(())
+    });
+    server.signal("TERM");
+    let (status, log) = server.wait();
+    asking.join().unwrap();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains("requests are dropped whose answers were not ready, or read by nobody"), "{log}");
 }

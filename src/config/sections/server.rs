@@ -38,6 +38,13 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
         number("max_head_bytes", 16_384, 1_024, 1 << 20, "The longest request head, of at most 100 headers; beyond: 431."),
         number("request_timeout_seconds", 10, 1, 3_600, "How long a whole request may take to arrive; beyond: 408."),
         number("idle_timeout_seconds", 75, 1, 3_600, "How long an open connection may wait for its next request."),
+        number(
+            "drain_seconds",
+            0,
+            0,
+            3_600,
+            "How long connections are still taken after SIGTERM, while /readyz says 503: time for a load balancer to notice.",
+        ),
         number("workers", 0, 0, 1_024, "Threads that serve requests; 0: one per core."),
         texts(
             "cors_origins",
@@ -76,6 +83,8 @@ pub struct Server {
     pub request_timeout: Duration,
     /// How long a connection may wait for its next request.
     pub idle_timeout: Duration,
+    /// How long connections are still taken after SIGTERM.
+    pub drain: Duration,
     /// How many threads serve requests; `None`: one per core.
     pub workers: Option<usize>,
     /// Origins, beside the public URL's own, that may call from a browser.
@@ -136,6 +145,7 @@ pub(crate) fn read(section: &Section<'_>) -> Option<Server> {
         max_head_bytes: section.number("max_head_bytes"),
         request_timeout: Duration::from_secs(section.number("request_timeout_seconds")),
         idle_timeout: Duration::from_secs(section.number("idle_timeout_seconds")),
+        drain: Duration::from_secs(section.number("drain_seconds")),
         workers: Some(section.number("workers")).filter(|workers| *workers != 0),
         pages: section.switch("pages"),
     })

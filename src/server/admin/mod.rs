@@ -28,8 +28,8 @@ pub(crate) struct Admin {
     pub(crate) metrics: PrometheusHandle,
     /// Brings gauges up to date before they are rendered.
     pub(crate) observe: Box<dyn Fn()>,
-    /// Set when the process is about to end.
-    pub(crate) is_closing: Arc<AtomicBool>,
+    /// Set when the process is about to end, and nothing new should be sent to it.
+    pub(crate) is_leaving: Arc<AtomicBool>,
 }
 
 impl Admin {
@@ -45,7 +45,7 @@ impl Admin {
         }
         match path {
             "/healthz" => text(StatusCode::OK, TEXT, "ok\n"),
-            "/readyz" if self.is_closing.load(Ordering::Relaxed) => Problem::shutting_down().into_answer(),
+            "/readyz" if self.is_leaving.load(Ordering::Relaxed) => Problem::shutting_down().into_answer(),
             "/readyz" if !is_ready().await => Problem::unavailable(Unavailable::for_seconds(2)).into_answer(),
             "/readyz" => text(StatusCode::OK, TEXT, "ready\n"),
             _ => {
@@ -74,8 +74,8 @@ mod tests {
     async fn health_readiness_and_metrics() {
         let recorder = PrometheusBuilder::new().build_recorder();
         ::metrics::with_local_recorder(&recorder, || ::metrics::counter!("countersign_test_total").increment(3));
-        let is_closing = Arc::new(AtomicBool::new(false));
-        let admin = Admin { metrics: recorder.handle(), observe: Box::new(|| {}), is_closing: Arc::clone(&is_closing) };
+        let is_leaving = Arc::new(AtomicBool::new(false));
+        let admin = Admin { metrics: recorder.handle(), observe: Box::new(|| {}), is_leaving: Arc::clone(&is_leaving) };
         let ask = async |method: Method, path: &str, is_ready: bool| {
             let request = Request::builder().method(method).uri(path).body(()).unwrap();
             admin.answer(&request, async || is_ready).await.status().as_u16()
@@ -87,7 +87,7 @@ mod tests {
         }
         assert_eq!(ask(Method::GET, "/", true).await, 404);
         assert!(admin.metrics.render().contains("countersign_test_total 3"));
-        is_closing.store(true, Ordering::Relaxed);
+        is_leaving.store(true, Ordering::Relaxed);
         assert_eq!((ask(Method::GET, "/readyz", true).await, ask(Method::GET, "/healthz", true).await), (503, 200));
     }
 }
