@@ -675,8 +675,11 @@ const scenarios = {
         assert.equal(await visitor.getByText(warning).isVisible(), warned, masked);
       }
     }
+    // Another link in the same tab: only the fragment changes.
+    await stranger.goto(links[0]);
+    await stranger.getByText('a…@xn--fa-hia.de').waitFor();
     await signIn(stranger).click();
-    assert.equal((await claims(stranger)).sub, 'bob@example.com');
+    assert.equal((await claims(stranger)).sub, 'ann@xn--fa-hia.de');
   },
 
   async works_where_the_state_of_a_link_cannot_be_told({ page }) {
@@ -781,6 +784,8 @@ const scenarios = {
       assert.equal(sent.at(-1), code, address);
     }
     await page.unroute('**/exchange/**');
+    await page.goto('about:blank');
+    await page.goto(`${start}#${code}.`);
     await signIn(page).click();
     await signedIn(page).waitFor();
   },

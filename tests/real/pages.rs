@@ -19,10 +19,11 @@ const UNHURRIED: Settings = &[("passwordless.token_request_throttle_seconds", "0
 const BOUND: Settings = &[("passwordless.link_binding", "browser")];
 const BOTH: Settings = &[("passwordless.allowed_passwordless_methods", "EMAIL,MOBILE")];
 const LETTERS: Settings = &[("passwordless.short_token_length", "8"), ("passwordless.short_token_chars", "BCDFGHJKLMNPQRSTVWXZ")];
+const MANY_USES: Settings = &[("passwordless.max_token_uses", "50")];
 const AT_ANOTHER_BASE: Settings = &[("server.base_path", "/auth/x")];
 
 /// What a person does in browser.cjs, and the configuration that it takes.
-const SCENARIOS: [(&str, Settings); 36] = [
+const SCENARIOS: [(&str, Settings); 43] = [
     ("logs_in", NONE),
     ("shows_claims_of_paseto", &[("tokens.format", "paseto"), ("tokens.algorithm", "v4.public")]),
     ("says_that_a_local_paseto_is_opaque", &[("tokens.format", "paseto"), ("tokens.algorithm", "v4.local")]),
@@ -52,11 +53,18 @@ const SCENARIOS: [(&str, Settings); 36] = [
     ("lets_nothing_from_elsewhere_run", NONE),
     ("loads_without_complaint", NONE),
     ("link_signs_in_by_one_click", NONE),
+    ("fetching_the_link_spends_nothing", NONE),
+    ("a_used_link_says_so_and_leads_on", NONE),
     ("a_reload_after_the_login_blames_nobody", NONE),
     ("an_expired_link_says_so", NONE),
+    ("the_landing_page_names_the_account_and_warns_other_browsers", NONE),
     ("works_where_the_state_of_a_link_cannot_be_told", NONE),
+    ("a_tab_learns_that_its_link_was_used", NONE),
+    ("takes_links_that_a_gateway_has_changed", MANY_USES),
+    ("a_link_that_lost_its_token_takes_the_code", NONE),
     ("a_damaged_link_takes_the_code_where_the_page_remembers_nothing", NONE),
     ("a_damaged_bound_link_takes_the_code", BOUND),
+    ("takes_bound_links_that_a_gateway_has_changed", BOUND),
     ("a_bound_link_signs_in_its_own_browser", BOUND),
     ("a_bound_link_is_worth_nothing_elsewhere", BOUND),
 ];
