@@ -223,7 +223,7 @@ fn open_journal(config: &Config, path: &Path, now: UnixTime, random: &mut Random
     JournalGuard::open(&opening, now, random).map_err(|error| match error {
         OpenError::OtherNode(_) | OpenError::NoName => StartError::at("guard.node", error),
         OpenError::TooMany => StartError::at("guard.capacity", error),
-        OpenError::InUse | OpenError::Damaged { .. } | OpenError::Io(_) => {
+        OpenError::InUse | OpenError::Damaged { .. } | OpenError::NotAFile(_) | OpenError::Io(_) => {
             StartError::unavailable(format!("guard.path: {}", path.display()))(io::Error::other(error))
         }
     })

@@ -261,6 +261,119 @@ fn a_change_of_segments_that_was_interrupted_is_ended() {
     }
 }
 
+/// The permissions that others than the owner have on a file.
+#[cfg(unix)]
+fn for_others(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::metadata(path).unwrap().permissions().mode() & 0o777 & !0o600
+}
+
+#[cfg(unix)]
+#[test]
+fn its_files_are_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let journal = TestJournal { segment_bytes: Some(1_000), ..TestJournal::new() };
+    redeemed(&journal, 60);
+    assert!(journal.files().len() > 2, "the first file, and those after it");
+    assert!(journal.files().iter().all(|file| for_others(file) == 0));
+    // Files that were made otherwise are taken back.
+    for file in journal.files() {
+        fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    drop(journal.open(START));
+    assert!(journal.files().iter().all(|file| for_others(file) == 0));
+}
+
+/// Another file of the same user, to which a link was planted, and what it holds.
+#[cfg(unix)]
+struct Planted {
+    target: std::path::PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+#[cfg(unix)]
+impl Planted {
+    const CONTENT: &str = "what somebody else wrote";
+
+    fn at(link: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("target");
+        fs::write(&target, Self::CONTENT).unwrap();
+        std::os::unix::fs::symlink(&target, link).unwrap();
+        Self { target, _folder: folder }
+    }
+
+    fn is_untouched(&self) -> bool {
+        fs::read_to_string(&self.target).is_ok_and(|content| content == Self::CONTENT)
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_in_the_place_of_the_journal_is_refused_and_its_target_left_alone() {
+    let journal = TestJournal::new();
+    let planted = Planted::at(&journal.path());
+    assert!(matches!(journal.open_when_free(START), Err(OpenError::NotAFile(path)) if path == journal.path()));
+    assert!(planted.is_untouched());
+    // One that leads to a whole journal, or to nothing, is a link too.
+    let other = TestJournal::new();
+    redeemed(&other, 3);
+    for target in [other.path(), other.folder.path().join("nothing")] {
+        fs::remove_file(journal.path()).unwrap();
+        std::os::unix::fs::symlink(&target, journal.path()).unwrap();
+        let before = fs::read(&target).ok();
+        assert!(matches!(journal.open_when_free(START), Err(OpenError::NotAFile(_))));
+        assert_eq!(fs::read(&target).ok(), before);
+    }
+    fs::remove_file(journal.path()).unwrap();
+    fs::create_dir(journal.path()).unwrap();
+    assert!(matches!(journal.open_when_free(START), Err(OpenError::NotAFile(_))), "a folder");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_in_the_place_of_the_next_segment_is_taken_away_and_its_target_left_alone() {
+    let journal = TestJournal { segment_bytes: Some(1_000), ..TestJournal::new() };
+    let next = journal.path().with_extension("journal.next");
+    // Before there is a journal, before it is opened again, and while it is open.
+    let planted = Planted::at(&next);
+    let (id, challenges) = redeemed(&journal, 3);
+    assert!(planted.is_untouched() && !next.is_symlink());
+    let planted = Planted::at(&next);
+    let guard = journal.open(START);
+    assert!(planted.is_untouched() && !next.is_symlink());
+    assert!(guard.id() == &id && challenges.iter().all(|challenge| is_spent(&guard, challenge)));
+    let planted = Planted::at(&next);
+    let nothing = journal.folder.path().join("nothing");
+    let mut issuer = Issuer::seeded(&id, 1);
+    for name in 0..60 {
+        assert_eq!(guess(&guard, &issuer.code(&mail(name)), true), Ok(Counted::Accepted));
+        if name == 30 {
+            _ = fs::remove_file(&next);
+            std::os::unix::fs::symlink(&nothing, &next).unwrap();
+        }
+    }
+    assert!(planted.is_untouched() && !nothing.exists() && !next.is_symlink());
+    assert!(journal.files().len() > 2, "segments were begun all the same");
+    assert!(journal.files().iter().all(|file| !file.is_symlink() && for_others(file) == 0));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_in_the_place_of_an_earlier_segment_is_refused_or_taken_away() {
+    let journal = TestJournal { segment_bytes: Some(1_000), ..TestJournal::new() };
+    redeemed(&journal, 60);
+    let earlier = journal.files().into_iter().find(|file| *file != journal.path()).unwrap();
+    fs::remove_file(&earlier).unwrap();
+    let planted = Planted::at(&earlier);
+    assert!(matches!(journal.open_when_free(START), Err(OpenError::NotAFile(path)) if path == earlier));
+    assert!(planted.is_untouched() && for_others(&planted.target) != 0);
+    // Without a journal it is left over from one, and goes.
+    fs::remove_file(journal.path()).unwrap();
+    drop(journal.open(START));
+    assert!(planted.is_untouched() && !earlier.is_symlink());
+}
+
 /// Opens the journal that a child process of these tests was given, as any test does.
 fn open_in_child() -> Option<JournalGuard> {
     let path = std::env::var_os("GUARD_TEST_JOURNAL")?;

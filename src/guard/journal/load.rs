@@ -2,14 +2,15 @@
 
 use std::{
     collections::VecDeque,
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     path::Path,
 };
 
 use super::{
     OpenError,
     entry::{BootId, Entry, Header, SketchReader},
-    segment::{Scanned, Segment, earlier_segments, lock, read_header, scan},
+    file,
+    segment::{Scanned, Segment, earlier_segments, read_header, scan},
     writer::{Earlier, Kept},
 };
 use crate::guard::counting::{
@@ -51,8 +52,8 @@ pub(super) fn load(path: &Path, file: File, header: &Header, boot: BootId) -> Re
     let mut headers = Vec::new();
     let mut earlier = VecDeque::new();
     for (sequence, path) in earlier_segments(path)? {
-        let file = OpenOptions::new().read(true).append(true).open(&path)?;
-        lock(&file)?;
+        // One that goes meanwhile is found missing below.
+        let Some(file) = file::open(&path)? else { continue };
         let found = read_header(&file)?;
         if found.as_ref().is_some_and(|found| found.id != header.id) {
             // Left over from the guard before this one.

@@ -5,6 +5,7 @@
 //! trusted: after another boot without a clean close the guard has a new id, and all earlier challenges are refused.
 
 mod entry;
+mod file;
 mod load;
 mod segment;
 mod writer;
@@ -12,7 +13,7 @@ mod writer;
 use std::{
     collections::VecDeque,
     fmt,
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io,
     path::{Path, PathBuf},
 };
@@ -22,7 +23,7 @@ use rand_core::CryptoRng;
 use self::{
     entry::{Entry, Header},
     load::{Loaded, load},
-    segment::{Segment, earlier_segments, lock, next_path, read_header},
+    segment::{Segment, earlier_segments, next_path, read_header},
     writer::{Earlier, Kept, Writer, sync_folder},
 };
 use super::{
@@ -34,9 +35,6 @@ use crate::{challenge::GuardId, crypto::random, time::UnixTime};
 
 /// Bytes from which on a segment is followed by the next: some 800,000 attempts.
 const SEGMENT_BYTES: u64 = 32 << 20;
-
-/// How often opening begins again when another process opens or closes the same journal meanwhile.
-const TRIES: usize = 20;
 
 /// Counts in memory and in a file, for all threads of the one process that has the file.
 ///
@@ -79,6 +77,8 @@ pub enum OpenError {
         /// At which byte.
         offset: u64,
     },
+    /// What stands there is no regular file but a link, say; none is followed.
+    NotAFile(PathBuf),
     /// The system refuses something.
     Io(io::Error),
 }
@@ -203,7 +203,7 @@ fn prepare(opening: &Opening<'_>, header: Header, held: Option<&File>, entries: 
     segment.append(&[Entry::Opened(opening.boot.unwrap_or_default())])?;
     segment.append(entries)?;
     segment.sync()?;
-    if held.is_none() && opening.path.exists() {
+    if held.is_none() && file::look(opening.path)?.is_some() {
         return Err(OpenError::InUse);
     }
     fs::rename(&next, opening.path)?;
@@ -213,47 +213,23 @@ fn prepare(opening: &Opening<'_>, header: Header, held: Option<&File>, entries: 
 
 /// Opens and locks the journal's last segment, if there is one; ends a change of segments that was interrupted.
 fn find(path: &Path) -> Result<Option<File>, OpenError> {
-    for _ in 0..TRIES {
-        match OpenOptions::new().read(true).append(true).open(path) {
-            Ok(file) => {
-                lock(&file)?;
-                // Between opening and locking, its owner may have put another file in its place.
-                if is_still(path, &file)? {
-                    // Prepared by a process that was killed before it took its place.
-                    remove(&next_path(path))?;
-                    return Ok(Some(file));
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let next = next_path(path);
-                let Some(prepared) = existing(&next)? else { return Ok(None) };
-                lock(&prepared)?;
-                if !is_still(&next, &prepared)? {
-                    continue;
-                }
-                let is_whole = read_header(&prepared)?.is_some_and(|header| header.sequence > 1);
-                if !is_whole {
-                    return Ok(None);
-                }
-                fs::rename(&next, path)?;
-                return Ok(Some(prepared));
-            }
-            Err(error) => return Err(error.into()),
-        }
+    let next = next_path(path);
+    if let Some(file) = file::open(path)? {
+        // Prepared by a process that was killed before it took its place.
+        file::remove(&next)?;
+        return Ok(Some(file));
     }
-    Err(OpenError::InUse)
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    fs::remove_file(path).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
-}
-
-fn existing(path: &Path) -> io::Result<Option<File>> {
-    match OpenOptions::new().read(true).append(true).open(path) {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+    // What is no file there was prepared by nobody; whoever prepares takes it away.
+    if !file::look(&next)?.is_some_and(|found| found.is_file()) {
+        return Ok(None);
     }
+    let Some(prepared) = file::open(&next)? else { return Ok(None) };
+    let is_whole = read_header(&prepared)?.is_some_and(|header| header.sequence > 1);
+    if !is_whole {
+        return Ok(None);
+    }
+    fs::rename(&next, path)?;
+    Ok(Some(prepared))
 }
 
 /// The header of a journal; `None` if it was cut off within it, and so knows nothing.
@@ -264,23 +240,6 @@ fn read_known(path: &Path, file: &File) -> Result<Option<Header>, OpenError> {
     let is_short = file.metadata()?.len() < entry::HEADER as u64;
     let is_first = earlier_segments(path)?.is_empty();
     if is_short && is_first { Ok(None) } else { Err(OpenError::Damaged { path: path.into(), offset: 0 }) }
-}
-
-/// Whether `path` still is the file that was opened.
-#[cfg(unix)]
-fn is_still(path: &Path, file: &File) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt as _;
-    let opened = file.metadata()?;
-    match fs::metadata(path) {
-        Ok(found) => Ok((found.dev(), found.ino()) == (opened.dev(), opened.ino())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-#[cfg(not(unix))]
-fn is_still(path: &Path, _: &File) -> io::Result<bool> {
-    path.try_exists()
 }
 
 impl Guard for JournalGuard {
@@ -325,6 +284,11 @@ impl fmt::Display for OpenError {
             Self::Damaged { path, offset } => {
                 write!(f, "{} is damaged at byte {offset}; only a new guard helps: remove the journal", path.display())
             }
+            Self::NotAFile(path) => write!(
+                f,
+                "{} is no regular file, and links are not followed: name the file itself, or remove what stands there",
+                path.display()
+            ),
             Self::Io(error) => error.fmt(f),
         }
     }

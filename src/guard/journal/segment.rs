@@ -1,12 +1,15 @@
 //! One file of a journal: its header, and entries that are only ever appended.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File},
     io::{self, BufReader, Read, Write},
     path::{Path, PathBuf},
 };
 
-use super::entry::{ENTRY, Entry, HEADER, Header, Seal};
+use super::{
+    entry::{ENTRY, Entry, HEADER, Header, Seal},
+    file,
+};
 
 /// An open file that this process has locked.
 #[derive(Debug)]
@@ -33,11 +36,9 @@ pub(super) struct Scanned {
 }
 
 impl Segment {
-    /// Makes `path` a new segment; what stood there is overwritten, so it must be nobody's.
+    /// Makes `path` a new segment; what was left over there goes.
     pub(super) fn create(path: &Path, header: Header) -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
-        lock(&file)?;
-        file.set_len(0)?;
+        let file = file::create(path)?;
         (&file).write_all(&header.encode())?;
         Ok(Self { file, header, length: HEADER as u64, ends: 0, is_torn: false })
     }
@@ -118,18 +119,6 @@ pub(super) fn scan(file: &File, seal: &Seal, mut visit: impl FnMut(Entry)) -> io
     }
     scanned.is_torn |= at < size;
     Ok(scanned)
-}
-
-/// Locks a file for this process.
-///
-/// # Errors
-/// [`io::ErrorKind::WouldBlock`] if another has it.
-pub(super) fn lock(file: &File) -> io::Result<()> {
-    match file.try_lock() {
-        Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
-        Err(TryLockError::Error(error)) => Err(error),
-    }
 }
 
 /// The files of earlier segments, `<path>.<sequence>`, in order.
