@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 
 use super::error::StartError;
 use crate::{
-    challenge::{GuardId, NodeName},
+    challenge::{CodeFormat, GuardId, NodeName},
     config::{
         Config,
         sections::{directory::Directory, email::EmailTransport, guard::GuardKind, sms::SmsTransport},
@@ -121,7 +121,7 @@ fn pages(config: &Config) -> Pages {
         email_field_name: &rules.email_field,
         mobile_field_name: &rules.mobile_field,
         needs_country_code: !rules.phones.reads_national_format(),
-        browser_bound_links: rules.policy.browser_link.is_some(),
+        bound_link_length: rules.policy.browser_link.as_ref().map(CodeFormat::length),
     })
 }
 

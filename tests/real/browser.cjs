@@ -775,13 +775,15 @@ const scenarios = {
     await ask(page, 'ann@example.com');
     const [start, code] = linkIn(await mail('ann@example.com')).split('#');
     const sent = await refuseExchanges(page);
-    for (const address of [`#${code}`, `#${code})`, `#${code}&utm_source=mail`, `%23${code}`, `%2523${code}?utm_source=mail`]) {
-      await page.goto('about:blank');
-      await page.goto(`${start}${address}`);
-      await page.getByText('a…@example.com').waitFor();
-      await signIn(page).click();
-      await says(page, /can’t answer just now/);
-      assert.equal(sent.at(-1), code, address);
+    for (const end of ['', '.', '...', ')', '%29', '&utm_source=mail', '?utm_source=mail']) {
+      for (const address of [`#${code}${end}`, `%23${code}${end}`, `%2523${code}${end}`, `%23${code}${end}#top`]) {
+        await page.goto('about:blank');
+        await page.goto(`${start}${address}`);
+        await page.getByText('a…@example.com').waitFor();
+        await signIn(page).click();
+        await says(page, /can’t answer just now/);
+        assert.equal(sent.at(-1), code, address);
+      }
     }
     await page.unroute('**/exchange/**');
     await page.goto('about:blank');

@@ -42,8 +42,8 @@ pub struct PagesConfig<'a> {
     pub mobile_field_name: &'a str,
     /// Whether a phone number has to start with its country code, since there is no default region.
     pub needs_country_code: bool,
-    /// Whether links are good only in the browser that asked for them.
-    pub browser_bound_links: bool,
+    /// Where links are good only in the browser that asked for them: how many characters the code has that each holds.
+    pub bound_link_length: Option<u8>,
 }
 
 /// One answer to a GET.
@@ -75,7 +75,7 @@ impl Pages {
                 base => path_value(&base_path),
                 site_name => config.site_name,
                 email_field => config.email_field_name,
-                browser_bound => config.browser_bound_links,
+                bound_link_length => config.bound_link_length,
                 fields => &fields,
             };
             let steps = Value::from_safe_string(render(steps, &values));
@@ -162,7 +162,7 @@ mod tests {
             email_field_name: "email",
             mobile_field_name: "phone_number",
             needs_country_code: true,
-            browser_bound_links: false,
+            bound_link_length: None,
         }
     }
 

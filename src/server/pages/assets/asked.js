@@ -8,9 +8,6 @@ const PAUSES = 'countersign.pauses';
 const TAB = 'countersign.challenge';
 const MOST = 8;
 
-/** Whether a link is good only in the browser that asked for it. */
-export const linksAreBound = document.documentElement.dataset.linkBinding === 'browser';
-
 /**
  * The open challenges, the newest first. Each has its channel, the field's name, the recipient as typed, the envelope,
  * length and charset of the code, and when it expires and may be sent again (ms).

@@ -1,9 +1,9 @@
 // The landing page of a link. Loading it spends nothing, scripts included: only the click does.
 
 import { explain, fieldError, isOver, post } from './api.js';
-import { asked, askedFor, fits, forgetAsked, isSame, linksAreBound } from './asked.js';
+import { asked, askedFor, fits, forgetAsked, isSame } from './asked.js';
 import { takeCodes } from './code-field.js';
-import { sealedIn, tokenOf } from './link-token.js';
+import { linksAreBound, sealedIn, tokenOf } from './link-token.js';
 import { showSession } from './session.js';
 import { complain, show, work } from './view.js';
 
