@@ -112,10 +112,10 @@ impl Desk {
             id: ChallengeId::from_random(id),
             issued_at: UnixTime::from_seconds(self.clock),
             expires_at: UnixTime::from_seconds(self.clock + self.lifetime),
-            usage: Use::Code,
+            usage: Use::CODE,
             channel: Channel::Email,
             // Long codes: a wrong one is compared however often its recipient was guessed at.
-            format: CodeFormat::new(Alphabet::Base20, 15).expect("15 characters"),
+            format: CodeFormat::new(Alphabet::Base20, 15),
             guard: self.id.clone(),
             binding: None,
         };

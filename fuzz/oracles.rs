@@ -43,9 +43,9 @@ fn challenge() -> Challenge {
         id: ChallengeId::from_random([7; 16]),
         issued_at: NOW,
         expires_at: NOW.plus(600),
-        usage: Use::Code,
+        usage: Use::CODE,
         channel: Channel::Email,
-        format: CodeFormat::new(Alphabet::Numeric, 6).unwrap(),
+        format: CodeFormat::new(Alphabet::Numeric, 6),
         guard: GuardId::new("node.epoch").unwrap(),
         binding: None,
     }

@@ -221,7 +221,7 @@ impl Victim {
     fn request(&mut self, node: &Node, random: &mut ChaCha8Rng) -> GuardId {
         let Begun { envelope, challenge, .. } = begin(node, self.spelling(self.held.len()), self.cookie(self.held.len()), random);
         let challenge = challenge.challenge();
-        if challenge.format == two_digits() {
+        if challenge.format == Some(two_digits()) {
             self.held.push(Held { envelope, guard: challenge.guard.clone(), next: 0 });
         }
         challenge.guard.clone()
@@ -468,7 +468,7 @@ fn compared(node: &Node, victim: &Victim, strength: Strength, random: &mut ChaCh
     let mut comparisons = 0;
     let mut outstanding: Vec<Begun> = (0..2).map(|_| begin(node, victim.spelling(0), victim.cookie(0), random)).collect();
     while let Some(Begun { envelope, challenge, .. }) = outstanding.pop() {
-        let format = &challenge.challenge().format;
+        let format = challenge.challenge().format.as_ref().unwrap();
         if format.strength() != strength {
             return comparisons;
         }
@@ -500,7 +500,7 @@ fn codes_of_34_bits_stand_what_is_left_of_a_hundred_comparisons() {
         assert_eq!(short, bound.comparisons);
         assert_eq!(compared(&node, victim, Strength::Medium, random), 100 - short);
         let next = begin(&node, victim.spelling(0), victim.cookie(0), random).challenge;
-        assert_eq!(next.challenge().format.strength(), Strength::Long);
+        assert_eq!(next.challenge().format.as_ref().unwrap().strength(), Strength::Long);
     }
     // Configured ones stand all hundred.
     let code = CodeFormat::new(Alphabet::Numeric, 11).unwrap();
@@ -510,6 +510,6 @@ fn codes_of_34_bits_stand_what_is_left_of_a_hundred_comparisons() {
     for victim in &victims(Channel::Email, 20) {
         assert_eq!(compared(&node, victim, Strength::Medium, random), 100);
         let next = begin(&node, victim.spelling(0), victim.cookie(0), random).challenge;
-        assert_eq!(next.challenge().format.strength(), Strength::Long);
+        assert_eq!(next.challenge().format.as_ref().unwrap().strength(), Strength::Long);
     }
 }

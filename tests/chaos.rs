@@ -90,7 +90,7 @@ impl Messages {
         let untrusted = UntrustedEnvelope::parse(envelope).expect("an envelope");
         let recipient = Recipient::parse_email(email).unwrap();
         let verified = self.challenges.authenticate(untrusted, &recipient).expect("an authentic one");
-        let code = self.challenges.code(&verified, "").expose().to_owned();
+        let code = self.challenges.code(&verified, "").unwrap().expose().to_owned();
         let link = self.links.seal(&verified, "").expose().to_owned();
         Login { email: email.to_owned(), envelope: envelope.to_owned(), code, link }
     }

@@ -543,7 +543,7 @@ impl Way for ByProvider<'_> {
     type Evidence = Self;
 
     fn believe(self, authority: &Authority<'_>) -> Result<(VerifiedChallenge, Self), CompleteError> {
-        Ok((authority.envelope_for(Use::External, self.envelope, &ann())?, self))
+        Ok((authority.envelope_for(Use::EXTERNAL, self.envelope, &ann())?, self))
     }
 }
 
@@ -580,7 +580,7 @@ impl Way for BySignature<'_> {
     type Evidence = Self;
 
     fn believe(self, authority: &Authority<'_>) -> Result<(VerifiedChallenge, Self), CompleteError> {
-        Ok((authority.envelope_for(Use::Code, self.envelope, &ann())?, self))
+        Ok((authority.envelope_for(Use::CODE, self.envelope, &ann())?, self))
     }
 }
 
@@ -602,7 +602,7 @@ impl Evidence for BySignature<'_> {
 impl Desk {
     /// The envelope of a challenge whose code somebody else makes.
     fn external(&self) -> String {
-        let challenge = Challenge { usage: Use::External, guard: self.engine.guard.id.clone(), ..given::challenge() };
+        let challenge = Challenge { usage: Use::EXTERNAL, guard: self.engine.guard.id.clone(), ..given::challenge() };
         let challenges = &self.engine.keys.load().challenges;
         challenges.sign(&challenges.seal(challenge, ann()))
     }

@@ -82,7 +82,7 @@ fn the_envelope_holds_neither_recipient_nor_code() {
         let challenges = challenges(format);
         let verified = challenges.seal(challenge(), recipient());
         let envelope = challenges.sign(&verified);
-        let code = challenges.code(&verified, "epoch 7");
+        let code = challenges.code(&verified, "epoch 7").unwrap();
         for part in envelope.split('.') {
             let bytes = BASE64.decode(part).unwrap_or_default();
             for secret in ["ann@", "example.com", "epoch 7", code.expose()] {
@@ -291,7 +291,7 @@ fn fields_moved_across_a_boundary() {
     let guard = |text: &str| GuardId::new(text).unwrap();
     let email = |text: &str| Recipient::parse_email(text).unwrap();
     let with = |characters: &str, length: u8, guard: GuardId| Challenge {
-        format: code_format(characters, length),
+        format: Some(code_format(characters, length)),
         guard,
         ..challenge()
     };
@@ -399,7 +399,8 @@ fn rotated_secrets_are_accepted_until_they_are_removed() {
         let envelope = old.sign(&verified);
         let rotated = Challenges::new(&keyring(&[2, 1]), ISSUER, format);
         let again = authenticate(&rotated, &envelope, &recipient()).unwrap();
-        assert_eq!(rotated.code(&again, "e").expose(), old.code(&verified, "e").expose(), "the code is the old root's");
+        let code = |challenges: &Challenges, of| challenges.code(of, "e").unwrap().expose().to_owned();
+        assert_eq!(code(&rotated, &again), code(&old, &verified), "the code is the old root's");
         assert!(envelope_verifier(&[2, 1], format).verify(&envelope, NOW).is_ok());
         assert!(envelope_verifier(&[2], format).verify(&envelope, NOW).is_err());
         let removed = Challenges::new(&keyring(&[2]), ISSUER, format);
@@ -420,25 +421,27 @@ fn a_code_of_an_older_envelope() {
     let challenges = challenges(EnvelopeFormat::EdDsa);
     let newer = |at: u8| Challenge { id: ChallengeId::from_random([at; 16]), ..challenge() };
     let [old, new] = [1, 2].map(|at| challenges.seal(newer(at), recipient()));
-    let [old_code, new_code] = [&old, &new].map(|verified| challenges.code(verified, "e"));
-    let alphabet = challenge().format;
-    assert!(new_code.matches(new_code.expose(), alphabet.alphabet()));
-    assert!(!new_code.matches(old_code.expose(), alphabet.alphabet()));
-    assert_eq!(challenges.code(&old, "e").expose(), old_code.expose(), "the same envelope, the same code");
-    assert_ne!(challenges.code(&old, "f").expose(), old_code.expose(), "another epoch of the user");
+    let [old_code, new_code] = [&old, &new].map(|verified| challenges.code(verified, "e").unwrap());
+    let format = challenge().format.unwrap();
+    assert!(new_code.matches(new_code.expose(), format.alphabet()));
+    assert!(!new_code.matches(old_code.expose(), format.alphabet()));
+    assert_eq!(challenges.code(&old, "e").unwrap().expose(), old_code.expose(), "the same envelope, the same code");
+    assert_ne!(challenges.code(&old, "f").unwrap().expose(), old_code.expose(), "another epoch of the user");
 }
 
 #[test]
 fn one_claim_makes_another_code() {
     let challenges = challenges(EnvelopeFormat::EdDsa);
-    let long = Challenge { format: code_format("0123456789", 30), ..challenge() };
-    let code = |challenge: &Challenge| challenges.code(&challenges.seal(challenge.clone(), recipient()), "").expose().to_owned();
+    let long = Challenge { format: Some(code_format("0123456789", 30)), ..challenge() };
+    let code = |challenge: &Challenge| {
+        challenges.code(&challenges.seal(challenge.clone(), recipient()), "").unwrap().expose().to_owned()
+    };
     let first = code(&long);
     for other in [
         Challenge { id: ChallengeId::from_random([0; 16]), ..long.clone() },
         Challenge { issued_at: NOW.plus(1), ..long.clone() },
         Challenge { expires_at: NOW.plus(601), ..long.clone() },
-        Challenge { usage: Use::External, ..long.clone() },
+        Challenge { usage: Use::EXTERNAL, ..long.clone() },
         Challenge { guard: GuardId::new("node-1.1011223344556677").unwrap(), ..long.clone() },
         bound(),
     ] {
@@ -468,5 +471,48 @@ proptest! {
         altered.replace_range(at..=at, &character);
         prop_assume!(altered != envelope);
         prop_assert!(verify(format, &altered).is_err());
+    }
+}
+
+#[test]
+fn a_challenge_whose_code_somebody_else_makes_has_no_format_and_no_code() {
+    for format in FORMATS {
+        let challenges = challenges(format);
+        let external = Challenge { usage: Use::EXTERNAL, format: None, ..challenge() };
+        let sealed = challenges.seal(external.clone(), recipient());
+        let envelope = challenges.sign(&sealed);
+        let read = authenticate(&challenges, &envelope, &recipient()).unwrap();
+        assert_eq!(*read.challenge(), external);
+        assert_eq!(verify(format, &envelope), Ok(external.clone()));
+        assert!(challenges.code(&read, "e").is_none());
+        let payload = BASE64.decode(envelope.split('.').nth_back(1).unwrap()).unwrap();
+        assert!(!payload.windows(3).any(|window| window == b"fmt"), "{format:?}");
+    }
+}
+
+#[test]
+fn a_format_can_neither_be_added_to_an_envelope_nor_taken_away() {
+    let format = EnvelopeFormat::EdDsa;
+    let challenges = challenges(format);
+    let without = challenges.sign(&challenges.seal(Challenge { format: None, ..challenge() }, recipient()));
+    let with = challenges.sign(&challenges.seal(challenge(), recipient()));
+    let claims = |envelope: &str| String::from_utf8(BASE64.decode(envelope.split('.').nth(1).unwrap()).unwrap()).unwrap();
+    let added = claims(&without).replace(r#","guard""#, r#","fmt":"6:numeric","guard""#);
+    let taken = claims(&with).replace(r#""fmt":"6:numeric","#, "");
+    for (envelope, altered) in [(without, added), (with, taken)] {
+        let parts: Vec<&str> = envelope.split('.').collect();
+        let altered = [parts[0], &BASE64.encode(altered), parts[2]].join(".");
+        assert!(UntrustedEnvelope::parse(&altered).is_some(), "it has the form of an envelope");
+        refused(format, &altered, "a format that was added or taken away");
+    }
+}
+
+#[test]
+fn a_use_of_one_s_own_comes_back() {
+    for format in FORMATS {
+        let challenges = challenges(format);
+        let own = Challenge { usage: Use::named("x-badge"), format: None, ..challenge() };
+        let envelope = challenges.sign(&challenges.seal(own.clone(), recipient()));
+        assert_eq!(*authenticate(&challenges, &envelope, &recipient()).unwrap().challenge(), own);
     }
 }

@@ -36,9 +36,9 @@ fn redeem(guard: &MemoryGuard, challenges: &Challenges, ann: &Recipient, number:
         id: ChallengeId::from_random(id),
         issued_at: NOW,
         expires_at: NOW.plus(600),
-        usage: Use::Code,
+        usage: Use::CODE,
         channel: Channel::Email,
-        format: CodeFormat::new(Alphabet::Numeric, 6).unwrap(),
+        format: CodeFormat::new(Alphabet::Numeric, 6),
         guard: guard.id().clone(),
         binding: None,
     };

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use countersign::{
-    challenge::{Binding, Challenge, Challenges, Links, UntrustedEnvelope, UntrustedLink, VerifiedChallenge},
+    challenge::{Binding, Challenge, Challenges, Links, UntrustedEnvelope, UntrustedLink, Use, VerifiedChallenge},
     crypto::{base64url, labels},
     keyring::EnvelopeFormat,
     token::{AccessAlgorithm, AccessKeys, Amr, KeyDocuments, Login, SessionTokens, Sessions},
@@ -34,6 +34,11 @@ fn hex(bytes: &[u8]) -> String {
 /// A challenge with every claim in use.
 fn bound() -> Challenge {
     Challenge { binding: Binding::from_text("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"), ..challenge() }
+}
+
+/// A challenge whose code a provider makes.
+fn external() -> Challenge {
+    Challenge { usage: Use::EXTERNAL, format: None, ..challenge() }
 }
 
 fn sealed(challenges: &Challenges, challenge: Challenge) -> VerifiedChallenge {
@@ -86,6 +91,7 @@ fn envelopes() {
         let challenges = challenges(format);
         frozen(name, &challenges.sign(&sealed(&challenges, challenge())));
         frozen(&format!("{name}-bound"), &challenges.sign(&sealed(&challenges, bound())));
+        frozen(&format!("{name}-external"), &challenges.sign(&sealed(&challenges, external())));
     }
     // ECDSA signs anew each time: what stands before the signature is the same, and the frozen signature is right.
     let challenges = challenges(EnvelopeFormat::Es256);
@@ -137,11 +143,11 @@ fn codes() {
         ("code-5-unicode", "äöü€", 5),
         ("code-128-digits", "0123456789", 128),
     ] {
-        let verified = sealed(&challenges, Challenge { format: code_format(characters, length), ..challenge() });
-        frozen(name, challenges.code(&verified, "epoch 7").expose());
+        let verified = sealed(&challenges, Challenge { format: Some(code_format(characters, length)), ..challenge() });
+        frozen(name, challenges.code(&verified, "epoch 7").unwrap().expose());
     }
     let verified = sealed(&challenges, challenge());
-    frozen("code-without-epoch", challenges.code(&verified, "").expose());
+    frozen("code-without-epoch", challenges.code(&verified, "").unwrap().expose());
     let long = code_format("abcdefghijklmnopqrstuvwxyz0123456789", 64);
     frozen("long-code", challenges.long_code(&verified, "epoch 7", &long).expose());
 }

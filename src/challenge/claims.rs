@@ -22,13 +22,13 @@ pub struct ChallengeId([u8; 16]);
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct GuardId(Arc<str>);
 
-/// `use`: who makes and checks the code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
-    /// The engine.
-    Code,
-    /// A verify provider.
-    External,
+/// `use`: the way to log in that a challenge was made for; it proves nothing to any other. A name of 1 to
+/// [`Use::MAX_LENGTH`] lower-case letters, digits and dashes, so that ways of one's own have one too.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Use {
+    length: u8,
+    /// What is behind the name is zero.
+    name: [u8; Self::MAX_LENGTH],
 }
 
 /// One login attempt as its envelope states it. The recipient, the code and the epoch stand in none of the claims.
@@ -44,8 +44,8 @@ pub struct Challenge {
     pub usage: Use,
     /// `channel`.
     pub channel: Channel,
-    /// `fmt`: what its code looks like.
-    pub format: CodeFormat,
+    /// `fmt`: what its code looks like; `None`, and no such claim, where it has none of ours.
+    pub format: Option<CodeFormat>,
     /// `guard`.
     pub guard: GuardId,
     /// `bind`, empty in the claim if there is none.
@@ -148,19 +148,55 @@ impl fmt::Display for GuardId {
 }
 
 impl Use {
-    /// The claim's text.
+    /// The engine makes the code, and checks it, or the link that is sent with it.
+    pub const CODE: Self = Self::named("code");
+    /// A verify provider makes the code and checks it.
+    pub const EXTERNAL: Self = Self::named("external");
+    /// The most characters of a name.
+    pub const MAX_LENGTH: usize = 15;
+
+    /// The use of that name, for a constant.
+    ///
+    /// # Panics
+    /// If it is no name; then a constant doesn't compile.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Code => "code",
-            Self::External => "external",
+    pub const fn named(name: &str) -> Self {
+        match Self::from_name(name) {
+            Some(usage) => usage,
+            None => panic!("1 to 15 lower-case letters, digits and dashes"),
         }
     }
 
-    /// The inverse of [`Use::as_str`].
+    /// The use of that name, if it is one.
     #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Code, Self::External].into_iter().find(|usage| usage.as_str() == name)
+    pub const fn from_name(name: &str) -> Option<Self> {
+        let bytes = name.as_bytes();
+        if bytes.is_empty() || bytes.len() > Self::MAX_LENGTH {
+            return None;
+        }
+        let mut usage = Self { length: 0, name: [0; Self::MAX_LENGTH] };
+        while (usage.length as usize) < bytes.len() {
+            let byte = bytes[usage.length as usize];
+            if !matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-') {
+                return None;
+            }
+            usage.name[usage.length as usize] = byte;
+            usage.length += 1;
+        }
+        Some(usage)
+    }
+
+    /// The claim's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        let name = &self.name[..usize::from(self.length)];
+        core::str::from_utf8(name).expect("a name is ASCII")
+    }
+}
+
+impl fmt::Debug for Use {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -187,6 +223,17 @@ impl VerifiedChallenge {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn uses_are_names() {
+        for name in ["code", "external", "passkey", "x-own-2", "a", "abcdefghijklmno"] {
+            assert_eq!(Use::from_name(name).unwrap().as_str(), name);
+        }
+        assert_eq!((Use::from_name("code"), Use::from_name("external")), (Some(Use::CODE), Some(Use::EXTERNAL)));
+        for bad in ["", "Code", "co de", "code\"", "code\0", "cöde", "abcdefghijklmnop", "a_b"] {
+            assert!(Use::from_name(bad).is_none(), "{bad:?}");
+        }
+    }
 
     #[test]
     fn guard_ids_split_at_the_last_dot() {

@@ -123,8 +123,11 @@ pub(super) fn write_claims(issuer: &str, challenge: &Challenge, mac: &Mac, spell
     json.extend_from_slice(challenge.usage.as_str().as_bytes());
     json.extend_from_slice(br#"","channel":""#);
     json.extend_from_slice(challenge.channel.as_str().as_bytes());
-    json.extend_from_slice(br#"","fmt":"#);
-    push_format(&mut json, &challenge.format);
+    json.push(b'"');
+    if let Some(format) = &challenge.format {
+        json.extend_from_slice(br#","fmt":"#);
+        push_format(&mut json, format);
+    }
     json.extend_from_slice(br#","guard":""#);
     json.extend_from_slice(challenge.guard.as_str().as_bytes());
     json.extend_from_slice(br#"","bind":""#);
@@ -175,8 +178,13 @@ fn read_claims(json: &[u8], spelling: Spelling) -> Option<(Range<usize>, Challen
     let usage = Use::from_name(claims.plain()?)?;
     claims.skip(br#","channel":""#)?;
     let channel = Channel::from_name(claims.plain()?)?;
-    claims.skip(br#","fmt":"#)?;
-    let format = CodeFormat::from_claim(&claims.string()?.1)?;
+    let format = match claims.rest.strip_prefix(r#","fmt":"#) {
+        Some(rest) => {
+            claims.rest = rest;
+            Some(CodeFormat::from_claim(&claims.string()?.1)?)
+        }
+        None => None,
+    };
     claims.skip(br#","guard":""#)?;
     let guard = GuardId::new(claims.plain()?)?;
     claims.skip(br#","bind":""#)?;

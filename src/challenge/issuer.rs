@@ -2,7 +2,10 @@
 //!
 //! mac = HMAC-SHA-256(envelope MAC key, (label, iss, aud, jti, iat, exp, use, channel, fmt, guard, bind, recipient))
 //!
-//! The recipient stands in no claim but is under the `mac`: an envelope made for another address is a forged one.
+//! The recipient stands in no claim but is under the `mac`: an envelope made for another address is a forged one. `fmt` is the
+//! alphabet and the length of the code; an empty alphabet and 0 where there is no such claim. A claim that comes later is
+//! optional, and where it is there, its name and its value follow the recipient: so no envelope of today changes, and no two
+//! sets of claims have the same fields.
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
@@ -108,10 +111,11 @@ impl Challenges {
         Ok(VerifiedChallenge { challenge: envelope.challenge, mac, recipient: recipient.clone(), root: keys.id })
     }
 
-    /// The short code of a challenge, for the user whose epoch this is.
+    /// The short code of a challenge, for the user whose epoch this is; `None` where its code is none of ours.
     #[must_use]
-    pub fn code(&self, verified: &VerifiedChallenge, epoch: &str) -> Code {
-        Code::short(&self.root_of(verified).code, &verified.mac, epoch, &verified.challenge.format)
+    pub fn code(&self, verified: &VerifiedChallenge, epoch: &str) -> Option<Code> {
+        let format = verified.challenge.format.as_ref()?;
+        Some(Code::short(&self.root_of(verified).code, &verified.mac, epoch, format))
     }
 
     /// The long code of a challenge, for a link that is good only in the requesting browser.
@@ -143,6 +147,8 @@ impl RootKeys {
 
     fn authenticate(&self, challenge: &Challenge, recipient: &Recipient) -> Mac {
         let binding = challenge.binding.as_ref().map_or(&[][..], |binding| binding.as_bytes());
+        let (alphabet, length) =
+            challenge.format.as_ref().map_or(("", 0), |format| (format.alphabet().characters(), format.length()));
         self.mac
             .resume()
             .bytes(challenge.id.as_bytes())
@@ -150,8 +156,8 @@ impl RootKeys {
             .number(challenge.expires_at.as_seconds())
             .text(challenge.usage.as_str())
             .text(challenge.channel.as_str())
-            .text(challenge.format.alphabet().characters())
-            .number(u64::from(challenge.format.length()))
+            .text(alphabet)
+            .number(u64::from(length))
             .text(challenge.guard.as_str())
             .bytes(binding)
             .text(recipient.as_str())

@@ -56,7 +56,8 @@ struct Sealed<'a> {
     iat: u64,
     exp: u64,
     channel: Cow<'a, str>,
-    fmt: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fmt: Option<Cow<'a, str>>,
     guard: Cow<'a, str>,
     bind: Cow<'a, str>,
     rcpt: Cow<'a, str>,
@@ -115,7 +116,7 @@ impl Links {
             iat: challenge.issued_at.as_seconds(),
             exp: challenge.expires_at.as_seconds(),
             channel: challenge.channel.as_str().into(),
-            fmt: format!("{}", challenge.format).into(),
+            fmt: challenge.format.as_ref().map(|format| format!("{format}").into()),
             guard: challenge.guard.as_str().into(),
             bind: challenge.binding.map(|binding| base64url::encode(binding.as_bytes())).unwrap_or_default().into(),
             rcpt: verified.recipient().as_str().into(),
@@ -148,9 +149,12 @@ impl Links {
             id: ChallengeId::from_text(&sealed.jti)?,
             issued_at: UnixTime::from_seconds(sealed.iat),
             expires_at: UnixTime::from_seconds(sealed.exp),
-            usage: Use::Code,
+            usage: Use::CODE,
             channel,
-            format: CodeFormat::from_claim(&sealed.fmt)?,
+            format: match sealed.fmt {
+                Some(claim) => Some(CodeFormat::from_claim(&claim)?),
+                None => None,
+            },
             guard: GuardId::new(sealed.guard)?,
             binding: match sealed.bind.as_ref() {
                 "" => None,

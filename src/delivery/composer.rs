@@ -152,7 +152,7 @@ mod tests {
         let fleet = Fleet::new();
         let dispatch = fleet.dispatch("ann@example.com");
         let message = compose(site(), &dispatch);
-        assert_eq!(message.code.as_str(), fleet.keys.challenges.code(&dispatch.challenge, "e").expose());
+        assert_eq!(message.code.as_str(), fleet.keys.challenges.code(&dispatch.challenge, "e").unwrap().expose());
         assert!(message.text.lines().any(|line| line == message.code.as_str()));
         assert!(message.text.contains(message.link.as_str()) && message.html.contains(message.link.as_str()));
         assert!(message.link.starts_with("https://example.com/passwordless/link#v4.local."));

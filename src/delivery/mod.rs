@@ -110,9 +110,12 @@ impl Dispatch {
     }
 
     /// The short code.
+    ///
+    /// # Panics
+    /// If its challenge has no code of ours; the engine dispatches none of those.
     #[must_use]
     pub fn code(&self) -> Code {
-        self.keys.challenges.code(&self.challenge, self.epoch())
+        self.keys.challenges.code(&self.challenge, self.epoch()).expect("only challenges with a code are dispatched")
     }
 
     /// The long code, for a link that is good only in the requesting browser.

@@ -42,9 +42,9 @@ impl Fleet {
             id: ChallengeId::from_random([1; 16]),
             issued_at: NOW,
             expires_at: NOW.plus(600),
-            usage: Use::Code,
+            usage: Use::CODE,
             channel,
-            format: CodeFormat::new(Alphabet::new("0123456789").unwrap(), 6).unwrap(),
+            format: CodeFormat::new(Alphabet::new("0123456789").unwrap(), 6),
             guard: GuardId::new("node.epoch").unwrap(),
             binding: None,
         };

@@ -22,9 +22,9 @@
 //! #     id: challenge::ChallengeId::from_random([7; 16]),
 //! #     issued_at: now,
 //! #     expires_at: now.plus(600),
-//! #     usage: challenge::Use::Code,
+//! #     usage: challenge::Use::CODE,
 //! #     channel: Channel::Email,
-//! #     format: challenge::CodeFormat::new(challenge::Alphabet::Numeric, 6).unwrap(),
+//! #     format: challenge::CodeFormat::new(challenge::Alphabet::Numeric, 6),
 //! #     guard: challenge::GuardId::new("node-1.0011223344556677").unwrap(),
 //! #     binding: None,
 //! # };

@@ -52,9 +52,9 @@ impl<'a> Authority<'a> {
         Ok(self.keys.links.open(&self.keys.challenges, link)?)
     }
 
-    /// The code of a challenge, for the user of this epoch.
+    /// The code of a challenge, for the user of this epoch; `None` where its code is none of ours.
     #[must_use]
-    pub fn code(&self, challenge: &VerifiedChallenge, epoch: &str) -> Code {
+    pub fn code(&self, challenge: &VerifiedChallenge, epoch: &str) -> Option<Code> {
         self.keys.challenges.code(challenge, epoch)
     }
 

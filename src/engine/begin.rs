@@ -6,10 +6,10 @@ use core::fmt;
 use super::{Caller, CompleteError, Engine, policy::MethodDisabled};
 use crate::{
     browser::puzzle::Proof,
-    challenge::{Binding, Use, VerifiedChallenge},
+    challenge::{Binding, VerifiedChallenge},
     delivery::{DeliveryFailed, Dispatch, Fate, Languages, NoRoom, Outbox, SlotRequest},
     directory::{Directory, Found},
-    guard::{Admitted, Guard, Request, RequestRefused},
+    guard::{Admitted, By, Guard, Request, RequestRefused},
     keys::Keys,
     recipient::Recipient,
     time::UnixTime,
@@ -104,7 +104,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
     ) -> Result<Entry<'a>, BeginError> {
         let Begin { recipient, caller, proof, .. } = begin;
         let Caller { network, .. } = *caller;
-        let mut request = Request { recipient, usage: Use::Code, network, is_known: false, proof: *proof, now, issued_at };
+        let mut request = Request { recipient, by: By::Code, network, is_known: false, proof: *proof, now, issued_at };
         if let Some(claimed) = caller.claimed_device(keys, recipient, now) {
             let recently = self.asked.recently(recipient, now);
             let asked = if recently.is_none() { Some(self.directory.lookup(recipient).await?) } else { None };

@@ -31,7 +31,7 @@ impl<'a> Way for ByCode<'a> {
     type Evidence = TypedCode<'a>;
 
     fn believe(self, authority: &Authority<'_>) -> Result<(VerifiedChallenge, TypedCode<'a>), CompleteError> {
-        let challenge = authority.envelope_for(Use::Code, self.envelope, &self.recipient)?;
+        let challenge = authority.envelope_for(Use::CODE, self.envelope, &self.recipient)?;
         let is_like = |format: &CodeFormat| format.alphabet().read(self.code).chars().count() == usize::from(format.length());
         let is_long = authority.policy().browser_link.as_ref().is_some_and(is_like);
         Ok((challenge, TypedCode { code: self.code, is_long }))
@@ -58,7 +58,11 @@ impl TypedCode<'_> {
         let (authority, challenge, epoch) = (trial.authority(), trial.challenge(), trial.found().epoch());
         match (&authority.policy().browser_link, authority.long_code(challenge, epoch)) {
             (Some(format), Some(long)) if self.is_long => long.matches(self.code, format.alphabet()),
-            _ => authority.code(challenge, epoch).matches(self.code, challenge.challenge().format.alphabet()),
+            _ => {
+                let format = challenge.challenge().format.as_ref();
+                let code = authority.code(challenge, epoch).zip(format);
+                code.is_some_and(|(code, format)| code.matches(self.code, format.alphabet()))
+            }
         }
     }
 }

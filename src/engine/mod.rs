@@ -92,9 +92,9 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
             id: ChallengeId::from_random(random::bytes(random)),
             issued_at: now,
             expires_at: now.plus(self.policy.challenge_lifetime),
-            usage: Use::Code,
+            usage: Use::CODE,
             channel,
-            format: self.policy.code_format.at_least(admitted.strength),
+            format: Some(self.policy.code_format.at_least(admitted.strength)),
             guard: admitted.guard,
             binding: begin.binding,
         };
@@ -113,7 +113,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         self.policy.require(recipient.channel())?;
         let keys = self.keys.load();
         let authority = Authority::new(&self.policy, &keys);
-        let challenge = authority.envelope_for(Use::Code, envelope, recipient).map_err(BeginError::Envelope)?;
+        let challenge = authority.envelope_for(Use::CODE, envelope, recipient).map_err(BeginError::Envelope)?;
         let claimed = begin.caller.claimed_device(&keys, recipient, now);
         let bucket = presumed_bucket(&keys, claimed, recipient, self.asked.recently(recipient, now).as_ref());
         let attempt = Attempt { challenge: &challenge, by: By::Resend, bucket, now, looked: Looked::default() };

@@ -126,7 +126,7 @@ impl<L: Log> Counters<L> {
 
     pub(super) fn admit(&self, request: &Request<'_>) -> Result<Admitted, RequestRefused> {
         let now = seconds(request.now);
-        let recipient = self.hashes.comparisons(request.usage, request.recipient);
+        let recipient = self.hashes.comparisons(request.by, request.recipient);
         let compared = self.ledger.comparisons(recipient, now);
         let allowance = rules::to_start(&self.limits, request);
         if let Some(allowance) = allowance.filter(|allowance| allowance.next(request.is_known, compared).is_none()) {

@@ -25,7 +25,7 @@ pub use memory::MemoryGuard;
 
 use crate::{
     browser::puzzle::Proof,
-    challenge::{GuardId, Strength, Use, VerifiedChallenge},
+    challenge::{GuardId, Strength, VerifiedChallenge},
     network::ClientNetwork,
     recipient::Recipient,
     time::UnixTime,
@@ -90,8 +90,8 @@ impl<G: Guard> Guard for alloc::sync::Arc<G> {
 pub struct Request<'a> {
     /// Whom the message is for.
     pub recipient: &'a Recipient,
-    /// Who will make and check the code.
-    pub usage: Use,
+    /// How attempts with its code will be counted: as [`By::Code`], or as [`By::External`].
+    pub by: By,
     /// Where the request came from.
     pub network: ClientNetwork,
     /// Whether it comes from a known device: a browser that proved this recipient before.
@@ -109,7 +109,7 @@ pub struct Request<'a> {
 pub struct Attempt<'a> {
     /// The challenge, authentic and unexpired.
     pub challenge: &'a VerifiedChallenge,
-    /// What was presented.
+    /// How it is counted.
     pub by: By,
     /// Whose failures it counts among.
     pub bucket: Bucket,
@@ -124,14 +124,15 @@ pub struct Attempt<'a> {
 #[derive(Clone, Copy, Default)]
 pub struct Looked(Option<counting::hashing::Fingerprints>);
 
-/// What an attempt presents.
+/// What an attempt presents, by how it could be guessed. That is all that a guard knows of ways to log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
-    /// A code: attempts and comparisons are counted.
+    /// A code of ours, which grows with the failures: attempts and comparisons are counted.
     Code,
-    /// A link, or the long code of a browser-bound one: only uses are counted.
+    /// What nobody guesses: a link, the long code of a browser-bound one, a signature. Only uses are counted.
     Link,
-    /// A code that a verify provider checks.
+    /// A code of a fixed length that somebody else makes and checks: attempts and comparisons are counted, the latter apart
+    /// from those of our codes.
     External,
     /// Nothing yet: its code is to be sent once more. That is only looked at, never counted.
     Resend,

@@ -5,7 +5,7 @@ use super::{
     budget::{Allowance, Compared, Whose, kept_for_known},
 };
 use crate::{
-    challenge::{Strength, Use},
+    challenge::{CodeFormat, Strength},
     recipient::Channel,
 };
 
@@ -71,7 +71,7 @@ pub(super) fn prefix(number: &str) -> &str {
 /// What a new code must at least have.
 pub(super) fn strength(limits: &Limits, is_known: bool, compared: Compared) -> Strength {
     let most = limits.comparisons - kept_for_known(limits.comparisons);
-    if allowance(limits, Use::Code, Strength::Long).next(is_known, compared) == Some(Whose::Known) {
+    if allowance(limits, By::Code, Strength::Long).next(is_known, compared) == Some(Whose::Known) {
         Strength::Short
     } else if compared.all() >= LONG_FROM {
         Strength::Long
@@ -85,7 +85,7 @@ pub(super) fn strength(limits: &Limits, is_known: bool, compared: Compared) -> S
 /// How many comparisons a recipient stands before nothing is started for a request like this; `None` where something always is.
 /// The codes of an external check can't grow, so there it waits until the comparisons are forgotten.
 pub(super) fn to_start(limits: &Limits, request: &Request<'_>) -> Option<Allowance> {
-    (request.usage == Use::External).then(|| allowance(limits, Use::External, Strength::Short))
+    (request.by == By::External).then(|| allowance(limits, By::External, Strength::Short))
 }
 
 /// Whether a known device makes an attempt's comparison, and how many there may be. `None` for what isn't compared, and where it
@@ -94,28 +94,28 @@ pub(super) fn to_start(limits: &Limits, request: &Request<'_>) -> Option<Allowan
 /// A link takes nothing off either: its message reaches the victim of whoever asked for it, and an attacker whose wrong codes it
 /// took off would have more of them than L.
 pub(super) fn comparisons(limits: &Limits, attempt: &Attempt<'_>) -> Option<(bool, Allowance)> {
-    let usage = match attempt.by {
-        By::Link => return None,
-        By::External => Use::External,
-        By::Code | By::Resend => Use::Code,
-    };
+    if attempt.by == By::Link {
+        return None;
+    }
     let is_known = match attempt.bucket {
         Bucket::Claimed => return None,
         Bucket::Known => true,
         Bucket::Strangers => false,
     };
-    Some((is_known, allowance(limits, usage, attempt.challenge.challenge().format.strength())))
+    // What has no format of ours is as weak as a code can be.
+    let format = attempt.challenge.challenge().format.as_ref();
+    Some((is_known, allowance(limits, attempt.by, format.map_or(Strength::Short, CodeFormat::strength))))
 }
 
 /// How many comparisons with codes of this strength a recipient stands.
-fn allowance(limits: &Limits, usage: Use, strength: Strength) -> Allowance {
-    let most = if usage == Use::External { limits.external_comparisons } else { limits.comparisons };
+fn allowance(limits: &Limits, by: By, strength: Strength) -> Allowance {
+    let most = if by == By::External { limits.external_comparisons } else { limits.comparisons };
     let known = kept_for_known(most);
-    let (strangers, all) = match (usage, strength) {
-        (Use::External, _) => (most - known, u32::MAX),
-        (Use::Code, Strength::Short) => (most - known, LONG_FROM),
-        (Use::Code, Strength::Medium) => (LONG_FROM, LONG_FROM),
-        (Use::Code, Strength::Long) => (u32::MAX, u32::MAX),
+    let (strangers, all) = match (by, strength) {
+        (By::External, _) => (most - known, u32::MAX),
+        (_, Strength::Short) => (most - known, LONG_FROM),
+        (_, Strength::Medium) => (LONG_FROM, LONG_FROM),
+        (_, Strength::Long) => (u32::MAX, u32::MAX),
     };
     Allowance { known, strangers, all }
 }

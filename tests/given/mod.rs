@@ -89,9 +89,9 @@ pub fn challenge() -> Challenge {
         id: ChallengeId::from_random(*b"0123456789abcdef"),
         issued_at: NOW,
         expires_at: NOW.plus(600),
-        usage: Use::Code,
+        usage: Use::CODE,
         channel: Channel::Email,
-        format: code_format("0123456789", 6),
+        format: Some(code_format("0123456789", 6)),
         guard: GuardId::new("node-1.0011223344556677").unwrap(),
         binding: None,
     }

@@ -57,7 +57,7 @@ fn strangers_leave_a_quarter_and_a_full_table_fails_closed() {
         let proven = mail("proven");
         now(guard.admit(&Request { proof: Some(proof(0)), ..request(&proven, START) })).unwrap();
         guess(&guard, &issuer.code(&proven), true).expect("a puzzle was solved for it");
-        let earlier = issuer.issue(&proven, Use::Code, SHORT, START - 1, LIFETIME);
+        let earlier = issuer.issue(&proven, Use::CODE, SHORT, START - 1, LIFETIME);
         assert!(matches!(guess(&guard, &earlier, true), Err(AttemptRefused::Unavailable(_))), "but not for this one");
         let mut known = 1;
         loop {
@@ -132,7 +132,7 @@ fn entries_leave_when_their_challenge_ends_and_a_clock_set_back_brings_nothing_b
         let again = now(guard.count(&attempt(challenge, By::Code, START), Verdict::sealed(true)));
         assert_eq!(again, Err(AttemptRefused::Expired), "ten minutes back, and still no replay");
     }
-    let fresh = issuer.issue(&mail("ann"), Use::Code, SHORT, START + 1, LIFETIME);
+    let fresh = issuer.issue(&mail("ann"), Use::CODE, SHORT, START + 1, LIFETIME);
     assert!(guess(&guard, &fresh, true).is_ok(), "what ends later was never forgotten");
 }
 
@@ -143,7 +143,7 @@ fn a_table_that_was_full_takes_new_challenges_when_the_old_have_ended() {
     fill(&guard, &mut issuer);
     let later = START + LIFETIME;
     for name in 0..1000 {
-        let challenge = issuer.issue(&mail(name), Use::Code, SHORT, later, LIFETIME);
+        let challenge = issuer.issue(&mail(name), Use::CODE, SHORT, later, LIFETIME);
         now(guard.count(&attempt(&challenge, By::Code, later), Verdict::sealed(false))).expect("each count makes room");
     }
 }
@@ -199,7 +199,7 @@ fn a_flood_of_hostile_pairs_does_not_close_the_service() {
             let throwaway = mail(number);
             let request = Request { network: network(number), ..request(&throwaway, second) };
             if now(guard.admit(&request)).is_ok() {
-                let challenge = issuer.issue(&throwaway, Use::Code, SHORT, second, LIFETIME);
+                let challenge = issuer.issue(&throwaway, Use::CODE, SHORT, second, LIFETIME);
                 // Half of them are kept, to be used all at once.
                 if number % 2 == 0 {
                     hoard.push(challenge);
@@ -220,7 +220,7 @@ fn a_flood_of_hostile_pairs_does_not_close_the_service() {
         // Ann has a browser that is known; Bob solves a puzzle where he is asked to.
         let known = Request { is_known: true, ..request(&ann, second) };
         now(guard.admit(&known)).expect("a known device gets a code");
-        let challenge = issuer.issue(&ann, Use::Code, SHORT, second, LIFETIME);
+        let challenge = issuer.issue(&ann, Use::CODE, SHORT, second, LIFETIME);
         let login = Attempt { bucket: Bucket::Known, ..attempt(&challenge, By::Code, second) };
         now(guard.count(&login, Verdict::sealed(true))).expect("a known device logs in");
 
@@ -230,7 +230,7 @@ fn a_flood_of_hostile_pairs_does_not_close_the_service() {
             stranger.proof = Some(Proof { expires_at: at(second + 60), ..proof(u32::try_from(second - START).unwrap()) });
             now(guard.admit(&stranger)).expect("whoever solves a puzzle gets a code");
         }
-        let challenge = issuer.issue(&bob, Use::Code, SHORT, second, LIFETIME);
+        let challenge = issuer.issue(&bob, Use::CODE, SHORT, second, LIFETIME);
         now(guard.count(&attempt(&challenge, By::Code, second), Verdict::sealed(true))).expect("and logs in");
     }
     assert!((25_001..=37_500 + 18).contains(&fullest), "the flood filled what strangers may fill: {fullest}");

@@ -210,14 +210,14 @@ fn segments_go_when_their_challenges_have_ended_and_the_budgets_stay() {
     let guard = journal.open(START);
     let mut issuer = Issuer::new(guard.id());
     let ann = mail("ann");
-    (0..100).for_each(|_| _ = guess(&guard, &issuer.issue(&ann, Use::Code, LONG, START, LIFETIME), false).unwrap());
+    (0..100).for_each(|_| _ = guess(&guard, &issuer.issue(&ann, Use::CODE, LONG, START, LIFETIME), false).unwrap());
     let old = issuer.code(&mail("old"));
     guess(&guard, &old, true).unwrap();
     let mut most = 0;
     for minute in 0..40 {
         let seconds = START + minute * 60;
         for number in 0..100 {
-            let challenge = issuer.issue(&mail(number), Use::Code, SHORT, seconds, LIFETIME);
+            let challenge = issuer.issue(&mail(number), Use::CODE, SHORT, seconds, LIFETIME);
             now(guard.count(&attempt(&challenge, By::Code, seconds), Verdict::sealed(true))).unwrap();
         }
         most = most.max(journal.files().len());

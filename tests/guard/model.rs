@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use countersign::{
-    challenge::{Challenge, Strength, Use, VerifiedChallenge},
+    challenge::{Challenge, CodeFormat, Strength, Use, VerifiedChallenge},
     guard::{Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Limits, Looked, Request, Verdict},
     recipient::Recipient,
 };
@@ -85,18 +85,18 @@ impl Model {
     }
 
     fn comparisons(&self, usage: Use, recipient: &Recipient, who: Who) -> u32 {
-        let key = |day| (usage == Use::External, recipient.as_str().to_owned(), who, day);
+        let key = |day| (usage == Use::EXTERNAL, recipient.as_str().to_owned(), who, day);
         [self.day, self.day - 1].map(|day| self.counts.get(&key(day)).copied().unwrap_or_default()).iter().sum()
     }
 
     /// Whose the next comparison with a code of this strength is, if there is one: known devices have D of L, together; past
     /// these they are strangers, who have the rest, and 100 where the code is longer.
     fn next(&self, usage: Use, strength: Strength, recipient: &Recipient, who: Who) -> Option<Who> {
-        let most = if usage == Use::External { self.limits.external_comparisons } else { self.limits.comparisons };
+        let most = if usage == Use::EXTERNAL { self.limits.external_comparisons } else { self.limits.comparisons };
         let kept = (most / 4).min(10);
         let [strangers, known] = [Who::Strangers, Who::KnownDevices].map(|who| self.comparisons(usage, recipient, who));
         let is_open = match (usage, strength) {
-            (Use::External, _) => strangers < most - kept,
+            (Use::EXTERNAL, _) => strangers < most - kept,
             (_, Strength::Short) => strangers < most - kept && strangers + known < 100,
             (_, Strength::Medium) => strangers + known < 100,
             (_, Strength::Long) => true,
@@ -129,7 +129,7 @@ impl Model {
         }
         let is_exhausted = known.attempts >= self.limits.max_attempts;
         let Challenge { usage, format, .. } = challenge.challenge();
-        if is_exhausted || self.next(*usage, format.strength(), challenge.recipient(), who).is_none() {
+        if is_exhausted || self.next(*usage, strength(format.as_ref()), challenge.recipient(), who).is_none() {
             Err(AttemptRefused::Exhausted)
         } else {
             Ok(())
@@ -142,8 +142,8 @@ impl Model {
         let next = self.next(usage, Strength::Short, recipient, who);
         let compared = |who| self.comparisons(usage, recipient, who);
         match (usage, next) {
-            (Use::External, None) => None,
-            (Use::External, _) | (Use::Code, Some(Who::KnownDevices)) => Some(Strength::Short),
+            (Use::EXTERNAL, None) => None,
+            (Use::EXTERNAL, _) | (Use::CODE, Some(Who::KnownDevices)) => Some(Strength::Short),
             _ if compared(Who::Strangers) + compared(Who::KnownDevices) >= 100 => Some(Strength::Long),
             (_, None) => Some(Strength::Medium),
             _ if compared(Who::Strangers) >= 10 => Some(Strength::Medium),
@@ -152,7 +152,7 @@ impl Model {
     }
 
     fn add(&mut self, challenge: &VerifiedChallenge, who: Who, day: u64, change: i64) {
-        let key = (challenge.challenge().usage == Use::External, challenge.recipient().as_str().to_owned(), who, day);
+        let key = (challenge.challenge().usage == Use::EXTERNAL, challenge.recipient().as_str().to_owned(), who, day);
         let count = self.counts.entry(key).or_default();
         *count = count.checked_add_signed(change.try_into().unwrap()).expect("never more is taken off than was added");
     }
@@ -191,7 +191,7 @@ impl Model {
             return Ok(Counted::Rejected { attempts_left: 0 });
         }
         let Challenge { usage, format, .. } = challenge.challenge();
-        let whose = self.next(*usage, format.strength(), challenge.recipient(), who).unwrap();
+        let whose = self.next(*usage, strength(format.as_ref()), challenge.recipient(), who).unwrap();
         self.add(challenge, whose, self.day, 1);
         let day = self.day;
         let known = self.known.get_mut(&index).unwrap();
@@ -237,9 +237,19 @@ fn attempt(challenge: &VerifiedChallenge, by: By, who: Who, seconds: u64, known:
     Attempt { challenge, by, bucket, now: at(seconds), looked: known }
 }
 
+/// How attempts with codes of this use are counted.
+fn by_of(usage: Use) -> By {
+    if usage == Use::EXTERNAL { By::External } else { By::Code }
+}
+
+/// What has no format of ours is as weak as a code can be.
+fn strength(format: Option<&CodeFormat>) -> Strength {
+    format.map_or(Strength::Short, CodeFormat::strength)
+}
+
 /// The right way to present a challenge: external ones have no code of ours and no link.
 fn by(challenge: &VerifiedChallenge, wanted: By) -> By {
-    if challenge.challenge().usage == Use::External { By::External } else { wanted }
+    if challenge.challenge().usage == Use::EXTERNAL { By::External } else { wanted }
 }
 
 /// Plays the steps to a guard and to the model; they must agree on every answer.
@@ -272,10 +282,10 @@ fn play<G: Guard>(
             Step::Admit { recipient, usage, who } => {
                 let (recipient, is_known) = (mail(recipient), who == Who::KnownDevices);
                 let expected = model.admit(usage, &recipient, who);
-                let answer = now(guard.admit(&Request { usage, is_known, ..request(&recipient, model.now) }));
+                let answer = now(guard.admit(&Request { by: by_of(usage), is_known, ..request(&recipient, model.now) }));
                 match (usage, answer) {
-                    (Use::External, answer) => prop_assert_eq!(answer.is_ok(), expected.is_some()),
-                    (Use::Code, answer) => prop_assert_eq!(answer.map(|admitted| Some(admitted.strength)), Ok(expected)),
+                    (Use::EXTERNAL, answer) => prop_assert_eq!(answer.is_ok(), expected.is_some()),
+                    (_, answer) => prop_assert_eq!(answer.map(|admitted| Some(admitted.strength)), Ok(expected)),
                 }
             }
             Step::Peek { challenge, by: wanted, who } => {
@@ -313,7 +323,7 @@ fn play<G: Guard>(
             }
             Step::Amend { challenge, who, amendment } => {
                 let (index, Some(challenge)) = pick(challenge) else { continue };
-                if challenge.challenge().usage != Use::External || model.known.get(&index).is_none_or(|known| known.pending == 0)
+                if challenge.challenge().usage != Use::EXTERNAL || model.known.get(&index).is_none_or(|known| known.pending == 0)
                 {
                     continue;
                 }
@@ -356,7 +366,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let by = prop_oneof![4 => Just(By::Code), 1 => Just(By::Link)];
     let looked_at = prop_oneof![3 => by.clone(), 1 => Just(By::Resend)];
     let format = prop_oneof![3 => Just(SHORT), 1 => Just(MEDIUM), 1 => Just(LONG)];
-    let usage = prop_oneof![3 => Just(Use::Code), 1 => Just(Use::External)];
+    let usage = prop_oneof![3 => Just(Use::CODE), 1 => Just(Use::EXTERNAL)];
     let amendment = prop_oneof![Just(Amendment::Right), Just(Amendment::Unanswered)];
     let time = prop_oneof![4 => -5_i64..60, 1 => -900_i64..900, 1 => -100_000_i64..100_000];
     let challenge = 0_usize..24;
@@ -392,7 +402,7 @@ fn a_restart_sees_the_day_that_a_clock_set_back_does_not_undo() {
     let journal = TestJournal { limits: Limits { comparisons: 2, ..limits() }, ..TestJournal::new() };
     let guard = journal.open(START);
     let mut issuer = Issuer::new(guard.id());
-    let issue = || Step::Issue { recipient: 0, format: SHORT, usage: Use::Code };
+    let issue = || Step::Issue { recipient: 0, format: SHORT, usage: Use::CODE };
     let wrong = |challenge| Step::Count { challenge, by: By::Code, who: Who::Strangers, right: false };
     let day = 86_400;
     let steps = vec![issue(), wrong(0), wrong(0), Step::Time(2 * day), Step::Restart, Step::Time(-day), issue(), wrong(1)];
@@ -409,7 +419,7 @@ fn comparisons_of_the_day_before_count_until_the_next_day_is_over() {
     let limits = Limits { comparisons: 2, ..limits() };
     let guard = guard(limits.clone());
     let mut issuer = Issuer::new(guard.id());
-    let issue = || Step::Issue { recipient: 0, format: SHORT, usage: Use::Code };
+    let issue = || Step::Issue { recipient: 0, format: SHORT, usage: Use::CODE };
     let wrong = |challenge| Step::Count { challenge, by: By::Code, who: Who::Strangers, right: false };
     let peek = |challenge| Step::Peek { challenge, by: By::Code, who: Who::Strangers };
     let (nothing, to_yesterday) = (Step::GiveBack { challenge: 0 }, Step::Time(-43_201));

@@ -162,10 +162,10 @@ fn a_look_beside_changes_never_refuses_what_is_open() {
     // One shard of a few lines, in which records come, end and are moved up all the time.
     let guard = guard(Limits { capacity: 64, ..limits() });
     let mut issuer = Issuer::new(guard.id());
-    let open: Vec<_> = (0..16).map(|name| issuer.issue(&mail(name), Use::Code, SHORT, START, 1_000_000)).collect();
+    let open: Vec<_> = (0..16).map(|name| issuer.issue(&mail(name), Use::CODE, SHORT, START, 1_000_000)).collect();
     assert!(open.iter().all(|challenge| matches!(guess(&guard, challenge, false), Ok(Counted::Rejected { .. }))));
     let passing: Vec<_> = (0..20_000)
-        .map(|number| (number / 16, issuer.issue(&mail("passing"), Use::Code, LONG, START + number / 16, 1)))
+        .map(|number| (number / 16, issuer.issue(&mail("passing"), Use::CODE, LONG, START + number / 16, 1)))
         .collect();
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {

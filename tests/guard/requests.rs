@@ -33,7 +33,7 @@ fn a_pause_is_of_recipient_and_network_or_of_known_devices() {
     assert_eq!(refusal(&guard, &Request { is_known: true, ..base }), Some((60, false)));
     assert_eq!(refusal(&guard, &request(&bob, START)), None);
     assert_eq!(refusal(&guard, &Request { proof: Some(proof(1)), ..base }), Some((60, false)), "a puzzle doesn't shorten it");
-    assert_eq!(refusal(&guard, &Request { usage: Use::External, ..base }), Some((60, false)), "external requests share it");
+    assert_eq!(refusal(&guard, &Request { by: By::External, ..base }), Some((60, false)), "external requests share it");
     assert_eq!(refusal(&guard, &request(&ann, START + 60)), None);
 }
 
@@ -140,7 +140,7 @@ fn codes_grow_with_the_recipients_failures() {
     let strength = |is_known| now(guard.admit(&Request { is_known, ..request(&ann, START) })).unwrap().strength;
     let mut fail = |times, format| {
         for _ in 0..times {
-            let challenge = issuer.issue(&ann, Use::Code, format, START, 600);
+            let challenge = issuer.issue(&ann, Use::CODE, format, START, 600);
             guess(&guard, &challenge, false).unwrap();
         }
     };
@@ -189,10 +189,10 @@ fn external_requests_stop_at_their_own_l() {
     let guard = guard(Limits { external_comparisons: 2, ..limits() });
     let mut issuer = Issuer::new(guard.id());
     let ann = mail("ann");
-    let external = Request { usage: Use::External, ..request(&ann, START) };
+    let external = Request { by: By::External, ..request(&ann, START) };
     for _ in 0..2 {
         assert_eq!(refusal(&guard, &external), None);
-        let challenge = issuer.issue(&ann, Use::External, super::support::SHORT, START, 600);
+        let challenge = issuer.issue(&ann, Use::EXTERNAL, super::support::SHORT, START, 600);
         let attempt = super::support::attempt(&challenge, countersign::guard::By::External, START);
         now(guard.count(&attempt, countersign::guard::Verdict::sealed(false))).unwrap();
     }
@@ -234,9 +234,9 @@ fn strangers_leave_known_devices_their_share() {
     let mut issuer = Issuer::new(guard.id());
     let ann = mail("ann");
     let hers = issuer.code(&ann);
-    let attacked = issuer.issue(&ann, Use::Code, super::support::MEDIUM, START, 600);
+    let attacked = issuer.issue(&ann, Use::CODE, super::support::MEDIUM, START, 600);
     (0..100).for_each(|_| _ = guess(&guard, &attacked, false).unwrap());
-    assert!(guess(&guard, &issuer.issue(&ann, Use::Code, super::support::MEDIUM, START, 600), false).is_err());
+    assert!(guess(&guard, &issuer.issue(&ann, Use::CODE, super::support::MEDIUM, START, 600), false).is_err());
     let known = Attempt { bucket: Bucket::Known, ..attempt(&hers, By::Code, START) };
     (0..9).for_each(|_| assert!(now(guard.count(&known, Verdict::sealed(false))).is_ok()));
     assert_eq!(now(guard.admit(&Request { is_known: true, ..request(&ann, START) })).unwrap().strength, Strength::Short);
@@ -251,11 +251,11 @@ fn after_a_hundred_comparisons_in_all_strangers_codes_have_64_bits() {
     let ann = mail("ann");
     let mut compare = |bucket, format, times| {
         for _ in 0..times {
-            let challenge = issuer.issue(&ann, Use::Code, format, START, 600);
+            let challenge = issuer.issue(&ann, Use::CODE, format, START, 600);
             let attempt = Attempt { bucket, ..attempt(&challenge, By::Code, START) };
             now(guard.count(&attempt, Verdict::sealed(false))).unwrap();
         }
-        let next = issuer.issue(&ann, Use::Code, format, START, 600);
+        let next = issuer.issue(&ann, Use::CODE, format, START, 600);
         guess(&guard, &next, true).is_ok()
     };
     assert!(compare(Bucket::Known, super::support::SHORT, 10));

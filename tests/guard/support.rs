@@ -108,7 +108,7 @@ impl Issuer {
             expires_at: at(issued_at + lifetime),
             usage,
             channel: Channel::Email,
-            format: CodeFormat::new(Alphabet::new(format.0).unwrap(), format.1).unwrap(),
+            format: CodeFormat::new(Alphabet::new(format.0).unwrap(), format.1),
             guard: self.guard.clone(),
             binding: None,
         };
@@ -117,7 +117,7 @@ impl Issuer {
 
     /// A code of six digits, made at [`START`].
     pub(crate) fn code(&mut self, recipient: &Recipient) -> VerifiedChallenge {
-        self.issue(recipient, Use::Code, SHORT, START, LIFETIME)
+        self.issue(recipient, Use::CODE, SHORT, START, LIFETIME)
     }
 }
 
@@ -133,7 +133,7 @@ pub(crate) fn guess(guard: &impl Guard, challenge: &VerifiedChallenge, right: bo
 /// A stranger's request at a moment, for a code.
 pub(crate) fn request(recipient: &Recipient, seconds: u64) -> Request<'_> {
     let now = at(seconds);
-    Request { recipient, usage: Use::Code, network: network(1), is_known: false, proof: None, now, issued_at: now }
+    Request { recipient, by: By::Code, network: network(1), is_known: false, proof: None, now, issued_at: now }
 }
 
 /// A journal in a folder of its own, and how it is opened.

@@ -159,13 +159,13 @@ fn budget() {
     let (guard, now) = (guard(&server.url(), Limits { comparisons: 20, ..limits() }), now(&server));
     let ann = email("ann");
     let early = [numeric(6), numeric(11), numeric(20)]
-        .map(|format| challenge_of(admit(&guard, &ann, now).guard, &ann, now, format, Use::Code));
+        .map(|format| challenge_of(admit(&guard, &ann, now).guard, &ann, now, format, Use::CODE));
     let mut compared = 0;
     let mut compare = |strength, format, until: u32| {
         while compared < until {
             let admitted = admit(&guard, &ann, now);
             assert_eq!(admitted.strength, strength, "after {compared}");
-            let challenge = challenge_of(admitted.guard, &ann, now, numeric(format), Use::Code);
+            let challenge = challenge_of(admitted.guard, &ann, now, numeric(format), Use::CODE);
             for attempts_left in (0..5).rev() {
                 assert_eq!(wrong(&guard, &challenge, now), left(attempts_left));
                 compared += 1;
@@ -240,7 +240,7 @@ fn external() {
     let server = Server::plain();
     let (guard, now) = (guard(&server.url(), Limits { external_comparisons: 3, ..limits() }), now(&server));
     let ann = email("ann");
-    let begin = || challenge_of(admit(&guard, &ann, now).guard, &ann, now, numeric(6), Use::External);
+    let begin = || challenge_of(admit(&guard, &ann, now).guard, &ann, now, numeric(6), Use::EXTERNAL);
     let check = |challenge| {
         let attempt = Attempt { by: By::External, ..attempt(challenge, now) };
         run(guard.count(&attempt, Verdict::sealed(false)))
@@ -260,7 +260,7 @@ fn external() {
     (0..3).for_each(|_| assert!(check(&second).is_ok()));
     assert_eq!(check(&second), Err(AttemptRefused::Exhausted));
     let mut external = request(&ann, now);
-    external.usage = Use::External;
+    external.by = By::External;
     assert!(run(guard.admit(&external)).is_err());
     // Its own codes stay open.
     assert_eq!(admit(&guard, &ann, now).strength, Strength::Short);

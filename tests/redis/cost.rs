@@ -45,7 +45,7 @@ fn one_command() {
             guard.withdraw(&asking).await;
             expect("a request that is withdrawn");
             let make = |usage| challenge_of(id.clone().unwrap(), &ann, now, numeric(20), usage);
-            let challenge = make(Use::Code);
+            let challenge = make(Use::CODE);
             let attempt = attempt(&challenge, now);
             assert!(guard.peek(&attempt).await.is_ok());
             expect("a look");
@@ -57,7 +57,7 @@ fn one_command() {
             expect("a use that is given back");
             assert!(guard.count(&Attempt { by: By::Link, ..attempt }, Verdict::sealed(true)).await.is_ok());
             expect("a link");
-            let challenge = make(Use::External);
+            let challenge = make(Use::EXTERNAL);
             let attempt = Attempt { challenge: &challenge, by: By::External, ..attempt };
             assert!(guard.count(&attempt, Verdict::sealed(false)).await.is_ok());
             expect("an external check");

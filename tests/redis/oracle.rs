@@ -201,7 +201,7 @@ impl Choices {
     fn request<'a>(&mut self, recipient: &'a Recipient, now: UnixTime) -> Request<'a> {
         Request {
             recipient,
-            usage: if self.below(4) == 0 { Use::External } else { Use::Code },
+            by: if self.below(4) == 0 { By::External } else { By::Code },
             network: network(u8::try_from(self.below(3)).expect("it is small")),
             is_known: self.below(4) == 0,
             // A proof for this recipient alone, as the puzzle says.
@@ -214,7 +214,7 @@ impl Choices {
     }
 
     fn pair(&mut self, recipient: &Recipient, memory: &Admitted, redis: &Admitted, now: UnixTime) -> Pair {
-        let usage = if self.below(4) == 0 { Use::External } else { Use::Code };
+        let usage = if self.below(4) == 0 { Use::EXTERNAL } else { Use::CODE };
         let format = numeric([6, 11, 20][self.below(3)]);
         let make = |guard: &GuardId| challenge_of(guard.clone(), recipient, now, format.clone(), usage);
         Pair { in_memory: make(&memory.guard), in_redis: make(&redis.guard) }
@@ -222,9 +222,9 @@ impl Choices {
 
     fn attempt(&mut self, challenge: &VerifiedChallenge) -> (By, Bucket) {
         let by = match challenge.challenge().usage {
-            Use::External => By::External,
-            Use::Code if self.below(5) == 0 => By::Link,
-            Use::Code => By::Code,
+            Use::EXTERNAL => By::External,
+            Use::CODE if self.below(5) == 0 => By::Link,
+            _ => By::Code,
         };
         let bucket = match self.below(6) {
             0 | 1 => Bucket::Known,

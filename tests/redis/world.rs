@@ -81,7 +81,7 @@ pub(crate) fn numeric(length: u8) -> CodeFormat {
 
 /// A request of a stranger.
 pub(crate) fn request(recipient: &Recipient, now: UnixTime) -> Request<'_> {
-    Request { recipient, usage: Use::Code, network: network(1), is_known: false, proof: None, now, issued_at: now }
+    Request { recipient, by: By::Code, network: network(1), is_known: false, proof: None, now, issued_at: now }
 }
 
 /// A solved puzzle.
@@ -95,7 +95,7 @@ pub(crate) fn admit(guard: &impl Guard, recipient: &Recipient, now: UnixTime) ->
 
 /// A challenge of this guard, with a code of six digits.
 pub(crate) fn challenge(guard: GuardId, recipient: &Recipient, now: UnixTime) -> VerifiedChallenge {
-    challenge_of(guard, recipient, now, numeric(6), Use::Code)
+    challenge_of(guard, recipient, now, numeric(6), Use::CODE)
 }
 
 pub(crate) fn challenge_of(
@@ -116,7 +116,7 @@ pub(crate) fn challenge_until(
     end: UnixTime,
     format: CodeFormat,
 ) -> VerifiedChallenge {
-    seal(guard, recipient, [now, end], format, Use::Code)
+    seal(guard, recipient, [now, end], format, Use::CODE)
 }
 
 fn seal(guard: GuardId, recipient: &Recipient, life: [UnixTime; 2], format: CodeFormat, usage: Use) -> VerifiedChallenge {
@@ -130,7 +130,7 @@ fn seal(guard: GuardId, recipient: &Recipient, life: [UnixTime; 2], format: Code
         expires_at: life[1],
         usage,
         channel: recipient.channel(),
-        format,
+        format: Some(format),
         guard,
         binding: None,
     };

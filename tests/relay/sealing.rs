@@ -60,9 +60,9 @@ pub(super) fn envelope(id: u8, guard: GuardId, email: &str) -> String {
         id: ChallengeId::from_random([id; 16]),
         issued_at: now(),
         expires_at: now().plus(600),
-        usage: Use::Code,
+        usage: Use::CODE,
         channel: Channel::Email,
-        format: CodeFormat::new(Alphabet::Numeric, 6).unwrap(),
+        format: CodeFormat::new(Alphabet::Numeric, 6),
         guard,
         binding: None,
     };

@@ -78,18 +78,19 @@ fn explain_envelope(token: &str, verifier: Option<&Verifier>) -> Option<Explaine
 }
 
 fn facts_of(challenge: &Challenge) -> Vec<(&'static str, String)> {
-    let maker = match challenge.usage {
-        Use::Code => "code (the engine made it)",
-        Use::External => "external (a verify provider made it)",
+    let usage = match challenge.usage {
+        Use::CODE => "code (the engine made it)",
+        Use::EXTERNAL => "external (a verify provider made it)",
+        ref other => other.as_str(),
     };
-    let format = &challenge.format;
+    let code = challenge.format.as_ref().map(|format| format!("{} characters of {}", format.length(), format.alphabet().name()));
     vec![
         ("id", challenge.id.to_text()),
         ("issued", challenge.issued_at.to_iso8601()),
         ("expires", challenge.expires_at.to_iso8601()),
-        ("use", maker.into()),
+        ("use", usage.into()),
         ("channel", challenge.channel.as_str().into()),
-        ("code", format!("{} characters of {}", format.length(), format.alphabet().name())),
+        ("code", code.unwrap_or_else(|| "none of ours".into())),
         ("guard", format!("node {}, epoch {}", challenge.guard.node(), challenge.guard.epoch())),
         ("bound", if challenge.binding.is_some() { "to a client (S256)" } else { "to no client" }.into()),
     ]
@@ -215,9 +216,9 @@ mod tests {
             id: ChallengeId::from_random([7; 16]),
             issued_at: NOW,
             expires_at: NOW.plus(600),
-            usage: Use::Code,
+            usage: Use::CODE,
             channel: Channel::Email,
-            format: config.passwordless.policy.code_format.clone(),
+            format: Some(config.passwordless.policy.code_format.clone()),
             guard: GuardId::new("node.epoch").unwrap(),
             binding: None,
         };
@@ -291,7 +292,7 @@ mod tests {
     fn nothing_secret_and_no_whole_recipient_is_shown() {
         let config = config(OURS, "");
         let verifier = Verifier::new(&config).unwrap();
-        let code = challenges(&config).code(&challenge(&config), "epoch");
+        let code = challenges(&config).code(&challenge(&config), "epoch").unwrap();
         for token in [envelope(&config), link(&config), session(&config).refresh] {
             let shown = format!("{:?}", explain(&token, Some(&verifier)).unwrap());
             assert!(!shown.contains("ann@") && !shown.contains(code.expose()) && !shown.contains(&token), "{shown}");

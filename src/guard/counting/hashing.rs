@@ -11,7 +11,7 @@ use siphasher::sip::SipHasher13;
 
 use super::record::FINGERPRINT_BITS;
 use crate::{
-    challenge::{ChallengeId, Use},
+    challenge::ChallengeId,
     crypto::random,
     guard::{Attempt, By},
     network::ClientNetwork,
@@ -32,7 +32,7 @@ pub(crate) struct Hashes {
 pub(crate) struct Fingerprints {
     tag: u64,
     id: ChallengeId,
-    usage: Use,
+    is_external: bool,
     /// The challenge's fingerprint, never 0.
     pub(crate) challenge: u64,
     /// Its recipient, for comparisons.
@@ -66,14 +66,15 @@ impl Hashes {
     /// The fingerprints of an attempt, found anew unless they are known. `expect` hears of the challenge's first.
     pub(crate) fn fingerprints(&self, attempt: &Attempt<'_>, expect: impl FnOnce(u64)) -> Fingerprints {
         let id = attempt.challenge.challenge().id;
-        let usage = if attempt.by == By::External { Use::External } else { Use::Code };
-        if let Some(known) = attempt.looked.0.filter(|known| (known.tag, known.id, known.usage) == (self.tag, id, usage)) {
+        let is_external = attempt.by == By::External;
+        let is_this = |known: &Fingerprints| (known.tag, known.id, known.is_external) == (self.tag, id, is_external);
+        if let Some(known) = attempt.looked.0.filter(is_this) {
             return known;
         }
         let challenge = self.challenge(id);
         expect(challenge);
-        let recipient = self.comparisons(usage, attempt.challenge.recipient());
-        Fingerprints { tag: self.tag, id, usage, challenge, recipient }
+        let recipient = self.comparisons(attempt.by, attempt.challenge.recipient());
+        Fingerprints { tag: self.tag, id, is_external, challenge, recipient }
     }
 
     /// A challenge's fingerprint, never 0.
@@ -83,8 +84,8 @@ impl Hashes {
     }
 
     /// What a recipient's comparisons are counted under, apart for codes and external checks.
-    pub(crate) fn comparisons(&self, usage: Use, recipient: &Recipient) -> u64 {
-        let purpose = if usage == Use::Code { 1 } else { 2 };
+    pub(crate) fn comparisons(&self, by: By, recipient: &Recipient) -> u64 {
+        let purpose = if by == By::External { 2 } else { 1 };
         self.of_recipient(purpose, recipient, Who::Strangers)
     }
 

@@ -5,12 +5,9 @@ use super::{
     names::{Names, Tagged},
     scripts::{Call, Script},
 };
-use crate::{
-    challenge::Use,
-    guard::{
-        Attempt, Bucket, By, Request,
-        rules::{self, Ceiling, Counter},
-    },
+use crate::guard::{
+    Attempt, Bucket, By, Request,
+    rules::{self, Ceiling, Counter},
 };
 
 /// Hexadecimal digits that an epoch begins with: the challenge's own.
@@ -39,7 +36,7 @@ impl RedisGuard {
         ];
         let is_cluster = self.connections.is_cluster();
         let allowance = rules::to_start(&self.limits, request);
-        let field = if request.usage == Use::External { EXTERNAL } else { CODES };
+        let field = if request.by == By::External { EXTERNAL } else { CODES };
         let mut arguments = self.arguments(
             names,
             [

@@ -120,7 +120,7 @@ impl Server {
     /// The code that stands in the message of an envelope.
     async fn code(&self, envelope: &str, email: &str) -> String {
         let (challenge, found) = self.message(envelope, email).await;
-        self.0.app.engine.keys.load().challenges.code(&challenge, found.epoch()).expose().to_owned()
+        self.0.app.engine.keys.load().challenges.code(&challenge, found.epoch()).unwrap().expose().to_owned()
     }
 
     /// The link token that stands in the message of an envelope.

@@ -41,13 +41,14 @@ pub(crate) fn sent(
 ) -> Answer {
     let challenge = challenge.challenge();
     let left = challenge.expires_at.seconds_since(now);
-    let body = Object::with_capacity(192 + envelope.len())
+    let mut body = Object::with_capacity(192 + envelope.len())
         .text("detail", "A token has been sent to you")
         .plain("challenge", envelope)
         .number("expires_in", left)
-        .number("resend_after", throttle_seconds.into())
-        .number("code_length", challenge.format.length().into())
-        .text("code_charset", challenge.format.alphabet().name());
+        .number("resend_after", throttle_seconds.into());
+    if let Some(format) = &challenge.format {
+        body = body.number("code_length", format.length().into()).text("code_charset", format.alphabet().name());
+    }
     let mut answer = json_answer(body.finish());
     let guard = challenge.guard.as_str();
     let headers = answer.headers_mut();
