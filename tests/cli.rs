@@ -46,6 +46,22 @@ fn version_and_help() {
 }
 
 #[test]
+fn help_is_a_command_too() {
+    let help = in_empty(&["--help"]);
+    for arguments in [&["help"][..], &["-h"]] {
+        let ran = in_empty(arguments);
+        assert_eq!((ran.code, &*ran.err), (0, ""), "{arguments:?}");
+        assert!(ran.out.contains("serve") && ran.out.contains("bound"), "{}", ran.out);
+    }
+    assert_eq!(in_empty(&["help"]).out, help.out);
+    for command in ["serve", "init", "check", "secret", "inspect", "bound"] {
+        let ran = in_empty(&["help", command]);
+        assert_eq!((ran.code, &ran.out), (0, &in_empty(&[command, "--help"]).out), "{command}");
+    }
+    assert_eq!(in_empty(&["help", "fly"]).code, 64);
+}
+
+#[test]
 fn a_wrong_command_is_64() {
     for arguments in [
         &["fly"][..],
@@ -91,6 +107,52 @@ fn init_writes_a_private_file_once_and_check_accepts_it() {
         assert!(!checked.out.contains(secret) && checked.out.contains("secrets = [\"***\"]"), "{}", checked.out);
     }
     assert_ne!(run(&mut countersign(directory.path(), &["init", "nowhere/x.toml"])).code, 0);
+}
+
+#[test]
+fn init_writes_to_standard_output_where_that_is_asked_for() {
+    let directory = TempDir::new().unwrap();
+    let ran = run(&mut countersign(directory.path(), &["init", "-"]));
+    assert_eq!((ran.code, &*ran.err), (0, ""));
+    assert!(ran.out.starts_with("# Configuration of countersign.") && ran.out.contains("\nsecrets = ["), "{}", ran.out);
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "no file called \"-\"");
+    let path = directory.path().join("countersign.toml");
+    fs::write(&path, &ran.out).unwrap();
+    let set = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    set(0o600);
+    let ran = run(&mut countersign(directory.path(), &["check"]));
+    assert_eq!((ran.code, &*ran.err), (0, ""));
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    set(0o644);
+    let ran = run(&mut countersign(directory.path(), &["check"]));
+    assert!(ran.code == 0 && ran.err.contains("can read the secrets in countersign.toml"), "{}", ran.err);
+}
+
+#[test]
+fn init_follows_no_link() {
+    let directory = TempDir::new().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    fs::write(path("precious"), "precious").unwrap();
+    std::os::unix::fs::symlink(path("precious"), path("countersign.toml")).unwrap();
+    std::os::unix::fs::symlink(path("nowhere"), path("dangling.toml")).unwrap();
+    for name in ["countersign.toml", "dangling.toml"] {
+        let ran = run(&mut countersign(directory.path(), &["init", name]));
+        assert_eq!(ran.code, 64, "{}", ran.err);
+    }
+    assert_eq!(fs::read_to_string(path("precious")).unwrap(), "precious");
+    assert!(!path("nowhere").exists());
+}
+
+#[test]
+fn an_unsigned_token_is_not_valid() {
+    let encode = |text: &str| base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, text);
+    let payload = encode(r#"{"iss":"http://localhost:8000","sub":"42","exp":4102444800}"#);
+    for header in [r#"{"alg":"none"}"#, r#"{"alg":"NONE","typ":"at+jwt"}"#, r#"{"alg":"none","typ":"challenge+jwt"}"#] {
+        let token = format!("{}.{payload}.", encode(header));
+        let ran = in_empty(&["inspect", &token]);
+        assert_eq!(ran.code, 1, "{header}: {}", ran.out);
+        assert!(ran.out.contains("forged: it is not signed"), "{}", ran.out);
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{ffi::OsString, fmt::Write as _, io, path::Path, time::Duration};
 use countersign::{
     challenge::Alphabet,
     config::{
-        Config, Faults, Origin, Sources, annotated,
+        Config, Faults, FileSystem, Files, Origin, Sources, annotated,
         schema::{Kind, SECTIONS},
         sections::{directory::Directory, email::EmailTransport, guard::GuardKind, sms::SmsTransport},
     },
@@ -22,32 +22,46 @@ const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 const OTHER_SECRET: &str = "ISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0-P0A";
 const WHSEC: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-/// Files that the configurations here name.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    match path.to_str() {
-        Some("secrets") => Ok(format!("# two\n{SECRET}\n\n  {OTHER_SECRET}  \n").into_bytes()),
-        Some("no-secrets") => Ok(b"# none\n".to_vec()),
-        Some("bad-secrets") => Ok(format!("{SECRET}\nnonsense!\n").into_bytes()),
-        Some("binary") => Ok(vec![0xff, 0xfe]),
-        Some("users.json") => Ok(b"[]".to_vec()),
-        Some("twins.json") => {
-            Ok(br#"[{"id":"1","email":"a@example.com","is_active":true},{"id":"2","email":"A@example.com","is_active":true}]"#
-                .to_vec())
+/// Files that the configurations here name; those whose name starts with `open-` may be read by everybody.
+struct Given;
+
+impl Files for Given {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        match path.to_str() {
+            Some("secrets" | "open-secrets") => Ok(format!("# two\n{SECRET}\n\n  {OTHER_SECRET}  \n").into_bytes()),
+            Some("no-secrets") => Ok(b"# none\n".to_vec()),
+            Some("bad-secrets") => Ok(format!("{SECRET}\nnonsense!\n# short\nc2hvcnQ\n{SECRET}\n").into_bytes()),
+            Some("binary") => Ok(vec![0xff, 0xfe]),
+            Some("users.json") => Ok(b"[]".to_vec()),
+            Some("twins.json") => Ok(
+                br#"[{"id":"1","email":"a@example.com","is_active":true},{"id":"2","email":"A@example.com","is_active":true}]"#
+                    .to_vec(),
+            ),
+            _ => Err(io::ErrorKind::NotFound.into()),
         }
-        _ => Err(io::ErrorKind::NotFound.into()),
+    }
+
+    fn templates(&self, folder: &Path) -> Result<Templates, Vec<TemplateFault>> {
+        let fault = |name: &str| TemplateFault { path: folder.join(name), reason: "no".into() };
+        match folder.to_str() {
+            Some("bad-templates") => Err(vec![fault("email.txt"), fault("sms.txt")]),
+            _ => Ok(Templates::built_in()),
+        }
+    }
+
+    fn is_open_to_all(&self, path: &Path) -> bool {
+        path.to_str().is_some_and(|path| path.starts_with("open-"))
     }
 }
 
-fn read_templates(folder: &Path) -> Result<Templates, Vec<TemplateFault>> {
-    let fault = |name: &str| TemplateFault { path: folder.join(name), reason: "no".into() };
-    if folder == Path::new("bad-templates") { Err(vec![fault("email.txt"), fault("sms.txt")]) } else { Ok(Templates::built_in()) }
+fn judge_file(name: &str, text: &str, environment: &[(&str, &str)]) -> Result<Config, Faults> {
+    let environment: Vec<(OsString, OsString)> = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    let sources = Sources::new(Some((name, text)), &environment).with_files(&Given);
+    Config::judge(&sources, &mut ChaCha12Rng::seed_from_u64(1))
 }
 
 fn judge_with(text: &str, environment: &[(&str, &str)]) -> Result<Config, Faults> {
-    let environment: Vec<(OsString, OsString)> = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
-    let sources =
-        Sources { file: Some(("test.toml", text)), environment: &environment, read: &read, read_templates: &read_templates };
-    Config::judge(&sources, &mut ChaCha12Rng::seed_from_u64(1))
+    judge_file("test.toml", text, environment)
 }
 
 fn judge(text: &str) -> Result<Config, Faults> {
@@ -231,7 +245,7 @@ fn unknown_variables_of_our_form_are_faults() {
     {
         use std::os::unix::ffi::OsStringExt as _;
         let environment = [("COUNTERSIGN_TOKENS__HS256_SECRET".into(), OsString::from_vec(vec![0xff; 40]))];
-        let sources = Sources { file: None, environment: &environment, read: &read, read_templates: &read_templates };
+        let sources = Sources::new(None, &environment).with_files(&Given);
         let faults = Config::judge(&sources, &mut ChaCha12Rng::seed_from_u64(1)).unwrap_err();
         assert!(faults.as_slice()[0].reason.contains("not UTF-8"));
     }
@@ -294,16 +308,19 @@ fn server() {
 fn keyring() {
     let long: Vec<String> = (10..21).map(|n| format!("\"{n}{}\"", &SECRET[2..])).collect();
     assert_refused(&[
-        ("[keyring]\nsecrets = [\"c2hvcnQ\"]", "keyring.secrets", "fewer than 32 bytes"),
+        ("[keyring]\nsecrets = [\"c2hvcnQ\"]", "keyring.secrets", "secret 1 has 5 bytes, and needs 32"),
         ("[keyring]\nsecrets = [\"not base64url!\"]", "keyring.secrets", "secret 1 is not base64url"),
-        (&format!("[keyring]\nsecrets = [\"{SECRET}\", \"{SECRET}\"]"), "keyring.secrets", "twice"),
+        (&format!("[keyring]\nsecrets = [\"{SECRET}\", \"{SECRET}\"]"), "keyring.secrets", "secret 2 is secret 1 once more"),
         (&format!("[keyring]\nsecrets = [{}]", long.join(",")), "keyring.secrets", "at most 10"),
         (&format!("[keyring]\nsecrets = [\"{SECRET}\"]\nsecrets_file = \"secrets\""), "keyring.secrets_file", "instead of"),
         ("[keyring]\nsecrets_file = \"missing\"", "keyring.secrets_file", "can't read missing"),
         ("[keyring]\nsecrets_file = \"no-secrets\"", "keyring.secrets_file", "at least one"),
-        ("[keyring]\nsecrets_file = \"bad-secrets\"", "keyring.secrets_file", "secret 2"),
         ("[keyring]\nsecrets_file = \"binary\"", "keyring.secrets_file", "not UTF-8"),
     ]);
+    let faults = judge("[keyring]\nsecrets_file = \"bad-secrets\"").unwrap_err();
+    let reasons: Vec<_> = faults.as_slice().iter().map(|fault| &*fault.reason).collect();
+    let starts = ["bad-secrets:2 is not base64url", "bad-secrets:4 has 5 bytes", "bad-secrets:5 is bad-secrets:1 once more"];
+    assert!(reasons.len() == 3 && reasons.iter().zip(starts).all(|(reason, start)| reason.starts_with(start)), "{faults}");
     for text in ["B".repeat(43), format!("{SECRET}=")] {
         let config = accepted(&format!("[keyring]\nsecrets = [\"{text}\"]"));
         assert_eq!(config.keyring.roots().len(), 1, "trailing bits and padding mean nothing: {text}");
@@ -413,8 +430,16 @@ fn tokens() {
         (&section("algorithm = \"RS256\""), "tokens.private_key_file", "required"),
         (&section("private_key_file = \"missing\""), "tokens.private_key_file", "can't read"),
         (&section("algorithm = \"v4.public\"\nprivate_key_file = \"secrets\""), "tokens.private_key_file", "v4.public"),
-        (&section("algorithm = \"HS256\"\nprivate_key_file = \"secrets\""), "tokens.private_key_file", "HS256"),
-        (&section("algorithm = \"HS256\"\nhs256_secret = \"short\""), "tokens.hs256_secret", "32 bytes"),
+        (
+            &section(&format!("algorithm = \"HS256\"\nhs256_secret = \"{SECRET}\"\nprivate_key_file = \"secrets\"")),
+            "tokens.private_key_file",
+            "HS256",
+        ),
+        (
+            &section("algorithm = \"HS256\"\nhs256_secret = \"short\""),
+            "tokens.hs256_secret",
+            "secret 1 has 5 bytes, and needs 32",
+        ),
         (&section("rotate_refresh = true\n[guard]\nkind = \"journal\"\npath = \"j\""), "tokens.rotate_refresh", "this version"),
     ]);
     assert_refused(&[(&section("rotate_refresh = true"), "tokens.rotate_refresh", "this version")]);
@@ -423,7 +448,74 @@ fn tokens() {
     assert!(matches!(&config.tokens.sessions.keys, AccessKeys::Shared(keys) if keys.len() == 2));
     let config = accepted(&section(&format!("algorithm = \"HS256\"\nhs256_secret = \"{long}\"")));
     assert!(matches!(&config.tokens.sessions.keys, AccessKeys::Shared(keys) if keys.len() == 1));
-    assert!(matches!(accepted(&section("algorithm = \"HS256\"")).tokens.sessions.keys, AccessKeys::Derived));
+    let faults = judge(&section(&format!("algorithm = \"HS256\"\nhs256_secret = [\"a\", \"{long}\", \"b\"]"))).unwrap_err();
+    assert_eq!(faults.as_slice().len(), 2, "each bad secret is named: {faults}");
+}
+
+#[test]
+fn hs256_needs_a_secret_that_somebody_else_has_too() {
+    assert_refused(&[
+        ("[tokens]\nalgorithm = \"HS256\"", "tokens.hs256_secret", "is required with algorithm = \"HS256\""),
+        ("[tokens]\nalgorithm = \"HS256\"\nhs256_secret = []", "tokens.hs256_secret", "is required"),
+        ("[tokens]\nalgorithm = \"HS256\"\nhs256_secret = \"\"", "tokens.hs256_secret", "is required"),
+    ]);
+    let faults = judge_with("", &[("COUNTERSIGN_TOKENS__ALGORITHM", "HS256")]).unwrap_err();
+    assert!(faults.to_string().starts_with("tokens.hs256_secret: is required"), "{faults}");
+}
+
+#[test]
+fn a_wildcard_among_the_origins_is_a_fault() {
+    for origin in ["*", "https://*.example.com", "https://*", "https://app-*.example.com", "https://example.com:*"] {
+        let text = format!("[server]\ncors_origins = [\"https://app.example.com\", \"{origin}\"]");
+        assert_refused(&[(&text, "server.cors_origins", "wildcard")]);
+    }
+    let faults = judge_with("", &[("COUNTERSIGN_SERVER__CORS_ORIGINS", "https://a.example,https://*.a.example")]).unwrap_err();
+    assert!(faults.to_string().contains("https://*.a.example"), "{faults}");
+}
+
+#[test]
+fn a_text_without_quotes_is_explained() {
+    for (line, says) in [
+        (
+            "[server]\nlisten = 127.0.0.1:8000",
+            "listen has a text without quotes: write listen = \"127.0.0.1:8000\" (test.toml:2)",
+        ),
+        ("[server]\nlisten = 127.0.0.1:8000 # here", "write listen = \"127.0.0.1:8000\" (test.toml:2)"),
+        ("[server]\n\nlisten = unix:/run/x.sock", "write listen = \"unix:/run/x.sock\" (test.toml:3)"),
+        ("[server]\npublic_url = https://login.example.com", "write public_url = \"https://login.example.com\""),
+        ("[passwordless]\nsite_name = Example", "write site_name = \"Example\""),
+        ("[email]\nfrom = noreply@example.com", "write from = \"noreply@example.com\""),
+        ("[guard]\nkind = journal", "write kind = \"journal\""),
+        ("[tokens]\nhs256_secret = hunter2", "hs256_secret has a text without quotes: write hs256_secret = \"…\""),
+        ("[email]\nurl = smtp://ann:hunter2@mail", "write url = \"…\""),
+    ] {
+        let faults = judge(line).unwrap_err();
+        let said = faults.to_string();
+        assert!(said.contains(says) && !said.contains("hunter2"), "{line}\n{said}");
+        assert_eq!(said.matches("without quotes").count(), 1, "{line}\n{said}");
+    }
+    // Whatever else is wrong is told as before.
+    for other in ["[server]\nlisten = \"127.0.0.1:8000", "[server\nlisten = 1", "[server]\nlisten"] {
+        let said = judge(other).unwrap_err().to_string();
+        assert!(said.contains("no TOML") && !said.contains("without quotes"), "{other}\n{said}");
+    }
+}
+
+#[test]
+fn faults_name_the_file_that_is_wrong() {
+    for (text, file) in [
+        ("[directory]\nkind = \"file\"\npath = \"missing.json\"", "missing.json"),
+        ("[directory]\nkind = \"file\"\npath = \"twins.json\"", "twins.json"),
+        ("[directory]\nkind = \"file\"\npath = \"secrets\"", "secrets"),
+        ("[email]\ntemplates = \"bad-templates\"", "bad-templates/email.txt"),
+        ("[keyring]\nsecrets_file = \"missing\"", "missing"),
+        ("[keyring]\nsecrets_file = \"binary\"", "binary"),
+        ("[tokens]\nprivate_key_file = \"missing.pem\"", "missing.pem"),
+        ("[tokens]\nprivate_key_file = \"secrets\"", "secrets"),
+    ] {
+        let faults = judge(text).unwrap_err();
+        assert!(faults.as_slice()[0].reason.contains(file), "{text}\n{faults}");
+    }
 }
 
 #[test]
@@ -555,7 +647,7 @@ fn guesses_that_are_too_probable_are_refused_with_what_would_do() {
     }
     assert!(accepted("[guard]\nreplicas = 50\n[passwordless]\nshort_token_length = 7").bound().check().is_ok());
     assert_eq!(accepted(&of_three("a", "")).limits().comparisons, 33);
-    let sources = Sources { file: Some(("x", fleet)), environment: &[], read: &read, read_templates: &read_templates };
+    let sources = Sources::new(Some(("x", fleet)), &[]).with_files(&Given);
     let apart = Config::judge_apart_from_bound(&sources, &mut ChaCha12Rng::seed_from_u64(1)).unwrap();
     assert!(apart.bound().check().is_err());
     assert_eq!(faulty("[guard]\nreplicas = 50\nnode = \"?\"\n[server]\nworkers = -1"), ["server.workers", "guard.node"]);
@@ -634,7 +726,7 @@ fn a_fleet_has_its_secrets_in_common() {
     for fleet in [peers, &homes, shared] {
         assert!(judge(&format!("{fleet}\n[keyring]\nsecrets_file = \"secrets\"")).is_ok());
         // How probable guesses are can be known without.
-        let sources = Sources { file: Some(("x", fleet)), environment: &[], read: &read, read_templates: &read_templates };
+        let sources = Sources::new(Some(("x", fleet)), &[]).with_files(&Given);
         let apart = Config::judge_apart_from_bound(&sources, &mut ChaCha12Rng::seed_from_u64(1)).unwrap();
         assert!(apart.warnings.iter().any(|warning| warning.contains("other nodes' codes")), "{:?}", apart.warnings);
     }
@@ -844,4 +936,93 @@ proptest! {
         let _ = judge(&text);
         let _ = judge_with("", &[("COUNTERSIGN_SERVER__LISTEN", &bytes), ("COUNTERSIGN_SERVER__PUBLIC_URL", &text), (&format!("COUNTERSIGN_{bytes}__{text}").replace(['\0', '='], ""), "")]);
     }
+}
+
+#[test]
+fn an_admin_listener_that_others_reach_is_warned_of() {
+    for (listen, is_warned) in [
+        ("0.0.0.0:8001", true),
+        ("[::]:8001", true),
+        ("10.0.0.1:8001", true),
+        ("127.0.0.1:8001", false),
+        ("127.0.0.9:8001", false),
+        ("[::1]:8001", false),
+        ("unix:/run/admin.sock", false),
+    ] {
+        let warnings = warnings_at(&format!("[server]\nadmin_listen = \"{listen}\""), &["server.admin_listen"]);
+        assert_eq!(!warnings.is_empty(), is_warned, "{listen}: {warnings:?}");
+    }
+    assert!(warnings_at("", &["server.admin_listen"]).is_empty());
+}
+
+#[test]
+fn codes_on_the_console_of_a_public_site_are_warned_of() {
+    let keys = ["email.transport", "sms.transport"];
+    let https = "[server]\npublic_url = \"https://login.example.com\"\n";
+    let of = |text: &str| {
+        let warnings = warnings_at(text, &keys);
+        keys.map(|key| warnings.iter().any(|warning| warning.starts_with(key)))
+    };
+    assert_eq!(of(https), [true, false], "no SMS is sent");
+    assert_eq!(of(""), [false, false], "somebody tries it out");
+    assert_eq!(of(&format!("{https}[email]\ntransport = \"file\"")), [false, false]);
+    if cfg!(feature = "mobile") {
+        let both = "[passwordless]\nallowed_passwordless_methods = [\"EMAIL\", \"MOBILE\"]\n";
+        assert_eq!(of(&format!("{https}{both}")), [true, true]);
+        assert_eq!(of(&format!("{https}{both}[sms]\ntransport = \"discard\"")), [true, false]);
+        let mobile = "[passwordless]\nallowed_passwordless_methods = [\"MOBILE\"]\n";
+        assert_eq!(of(&format!("{https}{mobile}")), [false, true]);
+    }
+}
+
+#[test]
+fn secrets_that_everybody_may_read_are_warned_of() {
+    let long = "x".repeat(32);
+    let secret = format!("[keyring]\nsecrets = [\"{SECRET}\"]");
+    let hs256 = format!("[tokens]\nalgorithm = \"HS256\"\nhs256_secret = \"{long}\"");
+    let warnings = |name: &str, text: &str, environment: &[(&str, &str)]| {
+        let config = judge_file(name, text, environment).unwrap_or_else(|faults| panic!("{text}\n{faults}"));
+        config.warnings.into_iter().filter(|warning| warning.contains("can read the secrets in")).collect::<Vec<_>>()
+    };
+    for (text, key) in [(&secret, "keyring.secrets"), (&hs256, "tokens.hs256_secret")] {
+        let warned = warnings("open-config.toml", text, &[]);
+        assert!(warned.len() == 1 && warned[0].starts_with(key) && warned[0].contains("open-config.toml"), "{warned:?}");
+        assert!(warnings("config.toml", text, &[]).is_empty());
+    }
+    let elsewhere = [("COUNTERSIGN_KEYRING__SECRETS", SECRET)];
+    assert!(warnings("open-config.toml", "[server]\npages = true", &elsewhere).is_empty(), "no secret is in the file");
+    let warned = warnings("config.toml", "[keyring]\nsecrets_file = \"open-secrets\"", &[]);
+    assert!(
+        warned.len() == 1 && warned[0].starts_with("keyring.secrets_file") && warned[0].contains("open-secrets"),
+        "{warned:?}"
+    );
+    assert!(warnings("config.toml", "[keyring]\nsecrets_file = \"secrets\"", &[]).is_empty());
+}
+
+#[test]
+fn the_file_system_says_who_may_read_a_file() {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secrets");
+    fs::write(&path, "x").unwrap();
+    let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let is_open = |mode, folder_mode| {
+        set(&path, mode);
+        set(folder.path(), folder_mode);
+        FileSystem.is_open_to_all(&path)
+    };
+    assert!(is_open(0o644, 0o755) && is_open(0o604, 0o711));
+    assert!(!is_open(0o640, 0o755) && !is_open(0o600, 0o755), "only the owner and the group");
+    assert!(!is_open(0o644, 0o700), "nobody else gets into the folder");
+    assert!(!FileSystem.is_open_to_all(&folder.path().join("missing")));
+}
+
+#[test]
+fn what_differs_between_two_configurations_is_named() {
+    let before = accepted(&format!("[keyring]\nsecrets = [\"{SECRET}\"]\n[server]\npages = true"));
+    let moved = accepted(&format!("# a line more\n[server]\npages = true\n[keyring]\nsecrets = [\"{SECRET}\"]"));
+    assert!(before.differences(&moved).is_empty());
+    let after = accepted(&format!("[keyring]\nsecrets = [\"{OTHER_SECRET}\"]\n[guard]\ncapacity = 64\n[server]\nworkers = 2"));
+    assert_eq!(before.differences(&after), ["guard.capacity", "keyring.secrets", "server.workers"]);
 }

@@ -142,3 +142,110 @@ fn a_slow_client_does_not_keep_it_from_ending() {
     let (status, log) = server.wait();
     assert_eq!(status.code(), Some(0), "{log}");
 }
+
+/// Starts the binary with this as its stderr; the address of its listener is known beforehand.
+fn start_with_stderr(stderr: Stdio) -> (std::process::Child, String, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let (address, admin) = (format!("127.0.0.1:{}", harness::free_port()), format!("127.0.0.1:{}", harness::free_port()));
+    let mut command = command(folder.path(), &[("server.listen", &address), ("server.admin_listen", &admin)]);
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
+    harness::wait_for(|| harness::Connection::try_to(&address).ok());
+    harness::wait_for(|| harness::Connection::try_to(&admin).ok());
+    (child, admin, folder)
+}
+
+fn lost_lines(admin: &str) -> u64 {
+    let answer = harness::Connection::to(admin).request("GET", "/metrics", &[], b"");
+    let text = String::from_utf8(answer.body).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("countersign_log_lines_lost_total "));
+    line.unwrap_or_else(|| panic!("{text}")).parse().unwrap()
+}
+
+fn end(mut child: std::process::Child) {
+    let status = Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    assert!(status.success());
+    let status = harness::wait_for(|| child.try_wait().unwrap());
+    assert_eq!(status.code(), Some(0), "{status}");
+}
+
+#[test]
+fn a_log_whose_reader_went_away_loses_lines_and_nothing_else() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let (child, admin, _folder) = start_with_stderr(writer.into());
+    drop(reader);
+    harness::wait_for(|| {
+        // Each is a line of the log.
+        assert!(Command::new("kill").arg("-HUP").arg(child.id().to_string()).status().unwrap().success());
+        (lost_lines(&admin) > 3).then_some(())
+    });
+    end(child);
+}
+
+#[test]
+fn a_log_on_a_full_device_loses_lines_and_nothing_else() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let (child, admin, _folder) = start_with_stderr(full.into());
+    assert!(lost_lines(&admin) > 0, "what was said at the start");
+    end(child);
+}
+
+#[test]
+fn a_log_that_nobody_reads_loses_lines_and_nothing_else() {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    // As much as a pipe holds (pipe(7)): the first line of the log blocks.
+    std::io::Write::write_all(&mut writer, &vec![b'x'; 65_536]).unwrap();
+    let (child, admin, _folder) = start_with_stderr(writer.into());
+    assert_eq!(lost_lines(&admin), 0, "they wait, until there are too many");
+    end(child);
+    drop(reader);
+}
+
+#[test]
+fn faults_are_no_abort_where_nobody_reads_them() {
+    for settings in [&[("server.colour", "red")][..], &[("server.listen", "203.0.113.1:80")]] {
+        let folder = tempfile::tempdir().unwrap();
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = command(folder.path(), settings);
+        let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(full).status().unwrap();
+        assert!(matches!(status.code(), Some(64 | 69)), "{status}");
+    }
+}
+
+#[test]
+fn sighup_reads_templates_and_users_again_and_never_ends_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir(path("templates")).unwrap();
+    fs::write(path("templates/email.txt"), "first\n{{ code }}\n").unwrap();
+    fs::write(path("users.json"), r#"[{"id":"1","email":"ann@example.com","is_active":true}]"#).unwrap();
+    let templates = path("templates");
+    let server = Server::start_in(
+        folder,
+        &[("email.templates", "templates"), ("directory.kind", "file"), ("directory.path", "users.json")],
+    );
+    let said = |what: &str| harness::wait_for(|| server.log().contains(what).then_some(()));
+    server.challenge("ann@example.com");
+    assert!(server.mails_to("ann@example.com")[0].contains("first"));
+
+    fs::write(templates.join("email.txt"), "second\n{{ code }}\n").unwrap();
+    let users =
+        r#"[{"id":"1","email":"ann@example.com","is_active":true},{"id":"2","email":"bob@example.com","is_active":true}]"#;
+    fs::write(server.folder().join("users.json"), users).unwrap();
+    server.signal("HUP");
+    said("SIGHUP: templates and the directory's file are read again");
+    server.challenge("bob@example.com");
+    assert!(server.wait_for_mail("bob@example.com", 0).contains("second"));
+
+    fs::write(templates.join("email.txt"), "third {{ code").unwrap();
+    server.signal("HUP");
+    said("the configuration has a fault, so everything stays as it is");
+    assert!(server.log().contains("templates/email.txt"), "the fault names the file: {}", server.log());
+    for _ in 0..5 {
+        server.signal("HUP");
+    }
+    assert_eq!(server.get("/").status, 200);
+    server.signal("TERM");
+    // And while it ends.
+    let _ = Command::new("kill").arg("-HUP").arg(server.pid().to_string()).status();
+    assert_eq!(server.wait().0.code(), Some(0));
+}

@@ -20,7 +20,7 @@ use exit::Exit;
 
 /// A passwordless login engine that keeps no token table.
 #[derive(Debug, Parser)]
-#[command(name = "countersign", version, disable_help_subcommand = true, after_help = EXIT_CODES)]
+#[command(name = "countersign", version, after_help = EXIT_CODES)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -37,7 +37,7 @@ enum Command {
     Serve,
     /// Write a configuration with every key explained and a fresh secret; never over an existing file.
     Init {
-        /// Where.
+        /// Where; `-`: on the standard output.
         #[arg(default_value = "countersign.toml")]
         path: PathBuf,
     },

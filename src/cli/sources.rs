@@ -7,7 +7,6 @@ use zeroize::Zeroizing;
 use super::ConfigFile;
 use crate::{
     config::{Config, Fault, Faults, Origin, Sources},
-    delivery::Templates,
     serve::say,
 };
 
@@ -35,13 +34,8 @@ pub(super) fn print_warnings(config: &Config) {
 fn judge(file: &ConfigFile, judge: impl FnOnce(&Sources<'_>) -> Result<Config, Faults>) -> Result<Config, Faults> {
     let file = read_file(file)?;
     let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
-    let sources = Sources {
-        file: file.as_ref().map(|(name, text)| (name.as_str(), text.as_str())),
-        environment: &environment,
-        read: &|path| fs::read(path),
-        read_templates: &Templates::load,
-    };
-    judge(&sources)
+    let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
+    judge(&Sources::new(file, &environment))
 }
 
 /// The configuration file's name and text, if there is one.

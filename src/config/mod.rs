@@ -13,16 +13,16 @@ mod together;
 pub use annotated::annotated;
 pub use reader::{
     fault::{Fault, Faults, Origin},
-    source::Sources,
+    source::{FileSystem, Files, Sources},
 };
 
 use rand_core::CryptoRng;
 
 use crate::{keyring::Keyring, outbound::webhook::Webhook};
-use reader::judge::Judge;
+use reader::{judge::Judge, shown::Effective};
 use schema::SECTIONS;
 use sections::{bound, delivery, directory, email, events, external_2fa, guard, keyring, passwordless, server, sms, tokens};
-use together::Sections;
+use together::{Sections, Together};
 
 /// A configuration that was judged: whatever is here is right, and goes together.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub struct Config {
     pub events: Option<Webhook>,
     /// What works but should be known; each is one sentence that names its key. `serve` prints them.
     pub warnings: Vec<String>,
-    effective: String,
+    effective: Effective,
 }
 
 impl Config {
@@ -85,7 +85,14 @@ impl Config {
     /// The effective configuration as TOML: every key with its value, secrets masked.
     #[must_use]
     pub fn effective(&self) -> &str {
-        &self.effective
+        self.effective.as_toml()
+    }
+
+    /// The keys whose values differ from those of `other`, in alphabetical order. Secrets that nothing is shown of count as
+    /// equal.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        self.effective.differences(&other.effective)
     }
 }
 
@@ -104,9 +111,18 @@ fn read(judge: &Judge<'_>, random: &mut impl CryptoRng, to_serve: bool) -> Optio
     let guard = guard::read(&sections.guard);
     let events = events::read(&sections.events);
     sections.judge_secrets(to_serve);
-    sections.judge_together();
+    sections.judge_together(&Together {
+        server: server.as_ref(),
+        passwordless: passwordless.as_ref(),
+        email: email.as_ref(),
+        sms: sms.as_ref(),
+        delivery: &delivery,
+        directory: directory.as_ref(),
+        guard: guard.as_ref(),
+    });
     sections.judge_ceilings();
     sections.judge_available();
+    judge.judge_openness();
     if let (true, Some(passwordless), Some(email), Some(sms), Some(external_2fa), Some(directory), Some(guard)) =
         (to_serve, &passwordless, &email, &sms, &external_2fa, &directory, &guard)
     {
@@ -127,7 +143,7 @@ fn read(judge: &Judge<'_>, random: &mut impl CryptoRng, to_serve: bool) -> Optio
         guard: guard?,
         events: events?,
         warnings: Vec::new(),
-        effective: String::new(),
+        effective: Effective::default(),
     })
 }
 

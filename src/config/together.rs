@@ -2,10 +2,23 @@
 
 use super::{
     reader::judge::{Judge, Section},
-    sections::{delivery, directory, email, events, external_2fa, guard, keyring, passwordless, server, sms, tokens},
+    sections::{
+        delivery,
+        directory::{self, Directory},
+        email::{self, EmailTransport},
+        events, external_2fa,
+        guard::{self, GuardKind},
+        keyring, passwordless, server,
+        sms::{self, SmsTransport},
+        tokens,
+    },
 };
 
-use crate::guard::bound::{Bound, TooLikely};
+use crate::{
+    delivery::Mode,
+    guard::bound::{Bound, TooLikely},
+    recipient::Channel,
+};
 
 /// All sections, opened once.
 pub(super) struct Sections<'j> {
@@ -20,6 +33,17 @@ pub(super) struct Sections<'j> {
     pub(super) directory: Section<'j>,
     pub(super) guard: Section<'j>,
     pub(super) events: Section<'j>,
+}
+
+/// What the sections hold, where they could be read.
+pub(super) struct Together<'c> {
+    pub(super) server: Option<&'c server::Server>,
+    pub(super) passwordless: Option<&'c passwordless::Passwordless>,
+    pub(super) email: Option<&'c email::Email>,
+    pub(super) sms: Option<&'c sms::Sms>,
+    pub(super) delivery: &'c delivery::Delivery,
+    pub(super) directory: Option<&'c Directory>,
+    pub(super) guard: Option<&'c guard::Guard>,
 }
 
 impl<'j> Sections<'j> {
@@ -40,19 +64,42 @@ impl<'j> Sections<'j> {
     }
 
     /// Judges what one section alone can't know.
-    pub(super) fn judge_together(&self) {
-        let directory = self.directory.text("kind");
-        if self.passwordless.switch("register_nonexistent_users") && directory == "file" {
+    pub(super) fn judge_together(&self, read: &Together<'_>) {
+        let registers = read.passwordless.is_some_and(|rules| rules.policy.registers);
+        if registers && matches!(read.directory, Some(Directory::File(_))) {
             self.passwordless
                 .fault("register_nonexistent_users", "can't be used with directory.kind = \"file\", which is only read");
         }
-        if self.delivery.text("mode") == "inline" && directory != "none" {
+        if read.delivery.mode == Mode::Inline && !matches!(read.directory, Some(Directory::None)) {
             let text = "tells known from unknown recipients, by time and by 502, to whoever asks";
             self.delivery.warn("mode", &format!("inline {text}"));
         }
-        let rotates = self.tokens.switch("rotate_refresh") && !self.tokens.asks_for_absent();
-        if rotates && !matches!(self.guard.text("kind"), "journal" | "redis") {
+        let survives = read.guard.is_none_or(|guard| matches!(guard.kind, GuardKind::Journal { .. } | GuardKind::Redis { .. }));
+        if self.tokens.switch("rotate_refresh") && !self.tokens.asks_for_absent() && !survives {
             self.tokens.fault("rotate_refresh", "needs guard.kind = \"journal\" or \"redis\", where its records survive");
+        }
+        self.warn_of_consoles(read);
+    }
+
+    /// Warns where people log in over https, but their codes go to wherever stdout goes.
+    fn warn_of_consoles(&self, read: &Together<'_>) {
+        let (Some(server), Some(rules)) = (read.server, read.passwordless) else { return };
+        if !server.public_url.is_https() {
+            return;
+        }
+        let email = matches!(read.email.map(|email| &email.transport), Some(EmailTransport::Console));
+        let sms = matches!(read.sms.map(|sms| &sms.transport), Some(SmsTransport::Console));
+        for (section, channel, is_console, others) in [
+            (&self.email, Channel::Email, email, "nobody gets an e-mail: set it to smtp"),
+            (&self.sms, Channel::Mobile, sms, "nobody gets an SMS"),
+        ] {
+            if is_console && rules.policy.allows(channel) {
+                let text = format!(
+                    "is console, though server.public_url is https: codes are printed on stdout, where whoever reads the logs can log in \
+                     as anyone, and {others}"
+                );
+                section.warn("transport", &text);
+            }
         }
     }
 
@@ -63,13 +110,15 @@ impl<'j> Sections<'j> {
             return;
         }
         let guard = &self.guard;
-        let fleet = match guard.text("kind") {
-            "shared-nothing" => (guard.number::<u32>("replicas") > 1).then_some("guard.kind = \"shared-nothing\""),
-            "redis" => None,
-            _ if guard.is_given("nodes") => Some("guard.nodes"),
-            _ => guard.is_given("peer_url").then_some("guard.peer_url"),
+        let counts_alone = guard.number::<u32>("replicas") > 1;
+        let fleet = match guard.choice("kind") {
+            guard::Choice::SharedNothing => counts_alone.then_some("guard.kind = \"shared-nothing\""),
+            guard::Choice::Redis => None,
+            guard::Choice::Memory | guard::Choice::Journal if guard.is_given("nodes") => Some("guard.nodes"),
+            guard::Choice::Memory | guard::Choice::Journal => guard.is_given("peer_url").then_some("guard.peer_url"),
         };
-        let has_others = fleet.is_some() || guard.text("kind") == "redis" || guard.number::<u32>("replicas") > 1;
+        let is_redis = guard.choice::<guard::Choice>("kind") == guard::Choice::Redis;
+        let has_others = fleet.is_some() || is_redis || counts_alone;
         match fleet {
             Some(fleet) if to_serve => {
                 let reason =
@@ -86,8 +135,9 @@ impl<'j> Sections<'j> {
 
     /// Refuses ceilings that can't be shared out: with `guard.nodes` each node keeps to its share, and 0 would be none.
     pub(super) fn judge_ceilings(&self) {
-        if !matches!(self.guard.text("kind"), "memory" | "journal") {
-            return;
+        match self.guard.choice("kind") {
+            guard::Choice::Memory | guard::Choice::Journal => {}
+            guard::Choice::Redis | guard::Choice::SharedNothing => return,
         }
         let nodes = self.guard.texts("nodes").count();
         let is_allowed = |method: &str| {

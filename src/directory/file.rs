@@ -80,6 +80,11 @@ impl FileDirectory {
     pub fn judge(text: &[u8]) -> Result<(), FileFault> {
         parse(text).map(drop)
     }
+
+    /// Has the next lookup read the file again, even if it looks unchanged.
+    pub fn read_again(&self) {
+        self.0.loaded.write().unwrap_or_else(PoisonError::into_inner).seen = None;
+    }
 }
 
 impl Shared {

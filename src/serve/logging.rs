@@ -20,7 +20,7 @@ use std::{
 use tracing_subscriber::{EnvFilter, filter::LevelFilter, fmt};
 
 /// How many lines may wait for the output.
-const QUEUE: usize = 4_096;
+const QUEUE: usize = 1_024;
 /// How long the end of the process waits for lines that are still in the queue.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -129,5 +129,36 @@ impl Write for Queued {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An output that takes nothing.
+    struct Full;
+
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_that_find_no_room_or_no_output_are_counted() {
+        let (sender, receiver) = sync_channel(2);
+        let before = lost();
+        for _ in 0..5 {
+            enqueue(&sender, b"line\n".as_slice().into());
+        }
+        assert_eq!(lost() - before, 3, "the queue is full, and nobody waited");
+        drop(sender);
+        write_all(&receiver, Full);
+        assert_eq!(lost() - before, 5, "none was written");
     }
 }

@@ -33,6 +33,8 @@ use super::{
 };
 use crate::{
     config::{Config, Faults},
+    delivery::Queue,
+    directory::AnyDirectory,
     server::{
         Listen,
         admin::Admin,
@@ -138,7 +140,7 @@ async fn serve(load: Load<'_>) -> Result<(), StartError> {
                 () = &mut feeding => break,
                 asked = signals.next() => match asked {
                     Asked::End => break,
-                    Asked::Reload => reload(load()),
+                    Asked::Reload => reload(&config, load(), &queue, &service.app.engine.directory),
                 }
             }
         }
@@ -170,16 +172,32 @@ async fn serve(load: Load<'_>) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Takes over what can be taken over from a configuration that was read again.
-fn reload(config: Option<Result<Config, Faults>>) {
-    match config {
-        None => tracing::warn!("SIGHUP: this process has no configuration that could be read again"),
+/// Takes over what can be taken over from a configuration that was read again, and says what can't.
+fn reload(running: &Config, again: Option<Result<Config, Faults>>, queue: &Queue, directory: &AnyDirectory) {
+    let again = match again {
+        Some(Ok(again)) => again,
         Some(Err(faults)) => {
             for fault in faults.as_slice() {
                 tracing::error!(%fault, "SIGHUP: the configuration has a fault, so everything stays as it is");
             }
+            return;
         }
-        Some(Ok(_)) => tracing::info!("SIGHUP: the configuration was read again"),
+        None => {
+            tracing::warn!("SIGHUP: this process has no configuration that could be read again");
+            return;
+        }
+    };
+    queue.use_templates(Arc::clone(&again.email.templates));
+    if let AnyDirectory::File(file) = directory {
+        file.read_again();
+    }
+    tracing::info!("SIGHUP: templates and the directory's file are read again");
+    let mut changed = again.differences(running);
+    // A random root secret is another one each time.
+    let is_random = running.keyring_is_random && again.keyring_is_random;
+    changed.retain(|key| key != "email.templates" && !(is_random && key == "keyring.secrets"));
+    if !changed.is_empty() {
+        tracing::warn!(keys = changed.join(", "), "SIGHUP: these keys are read at the start only; restart to change them");
     }
 }
 

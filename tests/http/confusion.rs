@@ -22,7 +22,7 @@ fn wrong(code: &str) -> String {
 fn no_kind_of_token_passes_as_another() {
     for settings in [
         &[][..],
-        &[("tokens.algorithm", "HS256")],
+        &[("tokens.algorithm", "HS256"), ("tokens.hs256_secret", "32 bytes or more that an app has too")],
         &[("tokens.format", "paseto"), ("tokens.challenge_format", "paseto")],
         &[("tokens.algorithm", "v4.local")],
     ] {

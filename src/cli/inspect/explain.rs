@@ -121,9 +121,12 @@ fn explain_link(token: &str, verifier: Option<&Verifier>) -> Option<Explained> {
 }
 
 fn explain_access(token: &str, verifier: Option<&Verifier>) -> Option<Explained> {
+    let mut is_unsigned = false;
     let (kind, header, claims) = if let Some(jws) = Compact::split(token) {
         let header: Value = serde_json::from_slice(&base64url::decode(jws.header)?).ok()?;
         let claims: Value = serde_json::from_slice(&base64url::decode(jws.payload)?).ok()?;
+        let algorithm = header.get("alg").and_then(Value::as_str).unwrap_or_default();
+        is_unsigned = algorithm.is_empty() || algorithm.eq_ignore_ascii_case("none") || jws.signature.is_empty();
         let kind = match header.get("typ").and_then(Value::as_str) {
             Some("at+jwt") => "Access token (JWT)",
             Some("challenge+jwt") => "Something that calls itself an envelope, without an envelope's claims",
@@ -146,6 +149,7 @@ fn explain_access(token: &str, verifier: Option<&Verifier>) -> Option<Explained>
         }
     }
     let (claims, verdict) = match verifier.map(|verifier| verifier.access_claims(token)) {
+        _ if is_unsigned => (claims, Verdict::Forged("it is not signed: anybody could have written it")),
         None => (claims, Verdict::NotVerified { why: NO_SECRET }),
         Some(None) => (claims, Verdict::Forged("no key of this configuration made it, for this issuer, audience and algorithm")),
         Some(Some(json)) => (serde_json::from_str(&json).ok(), Verdict::Valid),
@@ -252,7 +256,7 @@ mod tests {
             "",
             "format = \"paseto\"\nchallenge_format = \"paseto\"",
             "algorithm = \"v4.local\"",
-            "algorithm = \"HS256\"",
+            "algorithm = \"HS256\"\nhs256_secret = \"32 bytes or more that are nobody else's\"",
             "algorithm = \"ES256\"\nchallenge_algorithm = \"ES256\"",
         ] {
             let config = config(OURS, tokens);
@@ -286,6 +290,32 @@ mod tests {
             let verdict = explain(&changed, Some(&verifier)).map(|explained| explained.verdict);
             assert!(matches!(verdict, None | Some(Verdict::Forged(_))), "{verdict:?}");
         }
+    }
+
+    #[test]
+    fn what_nobody_signed_is_forged_with_and_without_a_secret() {
+        let config = config(OURS, "");
+        let verifier = Verifier::new(&config).unwrap();
+        let access = session(&config).access;
+        let payload = access.split('.').nth(1).unwrap();
+        for header in [
+            r#"{"alg":"none"}"#,
+            r#"{"alg":"None","typ":"at+jwt"}"#,
+            r#"{"alg":"nOnE","typ":"JWT"}"#,
+            r#"{"alg":"","typ":"at+jwt"}"#,
+            r#"{"alg":null,"typ":"at+jwt"}"#,
+            r#"{"typ":"challenge+jwt"}"#,
+        ] {
+            for signature in ["", "AAAA"] {
+                let token = format!("{}.{payload}.{signature}", base64url::encode(header.as_bytes()));
+                for verifier in [None, Some(&verifier)] {
+                    let Some(explained) = explain(&token, verifier) else { continue };
+                    assert!(matches!(explained.verdict, Verdict::Forged(_)), "{header} {signature:?}");
+                }
+            }
+        }
+        let unsigned = access.rsplit_once('.').unwrap().0;
+        assert!(matches!(explain(&format!("{unsigned}."), None).unwrap().verdict, Verdict::Forged(_)));
     }
 
     #[test]

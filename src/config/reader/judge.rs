@@ -12,7 +12,7 @@ use super::{
     choice::Choice,
     fault::{Fault, Faults, Origin},
     schema::{Absent, Key, Kind, Schema, SectionSchema},
-    shown::{self, quoted},
+    shown::{self, Effective, quoted},
     source::{Given, GivenValues, Raw, Sources},
     suggest::closest,
 };
@@ -90,13 +90,28 @@ impl<'a> Judge<'a> {
         section
     }
 
+    /// Warns where the configuration file holds secrets and everybody may read it.
+    pub(crate) fn judge_openness(&self) {
+        let Some((file, _)) = self.sources.file else { return };
+        let is_secret = |(section, key): &Name| {
+            let section = self.schema.iter().find(|schema| schema.name == *section);
+            section.and_then(|section| section.key(key)).is_some_and(|key| key.kind.is_secret())
+        };
+        let is_in_file = |given: &Given| matches!(given.origin, Origin::File(..)) && !given.raw.is_empty();
+        let secret = self.given.iter().find(|(name, given)| is_secret(name) && is_in_file(given));
+        if let Some(((section, key), _)) = secret.filter(|_| self.sources.files.is_open_to_all(Path::new(file))) {
+            let warning = Warning { key: format!("{section}.{key}"), text: open_to_all(file) };
+            self.findings.borrow_mut().warnings.push(warning);
+        }
+    }
+
     /// Whether anything is wrong so far.
     pub(crate) fn is_content(&self) -> bool {
         self.findings.borrow().faults.is_empty()
     }
 
     /// The faults in the order of the schema, if there are any; else the warnings and the effective configuration.
-    pub(crate) fn conclude(self) -> Result<(Vec<String>, String), Faults> {
+    pub(crate) fn conclude(self) -> Result<(Vec<String>, Effective), Faults> {
         let Findings { mut faults, mut warnings, shown, read, dismissed, reasons } = self.findings.into_inner();
         if !faults.is_empty() {
             faults.sort_by_key(|fault| place(self.schema, &fault.key));
@@ -109,7 +124,7 @@ impl<'a> Judge<'a> {
         }
         warnings.sort_by_key(|warning| place(self.schema, &warning.key));
         let origin = |section, key| self.given.get(&(section, key)).map(|given| &given.origin);
-        let effective = shown::render(self.schema, &shown, origin);
+        let effective = Effective::new(self.schema, shown, origin);
         Ok((warnings.into_iter().map(|Warning { key, text }| format!("{key}: {text}")).collect(), effective))
     }
 
@@ -118,6 +133,11 @@ impl<'a> Judge<'a> {
     pub(crate) fn read(&self) -> BTreeSet<Name> {
         self.findings.borrow().read.clone()
     }
+}
+
+/// What is to be known of a file with secrets that everybody may read.
+fn open_to_all(path: &str) -> String {
+    format!("every user of this machine can read the secrets in {path}: chmod o= {path}")
 }
 
 /// Where a key stands in the schema; what stands nowhere comes first.
@@ -243,7 +263,7 @@ impl Section<'_> {
     /// The content of the file that the key names.
     pub(crate) fn read_bytes(&self, key: &str) -> Option<Zeroizing<Vec<u8>>> {
         let path = Path::new(self.text(key));
-        let bytes = (self.judge.sources.read)(path).map(Zeroizing::new);
+        let bytes = self.judge.sources.files.read(path).map(Zeroizing::new);
         bytes.map_err(|error| self.fault(key, format!("can't read {}: {error}", path.display()))).ok()
     }
 
@@ -255,9 +275,18 @@ impl Section<'_> {
         Some(Zeroizing::new(text.to_owned()))
     }
 
+    /// The text of the file with secrets that the key names; a warning where everybody may read it.
+    pub(crate) fn read_secret_file(&self, key: &str) -> Option<Zeroizing<String>> {
+        let path = self.text(key);
+        if self.judge.sources.files.is_open_to_all(Path::new(path)) {
+            self.warn(key, &open_to_all(path));
+        }
+        self.read_file(key)
+    }
+
     /// The templates of the folder that the key names; each one that can't be used is a fault.
     pub(crate) fn read_templates(&self, key: &str) -> Option<Templates> {
-        let templates = (self.judge.sources.read_templates)(Path::new(self.text(key)));
+        let templates = self.judge.sources.files.templates(Path::new(self.text(key)));
         templates.map_err(|faults| faults.iter().for_each(|fault| self.fault(key, fault.to_string()))).ok()
     }
 

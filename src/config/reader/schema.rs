@@ -137,6 +137,12 @@ impl Kind {
         matches!(self, Self::Secret | Self::Secrets | Self::SecretOrSecrets)
     }
 
+    /// Whether no part of its value is ever a secret.
+    #[must_use]
+    pub const fn is_harmless(self) -> bool {
+        !self.is_secret() && !matches!(self, Self::Url)
+    }
+
     /// What it holds, in words.
     #[must_use]
     pub fn in_words(self) -> String {
@@ -177,10 +183,6 @@ pub(crate) const fn url(name: &'static str, about: &'static str) -> Key {
 
 pub(crate) const fn secret(name: &'static str, about: &'static str) -> Key {
     Key::new(name, Kind::Secret, about)
-}
-
-pub(crate) const fn choice(name: &'static str, choices: &'static [&'static str], about: &'static str) -> Key {
-    Key::new(name, Kind::Choice(choices), about)
 }
 
 pub(crate) const fn one_of<C: Choice>(name: &'static str, about: &'static str) -> Key {

@@ -6,24 +6,44 @@ use reqwest::Url;
 
 use super::{fault::Origin, schema::Schema};
 
-/// All sections with all keys; a comment says where a value that isn't a default came from.
-pub(crate) fn render<'a>(
-    schema: &Schema,
-    values: &BTreeMap<(&'static str, &'static str), String>,
-    origin: impl Fn(&'static str, &'static str) -> Option<&'a Origin>,
-) -> String {
-    let mut text = String::new();
-    for section in schema {
-        let gap = if text.is_empty() { "" } else { "\n" };
-        let _ = writeln!(text, "{gap}[{}]", section.name);
-        for key in section.keys {
-            let value = values.get(&(section.name, key.name)).map_or("\"\"", String::as_str);
-            let comment = origin(section.name, key.name).map(|origin| format!("  # {origin}")).unwrap_or_default();
-            // A line break in a file's name would end the comment.
-            let _ = writeln!(text, "{} = {value}{}", key.name, comment.replace(char::is_control, " "));
+/// What is in force: every key with its value as TOML, secrets masked.
+#[derive(Debug, Default)]
+pub(crate) struct Effective {
+    values: BTreeMap<(&'static str, &'static str), String>,
+    toml: String,
+}
+
+impl Effective {
+    /// In the order of the schema; a comment says where a value that isn't a default came from.
+    pub(crate) fn new<'a>(
+        schema: &'static Schema,
+        values: BTreeMap<(&'static str, &'static str), String>,
+        origin: impl Fn(&'static str, &'static str) -> Option<&'a Origin>,
+    ) -> Self {
+        let mut toml = String::new();
+        for section in schema {
+            let gap = if toml.is_empty() { "" } else { "\n" };
+            let _ = writeln!(toml, "{gap}[{}]", section.name);
+            for key in section.keys {
+                let value = values.get(&(section.name, key.name)).map_or("\"\"", String::as_str);
+                let comment = origin(section.name, key.name).map(|origin| format!("  # {origin}")).unwrap_or_default();
+                // A line break in a file's name would end the comment.
+                let _ = writeln!(toml, "{} = {value}{}", key.name, comment.replace(char::is_control, " "));
+            }
         }
+        Self { values, toml }
     }
-    text
+
+    /// The whole as TOML.
+    pub(crate) fn as_toml(&self) -> &str {
+        &self.toml
+    }
+
+    /// The keys, as `section.key`, whose values differ.
+    pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
+        let differing = self.values.iter().filter(|(name, value)| other.values.get(name) != Some(value));
+        differing.map(|((section, key), _)| format!("{section}.{key}")).collect()
+    }
 }
 
 /// A basic TOML string.

@@ -1,6 +1,12 @@
 //! Where a configuration comes from: handed in, never read here.
 
-use std::{collections::BTreeMap, ffi::OsString, fmt, io, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    fmt, fs, io,
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+};
 
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
@@ -10,6 +16,7 @@ use crate::delivery::{TemplateFault, Templates};
 use super::{
     fault::{Fault, Origin},
     schema::{Key, Schema, SectionSchema},
+    shown::quoted,
     suggest::closest,
 };
 
@@ -17,15 +24,54 @@ use super::{
 const PREFIX: &str = "COUNTERSIGN_";
 
 /// What the configuration is made of. Pure: tests hand in literals, the command line hands in the real things.
+#[non_exhaustive]
 pub struct Sources<'a> {
     /// The configuration file's name and text, if there is one.
     pub file: Option<(&'a str, &'a str)>,
     /// The environment's variables; those that aren't `COUNTERSIGN_<SECTION>__<KEY>` are ignored.
     pub environment: &'a [(OsString, OsString)],
-    /// Reads the files that the configuration names.
-    pub read: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
-    /// Reads the templates of a folder, or says what is wrong with each that can't be used.
-    pub read_templates: &'a dyn Fn(&Path) -> Result<Templates, Vec<TemplateFault>>,
+    /// The files that the configuration names.
+    pub files: &'a dyn Files,
+}
+
+/// The files that a configuration names, read while it is judged.
+pub trait Files {
+    /// The bytes of a file.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// The templates of a folder.
+    ///
+    /// # Errors
+    /// What is wrong with each that can't be used.
+    fn templates(&self, folder: &Path) -> Result<Templates, Vec<TemplateFault>>;
+
+    /// Whether every user of this machine may read the file. `false` where that isn't known.
+    fn is_open_to_all(&self, path: &Path) -> bool;
+}
+
+/// The files of this machine.
+#[derive(Clone, Copy, Debug)]
+pub struct FileSystem;
+
+impl Files for FileSystem {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        fs::read(path)
+    }
+
+    fn templates(&self, folder: &Path) -> Result<Templates, Vec<TemplateFault>> {
+        Templates::load(folder)
+    }
+
+    fn is_open_to_all(&self, path: &Path) -> bool {
+        const OTHERS_READ: u32 = 0o004;
+        const OTHERS_ENTER: u32 = 0o001;
+        let has = |path: &Path, right: u32| fs::metadata(path).is_ok_and(|metadata| metadata.mode() & right != 0);
+        let Ok(path) = path.canonicalize() else { return false };
+        has(&path, OTHERS_READ) && path.ancestors().skip(1).all(|folder| has(folder, OTHERS_ENTER))
+    }
 }
 
 /// A value as somebody gave it, before its kind is judged.
@@ -51,11 +97,22 @@ pub(crate) struct Given {
 pub(crate) type GivenValues = BTreeMap<(&'static str, &'static str), Given>;
 
 impl<'a> Sources<'a> {
-    /// A text alone: no environment, and the file system for the files that it names.
+    /// A text alone: no environment, and this machine's files where it names some.
     #[must_use]
-    pub fn of_text(text: &'a str) -> Self {
-        let file = Some(("countersign.toml", text));
-        Self { file, environment: &[], read: &|path| std::fs::read(path), read_templates: &Templates::load }
+    pub const fn of_text(text: &'a str) -> Self {
+        Self { file: Some(("countersign.toml", text)), environment: &[], files: &FileSystem }
+    }
+
+    /// A file of this name with this text, or none, and the environment's variables.
+    #[must_use]
+    pub const fn new(file: Option<(&'a str, &'a str)>, environment: &'a [(OsString, OsString)]) -> Self {
+        Self { file, environment, files: &FileSystem }
+    }
+
+    /// With these files in the place of this machine's.
+    #[must_use]
+    pub const fn with_files(self, files: &'a dyn Files) -> Self {
+        Self { files, ..self }
     }
 
     /// Everything that was given, and a fault for each name that means nothing.
@@ -78,9 +135,19 @@ fn read_file(schema: &'static Schema, name: &str, text: &str, values: &mut Given
     let line_of = |at: usize| 1 + text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count();
     let origin = |at: usize| Origin::File(name.to_owned(), Some(line_of(at)));
     let (table, errors) = DeTable::parse_recoverable(text);
+    let mut unquoted = BTreeSet::new();
     for error in errors {
-        let origin = error.span().map_or(Origin::File(name.to_owned(), None), |span| origin(span.start));
-        faults.push(Fault { key: String::new(), origin, reason: format!("no TOML: {}", error.message()) });
+        let at = error.span().map(|span| span.start);
+        let origin = at.map_or(Origin::File(name.to_owned(), None), origin);
+        match at.and_then(|at| text.lines().nth(line_of(at) - 1)).and_then(|line| without_quotes(schema, line)) {
+            // One value without quotes may be several errors.
+            Some(reason) => {
+                if unquoted.insert(at.map(line_of)) {
+                    faults.push(Fault { key: String::new(), origin, reason });
+                }
+            }
+            None => faults.push(Fault { key: String::new(), origin, reason: format!("no TOML: {}", error.message()) }),
+        }
     }
     for (section_name, section_value) in table.into_inner() {
         let at = origin(section_name.span().start);
@@ -105,6 +172,20 @@ fn read_file(schema: &'static Schema, name: &str, text: &str, values: &mut Given
             }
         }
     }
+}
+
+/// What to write in the place of a line whose value is a text without quotes; `None` for any other line. A value that may
+/// be secret isn't repeated.
+fn without_quotes(schema: &Schema, line: &str) -> Option<String> {
+    let (key, value) = line.split_once('=')?;
+    let (key, value) = (key.trim(), value.split(" #").next()?.trim());
+    let is_bare = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    if !is_bare || value.is_empty() || value.contains(['"', '\'', '[', '{']) || DeValue::parse(value).is_ok() {
+        return None;
+    }
+    let is_shown = schema.iter().filter_map(|section| section.key(key)).all(|key| key.kind.is_harmless());
+    let shown = if is_shown { value } else { "…" };
+    Some(format!("{key} has a text without quotes: write {key} = {}", quoted(shown)))
 }
 
 /// Only names with `__` are of our form: an orchestrator may set `COUNTERSIGN_PORT` and the like for reasons of its own.

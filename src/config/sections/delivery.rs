@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use crate::{
     config::reader::{
+        choice::choices,
         judge::Section,
-        schema::{SectionSchema, choice, number},
+        schema::{SectionSchema, number, one_of},
     },
     delivery::Mode,
 };
@@ -14,15 +15,21 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
     name: "delivery",
     about: "When messages leave.",
     keys: &[
-        choice(
+        one_of::<Mode>(
             "mode",
-            &["queued", "inline"],
             "queued: after the answer, with retries until the challenge ends. inline: before it, with one try; a failure is 502.",
         ),
         number("queue_length", 10_000, 1, 10_000_000, "How many messages may wait; a request that finds no room gets 503."),
         number("timeout_seconds", 10, 1, 300, "How long one try of a transport may take."),
     ],
 };
+
+choices! {
+    for Mode {
+        Queued = "queued",
+        Inline = "inline",
+    }
+}
 
 /// How messages are handed to their carriers.
 #[derive(Clone, Debug)]
@@ -36,7 +43,7 @@ pub struct Delivery {
 }
 
 pub(crate) fn read(section: &Section<'_>) -> Delivery {
-    let mode = if section.text("mode") == "inline" { Mode::Inline } else { Mode::Queued };
+    let mode = section.choice("mode");
     if mode == Mode::Inline {
         section.unused(&["queue_length"], "with mode = \"inline\"");
     }

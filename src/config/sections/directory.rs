@@ -5,8 +5,9 @@ use std::{path::PathBuf, time::Duration};
 use super::webhook::read_webhook;
 use crate::{
     config::reader::{
+        choice::choices,
         judge::Section,
-        schema::{SectionSchema, choice, number, secret, text, url},
+        schema::{SectionSchema, number, one_of, secret, text, url},
     },
     directory::{file::FileDirectory, http},
 };
@@ -15,9 +16,8 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
     name: "directory",
     about: "Where users are looked up.",
     keys: &[
-        choice(
+        one_of::<Choice>(
             "kind",
-            &["none", "file", "http"],
             "none: whoever proves a recipient is that recipient. file: a JSON array of users in `path`. http: `url` is asked.",
         ),
         text("path", "", "The file of kind file; it is read again when it changes; while it makes no sense, logins get 503."),
@@ -26,6 +26,14 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
         number("timeout_seconds", 10, 1, 60, "How long one call of kind http may take; beyond: 503."),
     ],
 };
+
+choices! {
+    enum Choice {
+        None = "none",
+        File = "file",
+        Http = "http",
+    }
+}
 
 /// Where users are looked up.
 #[derive(Clone, Debug)]
@@ -39,25 +47,19 @@ pub enum Directory {
 }
 
 pub(crate) fn read(section: &Section<'_>) -> Option<Directory> {
-    let kind = section.text("kind");
-    let why = format!("with kind = \"{kind}\"");
-    match kind {
-        "file" => {
-            section.unused(&["url", "secret", "timeout_seconds"], &why);
-            section.required("path", &why)?;
+    let why = format!("with kind = \"{}\"", section.text("kind"));
+    section.reads_only_what_is_used(&why);
+    match section.choice("kind") {
+        Choice::None => Some(Directory::None),
+        Choice::File => {
+            let path = section.required("path", &why)?;
             let users = section.read_bytes("path")?;
-            FileDirectory::judge(&users).map_err(|fault| section.fault("path", fault.0)).ok()?;
-            Some(Directory::File(section.text("path").into()))
+            FileDirectory::judge(&users).map_err(|fault| section.fault("path", format!("{path}: {}", fault.0))).ok()?;
+            Some(Directory::File(path.into()))
         }
-        "http" => {
-            section.unused(&["path"], &why);
+        Choice::Http => {
             let timeout = Duration::from_secs(section.number("timeout_seconds"));
             read_webhook(section, &why).map(|webhook| Directory::Http(http::Settings { webhook, timeout }))
         }
-        "none" => {
-            section.unused(&["path", "url", "secret", "timeout_seconds"], &why);
-            Some(Directory::None)
-        }
-        _ => None,
     }
 }

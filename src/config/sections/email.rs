@@ -6,8 +6,9 @@ use std::{path::PathBuf, sync::Arc};
 use crate::delivery::carriers::smtp;
 use crate::{
     config::reader::{
+        choice::choices,
         judge::Section,
-        schema::{Absent, SectionSchema, choice, number, secret, text, url},
+        schema::{Absent, SectionSchema, number, one_of, secret, text, url},
     },
     delivery::{Sender, Templates},
 };
@@ -16,9 +17,8 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
     name: "email",
     about: "How e-mail goes out.",
     keys: &[
-        choice(
+        one_of::<Choice>(
             "transport",
-            &["console", "file", "smtp", "http", "discard"],
             "console: readable text on stdout. file: one .eml a message in `path`. smtp, http: to `url`. discard: nothing leaves.",
         )
         .without(Absent::Choices(&["http"])),
@@ -46,6 +46,16 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
         ),
     ],
 };
+
+choices! {
+    enum Choice {
+        Console = "console",
+        File = "file",
+        Smtp = "smtp",
+        Http = "http",
+        Discard = "discard",
+    }
+}
 
 /// E-mail delivery.
 #[derive(Clone, Debug)]
@@ -75,33 +85,16 @@ pub enum EmailTransport {
 }
 
 pub(crate) fn read(section: &Section<'_>) -> Option<Email> {
-    let name = section.text("transport");
-    let why = format!("with transport = \"{name}\"");
-    let transport = match name {
-        "console" => Some(EmailTransport::Console),
-        "file" => section.required("path", &why).map(|path| EmailTransport::File(path.into())),
-        #[cfg(not(feature = "smtp"))]
-        "smtp" => {
-            section.fault("transport", "smtp needs a build with the feature \"smtp\"");
-            None
-        }
-        #[cfg(feature = "smtp")]
-        "smtp" => {
-            let server = section.required("url", &why).and_then(|_| section.parse("url", smtp::Server::parse));
-            if server.as_ref().is_some_and(smtp::Server::shows_password) {
-                section.warn("url", "sends the password unencrypted: add ?tls=required, or use smtps://");
-            }
-            server.map(EmailTransport::Smtp)
-        }
-        "discard" => Some(EmailTransport::Discard),
-        _ => None,
+    let why = format!("with transport = \"{}\"", section.text("transport"));
+    section.reads_only_what_is_used(&why);
+    let transport = match section.choice("transport") {
+        Choice::Console => Some(EmailTransport::Console),
+        Choice::File => section.required("path", &why).map(|path| EmailTransport::File(path.into())),
+        Choice::Smtp => read_smtp(section, &why),
+        Choice::Discard => Some(EmailTransport::Discard),
+        // What isn't available in this version is refused for all sections together.
+        Choice::Http => None,
     };
-    match name {
-        "smtp" => section.unused(&["path", "secret"], &why),
-        "http" => section.unused(&["path"], &why),
-        "file" => section.unused(&["url", "secret"], &why),
-        _ => section.unused(&["path", "url", "secret"], &why),
-    }
     let from = section.parse("from", |text| {
         Sender::parse(text).ok_or_else(|| "is no mailbox: write noreply@example.com or Example <noreply@example.com>".to_owned())
     });
@@ -109,4 +102,19 @@ pub(crate) fn read(section: &Section<'_>) -> Option<Email> {
         if section.text("templates").is_empty() { Some(Templates::built_in()) } else { section.read_templates("templates") };
     let templates = Arc::new(templates?);
     Some(Email { transport: transport?, from: from?, templates, max_per_hour: section.number("max_per_hour") })
+}
+
+#[cfg(feature = "smtp")]
+fn read_smtp(section: &Section<'_>, why: &str) -> Option<EmailTransport> {
+    let server = section.required("url", why).and_then(|_| section.parse("url", smtp::Server::parse))?;
+    if server.shows_password() {
+        section.warn("url", "sends the password unencrypted: add ?tls=required, or use smtps://");
+    }
+    Some(EmailTransport::Smtp(server))
+}
+
+#[cfg(not(feature = "smtp"))]
+fn read_smtp(section: &Section<'_>, _: &str) -> Option<EmailTransport> {
+    section.fault("transport", "smtp needs a build with the feature \"smtp\"");
+    None
 }

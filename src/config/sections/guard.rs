@@ -78,7 +78,7 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
 };
 
 choices! {
-    enum Choice {
+    pub(crate) enum Choice {
         Memory = "memory",
         Journal = "journal",
         Redis = "redis",

@@ -5,6 +5,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use rand_core::CryptoRng;
+use zeroize::Zeroizing;
 
 use crate::{
     config::reader::{
@@ -12,7 +13,7 @@ use crate::{
         schema::{Key, Kind, SectionSchema, text},
     },
     crypto::Secret,
-    keyring::Keyring,
+    keyring::{Keyring, MIN_ROOT_BYTES},
 };
 
 /// base64url as people write it: with or without padding, and whatever the bits are that stand for nothing.
@@ -47,11 +48,16 @@ pub(crate) fn read(section: &Section<'_>, random: &mut impl CryptoRng) -> Option
             return None;
         }
         (false, false) => ("secrets", vec![random_secret(random)]),
-        (true, false) => ("secrets", decode_each(section, "secrets", section.texts("secrets"))?),
+        (true, false) => {
+            let named = section.texts("secrets").enumerate().map(|(at, secret)| (format!("secret {}", at + 1), secret));
+            ("secrets", judge_each(section, "secrets", named)?)
+        }
         (false, true) => {
-            let file = section.read_file("secrets_file")?;
-            let lines = file.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-            ("secrets_file", decode_each(section, "secrets_file", lines)?)
+            let file = section.read_secret_file("secrets_file")?;
+            let path = section.text("secrets_file");
+            let lines = file.lines().enumerate().map(|(at, line)| (format!("{path}:{}", at + 1), line.trim()));
+            let named = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+            ("secrets_file", judge_each(section, "secrets_file", named)?)
         }
     };
     let keyring = Keyring::new(secrets).map_err(|error| section.fault(key, error.to_string())).ok()?;
@@ -71,17 +77,26 @@ fn random_secret(random: &mut impl CryptoRng) -> Vec<u8> {
     Secret::<32>::random(random).expose().to_vec()
 }
 
-fn decode_each<'a>(section: &Section<'_>, key: &str, secrets: impl Iterator<Item = &'a str>) -> Option<Vec<Vec<u8>>> {
-    let mut decoded = Some(Vec::new());
-    for (at, secret) in secrets.enumerate() {
-        match (BASE64URL.decode(secret).ok(), &mut decoded) {
-            (Some(bytes), Some(decoded)) => decoded.push(bytes),
-            (Some(_), None) => {}
-            (None, _) => {
-                section.fault(key, format!("secret {} is not base64url; `countersign secret` prints one that is", at + 1));
-                decoded = None;
+/// The bytes of each secret. Each that can't be one is a fault, by the name of the place where it stands.
+fn judge_each<'a>(section: &Section<'_>, key: &str, secrets: impl Iterator<Item = (String, &'a str)>) -> Option<Vec<Vec<u8>>> {
+    let mut judged: Vec<(String, Zeroizing<Vec<u8>>)> = Vec::new();
+    let mut are_right = true;
+    for (name, secret) in secrets {
+        let reason = match BASE64URL.decode(secret).map(Zeroizing::new) {
+            Err(_) => "is not base64url; `countersign secret` prints one that is".to_owned(),
+            Ok(bytes) if bytes.len() < MIN_ROOT_BYTES => {
+                format!("has {} bytes, and needs {MIN_ROOT_BYTES} or more; `countersign secret` prints one that has", bytes.len())
             }
-        }
+            Ok(bytes) => {
+                let Some((other, _)) = judged.iter().find(|(_, other)| *other == bytes) else {
+                    judged.push((name, bytes));
+                    continue;
+                };
+                format!("is {other} once more")
+            }
+        };
+        section.fault(key, format!("{name} {reason}"));
+        are_right = false;
     }
-    decoded
+    are_right.then(|| judged.into_iter().map(|(_, mut bytes)| std::mem::take(&mut *bytes)).collect())
 }

@@ -101,6 +101,12 @@ pub(crate) fn read(section: &Section<'_>) -> Option<Server> {
     if listen.is_some() && listen == admin_listen && !listen.as_ref().is_some_and(Listen::lets_the_system_choose) {
         section.fault("admin_listen", "must differ from server.listen");
     }
+    if admin_listen.as_ref().is_some_and(|listen| !listen.is_local()) {
+        section.warn(
+            "admin_listen",
+            "can be reached from other machines: it has neither a password nor TLS, and its metrics tell how many log in and fail",
+        );
+    }
     let is_default = !section.is_given("public_url");
     let public_url = if is_default { Some(PublicUrl::default()) } else { section.parse("public_url", PublicUrl::parse) };
     let page_url = listen.as_ref().and_then(PublicUrl::of_listener).filter(|_| is_default);

@@ -3,17 +3,17 @@
 use std::path::PathBuf;
 
 use crate::config::reader::{
+    choice::choices,
     judge::Section,
-    schema::{Absent, SectionSchema, choice, number, secret, text, url},
+    schema::{Absent, SectionSchema, number, one_of, secret, text, url},
 };
 
 pub(crate) static SCHEMA: SectionSchema = SectionSchema {
     name: "sms",
     about: "How SMS go out.",
     keys: &[
-        choice(
+        one_of::<Choice>(
             "transport",
-            &["console", "file", "twilio", "telnyx", "http", "discard"],
             "console: readable text on stdout. file: one .json a message in `path`. http: to `url`. discard: nothing leaves.",
         )
         .without(Absent::Choices(&["twilio", "telnyx", "http"])),
@@ -43,6 +43,17 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
     ],
 };
 
+choices! {
+    enum Choice {
+        Console = "console",
+        File = "file",
+        Twilio = "twilio",
+        Telnyx = "telnyx",
+        Http = "http",
+        Discard = "discard",
+    }
+}
+
 /// SMS delivery.
 #[derive(Clone, Debug)]
 pub struct Sms {
@@ -66,26 +77,15 @@ pub enum SmsTransport {
 }
 
 pub(crate) fn read(section: &Section<'_>) -> Option<Sms> {
-    let name = section.text("transport");
-    let why = format!("with transport = \"{name}\"");
-    let transport = match name {
-        "console" => Some(SmsTransport::Console),
-        "file" => section.required("path", &why).map(|path| SmsTransport::File(path.into())),
-        "discard" => Some(SmsTransport::Discard),
-        _ => None,
+    let why = format!("with transport = \"{}\"", section.text("transport"));
+    section.reads_only_what_is_used(&why);
+    let transport = match section.choice("transport") {
+        Choice::Console => Some(SmsTransport::Console),
+        Choice::File => section.required("path", &why).map(|path| SmsTransport::File(path.into())),
+        Choice::Discard => Some(SmsTransport::Discard),
+        // What isn't available in this version is refused for all sections together.
+        Choice::Twilio | Choice::Telnyx | Choice::Http => None,
     };
-    let used: &[&str] = match name {
-        "file" => &["path"],
-        "twilio" => &["api_base", "account_sid", "auth_token", "from"],
-        "telnyx" => &["api_base", "api_key", "from"],
-        "http" => &["url", "secret"],
-        _ => &[],
-    };
-    for key in ["api_base", "account_sid", "auth_token", "api_key", "from", "path", "url", "secret"] {
-        if !used.contains(&key) {
-            section.unused(&[key], &why);
-        }
-    }
     Some(Sms {
         transport: transport?,
         max_per_hour: section.number("max_per_hour"),

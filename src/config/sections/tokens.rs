@@ -55,8 +55,8 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
         Key::new(
             "hs256_secret",
             Kind::SecretOrSecrets,
-            "The key of HS256, 32 bytes or more, as simplejwt's SIGNING_KEY; or a list: the first signs, all are accepted.\n\
-                    In the environment a comma separates. Default: one derived from each root secret.",
+            "The key of HS256, required there: 32 bytes or more, as simplejwt's SIGNING_KEY; or a list: the first signs, all are accepted.\n\
+                    In the environment a comma separates.",
         ),
     ],
 };
@@ -225,7 +225,7 @@ fn read_key_file(section: &Section<'_>, algorithm: Option<AccessAlgorithm>) -> O
         section.fault(KEY, format!("can't be used with algorithm = \"{}\"", algorithm.name()));
         return None;
     }
-    let text = section.read_file(KEY)?;
+    let text = section.read_secret_file(KEY)?;
     let keys = read_pem(&text).map_err(|error| section.fault(KEY, format!("{}: {error}", section.text(KEY)))).ok()?;
     let first = keys.first()?.algorithm().name();
     if first != algorithm.name() {
@@ -240,9 +240,27 @@ fn read_key_file(section: &Section<'_>, algorithm: Option<AccessAlgorithm>) -> O
 
 fn read_shared_keys(section: &Section<'_>, algorithm: Option<AccessAlgorithm>) -> Option<Vec<SharedKey>> {
     const KEY: &str = "hs256_secret";
-    let keys = section.parse_each(KEY, |secret| {
-        SharedKey::new(secret).ok_or_else(|| format!("must have {} bytes or more", SharedKey::MIN_BYTES))
-    })?;
+    let mut keys = Some(Vec::new());
+    for (at, secret) in section.texts(KEY).enumerate() {
+        match (SharedKey::new(secret), &mut keys) {
+            (Some(key), Some(keys)) => keys.push(key),
+            (Some(_), None) => {}
+            (None, _) => {
+                let (number, least) = (at + 1, SharedKey::MIN_BYTES);
+                section.fault(KEY, format!("secret {number} has {} bytes, and needs {least} or more", secret.len()));
+                keys = None;
+            }
+        }
+    }
+    let keys = keys?;
+    if keys.is_empty() && algorithm == Some(AccessAlgorithm::Hs256) {
+        section.fault(
+            KEY,
+            "is required with algorithm = \"HS256\": apps check these tokens with the same secret. To give them a public key instead, \
+             take algorithm = \"EdDSA\"",
+        );
+        return None;
+    }
     if keys.len() > MAX_ROOTS {
         section.fault(KEY, format!("must hold at most {MAX_ROOTS} secrets"));
         return None;
