@@ -197,8 +197,8 @@ pub(crate) fn refresh(input: &[u8]) {
 pub(crate) fn device(input: &[u8]) {
     static GENUINE: LazyLock<(Devices, String)> = LazyLock::new(|| {
         let devices = Devices::new(&KEYRING);
-        let cookie = devices.remember(None, &recipient("bob"), "epoch", DeviceId(2), NOW);
-        let cookie = devices.remember(Some(&cookie), &recipient("ann"), "epoch", DeviceId(1), NOW);
+        let cookie = devices.remember(&[], &recipient("bob"), "epoch", DeviceId(2), NOW);
+        let cookie = devices.remember(&[&cookie], &recipient("ann"), "epoch", DeviceId(1), NOW);
         (devices, cookie)
     });
     let (devices, genuine) = &*GENUINE;
@@ -211,7 +211,7 @@ pub(crate) fn device(input: &[u8]) {
             assert!(known(&cookie, name).is_none_or(|known| known == device));
         }
         assert_eq!(known(&cookie, "eve"), None);
-        let replaced = devices.remember(Some(&cookie), &recipient("eve"), "epoch", DeviceId(3), NOW);
+        let replaced = devices.remember(&[&cookie], &recipient("eve"), "epoch", DeviceId(3), NOW);
         assert_eq!(known(&replaced, "eve"), Some(DeviceId(3)));
         assert_eq!(known(&replaced, "ann"), known(&cookie, "ann"));
     }

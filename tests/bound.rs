@@ -100,11 +100,11 @@ fn now<F: Future>(future: F) -> F::Output {
 }
 
 /// Somebody who never calls from the same network twice.
-fn caller(device_cookie: Option<&str>) -> Caller<'_> {
+fn caller<'a>(device_cookies: &'a [&'a str]) -> Caller<'a> {
     static CALLS: AtomicU32 = AtomicU32::new(0);
     let call = CALLS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let network = ClientNetwork::of(std::net::Ipv4Addr::from_bits(0x0a00_0000 + call).into());
-    Caller::new(network).with_device_cookie(device_cookie)
+    Caller::new(network).with_device_cookies(device_cookies)
 }
 
 fn two_digits() -> CodeFormat {
@@ -180,14 +180,14 @@ fn victims(channel: Channel, count: u32) -> Vec<Victim> {
     let devices = Devices::new(&given::keyring(&[1]));
     let victim = |number| {
         let spellings = spellings(number);
-        let cookie = |device| devices.remember(None, &spellings[0], "", DeviceId(device), NOW);
+        let cookie = |device| devices.remember(&[], &spellings[0], "", DeviceId(device), NOW);
         Victim { number, cookies: (1..5).map(cookie).collect(), spellings, held: Vec::new(), is_taken: false }
     };
     (0..count).map(victim).collect()
 }
 
 fn begin(node: &Node, recipient: Recipient, cookie: Option<&str>, random: &mut ChaCha8Rng) -> Begun {
-    let begin = Begin::new(recipient, caller(cookie));
+    let begin = Begin::new(recipient, caller(cookie.as_slice()));
     now(node.begin(begin, NOW, random)).expect("nobody is throttled")
 }
 
@@ -200,7 +200,7 @@ fn guess(
     cookie: Option<&str>,
     random: &mut ChaCha8Rng,
 ) -> Result<String, CompleteError> {
-    let complete = Complete::new(ByCode { recipient, envelope, code }, caller(cookie));
+    let complete = Complete::new(ByCode { recipient, envelope, code }, caller(cookie.as_slice()));
     let signed_in = now(node.complete(complete, NOW, random))?;
     let claims = URL_SAFE_NO_PAD.decode(signed_in.tokens.access.split('.').nth(1).unwrap()).unwrap();
     let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();

@@ -24,6 +24,8 @@ use crate::{
 
 /// The most entries of a cookie; a browser's sixth recipient replaces the one that logged in longest ago.
 pub const MAX_ENTRIES: usize = 5;
+/// The most cookies of one name that are looked at.
+pub const MAX_COOKIES: usize = 8;
 /// Seconds for which an entry counts after its login, and the cookie's `Max-Age`: 90 days.
 pub const LIFETIME: u64 = 90 * 24 * 60 * 60;
 
@@ -45,7 +47,7 @@ pub struct Devices {
 #[derive(Clone, Copy)]
 pub struct ClaimedDevice(Entry);
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Entry {
     root: RootId,
     device: DeviceId,
@@ -59,6 +61,14 @@ impl DeviceId {
     #[must_use]
     pub fn random(random: &mut impl CryptoRng) -> Self {
         Self(random.next_u64())
+    }
+}
+
+impl ClaimedDevice {
+    /// When it proved the recipient, in minutes since 1970.
+    #[must_use]
+    pub const fn minutes(&self) -> u32 {
+        self.0.minutes
     }
 }
 
@@ -85,13 +95,17 @@ impl Devices {
         bool::from(right).then_some(entry.device)
     }
 
-    /// The cookie's new value after a login: at most 5 entries, this one first.
+    /// The cookie's new value after a login: at most 5 entries, this one first. `cookies` are the values that came by its name,
+    /// of which a sibling host can have set some; at most 8 are read.
     ///
-    /// A browser that the cookie already names for this recipient and epoch keeps its id instead of getting `fresh`: its
+    /// A browser that they already name for this recipient and epoch keeps its id instead of getting `fresh`: its
     /// failures stay in their bucket, so logging in doesn't reset them.
     #[must_use]
-    pub fn remember(&self, cookie: Option<&str>, recipient: &Recipient, epoch: &str, fresh: DeviceId, now: UnixTime) -> String {
-        let mut others = cookie.and_then(entries).unwrap_or_default();
+    pub fn remember(&self, cookies: &[&str], recipient: &Recipient, epoch: &str, fresh: DeviceId, now: UnixTime) -> String {
+        let mut cookies: Vec<_> = cookies.iter().take(MAX_COOKIES).filter_map(|cookie| entries(cookie)).collect();
+        // The one that knows this recipient is the browser's own; if there is no room for all, its others stay.
+        cookies.sort_by_key(|entries| entries.iter().all(|entry| self.claim(entry, recipient).is_none()));
+        let mut others = cookies.concat();
         let mut device = fresh;
         // Whose the others are can't be known; those of this recipient are replaced.
         others.retain(|entry| {
@@ -103,17 +117,22 @@ impl Devices {
             }
             claimed.is_none() && entry.is_fresh(now) && self.key(entry.root).is_some()
         });
-        others.truncate(MAX_ENTRIES - 1);
+        let mut kept = Vec::with_capacity(MAX_ENTRIES);
+        for other in others {
+            if kept.len() < MAX_ENTRIES - 1 && !kept.contains(&other) {
+                kept.push(other);
+            }
+        }
 
         let (root, key) = &self.keys[0];
         let minutes = u32::try_from(now.as_seconds() / 60).unwrap_or(u32::MAX);
         let mut entry = Entry { root: *root, device, minutes, recipient_tag: [0; TAG], epoch_tag: [0; TAG] };
         entry.recipient_tag = entry.recipient_tag(key, recipient);
         entry.epoch_tag = entry.epoch_tag(key, recipient, epoch);
-        let mut bytes = Vec::with_capacity(1 + (1 + others.len()) * ENTRY);
+        let mut bytes = Vec::with_capacity(1 + (1 + kept.len()) * ENTRY);
         bytes.push(VERSION);
         entry.write(&mut bytes);
-        for other in &others {
+        for other in &kept {
             other.write(&mut bytes);
         }
         base64url::encode(&bytes)
@@ -227,7 +246,7 @@ mod tests {
     fn cookie(devices: &Devices, names: &[&str]) -> String {
         let mut cookie = None;
         for (name, id) in names.iter().zip(1..) {
-            cookie = Some(devices.remember(cookie.as_deref(), &recipient(name), "e", DeviceId(id), NOW));
+            cookie = Some(devices.remember(cookie.as_deref().as_slice(), &recipient(name), "e", DeviceId(id), NOW));
         }
         cookie.unwrap()
     }
@@ -235,7 +254,7 @@ mod tests {
     #[test]
     fn a_browser_is_known_to_whom_it_proved() {
         let devices = devices(b"1");
-        let cookie = devices.remember(None, &recipient("ann"), "e", ID, NOW);
+        let cookie = devices.remember(&[], &recipient("ann"), "e", ID, NOW);
         assert_eq!(known(&devices, &cookie, "ann", "e", NOW), Some(ID));
         assert!(devices.claimed(&cookie, &recipient("bob"), NOW).is_none(), "another recipient");
         assert!(devices.claimed(&cookie, &recipient("ann"), NOW).is_some());
@@ -248,7 +267,7 @@ mod tests {
         let devices = devices(b"1");
         let text = "+13035551234";
         let [email, mobile] = crate::recipient::Channel::ALL.map(|channel| Recipient::from_canonical(channel, text));
-        let cookie = devices.remember(None, &mobile, "", ID, NOW);
+        let cookie = devices.remember(&[], &mobile, "", ID, NOW);
         assert!(devices.claimed(&cookie, &mobile, NOW).is_some());
         assert!(devices.claimed(&cookie, &email, NOW).is_none());
     }
@@ -256,11 +275,11 @@ mod tests {
     #[test]
     fn an_entry_ends_after_90_days() {
         let devices = devices(b"1");
-        let cookie = devices.remember(None, &recipient("ann"), "e", ID, NOW);
+        let cookie = devices.remember(&[], &recipient("ann"), "e", ID, NOW);
         assert_eq!(known(&devices, &cookie, "ann", "e", NOW.plus(LIFETIME - 1)), Some(ID));
         assert_eq!(known(&devices, &cookie, "ann", "e", NOW.plus(LIFETIME)), None);
         assert_eq!(known(&devices, &cookie, "ann", "e", NOW.minus(60)), Some(ID), "a clock that was set back");
-        let later = devices.remember(Some(&cookie), &recipient("bob"), "e", ID, NOW.plus(LIFETIME));
+        let later = devices.remember(&[&cookie], &recipient("bob"), "e", ID, NOW.plus(LIFETIME));
         assert_eq!(entries(&later).unwrap().len(), 1, "the old entry is gone");
     }
 
@@ -280,14 +299,31 @@ mod tests {
         let devices = devices(b"1");
         let first = cookie(&devices, &["ann", "bob"]);
         let later = NOW.plus(LIFETIME - 60);
-        let second = devices.remember(Some(&first), &recipient("ann"), "e", ID, later);
+        let second = devices.remember(&[&first], &recipient("ann"), "e", ID, later);
         assert_eq!(known(&devices, &second, "ann", "e", later), Some(DeviceId(1)), "the id stays");
         assert_eq!(known(&devices, &second, "ann", "e", NOW.plus(LIFETIME + 60)), Some(DeviceId(1)), "the time is new");
         assert_eq!(known(&devices, &second, "bob", "e", later), Some(DeviceId(2)), "the others stay");
         assert_eq!(entries(&second).unwrap().len(), 2);
-        let third = devices.remember(Some(&second), &recipient("ann"), "f", ID, later);
+        let third = devices.remember(&[&second], &recipient("ann"), "f", ID, later);
         assert_eq!(known(&devices, &third, "ann", "f", later), Some(ID), "a new epoch is a new device");
         assert_eq!(entries(&third).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn others_cookies_take_nothing_of_ours_along() {
+        let devices = devices(b"1");
+        let ours = cookie(&devices, &["ann", "bob"]);
+        let foreign = cookie(&super::tests::devices(b"2"), &["eve", "mallory"]);
+        let planted = cookie(&devices, &["v", "w", "x", "y", "z"]);
+        let later = NOW.plus(3_600);
+        for cookies in [&["zz", &foreign, &planted, &ours][..], &[&ours, "", &planted], &[&ours, &ours]] {
+            let renewed = devices.remember(cookies, &recipient("ann"), "e", ID, later);
+            assert_eq!(known(&devices, &renewed, "ann", "e", later), Some(DeviceId(1)));
+            assert_eq!(known(&devices, &renewed, "bob", "e", later), Some(DeviceId(2)));
+            let entries = entries(&renewed).unwrap();
+            assert!(entries.len() <= MAX_ENTRIES && !entries[1..].contains(&entries[0]));
+        }
+        assert_eq!(entries(&devices.remember(&[&ours, &ours], &recipient("ann"), "e", ID, later)).unwrap().len(), 2);
     }
 
     #[test]
@@ -295,11 +331,11 @@ mod tests {
         let cookie = cookie(&devices(b"1"), &["ann", "bob"]);
         let rotated = devices(b"21");
         assert_eq!(known(&rotated, &cookie, "ann", "e", NOW), Some(DeviceId(1)));
-        let renewed = rotated.remember(Some(&cookie), &recipient("ann"), "e", ID, NOW);
+        let renewed = rotated.remember(&[&cookie], &recipient("ann"), "e", ID, NOW);
         let without = devices(b"2");
         assert_eq!(known(&without, &renewed, "ann", "e", NOW), Some(DeviceId(1)), "made with the new root");
         assert_eq!(known(&without, &renewed, "bob", "e", NOW), None);
-        assert_eq!(entries(&without.remember(Some(&renewed), &recipient("ann"), "e", ID, NOW)).unwrap().len(), 1);
+        assert_eq!(entries(&without.remember(&[&renewed], &recipient("ann"), "e", ID, NOW)).unwrap().len(), 1);
         assert_eq!(known(&without, &cookie, "ann", "e", NOW), None, "a root that was removed");
     }
 
@@ -338,9 +374,9 @@ mod tests {
     #[test]
     fn spliced_entries() {
         let devices = devices(b"1");
-        let one = devices.remember(None, &recipient("ann"), "old", DeviceId(1), NOW);
-        let two = devices.remember(None, &recipient("ann"), "new", DeviceId(2), NOW.plus(60));
-        let three = devices.remember(None, &recipient("bob"), "new", DeviceId(2), NOW.plus(60));
+        let one = devices.remember(&[], &recipient("ann"), "old", DeviceId(1), NOW);
+        let two = devices.remember(&[], &recipient("ann"), "new", DeviceId(2), NOW.plus(60));
+        let three = devices.remember(&[], &recipient("bob"), "new", DeviceId(2), NOW.plus(60));
         let [one, two, three] = [one, two, three].map(|cookie| base64url::decode(&cookie).unwrap());
         // Fields: root id 1..7, device id 7..15, minutes 15..19, recipient tag 19..35, epoch tag 35..51.
         for (base, other) in [(&one, &two), (&one, &three), (&two, &three)] {
@@ -365,7 +401,7 @@ mod tests {
     fn two_browsers_of_one_person_have_nothing_in_common() {
         let devices = devices(b"1");
         let [one, two] =
-            [1, 2].map(|id| base64url::decode(&devices.remember(None, &recipient("ann"), "e", DeviceId(id), NOW)).unwrap());
+            [1, 2].map(|id| base64url::decode(&devices.remember(&[], &recipient("ann"), "e", DeviceId(id), NOW)).unwrap());
         assert!(one[19..].iter().zip(&two[19..]).filter(|(one, two)| one == two).count() < 6);
         assert!(!one.windows(3).any(|bytes| bytes == b"ann"));
     }
@@ -382,7 +418,7 @@ mod tests {
             let devices = devices(b"1");
             for cookie in [cookie, base64url::encode(&[&[VERSION][..], &bytes].concat())] {
                 prop_assert!(devices.claimed(&cookie, &recipient("ann"), NOW).is_none());
-                let renewed = devices.remember(Some(&cookie), &recipient("ann"), "e", ID, NOW);
+                let renewed = devices.remember(&[&cookie], &recipient("ann"), "e", ID, NOW);
                 prop_assert_eq!(known(&devices, &renewed, "ann", "e", NOW), Some(ID));
                 prop_assert!(renewed.len() <= MAX_TEXT);
             }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A request for a code.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Begin<'a> {
     /// For whom.

@@ -1,7 +1,12 @@
 //! Who is asking: a network, and a browser that may have proved this recipient before.
 
 use crate::{
-    browser::device::ClaimedDevice, directory::Found, guard::Bucket, keys::Keys, network::ClientNetwork, recipient::Recipient,
+    browser::device::{ClaimedDevice, MAX_COOKIES},
+    directory::Found,
+    guard::Bucket,
+    keys::Keys,
+    network::ClientNetwork,
+    recipient::Recipient,
     time::UnixTime,
 };
 
@@ -11,26 +16,27 @@ use crate::{
 pub struct Caller<'a> {
     /// Where it calls from.
     pub network: ClientNetwork,
-    /// The value of its device cookie, if it has one.
-    pub device_cookie: Option<&'a str>,
+    /// The values of its device cookies: none or one, or more where a sibling host has set some too.
+    pub device_cookies: &'a [&'a str],
 }
 
 impl<'a> Caller<'a> {
     /// Somebody without a device cookie.
     #[must_use]
     pub const fn new(network: ClientNetwork) -> Self {
-        Self { network, device_cookie: None }
+        Self { network, device_cookies: &[] }
     }
 
-    /// The same with the device cookie that came with the request, if one did.
+    /// With the values of the device cookies that came with the request.
     #[must_use]
-    pub const fn with_device_cookie(self, device_cookie: Option<&'a str>) -> Self {
-        Self { device_cookie, ..self }
+    pub const fn with_device_cookies(self, device_cookies: &'a [&'a str]) -> Self {
+        Self { device_cookies, ..self }
     }
 
-    /// The device that it says it is for this recipient.
+    /// The device that it says it is for this recipient: of several, the one that logged in last.
     pub(super) fn claimed_device(&self, keys: &Keys, recipient: &Recipient, now: UnixTime) -> Option<ClaimedDevice> {
-        keys.devices.claimed(self.device_cookie?, recipient, now)
+        let cookies = self.device_cookies.iter().take(MAX_COOKIES);
+        cookies.filter_map(|cookie| keys.devices.claimed(cookie, recipient, now)).max_by_key(ClaimedDevice::minutes)
     }
 }
 

@@ -55,7 +55,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         };
         let tokens = keys.sessions.begin(&Login { user: &user, recipient, amr }, now, random);
         let device = DeviceId::random(random);
-        let device_cookie = keys.devices.remember(caller.device_cookie, recipient, &user.epoch, device, now);
+        let device_cookie = keys.devices.remember(caller.device_cookies, recipient, &user.epoch, device, now);
         Ok(SignedIn { tokens, device_cookie, challenge: challenge.clone() })
     }
 

@@ -110,9 +110,9 @@ impl App {
         let may_set_cookies = self.sites.may_use_cookies(headers);
         let jar = if may_set_cookies { Jar::read(headers) } else { Jar::default() };
         let client = self.proxies.address(peer, headers);
-        let caller = Caller::new(ClientNetwork::of(client)).with_device_cookie(jar.device);
+        let caller = Caller::new(ClientNetwork::of(client)).with_device_cookies(jar.devices());
         let arrived = Arrived { head, body, peer, client };
-        let call = Call { fields: &fields, headers, caller, jar, may_set_cookies, now: (self.clock)(), arrived };
+        let call = Call { fields: &fields, headers, caller, jar: &jar, may_set_cookies, now: (self.clock)(), arrived };
         let answered = match route.endpoint {
             Endpoint::Request(channel) => self.request(&call, channel).await,
             Endpoint::Resend => self.resend(&call).await,

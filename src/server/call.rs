@@ -31,7 +31,7 @@ pub(crate) struct Call<'a> {
     /// Where it comes from, and what its browser has proved.
     pub(crate) caller: Caller<'a>,
     /// Its cookies; none where another site made the request.
-    pub(crate) jar: Jar<'a>,
+    pub(crate) jar: &'a Jar<'a>,
     /// Whether the answer may set cookies.
     pub(crate) may_set_cookies: bool,
     /// When it came.

@@ -2,7 +2,7 @@
 
 use crate::{
     challenge::{UntrustedLink, Verifier},
-    engine::{ByCode, ByLink, Complete, SignedIn, Way},
+    engine::{ByCode, ByLink, Complete, CompleteError, SignedIn, Way},
     recipient::Channel,
     server::{
         app::App,
@@ -24,26 +24,28 @@ impl App {
         // A link token stands alone; everything else needs a recipient, an e-mail address if nothing says otherwise.
         let channel = given.or(if link.is_some() { None } else { Some(Channel::Email) });
         let recipient = channel.and_then(|channel| self.recipient(call, channel, &mut errors));
-        let envelope = if link.is_some() { None } else { envelope::find(call, &mut errors) };
+        let envelopes = if link.is_some() { None } else { envelope::find(call, &mut errors) };
         // A verifier that can't be one meets no binding: it is a wrong one.
         let verifier = call.fields.optional("code_verifier", &mut errors).and_then(Verifier::new);
         if !errors.is_empty() {
             return Err(Problem::fields(errors));
         }
 
-        match (link, recipient, envelope, token) {
+        let signed_in = match (link, recipient, envelopes, token) {
             (Some(link), recipient, _, _) => self.log_in(call, ByLink { recipient, link }, verifier).await,
-            (None, Some(recipient), Some(envelope), Some(code)) => {
-                self.log_in(call, ByCode { recipient, envelope, code }, verifier).await
+            (None, Some(recipient), Some(envelopes), Some(code)) => {
+                let by_code = |envelope| ByCode { recipient: recipient.clone(), envelope, code };
+                let log_in = async |envelope| self.log_in(call, by_code(envelope), verifier).await;
+                envelopes.try_each(log_in).await
             }
-            _ => Err(Problem::internal()),
-        }
+            _ => return Err(Problem::internal()),
+        };
+        Ok(self.welcome(call, &signed_in.map_err(Problem::of_complete)?))
     }
 
-    async fn log_in(&self, call: &Call<'_>, way: impl Way, verifier: Option<Verifier<'_>>) -> Result<Answer, Problem> {
+    async fn log_in(&self, call: &Call<'_>, way: impl Way, verifier: Option<Verifier<'_>>) -> Result<SignedIn, CompleteError> {
         let complete = Complete::new(way, call.caller).with_verifier(verifier);
-        let signed_in = self.engine.complete(complete, call.now, &mut self.random.clone()).await;
-        Ok(self.welcome(call, &signed_in.map_err(Problem::of_complete)?))
+        self.engine.complete(complete, call.now, &mut self.random.clone()).await
     }
 
     fn welcome(&self, call: &Call<'_>, signed_in: &SignedIn) -> Answer {

@@ -1,7 +1,7 @@
 //! `resend/`: the same code once more, for the same envelope.
 
 use crate::{
-    engine::Resend,
+    engine::{BeginError, Resend},
     recipient::Channel,
     server::{
         app::App,
@@ -15,12 +15,16 @@ impl App {
         let channel = self.given_channel(call)?;
         channel.map_or(Ok(()), |channel| self.require(channel))?;
         let mut errors = FieldErrors::default();
-        let envelope = envelope::find(call, &mut errors);
+        let envelopes = envelope::find(call, &mut errors);
         let begin = self.begin(call, channel.unwrap_or(Channel::Email), errors)?;
-        let envelope = envelope.unwrap_or_default();
+        let Some(envelopes) = envelopes else { return Err(Problem::internal()) };
         let recipient = begin.recipient.clone();
-        let challenge = match self.engine.resend(Resend::new(begin, envelope), call.now).await {
-            Ok(challenge) => challenge,
+        let resend = async |envelope| {
+            let challenge = self.engine.resend(Resend::new(begin.clone(), envelope), call.now).await?;
+            Ok::<_, BeginError>((envelope, challenge))
+        };
+        let (envelope, challenge) = match envelopes.try_each(resend).await {
+            Ok(resent) => resent,
             Err(error) => return Err(Problem::of_begin(error, |largest| self.puzzle(&recipient, largest.get(), call.now))),
         };
         let throttle = self.settings.throttle_seconds;

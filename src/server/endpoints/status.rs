@@ -2,13 +2,19 @@
 
 use crate::{
     challenge::UntrustedLink,
-    engine::{CompleteError, Status},
-    recipient::Channel,
+    engine::{CompleteError, State, Status},
+    recipient::{Channel, Recipient},
     server::{
         app::App,
         call::{Answer, Call, json_answer},
-        wire::{envelope, fields::FieldErrors, json::Object, problem::Problem},
+        wire::{
+            envelope::{self, Envelopes},
+            fields::FieldErrors,
+            json::Object,
+            problem::Problem,
+        },
     },
+    time::UnixTime,
 };
 
 impl App {
@@ -21,12 +27,12 @@ impl App {
         // A link token stands alone; an envelope needs a recipient, an e-mail address if nothing says otherwise.
         let channel = given.or(if by_link { None } else { Some(Channel::Email) });
         let recipient = channel.and_then(|channel| self.recipient(call, channel, &mut errors));
-        let envelope = if by_link { None } else { envelope::find(call, &mut errors) };
+        let envelopes = if by_link { None } else { envelope::find(call, &mut errors) };
         if !errors.is_empty() {
             return Err(Problem::fields(errors));
         }
 
-        let status = match (token, recipient, envelope) {
+        let status = match (token, recipient, envelopes) {
             (Some(token), recipient, _) => {
                 let link = UntrustedLink::parse(token).ok_or(Problem::of_complete(CompleteError::FORGED))?;
                 let status = self.engine.status_of_link(link, call.now).await.map_err(Problem::of_complete)?;
@@ -35,12 +41,32 @@ impl App {
                 }
                 status
             }
-            (None, Some(recipient), Some(envelope)) => {
-                self.engine.status_of_envelope(envelope, &recipient, call.now).await.map_err(Problem::of_complete)?
-            }
+            (None, Some(recipient), Some(envelopes)) => self.status_of(envelopes, &recipient, call.now).await?,
             _ => return Err(Problem::internal()),
         };
         Ok(told(&status))
+    }
+}
+
+impl App {
+    /// Of several challenges the one that is open tells most.
+    async fn status_of(&self, envelopes: Envelopes<'_>, recipient: &Recipient, now: UnixTime) -> Result<Status, Problem> {
+        let mut ended = None;
+        let look = async |envelope| {
+            let status = self.engine.status_of_envelope(envelope, recipient, now).await?;
+            let error = match status.state {
+                State::Open => return Ok(status),
+                State::Spent => CompleteError::Spent,
+                State::Expired => CompleteError::Expired,
+            };
+            ended.get_or_insert(status);
+            Err(error)
+        };
+        let looked = envelopes.try_each(look).await;
+        looked.or_else(|error| match (ended, &error) {
+            (Some(status), CompleteError::Spent | CompleteError::Expired) => Ok(status),
+            _ => Err(Problem::of_complete(error)),
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use hyper::{
     header::{COOKIE, HeaderValue, SET_COOKIE},
 };
 
-use crate::crypto::json::push_number;
+use crate::{browser::device::MAX_COOKIES, crypto::json::push_number};
 
 /// The envelope of the challenge that was asked for last.
 pub(crate) const CHALLENGE: &str = "countersign_challenge";
@@ -24,13 +24,21 @@ pub(crate) struct Cookies {
     attributes: Box<str>,
 }
 
-/// The cookies that a request brought.
-#[derive(Clone, Copy, Debug, Default)]
+/// The cookies of ours that a request brought. A sibling host can set more of the same names, so there may be several of
+/// each, in the order in which the browser sent them: the most specific path first.
+#[derive(Debug, Default)]
 pub(crate) struct Jar<'h> {
-    /// The envelope.
-    pub(crate) challenge: Option<&'h str>,
+    /// Envelopes.
+    challenges: Several<'h>,
     /// What this browser has proved.
-    pub(crate) device: Option<&'h str>,
+    devices: Several<'h>,
+}
+
+/// The values of one name, at most [`MAX_COOKIES`] of them.
+#[derive(Debug, Default)]
+struct Several<'h> {
+    values: [&'h str; MAX_COOKIES],
+    length: usize,
 }
 
 impl Cookies {
@@ -67,22 +75,50 @@ impl Cookies {
 }
 
 impl<'h> Jar<'h> {
-    /// Reads the `Cookie` headers; the first of a name counts, since browsers send the most specific path first.
+    /// Reads the `Cookie` headers pair by pair, as bytes: whatever other cookies hold takes none of ours along. What can't be a
+    /// value of ours isn't one.
     pub(crate) fn read(headers: &'h HeaderMap) -> Self {
         let mut jar = Self::default();
-        let values = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-        for (name, value) in values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('=')) {
-            let slot = match name {
-                CHALLENGE => &mut jar.challenge,
-                DEVICE => &mut jar.device,
-                _ => continue,
-            };
-            if slot.is_none() && !value.is_empty() {
-                *slot = Some(value);
+        for pair in headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';')) {
+            let pair = pair.trim_ascii();
+            if let Some(value) = value_of(CHALLENGE, pair) {
+                jar.challenges.push(value);
+            } else if let Some(value) = value_of(DEVICE, pair) {
+                jar.devices.push(value);
             }
         }
         jar
     }
+
+    /// The envelopes.
+    pub(crate) fn challenges(&self) -> &[&'h str] {
+        self.challenges.as_slice()
+    }
+
+    /// What this browser has proved.
+    pub(crate) fn devices(&self) -> &[&'h str] {
+        self.devices.as_slice()
+    }
+}
+
+impl<'h> Several<'h> {
+    fn push(&mut self, value: &'h str) {
+        if let Some(slot) = self.values.get_mut(self.length) {
+            *slot = value;
+            self.length += 1;
+        }
+    }
+
+    fn as_slice(&self) -> &[&'h str] {
+        &self.values[..self.length]
+    }
+}
+
+/// The value of a cookie of this name, if it may be one of ours: envelopes and device cookies are base64url and dots.
+fn value_of<'h>(name: &str, pair: &'h [u8]) -> Option<&'h str> {
+    let value = pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+    let is_ours = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    if value.is_empty() || !value.iter().all(is_ours) { None } else { str::from_utf8(value).ok() }
 }
 
 #[cfg(test)]
@@ -106,14 +142,61 @@ mod tests {
         );
     }
 
-    #[test]
-    fn a_jar_is_read_from_all_headers() {
+    fn jar(values: &[&[u8]]) -> (Vec<String>, Vec<String>) {
         let mut headers = HeaderMap::new();
-        headers.append(COOKIE, HeaderValue::from_static("a=b; countersign_device=d1;countersign_challenge=c=1"));
-        headers.append(COOKIE, HeaderValue::from_static("countersign_device=d2"));
+        for value in values {
+            headers.append(COOKIE, HeaderValue::from_bytes(value).unwrap());
+        }
         let jar = Jar::read(&headers);
-        assert_eq!((jar.challenge, jar.device), (Some("c=1"), Some("d1")));
-        headers.insert(COOKIE, HeaderValue::from_static("countersign_challenge=; x; =; ;"));
-        assert_eq!(Jar::read(&headers).challenge, None);
+        let owned = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
+        (owned(jar.challenges()), owned(jar.devices()))
+    }
+
+    fn none() -> Vec<String> {
+        Vec::new()
+    }
+
+    #[test]
+    fn a_jar_is_read_from_all_headers_in_their_order() {
+        let (challenges, devices) =
+            jar(&[b"a=b; countersign_device=d1;countersign_challenge=c.1", b"countersign_device=d2; countersign_device=d3"]);
+        assert_eq!((challenges, devices), (vec!["c.1".to_owned()], vec!["d1".into(), "d2".into(), "d3".into()]));
+        assert_eq!(jar(&[]), (none(), none()));
+    }
+
+    #[test]
+    fn what_other_cookies_hold_takes_none_of_ours_along() {
+        for others in [
+            "name=Jos\u{e9}".as_bytes(),
+            b"\xff\xfe=\x80",
+            b"=",
+            b";;;",
+            b"x",
+            b"a=\"quoted; b=c\"",
+            b"countersign_challenge",
+            b"countersign_challenge=",
+            b"countersign_challenge=\xff",
+            b"countersign_challenge=Jos\xc3\xa9",
+            b"countersign_challenge=a b",
+            b"countersign_challenge=\"c\"",
+            b"Countersign_challenge=c",
+            b"xcountersign_challenge=c",
+            b"countersign_challenge2=c",
+        ] {
+            for cookies in [
+                [others, b"; countersign_challenge=c.1; countersign_device=d1"].concat(),
+                [b"countersign_challenge=c.1; ", others, b";countersign_device=d1"].concat(),
+                [b"countersign_challenge=c.1;countersign_device=d1; ", others].concat(),
+            ] {
+                assert_eq!(jar(&[&cookies]), (vec!["c.1".into()], vec!["d1".into()]), "{}", cookies.escape_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn eight_of_a_name_are_read() {
+        let cookies: Vec<_> = (0..20).map(|n| format!("countersign_challenge=c{n}")).collect();
+        let (challenges, _) = jar(&[cookies.join("; ").as_bytes()]);
+        assert_eq!(challenges, (0..8).map(|n| format!("c{n}")).collect::<Vec<_>>());
     }
 }

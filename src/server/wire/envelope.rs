@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     challenge::VerifiedChallenge,
+    engine::{BeginError, CompleteError},
     server::call::{Answer, COUNTERSIGN_CHALLENGE, COUNTERSIGN_GUARD, Call, json_answer},
     time::UnixTime,
 };
@@ -16,18 +17,104 @@ use crate::{
 /// The field that may carry an envelope.
 const FIELD: &str = "challenge";
 
-/// The envelope of a request: the body's, else the header's, else the cookie's.
-pub(crate) fn find<'c>(call: &'c Call<'_>, errors: &mut FieldErrors) -> Option<&'c str> {
+/// The envelopes that a request may mean.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Envelopes<'c> {
+    /// The one in its body or its header.
+    Given(&'c str),
+    /// Those of its cookies, at least one. Any host of the site can set some, so none of them is the last word.
+    OfCookies(&'c [&'c str]),
+}
+
+/// How much an attempt at one envelope has found out. What is known most of is told when no envelope was good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Known {
+    /// It is of no challenge for this recipient.
+    Forged,
+    /// It is, but ended.
+    Ended,
+    /// It is, and that one was wrong; so many attempts are left.
+    Wrong(u32),
+    /// Another guard knows.
+    Elsewhere,
+}
+
+/// The envelope of a request: the body's, else the header's, else the cookies'.
+pub(crate) fn find<'c>(call: &'c Call<'_>, errors: &mut FieldErrors) -> Option<Envelopes<'c>> {
     if call.fields.is_given_at_all(FIELD) {
-        return call.fields.optional(FIELD, errors);
+        return call.fields.optional(FIELD, errors).map(Envelopes::Given);
     }
-    let header = call.headers.get(COUNTERSIGN_CHALLENGE).filter(|value| !value.is_empty());
-    // A header that isn't ASCII is an envelope that nobody made, not a missing one.
-    let found = header.map(|value| value.to_str().unwrap_or_default()).or(call.jar.challenge);
-    if found.is_none() {
+    if let Some(header) = call.headers.get(COUNTERSIGN_CHALLENGE).filter(|value| !value.is_empty()) {
+        // A header that isn't ASCII is an envelope that nobody made, not a missing one.
+        return Some(Envelopes::Given(header.to_str().unwrap_or_default()));
+    }
+    if call.jar.challenges().is_empty() {
         errors.add(FIELD, REQUIRED);
+        return None;
     }
-    found
+    Some(Envelopes::OfCookies(call.jar.challenges()))
+}
+
+impl<'c> Envelopes<'c> {
+    /// What comes of the first envelope that `attempt` accepts, else the most that was found out of one. Where an attempt fails
+    /// for another reason, no other envelope is tried.
+    pub(crate) async fn try_each<T, E: OfEnvelope>(self, mut attempt: impl AsyncFnMut(&'c str) -> Result<T, E>) -> Result<T, E> {
+        let mut most = match self {
+            Self::Given(envelope) => return attempt(envelope).await,
+            Self::OfCookies(_) => None,
+        };
+        for envelope in self.all() {
+            let error = match attempt(envelope).await {
+                Ok(accepted) => return Ok(accepted),
+                Err(error) => error,
+            };
+            let Some(known) = error.of_envelope().and_then(Known::of) else { return Err(error) };
+            if most.as_ref().is_none_or(|(so_far, _)| *so_far < known) {
+                most = Some((known, error));
+            }
+        }
+        let (_, error) = most.expect("there is at least one");
+        Err(error)
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> &[&'c str] {
+        match self {
+            Self::Given(envelope) => std::slice::from_ref(envelope),
+            Self::OfCookies(envelopes) => envelopes,
+        }
+    }
+}
+
+/// An error that may be an envelope's fault.
+pub(crate) trait OfEnvelope {
+    /// What is wrong with the envelope; `None` where something else is wrong.
+    fn of_envelope(&self) -> Option<&CompleteError>;
+}
+
+impl OfEnvelope for CompleteError {
+    fn of_envelope(&self) -> Option<&CompleteError> {
+        Some(self)
+    }
+}
+
+impl OfEnvelope for BeginError {
+    fn of_envelope(&self) -> Option<&CompleteError> {
+        if let Self::Envelope(error) = self { Some(error) } else { None }
+    }
+}
+
+impl Known {
+    /// `None` where another envelope wouldn't fare better.
+    const fn of(error: &CompleteError) -> Option<Self> {
+        match error {
+            CompleteError::InvalidCredentials { attempts_left: None } => Some(Self::Forged),
+            CompleteError::InvalidCredentials { attempts_left: Some(left) } => Some(Self::Wrong(*left)),
+            CompleteError::Expired | CompleteError::Spent | CompleteError::Exhausted => Some(Self::Ended),
+            CompleteError::Misdirected(_) => Some(Self::Elsewhere),
+            CompleteError::MethodDisabled | CompleteError::Unavailable(_) => None,
+        }
+    }
 }
 
 /// The answer to a request or a resend.
