@@ -29,7 +29,7 @@ impl Part {
             runs(python().args(["-c", "import aiosmtpd, altcha, jwt, pyseto, rest_framework_simplejwt, standardwebhooks"]))
         });
         static NODE: LazyLock<bool> =
-            LazyLock::new(|| runs(node().args(["-e", "require('playwright-core'); require('altcha-lib/v1')"])));
+            LazyLock::new(|| runs(node().args(["-e", "require('playwright-core'); require('altcha-lib/v1'); require('jose')"])));
         static CHROMIUM: LazyLock<bool> = LazyLock::new(|| runs(Command::new("chromium").arg("--version")));
         static REDIS: LazyLock<bool> = LazyLock::new(|| runs(Command::new("redis-server").arg("--version")));
         match self {

@@ -5,7 +5,7 @@ use std::{io::Write, process::Stdio};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use super::parts::{Part, folder, python, trial};
+use super::parts::{Part, folder, node, output, python, trial};
 use crate::harness::Server;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -24,7 +24,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("tokens::pyseto_verifies_envelopes_of_v4_public", &[Part::Python], envelope_as_paseto),
         trial("tokens::pyseto_opens_access_tokens_of_v4_local_with_the_derived_key", &[Part::Python], access_as_local_paseto),
         trial("tokens::simplejwt_lets_the_user_in", &[Part::Python], simplejwt),
-        trial("tokens::the_example_of_the_documents_says_who_it_is", &[Part::Python], documented_example),
+        trial("tokens::the_documented_example_in_python_says_who_it_is", &[Part::Python], example_in_python),
+        trial("tokens::the_documented_example_in_javascript_says_who_it_is", &[Part::Node], example_in_javascript),
     ]);
     trials
 }
@@ -42,25 +43,36 @@ fn access_by_rsa_key() {
 from cryptography.hazmat.primitives.asymmetric import rsa
 key = rsa.generate_private_key(65537, 2048)
 print(key.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, s.NoEncryption()).decode())";
-    let pem = super::parts::output(python().args(["-c", script]));
+    let pem = output(python().args(["-c", script]));
     std::fs::write(folder.path().join("key.pem"), pem).expect("write the key");
     let settings = [("tokens.algorithm", "RS256"), ("tokens.private_key_file", "key.pem")];
     judge_access(&Server::start_public_in(folder, &settings), "RS256");
 }
 
-fn documented_example() {
+/// The example of docs/app.md in this language, run with what it is given an access token and an envelope.
+fn documented_example(language: &str, run: impl Fn(&str, &str) -> String) {
     let page = include_str!("../../docs/app.md");
-    let example = page.split("```python").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let example = page.split(&format!("```{language}\nimport")).nth(1).and_then(|rest| rest.split("```").next());
     let server = Server::start_public(&[]);
-    let example = example.replace("http://localhost:8000", &server.url());
-    let run = |token: &str| {
-        let script = format!("{example}\ntry:\n    print(user_of({token:?}))\nexcept jwt.PyJWTError:\n    print('refused')");
-        super::parts::output(python().args(["-c", &script]))
-    };
+    let example = format!("import{}", example.expect("an example").replace("http://localhost:8000", &server.url()));
     let tokens = log_in(&server);
-    assert_eq!(run(tokens["access"].as_str().expect("a token")).trim(), "ann@example.com");
+    assert_eq!(run(&example, tokens["access"].as_str().expect("a token")).trim(), "ann@example.com");
     let envelope = server.post("request/email/", &json!({ "email": "bob@example.com" })).json()["challenge"].clone();
-    assert_eq!(run(envelope.as_str().expect("an envelope")).trim(), "refused");
+    assert_eq!(run(&example, envelope.as_str().expect("an envelope")).trim(), "refused");
+}
+
+fn example_in_python() {
+    documented_example("python", |example, token| {
+        let script = format!("{example}\ntry:\n    print(user_of({token:?}))\nexcept jwt.PyJWTError:\n    print('refused')");
+        output(python().args(["-c", &script]))
+    });
+}
+
+fn example_in_javascript() {
+    documented_example("js", |example, token| {
+        let script = format!("{example}\nconsole.log(await userOf({token:?}).catch(() => \"refused\"));");
+        output(node().args(["--input-type=module", "-e", &script]))
+    });
 }
 
 fn judge_access(server: &Server, algorithm: &str) {
