@@ -97,6 +97,8 @@ pub mod network;
 pub mod outbound;
 pub mod recipient;
 #[cfg(feature = "server")]
+mod seldom;
+#[cfg(feature = "server")]
 pub mod serve;
 #[cfg(feature = "server")]
 pub mod server;

@@ -58,6 +58,13 @@ pub enum SendError {
         /// The least time until it makes sense to try again, where the provider said one.
         retry_after: Option<Duration>,
     },
+    /// The other side takes no more at once, and has nothing against the message: fewer tries will run at once.
+    Busy {
+        /// Why.
+        reason: String,
+        /// The least time until it makes sense to try again, where the provider said one.
+        retry_after: Option<Duration>,
+    },
 }
 
 impl SendError {
@@ -66,11 +73,16 @@ impl SendError {
         Self::Temporary { reason: reason.into(), retry_after: None }
     }
 
+    /// The other side takes no more at once.
+    pub fn busy(reason: impl Into<String>) -> Self {
+        Self::Busy { reason: reason.into(), retry_after: None }
+    }
+
     /// Why.
     #[must_use]
     pub fn reason(&self) -> &str {
         match self {
-            Self::Final(reason) | Self::Temporary { reason, .. } => reason,
+            Self::Final(reason) | Self::Temporary { reason, .. } | Self::Busy { reason, .. } => reason,
         }
     }
 }

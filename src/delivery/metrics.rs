@@ -2,10 +2,12 @@
 
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
+use super::room::Lengths;
 use crate::recipient::Channel;
 
 const MESSAGES: &str = "countersign_messages_total";
-const ON_THEIR_WAY: &str = "countersign_delivery_queue_length";
+const QUEUED: &str = "countersign_delivery_queue_length";
+const DEFERRED: &str = "countersign_delivery_deferred_length";
 const ROOM: &str = "countersign_delivery_queue_capacity";
 
 /// What became of a message, or of a try.
@@ -37,23 +39,25 @@ impl Outcome {
 /// Makes every series known before anything happens.
 pub(super) fn describe(capacity: usize) {
     describe_counter!(MESSAGES, "Messages by channel and what became of them; a try that failed for now counts as retried.");
-    describe_gauge!(ON_THEIR_WAY, "Messages on their way.");
-    describe_gauge!(ROOM, "Messages that may be on their way; beyond, requests are refused.");
+    describe_gauge!(QUEUED, "Messages that wait for their first try.");
+    describe_gauge!(DEFERRED, "Messages that wait to be tried again; at most half of the capacity, then the oldest is given up.");
+    describe_gauge!(ROOM, "Messages that may wait for their first try; from half of it on, strangers need a puzzle.");
     for channel in Channel::ALL {
         for outcome in Outcome::ALL {
             counter!(MESSAGES, "channel" => channel.as_str(), "outcome" => outcome.name()).increment(0);
         }
     }
     gauge!(ROOM).set(as_float(capacity));
-    on_their_way(0);
+    on_their_way(Lengths { queued: 0, deferred: 0 });
 }
 
 pub(super) fn count(channel: Channel, outcome: Outcome) {
     counter!(MESSAGES, "channel" => channel.as_str(), "outcome" => outcome.name()).increment(1);
 }
 
-pub(super) fn on_their_way(messages: usize) {
-    gauge!(ON_THEIR_WAY).set(as_float(messages));
+pub(super) fn on_their_way(messages: Lengths) {
+    gauge!(QUEUED).set(as_float(messages.queued));
+    gauge!(DEFERRED).set(as_float(messages.deferred));
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a queue is shorter than 2⁵²")]

@@ -10,6 +10,8 @@ pub mod carriers;
 #[cfg(feature = "server")]
 mod composer;
 #[cfg(feature = "server")]
+mod gate;
+#[cfg(feature = "server")]
 mod language;
 #[cfg(feature = "server")]
 mod mail;
@@ -60,6 +62,11 @@ pub trait Outbox {
 
     /// Takes room for a message before anything else is asked, the same for everyone.
     fn reserve(&self, request: &SlotRequest) -> Result<Self::Slot, NoRoom>;
+
+    /// Whether more than half of the room is taken: then a stranger needs a solved puzzle.
+    fn is_crowded(&self) -> bool {
+        false
+    }
 
     /// Hands a message over. In inline mode this waits until it has left.
     async fn send(&self, slot: Self::Slot, dispatch: Dispatch) -> Result<(), DeliveryFailed>;
@@ -133,12 +140,18 @@ impl Dispatch {
         self.keys.links.seal(&self.challenge, self.epoch())
     }
 
-    /// Where it goes, or would: the directory's stored address, or the canonical recipient.
+    /// Where it goes, or would: an e-mail to the directory's stored address, else to the canonical one; an SMS to the number
+    /// as E.164, however the directory spells it.
     #[must_use]
     pub fn address(&self) -> &str {
         let recipient = self.challenge.recipient();
-        let stored = self.found.user().and_then(|user| user.address(recipient.channel()));
-        stored.unwrap_or(recipient.as_str())
+        match recipient.channel() {
+            Channel::Email => {
+                let stored = self.found.user().and_then(|user| user.address(Channel::Email));
+                stored.unwrap_or(recipient.as_str())
+            }
+            Channel::Mobile => recipient.as_str(),
+        }
     }
 }
 

@@ -1,86 +1,96 @@
-//! One channel's way out: a carrier, how many tries run at once, and how a dropped message passes for a sent one.
+//! One channel's way out: a carrier, the tries that run at once, and how a dropped message passes for a sent one.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::{Duration, Instant, sleep},
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    sync::{Mutex, PoisonError},
 };
 
-use super::carrier::{Carrier, Outgoing, SendError};
+use tokio::{
+    sync::Semaphore,
+    time::{Duration, sleep},
+};
 
-/// How many tries of one channel run at once; second and later ones get at most half of that, so that they never keep
-/// new messages waiting.
-const TRIES: usize = 16;
-/// For how long a failure counts as the carrier's state: as long as it takes to try again.
-const FAILURE_STANDS: Duration = Duration::from_secs(60);
+use super::{
+    carrier::{Carrier, Outgoing, SendError},
+    gate::{Gate, Ticket, Turn},
+};
+use crate::seldom::Seldom;
+
+/// Lines a minute about messages that weren't sent for now, and about those that never will be.
+const RETRIED_LINES: u32 = 5;
+const FAILED_LINES: u32 = 20;
 
 /// One channel's way out.
 #[derive(Debug)]
 pub(super) struct Transport {
     carrier: Box<dyn Carrier>,
-    tries: Semaphore,
-    retries: Semaphore,
-    last: Mutex<Last>,
-}
-
-/// A place among the tries that run at once.
-pub(super) struct Turn<'a> {
-    _try: SemaphorePermit<'a>,
-    _retry: Option<SemaphorePermit<'a>>,
-}
-
-/// How the last real try went.
-#[derive(Debug)]
-struct Last {
-    ended: Instant,
-    took: Duration,
-    result: Result<(), SendError>,
+    gate: Gate,
+    destinations: RandomState,
+    rehearsals: Semaphore,
+    /// How long the last message took from the request to the end of its first try.
+    usual: Mutex<Duration>,
+    /// Lines about messages that weren't sent for now.
+    pub(super) retried: Seldom,
+    /// Lines about messages that never will be.
+    pub(super) failed: Seldom,
 }
 
 impl Transport {
-    pub(super) fn new(carrier: Box<dyn Carrier>) -> Self {
-        let last = Last { ended: Instant::now(), took: Duration::ZERO, result: Ok(()) };
-        Self { carrier, tries: Semaphore::new(TRIES), retries: Semaphore::new(TRIES / 2), last: Mutex::new(last) }
+    /// With at most so many tries at once.
+    pub(super) fn new(carrier: Box<dyn Carrier>, most: usize) -> Self {
+        Self {
+            carrier,
+            gate: Gate::new(most),
+            destinations: RandomState::new(),
+            rehearsals: Semaphore::new(most),
+            usual: Mutex::new(Duration::ZERO),
+            retried: Seldom::new(RETRIED_LINES),
+            failed: Seldom::new(FAILED_LINES),
+        }
     }
 
-    /// Whose messages it carries.
+    /// What carries its messages.
     pub(super) fn carrier(&self) -> &dyn Carrier {
         &*self.carrier
     }
 
-    /// Waits for a place.
-    pub(super) async fn turn(&self, again: bool) -> Turn<'_> {
-        let retry = if again { Some(self.retries.acquire().await.expect("nobody closes it")) } else { None };
-        Turn { _retry: retry, _try: self.tries.acquire().await.expect("nobody closes it") }
+    /// A place in the line: behind all others, for a first try or for another one.
+    pub(super) fn ticket(&self, outgoing: &Outgoing, again: bool) -> Ticket {
+        let domain = outgoing.to.rsplit_once('@').map(|(_, domain)| domain.to_ascii_lowercase());
+        self.gate.ticket(domain.map(|domain| self.destinations.hash_one(domain)), again)
+    }
+
+    /// Waits for a turn.
+    pub(super) async fn enter(&self, ticket: Ticket) -> Turn<'_> {
+        self.gate.enter(ticket).await
     }
 
     /// Tries to send.
-    pub(super) async fn send(&self, _: &Turn<'_>, outgoing: &Outgoing) -> Result<(), SendError> {
-        let begun = Instant::now();
+    pub(super) async fn send(&self, turn: &Turn<'_>, outgoing: &Outgoing) -> Result<(), SendError> {
         let result = self.carrier.send(outgoing).await;
-        *self.last() = Last { ended: Instant::now(), took: begun.elapsed(), result: result.clone() };
+        if result.is_ok() {
+            turn.went_well();
+        }
         result
     }
 
-    /// Goes as the last real try went: a message that is dropped takes as long, and holds its slot as long, as one that
-    /// is sent, so that a full queue tells nobody which recipients exist.
-    pub(super) async fn imitate(&self, _: &Turn<'_>, outgoing: &Outgoing) -> Result<(), SendError> {
+    /// A first try has ended, so long after the request.
+    pub(super) fn took(&self, time: Duration) {
+        *self.usual.lock().unwrap_or_else(PoisonError::into_inner) = time;
+    }
+
+    /// Takes as long as a message usually does: one that is dropped holds its slot like one that is sent, so that a full queue
+    /// tells nobody which recipients exist. No real one waits for it.
+    pub(super) async fn imitate(&self, outgoing: &Outgoing) {
         if let Some(rehearsal) = self.carrier.rehearse(outgoing) {
-            return rehearsal.await;
+            let _permit = self.rehearsals.acquire().await;
+            // What fails for a real one is in the log already.
+            let _ = rehearsal.await;
+            return;
         }
-        let (took, result) = {
-            let last = self.last();
-            let stands = last.ended.elapsed() < FAILURE_STANDS;
-            (last.took, if stands { last.result.clone() } else { Ok(()) })
-        };
-        if took > Duration::ZERO {
-            sleep(took).await;
+        let usual = *self.usual.lock().unwrap_or_else(PoisonError::into_inner);
+        if usual > Duration::ZERO {
+            sleep(usual).await;
         }
-        result
-    }
-
-    fn last(&self) -> MutexGuard<'_, Last> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

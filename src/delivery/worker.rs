@@ -1,11 +1,12 @@
 //! Messages on their way: a task for each, which tries until it is sent, until it never will be, or until its challenge
 //! ends.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 
+use rand::RngExt as _;
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    time::sleep,
+    time::{Instant, sleep},
 };
 use tracing::{error, warn};
 
@@ -13,13 +14,14 @@ use super::{
     Composer, DeliveryFailed, Dispatch, Fate,
     carrier::{Outgoing, SendError},
     metrics::{self, Outcome},
-    room::HeldSlot,
+    room::{Deferred, HeldSlot},
     transport::Transport,
 };
 use crate::{recipient::Channel, time::Clock};
 
-/// The longest wait between two tries, in seconds.
+/// The longest wait between two tries, in seconds, and the longest while the process wants to end.
 const MAX_WAIT: u64 = 60;
+const MAX_WAIT_AT_THE_END: u64 = 5;
 
 /// One message to write and send.
 pub(super) struct Job {
@@ -50,28 +52,19 @@ impl Worker {
     }
 
     async fn carry(self: Arc<Self>, job: Job) {
-        let Job { dispatch, slot, mut waiting } = job;
+        let Job { dispatch, slot, waiting } = job;
         let channel = dispatch.challenge.challenge().channel;
         let Some(transport) = self.transport(channel) else { return };
-        metrics::on_their_way(slot.0.taken());
-        let outcome = match (self.write(transport, &dispatch), &mut waiting) {
-            (Ok(outgoing), Some(waiting)) => tokio::select! {
-                biased;
-                outcome = send_once(transport, &dispatch, &outgoing) => outcome,
-                // Nobody would hold the envelope that its code belongs to.
-                () = waiting.closed() => failed(&dispatch, Some(&outgoing), "nobody waits for it any more"),
-            },
-            (Ok(outgoing), None) => self.send(transport, &dispatch, &outgoing).await,
-            (Err(reason), _) => failed(&dispatch, None, &reason),
+        let room = Arc::clone(slot.room());
+        metrics::on_their_way(room.lengths());
+        let message = Written { dispatch: &dispatch, transport, outgoing: self.write(transport, &dispatch) };
+        let outcome = match (waiting, dispatch.fate) {
+            (None, Fate::Send) => self.send(message, slot).await,
+            (None, Fate::Drop) => self.imitate(message, slot).await,
+            (Some(waiting), _) => self.send_once(message, slot, waiting).await,
         };
         metrics::count(channel, outcome);
-        let slots = Arc::clone(&slot.0);
-        drop(slot);
-        metrics::on_their_way(slots.taken());
-        if let Some(waiting) = waiting {
-            // Nobody waits any more if the client has gone.
-            let _ = waiting.send(if outcome == Outcome::Failed { Err(DeliveryFailed) } else { Ok(()) });
-        }
+        metrics::on_their_way(room.lengths());
     }
 
     /// Everything that is the same for those who get the message and those who don't.
@@ -81,43 +74,113 @@ impl Worker {
         transport.carrier().format(&message, now).map_err(|error| error.reason().to_owned())
     }
 
-    /// Tries after 1, 2, 4 … seconds.
-    async fn send(&self, transport: &Transport, dispatch: &Dispatch, outgoing: &Outgoing) -> Outcome {
-        let dropped = dispatch.fate == Fate::Drop;
-        let expires_at = dispatch.challenge.challenge().expires_at;
+    /// Tries after 1, 2, 4 … seconds. The slot is held for the first try; then the message is deferred.
+    async fn send(&self, message: Written<'_>, slot: HeldSlot) -> Outcome {
+        let (transport, begun) = (message.transport, Instant::now());
+        let outgoing = match &message.outgoing {
+            Ok(outgoing) => outgoing,
+            Err(reason) => return self.failed(&message, reason),
+        };
+        let expires_at = message.dispatch.challenge.challenge().expires_at;
+        let (mut slot, mut deferred) = (Some(slot), None);
+        let mut ticket = transport.ticket(outgoing, false);
         let mut ending = self.ending.clone();
-        let mut hurried = false;
-        let mut waits = waits();
-        let mut again = false;
+        let mut waits = Waits::new(MAX_WAIT);
         loop {
-            let turn = transport.turn(again).await;
-            if (self.clock)() >= expires_at {
-                return failed(dispatch, Some(outgoing), "its challenge has ended");
-            }
-            let tried = if dropped { transport.imitate(&turn, outgoing).await } else { transport.send(&turn, outgoing).await };
-            drop(turn);
-            let (reason, retry_after) = match tried {
-                Ok(()) if dropped => return Outcome::Dropped,
-                Ok(()) => return Outcome::Sent,
-                Err(_) if dropped && *ending.borrow() => return Outcome::Dropped,
-                Err(SendError::Final(reason)) => return failed(dispatch, Some(outgoing), &reason),
-                Err(SendError::Temporary { reason, retry_after }) => (reason, retry_after),
+            let turn = tokio::select! {
+                turn = transport.enter(ticket) => turn,
+                () = displaced(deferred.as_mut()) => return self.failed(&message, "later ones needed its room"),
             };
-            again = true;
-            let wait = waits.next().unwrap_or(MAX_WAIT).max(retry_after.map_or(0, |least| least.as_secs()));
-            if !dropped {
-                metrics::count(dispatch.challenge.challenge().channel, Outcome::Retried);
-                warn!(id = %outgoing.id, reason, again_in = wait, "a message wasn't sent");
+            if (self.clock)() >= expires_at {
+                return self.failed(&message, "its challenge has ended");
             }
-            tokio::select! {
-                () = sleep(Duration::from_secs(wait)) => {}
-                // What waits longer than the end of the process can wait would never leave.
-                _ = ending.wait_for(|ending| *ending), if !hurried => {
-                    hurried = true;
-                    waits = self::waits();
+            let tried = transport.send(&turn, outgoing).await;
+            if slot.is_some() {
+                transport.took(begun.elapsed());
+            }
+            let (reason, retry_after) = match tried {
+                Ok(()) => return Outcome::Sent,
+                Err(SendError::Final(reason)) => return self.failed(&message, &reason),
+                Err(SendError::Busy { retry_after, .. }) if turn.was_too_many() && retry_after.is_none() => continue,
+                Err(SendError::Temporary { reason, retry_after } | SendError::Busy { reason, retry_after }) => {
+                    (reason, retry_after)
                 }
+            };
+            drop(turn);
+            let wait = waits.next().max(retry_after.unwrap_or_default());
+            self.retried(&message, outgoing, &reason, wait);
+            if let Some(slot) = slot.take() {
+                deferred = Some(slot.defer());
+            }
+            ticket = transport.ticket(outgoing, true);
+            tokio::select! {
+                () = sleep(wait) => {}
+                // What waits longer than the end of the process can wait would never leave.
+                _ = ending.wait_for(|ending| *ending), if waits.longest == MAX_WAIT => waits = Waits::new(MAX_WAIT_AT_THE_END),
+                () = displaced(deferred.as_mut()) => return self.failed(&message, "later ones needed its room"),
             }
         }
+    }
+
+    /// Nobody waits for the end of a message that doesn't leave.
+    async fn imitate(&self, message: Written<'_>, slot: HeldSlot) -> Outcome {
+        let mut ending = self.ending.clone();
+        if let Ok(outgoing) = &message.outgoing {
+            tokio::select! {
+                () = message.transport.imitate(outgoing) => {}
+                _ = ending.wait_for(|ending| *ending) => {}
+            }
+        }
+        drop(slot);
+        Outcome::Dropped
+    }
+
+    /// Inline: one try. Whoever can't log in is answered at once; the mode's documentation says what that gives away.
+    async fn send_once(
+        &self,
+        message: Written<'_>,
+        slot: HeldSlot,
+        mut waiting: oneshot::Sender<Result<(), DeliveryFailed>>,
+    ) -> Outcome {
+        let outcome = match &message.outgoing {
+            _ if message.dispatch.fate == Fate::Drop => Outcome::Dropped,
+            Err(reason) => self.failed(&message, reason),
+            Ok(outgoing) => {
+                let transport = message.transport;
+                let trying = async { transport.send(&transport.enter(transport.ticket(outgoing, false)).await, outgoing).await };
+                tokio::select! {
+                    biased;
+                    tried = trying => match tried {
+                        Ok(()) => Outcome::Sent,
+                        Err(error) => self.failed(&message, error.reason()),
+                    },
+                    // Nobody would hold the envelope that its code belongs to.
+                    () = waiting.closed() => self.failed(&message, "nobody waits for it any more"),
+                }
+            }
+        };
+        drop(slot);
+        // Nobody waits any more if the client has gone.
+        let _ = waiting.send(if outcome == Outcome::Failed { Err(DeliveryFailed) } else { Ok(()) });
+        outcome
+    }
+
+    /// A try that failed for now.
+    fn retried(&self, message: &Written<'_>, outgoing: &Outgoing, reason: &str, wait: Duration) {
+        metrics::count(message.channel(), Outcome::Retried);
+        if let Some(left_out) = message.transport.retried.due((self.clock)()) {
+            let again_in = wait.as_secs_f32();
+            warn!(id = %outgoing.id, reason, again_in, left_out, "a message wasn't sent");
+        }
+    }
+
+    /// A message that won't leave.
+    fn failed(&self, message: &Written<'_>, reason: &str) -> Outcome {
+        if let Some(left_out) = message.transport.failed.due((self.clock)()) {
+            let id = message.outgoing.as_ref().map_or("", |outgoing| outgoing.id.as_str());
+            error!(id, channel = message.channel().as_str(), reason, left_out, "a message can't be sent");
+        }
+        Outcome::Failed
     }
 
     const fn transport(&self, channel: Channel) -> Option<&Transport> {
@@ -128,28 +191,40 @@ impl Worker {
     }
 }
 
-/// Inline: one try. Whoever can't log in is answered at once; the mode's documentation says what that gives away.
-async fn send_once(transport: &Transport, dispatch: &Dispatch, outgoing: &Outgoing) -> Outcome {
-    if dispatch.fate == Fate::Drop {
-        return Outcome::Dropped;
-    }
-    match transport.send(&transport.turn(false).await, outgoing).await {
-        Ok(()) => Outcome::Sent,
-        Err(error) => failed(dispatch, Some(outgoing), error.reason()),
+/// A message in the form in which it leaves, or why it has none.
+struct Written<'a> {
+    dispatch: &'a Dispatch,
+    transport: &'a Transport,
+    outgoing: Result<Outgoing, String>,
+}
+
+impl Written<'_> {
+    const fn channel(&self) -> Channel {
+        self.dispatch.challenge.challenge().channel
     }
 }
 
-/// A message that won't leave; one that wouldn't have left anyway is only dropped.
-fn failed(dispatch: &Dispatch, outgoing: Option<&Outgoing>, reason: &str) -> Outcome {
-    if dispatch.fate == Fate::Drop {
-        return Outcome::Dropped;
+async fn displaced(deferred: Option<&mut Deferred>) {
+    match deferred {
+        Some(deferred) => deferred.displaced().await,
+        None => pending().await,
     }
-    let channel = dispatch.challenge.challenge().channel.as_str();
-    error!(id = outgoing.map_or("", |outgoing| outgoing.id.as_str()), channel, reason, "a message can't be sent");
-    Outcome::Failed
 }
 
-/// 1, 2, 4 … 60, 60 …
-fn waits() -> impl Iterator<Item = u64> {
-    std::iter::successors(Some(1), |wait| Some((wait * 2).min(MAX_WAIT)))
+/// 1, 2, 4 … seconds, each up to a quarter less: what failed together doesn't come back together.
+struct Waits {
+    seconds: u64,
+    longest: u64,
+}
+
+impl Waits {
+    const fn new(longest: u64) -> Self {
+        Self { seconds: 1, longest }
+    }
+
+    fn next(&mut self) -> Duration {
+        let milliseconds = self.seconds * 1000;
+        self.seconds = (self.seconds * 2).min(self.longest);
+        Duration::from_millis(milliseconds - rand::rng().random_range(0..=milliseconds / 4))
+    }
 }

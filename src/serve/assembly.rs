@@ -72,6 +72,7 @@ pub(crate) async fn assemble(
     let queue = QueueSettings {
         mode: config.delivery.mode,
         length: config.delivery.queue_length,
+        max_connections: config.delivery.max_connections,
         email: email(config)?,
         sms: sms(config)?,
         ..QueueSettings::new(composer(config), Arc::clone(&clock))

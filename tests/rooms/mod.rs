@@ -15,7 +15,7 @@ use std::{
 use source::{Named, Source, module_of, read};
 
 /// Plain values and formulas: everybody may import them, and they import each other only.
-const VALUES: &[&str] = &["crypto", "network", "time", "typed", "unavailable"];
+const VALUES: &[&str] = &["crypto", "network", "seldom", "time", "typed", "unavailable"];
 /// What is pure: each of these may import those before it.
 const INSIDE: &[&str] = &["recipient", "user", "keyring", "challenge", "token", "browser", "edge", "fleet", "keys"];
 /// Ports, and the adapters behind them: these may import all that is inside, `outbound`, and each other's ports.
