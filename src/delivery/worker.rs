@@ -110,7 +110,9 @@ impl Worker {
             let wait = waits.next().max(retry_after.unwrap_or_default());
             self.retried(&message, outgoing, &reason, wait);
             if let Some(slot) = slot.take() {
+                let room = Arc::clone(slot.room());
                 deferred = Some(slot.defer());
+                metrics::on_their_way(room.lengths());
             }
             ticket = transport.ticket(outgoing, true);
             tokio::select! {

@@ -113,16 +113,36 @@ fn the_end_waits_for_what_is_in_the_queue() {
     assert_eq!(smtp.mails().len(), 2, "nothing was lost");
 }
 
+/// Every message of a domain is deferred: they wait elsewhere, and new ones find room.
+#[test]
+fn messages_that_are_deferred_keep_nobody_out() {
+    let (smtp, server) = start(|_| "450 4.2.1 not now", &[("delivery.queue_length", "4")]);
+    for number in 0..20 {
+        let answer = request(&server, &format!("{number}@example.com"));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        wait_for(|| (metric(&server, "countersign_delivery_queue_length") == 0).then_some(()));
+    }
+    assert!(smtp.tries() >= 20);
+    assert_eq!(metric(&server, "countersign_delivery_deferred_length"), 2);
+    assert_eq!(messages(&server, "failed"), 18, "the oldest made room, and are reported");
+    server.signal("KILL");
+}
+
 #[test]
 fn a_queue_without_room_answers_503_to_everyone_and_counts_no_throttle() {
-    let settings = [("delivery.queue_length", "2"), ("passwordless.token_request_throttle_seconds", "60")];
-    let (smtp, server) = start(|tries| if tries <= 2 { "451 not now" } else { "250 taken" }, &settings);
+    let settings = [
+        ("delivery.queue_length", "2"),
+        ("delivery.timeout_seconds", "3"),
+        ("passwordless.token_request_throttle_seconds", "60"),
+    ];
+    // The first two tries are never answered.
+    let (smtp, server) = start(|tries| if tries <= 2 { "" } else { "250 taken" }, &settings);
     assert_eq!(request(&server, "one@example.com").status, 200);
     assert_eq!(request(&server, "two@example.com").status, 200);
     let answer = request(&server, "ann@example.com");
     assert_eq!((answer.status, answer.code().as_str()), (503, "unavailable"));
     assert!(answer.header("retry-after").is_some_and(|seconds| seconds.parse::<u32>().is_ok()));
-    smtp.wait_for_mail(1);
+    smtp.wait_for_mail(0);
     wait_for(|| (metric(&server, "countersign_delivery_queue_length") == 0).then_some(()));
     assert_eq!(request(&server, "ann@example.com").status, 200, "being refused used up no throttle");
 }

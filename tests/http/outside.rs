@@ -33,7 +33,9 @@ fn inline_delivery_that_fails_is_told_and_uses_up_no_throttle() {
 
 #[test]
 fn a_full_queue_refuses_everybody() {
-    let url = nowhere("smtp");
+    // Takes connections, and never says a word.
+    let hangs = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}", hangs.local_addr().unwrap());
     let server = Server::start(&[("email.transport", "smtp"), ("email.url", &url), ("delivery.queue_length", "1")]);
     assert_eq!(ask(&server, "ann@example.com").status, 200);
     for _ in 0..2 {
