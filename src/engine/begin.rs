@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::{Caller, CompleteError, Engine, policy::MethodDisabled};
 use crate::{
-    browser::puzzle::Proof,
+    browser::{device::ClaimedDevice, puzzle::Proof},
     challenge::{Binding, VerifiedChallenge},
     delivery::{DeliveryFailed, Dispatch, Fate, Languages, NoRoom, Outbox, SlotRequest},
     directory::{Directory, Found},
@@ -93,19 +93,49 @@ impl<'a> Resend<'a> {
 }
 
 impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
-    /// Lets a request in and asks whom it is for. Whoever claims to be a known device is judged by the directory's epoch,
-    /// so there the directory comes first; everybody else is counted first, so that a flood doesn't reach it.
+    /// Takes room for a message, lets the request in, and asks whom it is for.
     pub(super) async fn admit<'a>(
         &self,
         keys: &Keys,
         begin: &'a Begin<'_>,
         issued_at: UnixTime,
         now: UnixTime,
-    ) -> Result<Entry<'a>, BeginError> {
+    ) -> Result<(O::Slot, Entry<'a>), BeginError> {
         let Begin { recipient, caller, proof, .. } = begin;
-        let Caller { network, .. } = *caller;
-        let mut request = Request { recipient, by: By::Code, network, is_known: false, proof: *proof, now, issued_at };
-        if let Some(claimed) = caller.claimed_device(keys, recipient, now) {
+        let claimed = caller.claimed_device(keys, recipient, now);
+        let wanted =
+            SlotRequest { channel: recipient.channel(), network: None, is_vouched: proof.is_some() || claimed.is_some() };
+        // Before this one takes its own slot. Whoever isn't vouched for gets none then.
+        let is_crowded = wanted.is_vouched && self.outbox.is_crowded();
+        let slot = match self.outbox.reserve(&wanted) {
+            Ok(slot) => Ok(slot),
+            // The guard has the puzzle that is needed.
+            Err(no_room @ NoRoom::NeedsProof(_)) => Err(no_room),
+            Err(no_room) => return Err(no_room.into()),
+        };
+        let crowded = is_crowded || slot.is_err();
+        let network = caller.network;
+        let request = Request { recipient, by: By::Code, network, is_known: false, proof: *proof, crowded, now, issued_at };
+        let entry = self.enter(keys, claimed, request).await?;
+        match slot {
+            Ok(slot) => Ok((slot, entry)),
+            Err(no_room) => {
+                self.guard.withdraw(&entry.request).await;
+                Err(no_room.into())
+            }
+        }
+    }
+
+    /// Lets a request in and asks whom it is for. Whoever claims to be a known device is judged by the directory's epoch,
+    /// so there the directory comes first; everybody else is counted first, so that a flood doesn't reach it.
+    async fn enter<'a>(
+        &self,
+        keys: &Keys,
+        claimed: Option<ClaimedDevice>,
+        mut request: Request<'a>,
+    ) -> Result<Entry<'a>, BeginError> {
+        let (recipient, now) = (request.recipient, request.now);
+        if let Some(claimed) = claimed {
             let recently = self.asked.recently(recipient, now);
             let asked = if recently.is_none() { Some(self.directory.lookup(recipient).await?) } else { None };
             let epoch = recently.as_ref().or(asked.as_ref()).map_or("", Found::epoch);
@@ -149,13 +179,6 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         }
         Ok(())
     }
-}
-
-/// For whom room in the outbox is asked, before the directory is.
-pub(super) fn slot_request(keys: &Keys, begin: &Begin<'_>, now: UnixTime) -> SlotRequest {
-    let Begin { recipient, caller, proof, .. } = begin;
-    let is_vouched = proof.is_some() || caller.claimed_device(keys, recipient, now).is_some();
-    SlotRequest { channel: recipient.channel(), network: Some(caller.network), is_vouched }
 }
 
 impl fmt::Display for BeginError {

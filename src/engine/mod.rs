@@ -25,7 +25,7 @@ use rand_core::CryptoRng;
 
 use self::{
     asked::Asked,
-    begin::{Entry, slot_request},
+    begin::Entry,
     caller::{bucket_of, presumed_bucket},
 };
 pub use self::{
@@ -85,8 +85,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let channel = begin.recipient.channel();
         self.policy.require(channel)?;
         let keys = self.keys.load();
-        let slot = self.outbox.reserve(&slot_request(&keys, &begin, now))?;
-        let Entry { request, admitted, found } = self.admit(&keys, &begin, now, now).await?;
+        let (slot, Entry { request, admitted, found }) = self.admit(&keys, &begin, now, now).await?;
 
         let challenge = Challenge {
             id: ChallengeId::from_random(random::bytes(random)),
@@ -119,8 +118,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let attempt = Attempt { challenge: &challenge, by: By::Resend, bucket, now, looked: Looked::default() };
         self.look(&attempt).await.map_err(BeginError::Envelope)?;
 
-        let slot = self.outbox.reserve(&slot_request(&keys, &begin, now))?;
-        let Entry { request, found, .. } = self.admit(&keys, &begin, challenge.challenge().issued_at, now).await?;
+        let (slot, Entry { request, found, .. }) = self.admit(&keys, &begin, challenge.challenge().issued_at, now).await?;
         self.dispatch(slot, &keys, &begin, &request, challenge.clone(), found).await?;
         Ok(challenge)
     }

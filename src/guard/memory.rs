@@ -142,7 +142,8 @@ impl<L: Log> Counters<L> {
         if entries >= capacity {
             return Err(RequestRefused::Unavailable(FULL));
         }
-        self.throttle.admit(request, &self.limits, &self.hashes, entries > capacity / 2)?;
+        let crowded = entries > capacity / 2 || request.crowded;
+        self.throttle.admit(request, &self.limits, &self.hashes, crowded)?;
         Ok(Admitted { guard: self.id.unshared(), strength: rules::strength(&self.limits, request.is_known, compared) })
     }
 

@@ -98,6 +98,8 @@ pub struct Request<'a> {
     pub is_known: bool,
     /// A solved puzzle, if one came with the request.
     pub proof: Option<Proof>,
+    /// Whether the message queue is more than half full: then only a proof or a known device gets a message.
+    pub crowded: bool,
     /// When it came.
     pub now: UnixTime,
     /// When its challenge was issued: now, but for one that is sent once more.

@@ -133,7 +133,7 @@ pub(crate) fn guess(guard: &impl Guard, challenge: &VerifiedChallenge, right: bo
 /// A stranger's request at a moment, for a code.
 pub(crate) fn request(recipient: &Recipient, seconds: u64) -> Request<'_> {
     let now = at(seconds);
-    Request { recipient, by: By::Code, network: network(1), is_known: false, proof: None, now, issued_at: now }
+    Request { recipient, by: By::Code, network: network(1), is_known: false, proof: None, crowded: false, now, issued_at: now }
 }
 
 /// A journal in a folder of its own, and how it is opened.

@@ -90,6 +90,36 @@ fn a_solved_puzzle_lifts_the_ceiling_once() {
     );
 }
 
+/// More than half full, the queue takes only what a puzzle was solved for, and each solution once.
+#[test]
+fn a_solved_puzzle_opens_a_queue_that_is_half_full() {
+    let hangs = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}", hangs.local_addr().unwrap());
+    let settings = [
+        ("email.transport", "smtp"),
+        ("email.url", &*url),
+        ("delivery.queue_length", "5"),
+        ("delivery.timeout_seconds", "300"),
+        ("passwordless.token_request_throttle_seconds", "0"),
+    ];
+    let server = Server::start(&settings);
+    for _ in 0..3 {
+        assert_eq!(ask(&server, "ann@example.com").status, 200);
+    }
+    let refused = ask(&server, "ben@example.com");
+    assert_eq!((refused.status, refused.code().as_str()), (429, "throttled"), "{refused:?}");
+    assert!(refused.header("retry-after").is_some());
+    let solution = solve(&refused.json()["puzzle"]);
+    let solved = || server.post("request/email/", &json!({"email": "ben@example.com", "puzzle": solution}));
+    assert_eq!(solved().status, 200);
+    assert_eq!(solved().status, 429, "it counts once");
+    let again = solve(&ask(&server, "ben@example.com").json()["puzzle"]);
+    assert_eq!(server.post("request/email/", &json!({"email": "ben@example.com", "puzzle": again})).status, 200);
+    let full = ask(&server, "ben@example.com");
+    assert_eq!((full.status, full.code().as_str()), (503, "unavailable"), "five are on their way");
+    server.signal("KILL");
+}
+
 /// As ALTCHA's clients do it: the number whose SHA-256 behind the salt is the challenge.
 fn solve(puzzle: &Value) -> String {
     let text = |name: &str| puzzle[name].as_str().unwrap();

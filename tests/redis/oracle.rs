@@ -204,6 +204,7 @@ impl Choices {
             by: if self.below(4) == 0 { By::External } else { By::Code },
             network: network(u8::try_from(self.below(3)).expect("it is small")),
             is_known: self.below(4) == 0,
+            crowded: false,
             // A proof for this recipient alone, as the puzzle says.
             proof: (self.below(3) == 0).then(|| {
                 proof(u8::try_from(self.below(4)).expect("it is small") * 2 + recipient.as_str().as_bytes()[0] % 2, now)

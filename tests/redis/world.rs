@@ -81,7 +81,7 @@ pub(crate) fn numeric(length: u8) -> CodeFormat {
 
 /// A request of a stranger.
 pub(crate) fn request(recipient: &Recipient, now: UnixTime) -> Request<'_> {
-    Request { recipient, by: By::Code, network: network(1), is_known: false, proof: None, now, issued_at: now }
+    Request { recipient, by: By::Code, network: network(1), is_known: false, proof: None, crowded: false, now, issued_at: now }
 }
 
 /// A solved puzzle.

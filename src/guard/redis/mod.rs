@@ -127,6 +127,9 @@ impl RedisGuard {
         request: &Request<'_>,
         pending: &mut Option<Pending>,
     ) -> RedisResult<Result<Admitted, RequestRefused>> {
+        if request.crowded && !request.is_known && request.proof.is_none() {
+            return Ok(Err(self.crowded(request.now)));
+        }
         let reply = self.decide(|names| self.admission(names, request)).await?;
         if reply.word() == "throttled" {
             return Ok(Err(self.throttled(&reply, request.now)));
@@ -147,6 +150,11 @@ impl RedisGuard {
                 _ => return Err(unexpected()),
             }
         }
+        if request.crowded && !request.is_known && !proved {
+            // Its solution has counted before.
+            self.withdraw_in_redis(request).await?;
+            return Ok(Err(self.crowded(request.now)));
+        }
         if proved {
             self.difficulty.solved(seconds(request.now));
         }
@@ -160,6 +168,12 @@ impl RedisGuard {
             self.decide(|names| self.lowering(names, request)).await?;
         }
         Ok(())
+    }
+
+    /// What a stranger without a solution is told while the message queue is more than half full.
+    fn crowded(&self, now: UnixTime) -> RequestRefused {
+        let puzzle = Some(self.difficulty.of_next(seconds(now), true));
+        RequestRefused::Throttled { retry_after: Unavailable::for_seconds(30).retry_after, puzzle }
     }
 
     fn throttled(&self, reply: &Reply, now: UnixTime) -> RequestRefused {
