@@ -30,8 +30,10 @@ const CONNECTIONS: usize = 3;
 const IN_FLIGHT: usize = 16;
 /// How long each rests after them while the victim logs in.
 const PAUSE: Duration = Duration::from_millis(2);
-/// Puzzles that each solves to get more envelopes of the victim, and after how many of its requests the next.
-const SOLVED: usize = 5;
+/// Puzzles that each solves to get more envelopes of the victim, and after how many of its requests the next. So many that
+/// there are more than 100 guesses before the victim comes, and the next code is of the longest kind: one that is made
+/// just before the hundredth guess is stale after it, and who has it asks again.
+const SOLVED: usize = 6;
 const BETWEEN_SOLVED: usize = 200;
 /// Bytes that the server may grow by, however many ask: what it remembers of them has a fixed size, and so has the queue.
 const GROWTH: usize = 128 << 20;
@@ -141,7 +143,8 @@ pub fn log_in_with(server: &Server, email: &str, answer: &Answer, before: usize)
     };
     let mistyped = exchange(&wrong);
     assert_eq!((mistyped.status, &mistyped.json()["attempts_left"]), (400, &json!(4)), "{mistyped:?}");
-    assert_eq!(exchange(&code).status, 200);
+    let signed_in = exchange(&code);
+    assert_eq!(signed_in.status, 200, "{signed_in:?}");
 }
 
 /// Solves an ALTCHA puzzle.
