@@ -18,7 +18,7 @@ use countersign::{
         Authority, Begin, BeginError, Begun, ByCode, ByLink, Caller, Complete, CompleteError, Engine, Evidence, Policy, Proved,
         RefreshError, Resend, SignedIn, State, Trial, Way,
     },
-    guard::{Admitted, Amendment, Attempt, AttemptRefused, By, Counted, Guard, Looked, Request, RequestRefused, Verdict},
+    guard::{Admitted, Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Looked, Request, RequestRefused, Verdict},
     network::ClientNetwork,
     recipient::{Channel, Recipient},
     time::UnixTime,
@@ -37,12 +37,18 @@ struct Ledger {
     admitted: Cell<u32>,
     withdrawn: Cell<u32>,
     counted: Cell<u32>,
+    refuses: Cell<bool>,
+    /// Whether the recipient's budget is used up, for whom it is known whose that is.
+    is_exhausted: Cell<bool>,
 }
 
 const ATTEMPTS: u32 = 3;
 
 impl Guard for Ledger {
     async fn admit(&self, _: &Request<'_>) -> Result<Admitted, RequestRefused> {
+        if self.refuses.get() {
+            return Err(RequestRefused::Unavailable(Unavailable::for_seconds(1)));
+        }
         self.admitted.set(self.admitted.get() + 1);
         Ok(Admitted { guard: self.id.clone(), strength: Strength::Short })
     }
@@ -58,6 +64,7 @@ impl Guard for Ledger {
             _ if challenge.guard != self.id => Err(AttemptRefused::Misdirected),
             _ if uses >= 1 => Err(AttemptRefused::Spent),
             By::Code | By::External if attempts >= ATTEMPTS => Err(AttemptRefused::Exhausted),
+            By::Code if self.is_exhausted.get() && attempt.bucket != Bucket::Claimed => Err(AttemptRefused::Exhausted),
             _ => Ok(Looked::default()),
         }
     }
@@ -88,8 +95,9 @@ impl Guard for Ledger {
         Ok(())
     }
 
-    async fn give_back(&self, attempt: &Attempt<'_>) {
+    fn give_back(&self, attempt: &Attempt<'_>) -> impl Future<Output = ()> {
         self.counts.borrow_mut().entry(attempt.challenge.challenge().id).or_default().1 -= 1;
+        std::future::ready(())
     }
 }
 
@@ -98,6 +106,8 @@ struct Users {
     known: RefCell<HashMap<String, User>>,
     is_down: Cell<bool>,
     is_closed: Cell<bool>,
+    /// Whether it registers nobody before they have gone.
+    is_slow: Cell<bool>,
     lookups: Cell<u32>,
     registered: Cell<u32>,
 }
@@ -112,6 +122,9 @@ impl Directory for Users {
     }
 
     async fn register(&self, recipient: &Recipient, _: bool) -> Result<User, Unavailable> {
+        if self.is_slow.get() {
+            std::future::pending::<()>().await;
+        }
         if self.is_closed.get() {
             return Err(Unavailable::for_seconds(5));
         }
@@ -182,6 +195,8 @@ impl Desk {
             admitted: Cell::default(),
             withdrawn: Cell::default(),
             counted: Cell::default(),
+            refuses: Cell::default(),
+            is_exhausted: Cell::default(),
         };
         let engine = Engine::new(policy, given::keys(&[1]), guard, Users::default(), Sent::default());
         engine.directory.known.borrow_mut().insert("ann@example.com".into(), user("42", "Ann@Example.com"));
@@ -781,4 +796,114 @@ fn a_status_is_told_to_whoever_holds_the_challenge_and_nobody_else() {
     elsewhere.engine.policy.channels = vec![Channel::Email];
     elsewhere.engine.guard.id = GuardId::new("other.0123456789abcdef").unwrap();
     assert_eq!(status(&elsewhere), Err(CompleteError::Misdirected(desk.engine.guard.id.clone())));
+}
+
+#[test]
+fn whoever_goes_away_while_they_are_registered_keeps_their_code() {
+    let desk = Desk::with(|policy| policy.registers = true);
+    desk.engine.directory.known.borrow_mut().clear();
+    let begun = desk.begin();
+    let (code, link) = desk.last_message();
+    desk.engine.directory.is_slow.set(true);
+    let mut random = ChaCha8Rng::seed_from_u64(2);
+    let by_code = ByCode { recipient: ann(), envelope: &begun.envelope, code: &code };
+    {
+        let mut login = pin!(desk.engine.complete(Complete::new(by_code, caller()), NOW, &mut random));
+        assert!(login.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert_eq!(desk.redeem_link(&link).unwrap_err(), CompleteError::Spent, "the use is taken meanwhile");
+    }
+    desk.engine.directory.is_slow.set(false);
+    assert!(desk.redeem(&begun.envelope, &code).is_ok());
+    assert_eq!(desk.redeem(&begun.envelope, &code).unwrap_err(), CompleteError::Spent);
+}
+
+/// Asks the directory how often?
+fn lookups(desk: &Desk, act: impl FnOnce()) -> u32 {
+    let before = desk.engine.directory.lookups.get();
+    act();
+    desk.engine.directory.lookups.get() - before
+}
+
+#[test]
+fn wrong_long_codes_ask_the_directory_seldom_and_never_end_the_link() {
+    let long = CodeFormat::new(Alphabet::new("abcdefghijklmnopqrstuvwxyz0123456789").unwrap(), 64).unwrap();
+    let desk = Desk::with(|policy| policy.browser_link = Some(long.clone()));
+    let begun = desk.begin();
+    let asked = lookups(&desk, || {
+        for _ in 0..500 {
+            assert_eq!(desk.redeem(&begun.envelope, &"a".repeat(64)).unwrap_err(), invalid(None));
+        }
+    });
+    assert_eq!(asked, 1);
+    let later = NOW.plus(60);
+    let again = ByCode { recipient: ann(), envelope: &begun.envelope, code: &"b".repeat(64) };
+    assert_eq!(
+        lookups(&desk, || assert!(desk.complete(again, None, later).is_err())),
+        1,
+        "what was said a minute ago is forgotten"
+    );
+    let right = desk.engine.keys.load().challenges.long_code(&begun.challenge, "e1", &long).expose().to_owned();
+    assert!(desk.redeem(&begun.envelope, &right).is_ok());
+}
+
+#[test]
+fn links_that_open_nothing_ask_the_directory_seldom() {
+    let desk = Desk::new();
+    desk.begin();
+    let link = desk.last_message().1;
+    let change = |change: fn(&mut User)| change(desk.engine.directory.known.borrow_mut().get_mut("ann@example.com").unwrap());
+    let many = || {
+        lookups(&desk, || {
+            for _ in 0..500 {
+                assert_eq!(desk.redeem_link(&link).unwrap_err(), invalid(None));
+            }
+        })
+    };
+    change(|ann| ann.is_active = false);
+    assert_eq!(many(), 1);
+    change(|ann| (ann.is_active, ann.epoch) = (true, "e2".into()));
+    assert_eq!(many(), 0, "for a few seconds the last answer is believed against somebody");
+    let by_link = || ByLink { recipient: None, link: UntrustedLink::parse(&link).unwrap() };
+    assert_eq!(lookups(&desk, || assert!(desk.complete(by_link(), None, NOW.plus(10)).is_err())), 1);
+    change(|ann| ann.epoch = "e1".into());
+    assert!(desk.complete(by_link(), None, NOW.plus(20)).is_ok());
+}
+
+#[test]
+fn what_was_kept_is_never_believed_for_somebody() {
+    let desk = Desk::new();
+    let begun = desk.begin();
+    let link = desk.last_message().1;
+    let by_signature = BySignature { envelope: &begun.envelope, signed_epoch: "e0" };
+    assert_eq!(desk.complete(by_signature, None, NOW).unwrap_err(), invalid(None));
+    desk.engine.directory.known.borrow_mut().get_mut("ann@example.com").unwrap().is_active = false;
+    assert_eq!(lookups(&desk, || assert_eq!(desk.redeem_link(&link).unwrap_err(), invalid(None))), 1);
+}
+
+#[test]
+fn a_browser_that_says_it_is_known_asks_the_directory_no_oftener_than_others() {
+    let desk = Desk::new();
+    let begun = desk.begin();
+    let cookie = desk.redeem(&begun.envelope, &desk.last_message().0).unwrap().device_cookie;
+    let cookies = [&*cookie];
+    let begin = || {
+        let caller = caller().with_device_cookies(&cookies);
+        now(desk.engine.begin(Begin::new(ann(), caller), NOW, &mut *desk.random.borrow_mut()))
+    };
+    let asked = lookups(&desk, || assert!(begin().is_ok()));
+    assert_eq!(asked, 1);
+    desk.engine.guard.refuses.set(true);
+    let asked = lookups(&desk, || (0..500).for_each(|_| assert!(matches!(begin(), Err(BeginError::Refused(_))))));
+    assert_eq!(asked, 1, "requests that are refused ask once");
+
+    desk.engine.guard.refuses.set(false);
+    let begun = begin().unwrap();
+    desk.engine.guard.is_exhausted.set(true);
+    let attempt = || {
+        let by_code = ByCode { recipient: ann(), envelope: &begun.envelope, code: "1" };
+        let complete = Complete::new(by_code, caller().with_device_cookies(&cookies));
+        now(desk.engine.complete(complete, NOW.plus(60), &mut *desk.random.borrow_mut())).unwrap_err()
+    };
+    let asked = lookups(&desk, || (0..500).for_each(|_| assert_eq!(attempt(), CompleteError::Exhausted)));
+    assert_eq!(asked, 1, "so do attempts whose budget is used up");
 }

@@ -10,7 +10,7 @@ use crate::{
     challenge::VerifiedChallenge,
     delivery::Outbox,
     directory::{Directory, Found},
-    guard::Guard,
+    guard::{Attempt, Guard},
     keys::Keys,
     recipient::Recipient,
     token::{Amr, Login, SessionTokens},
@@ -29,6 +29,22 @@ pub struct SignedIn {
     pub challenge: VerifiedChallenge,
 }
 
+/// The use that a challenge gets back where the client goes away while its person is registered, so that whoever served it
+/// drops what it was waiting for.
+struct Owed<'a, G: Guard> {
+    guard: &'a G,
+    attempt: Option<&'a Attempt<'a>>,
+}
+
+impl<G: Guard> Drop for Owed<'_, G> {
+    fn drop(&mut self) {
+        if let Some(attempt) = self.attempt {
+            // It is given back though nobody waits for it.
+            drop(self.guard.give_back(attempt));
+        }
+    }
+}
+
 impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
     /// Signs in whoever proved a challenge. A registration that fails gives its use back.
     pub(super) async fn sign_in(
@@ -45,13 +61,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let recipient = challenge.recipient();
         let user = match found.clone().into_user() {
             Some(user) => user,
-            None => match self.register(recipient).await {
-                Ok(user) => user,
-                Err(error) => {
-                    self.guard.give_back(attempt).await;
-                    return Err(error);
-                }
-            },
+            None => self.register(attempt).await?,
         };
         let tokens = keys.sessions.begin(&Login { user: &user, recipient, amr }, now, random);
         let device = DeviceId::random(random);
@@ -59,8 +69,18 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         Ok(SignedIn { tokens, device_cookie, challenge: challenge.clone() })
     }
 
-    /// Makes a user of somebody who just proved an unknown recipient.
-    async fn register(&self, recipient: &Recipient) -> Result<Arc<User>, CompleteError> {
+    /// Makes a user of somebody who just proved an unknown recipient. What doesn't end well gives the attempt's use back.
+    async fn register(&self, attempt: &Attempt<'_>) -> Result<Arc<User>, CompleteError> {
+        let mut owed = Owed { guard: &self.guard, attempt: Some(attempt) };
+        let registered = self.registered(attempt.challenge.recipient()).await;
+        owed.attempt = None;
+        if registered.is_err() {
+            self.guard.give_back(attempt).await;
+        }
+        registered
+    }
+
+    async fn registered(&self, recipient: &Recipient) -> Result<Arc<User>, CompleteError> {
         let user = self.directory.register(recipient, self.policy.registration_sets_unusable_password).await?;
         let user = Found::new(recipient, Some(user.into())).into_user();
         user.filter(|user| self.policy.admits(user)).ok_or(CompleteError::FORGED)

@@ -68,6 +68,14 @@ impl AnyGuard {
     }
 }
 
+/// What has begun at one of them.
+enum Begun<M, J, #[cfg(feature = "redis")] R> {
+    Memory(M),
+    Journal(J),
+    #[cfg(feature = "redis")]
+    Redis(R),
+}
+
 /// What waits for a network is boxed, so that a request to the others doesn't hold the room for it.
 impl Guard for AnyGuard {
     async fn admit(&self, request: &Request<'_>) -> Result<Admitted, RequestRefused> {
@@ -106,12 +114,21 @@ impl Guard for AnyGuard {
         }
     }
 
-    async fn give_back(&self, attempt: &Attempt<'_>) {
-        match self {
-            Self::Memory(guard) => guard.give_back(attempt).await,
-            Self::Journal(guard) => guard.give_back(attempt).await,
+    fn give_back(&self, attempt: &Attempt<'_>) -> impl Future<Output = ()> {
+        // Begun here, not in the future: nobody may ever poll it.
+        let begun = match self {
+            Self::Memory(guard) => Begun::Memory(guard.give_back(attempt)),
+            Self::Journal(guard) => Begun::Journal(guard.give_back(attempt)),
             #[cfg(feature = "redis")]
-            Self::Redis(guard) => Box::pin(guard.give_back(attempt)).await,
+            Self::Redis(guard) => Begun::Redis(Box::pin(guard.give_back(attempt))),
+        };
+        async move {
+            match begun {
+                Begun::Memory(begun) => begun.await,
+                Begun::Journal(begun) => begun.await,
+                #[cfg(feature = "redis")]
+                Begun::Redis(begun) => begun.await,
+            }
         }
     }
 

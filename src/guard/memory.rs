@@ -92,8 +92,9 @@ impl Guard for MemoryGuard {
         self.counters.count(attempt, verdict)
     }
 
-    async fn give_back(&self, attempt: &Attempt<'_>) {
+    fn give_back(&self, attempt: &Attempt<'_>) -> impl Future<Output = ()> {
         self.counters.give_back(attempt);
+        core::future::ready(())
     }
 
     async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused> {

@@ -47,8 +47,9 @@ pub trait Guard {
     /// Counts the attempt (and the comparison, for a code), then opens the verdict: all in one atomic step.
     async fn count(&self, attempt: &Attempt<'_>, verdict: Verdict) -> Result<Counted, AttemptRefused>;
 
-    /// Gives back the use of an accepted attempt, because the person could not be registered.
-    async fn give_back(&self, attempt: &Attempt<'_>);
+    /// Gives back the use of an accepted attempt, because the person could not be registered. It is given back whether or
+    /// not anybody waits for the future: a client may be gone by then, and with it the future that its request was.
+    fn give_back(&self, attempt: &Attempt<'_>) -> impl Future<Output = ()>;
 
     /// Corrects the count of an attempt whose result came after it: a verify provider is asked only once its attempt is
     /// counted as wrong.
@@ -76,8 +77,8 @@ impl<G: Guard> Guard for alloc::sync::Arc<G> {
         (**self).count(attempt, verdict).await
     }
 
-    async fn give_back(&self, attempt: &Attempt<'_>) {
-        (**self).give_back(attempt).await;
+    fn give_back(&self, attempt: &Attempt<'_>) -> impl Future<Output = ()> {
+        (**self).give_back(attempt)
     }
 
     async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused> {

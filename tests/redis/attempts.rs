@@ -15,7 +15,7 @@ use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 
 use super::{
     Test,
-    server::Server,
+    server::{Server, until},
     world::{
         admit, attempt, begin, challenge, challenge_of, challenge_until, connect, email, from_known_device, guard, left, limits,
         now, numeric, peek, race, request, right, run, settings, wrong,
@@ -31,6 +31,7 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("wrong_codes_do_not_end_the_link", link),
     Test::new("wrong_codes_may_take_uses_but_not_from_the_link", wrong_code_spends),
     Test::new("a_use_is_given_back", give_back),
+    Test::new("a_use_is_given_back_though_nobody_waits_for_it", give_back_that_nobody_waits_for),
     Test::new("an_expired_challenge_is_refused", expired),
     Test::new("a_budget_outlives_its_challenges_and_codes_grow", budget),
     Test::new("a_success_takes_its_own_comparisons_off", success_takes_off),
@@ -142,6 +143,19 @@ fn give_back() {
     assert_eq!(wrong(&guard, &challenge, now), left(3));
     assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
     assert_eq!(right(&guard, &challenge, now), Err(AttemptRefused::Spent));
+}
+
+fn give_back_that_nobody_waits_for() {
+    let server = Server::plain();
+    let (guard, now) = (guard(&server.url(), limits()), now(&server));
+    let challenge = begin(&guard, &email("ann"), now);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _inside = runtime.enter();
+    assert_eq!(runtime.block_on(guard.count(&attempt(&challenge, now), Verdict::sealed(true))), Ok(Counted::Accepted));
+    assert!(runtime.block_on(guard.peek(&attempt(&challenge, now))).is_err());
+    drop(guard.give_back(&attempt(&challenge, now)));
+    until("the use is given back", || runtime.block_on(guard.peek(&attempt(&challenge, now))).is_ok());
+    assert_eq!(runtime.block_on(guard.count(&attempt(&challenge, now), Verdict::sealed(true))), Ok(Counted::Accepted));
 }
 
 fn expired() {

@@ -3,7 +3,7 @@
 use super::{
     Pending, RedisGuard,
     names::{Names, Tagged},
-    scripts::{Call, Script},
+    scripts::{Call, SCRIPTS, Script},
 };
 use crate::guard::{
     Attempt, Bucket, By, Request,
@@ -23,7 +23,7 @@ pub(super) struct Capped {
 }
 
 impl RedisGuard {
-    pub(super) fn admission<'a>(&'a self, names: &Names, request: &Request<'_>) -> Call<'a> {
+    pub(super) fn admission(&self, names: &Names, request: &Request<'_>) -> Call {
         let tagged = names.of(request.recipient);
         let proof = request.proof.map_or_else(|| tagged.proof([0; 16]), |proof| tagged.proof(proof.id));
         let nonce = self.fresh.hex::<{ NONCE / 2 }>();
@@ -54,29 +54,29 @@ impl RedisGuard {
             push(&mut keys, &mut arguments, self.shared(names, request));
         }
         push(&mut keys, &mut arguments, self.own(&tagged, request));
-        Call::new(&self.scripts.admit, keys, arguments)
+        Call::new(&SCRIPTS.admit, keys, arguments)
     }
 
-    pub(super) fn raising<'a>(&'a self, names: &Names, request: &Request<'_>, proved: bool) -> Call<'a> {
+    pub(super) fn raising(&self, names: &Names, request: &Request<'_>, proved: bool) -> Call {
         let mut keys = vec![names.ceiling("key")];
         let mut arguments = self.arguments(names, [u8::from(proved).to_string()]);
         push(&mut keys, &mut arguments, self.shared(names, request));
-        Call::new(&self.scripts.raise, keys, arguments)
+        Call::new(&SCRIPTS.raise, keys, arguments)
     }
 
-    pub(super) fn withdrawal<'a>(&'a self, names: &Names, request: &Request<'_>) -> Call<'a> {
+    pub(super) fn withdrawal(&self, names: &Names, request: &Request<'_>) -> Call {
         let tagged = names.of(request.recipient);
         let mut keys = vec![self.kept_key(names, &tagged), tagged.pause(request.network, request.is_known)];
         keys.extend(self.own(&tagged, request).map(|capped| capped.key));
         if !self.connections.is_cluster() {
             keys.extend(self.shared(names, request).map(|capped| capped.key));
         }
-        Call::new(&self.scripts.withdraw, keys, self.arguments(names, ["1".to_owned()]))
+        Call::new(&SCRIPTS.withdraw, keys, self.arguments(names, ["1".to_owned()]))
     }
 
     /// Gives back all that an admission counted for its recipient, so also the record of a challenge that nobody gets, and the
     /// proof: it counted for this request and no other.
-    pub(super) fn undoing<'a>(&'a self, names: &Names, request: &Request<'_>, pending: &Pending) -> Call<'a> {
+    pub(super) fn undoing(&self, names: &Names, request: &Request<'_>, pending: &Pending) -> Call {
         let tagged = names.of(request.recipient);
         let mut gone = vec![tagged.pause(request.network, request.is_known), tagged.challenge(nonce_of(&pending.epoch))];
         gone.extend(request.proof.filter(|_| pending.proved).map(|proof| tagged.proof(proof.id)));
@@ -84,16 +84,16 @@ impl RedisGuard {
         let mut keys = vec![self.kept_key(names, &tagged)];
         keys.extend(gone);
         keys.extend(self.own(&tagged, request).map(|capped| capped.key));
-        Call::new(&self.scripts.withdraw, keys, arguments)
+        Call::new(&SCRIPTS.withdraw, keys, arguments)
     }
 
-    pub(super) fn lowering<'a>(&'a self, names: &Names, request: &Request<'_>) -> Call<'a> {
+    pub(super) fn lowering(&self, names: &Names, request: &Request<'_>) -> Call {
         let mut keys = vec![names.ceiling("key")];
         keys.extend(self.shared(names, request).map(|capped| capped.key));
-        Call::new(&self.scripts.withdraw, keys, self.arguments(names, ["0".to_owned()]))
+        Call::new(&SCRIPTS.withdraw, keys, self.arguments(names, ["0".to_owned()]))
     }
 
-    pub(super) fn trial<'a>(&'a self, names: &Names, script: &'a Script, attempt: &Attempt<'_>, result: &str) -> Call<'a> {
+    pub(super) fn trial(&self, names: &Names, script: &'static Script, attempt: &Attempt<'_>, result: &str) -> Call {
         let challenge = attempt.challenge.challenge();
         let tagged = names.of(attempt.challenge.recipient());
         let epoch = challenge.guard.epoch();

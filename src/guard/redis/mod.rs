@@ -21,12 +21,13 @@ use std::sync::{
 
 use rand_core::CryptoRng;
 use redis::{ErrorKind, RedisError, RedisResult};
+use tokio::runtime::Handle;
 
 pub use self::start::{RedisSettings, StartError, is_url};
 use self::{
     connection::Connections,
     names::Names,
-    scripts::{Call, Reply, Script, Scripts},
+    scripts::{Call, Reply, SCRIPTS, Script},
 };
 use super::{
     Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, Limits, Looked, Request, RequestRefused, Verdict,
@@ -48,8 +49,7 @@ pub struct RedisGuard {
     id: Box<str>,
     durable: bool,
     limits: Limits,
-    connections: Connections,
-    scripts: Scripts,
+    connections: Arc<Connections>,
     names: RwLock<Arc<Names>>,
     fresh: Fresh,
     difficulty: Difficulty,
@@ -83,7 +83,7 @@ impl Guard for RedisGuard {
     }
 
     async fn peek(&self, attempt: &Attempt<'_>) -> Result<Looked, AttemptRefused> {
-        let reply = self.attempt(&self.scripts.peek, attempt, "").await?;
+        let reply = self.attempt(&SCRIPTS.peek, attempt, "").await?;
         judge(&reply, |word| (word == "open").then(Looked::default))
     }
 
@@ -91,7 +91,7 @@ impl Guard for RedisGuard {
         let attempt = &Attempt { bucket: rules::judged(attempt.bucket), ..*attempt };
         // Opened here, and told to nobody before Redis has counted.
         let right = if verdict.open() { "1" } else { "0" };
-        let reply = self.attempt(&self.scripts.count, attempt, right).await?;
+        let reply = self.attempt(&SCRIPTS.count, attempt, right).await?;
         judge(&reply, |word| match word {
             "accepted" => Some(Counted::Accepted),
             "rejected" => Some(Counted::Rejected { attempts_left: reply.number(1)? }),
@@ -99,9 +99,27 @@ impl Guard for RedisGuard {
         })
     }
 
-    async fn give_back(&self, attempt: &Attempt<'_>) {
-        // Refused or out of reach: the use stays taken.
-        let _ = self.attempt(&self.scripts.give_back, attempt, "").await;
+    fn give_back(&self, attempt: &Attempt<'_>) -> impl Future<Output = ()> {
+        let is_ours = attempt.challenge.challenge().guard.node() == &*self.id;
+        let call = is_ours.then(|| self.trial(&self.names(), &SCRIPTS.give_back, attempt, ""));
+        let connections = Arc::clone(&self.connections);
+        let giving_back = async move {
+            if let Some(call) = call {
+                // Refused or out of reach: the use stays taken.
+                let _ = connections.in_time(call.run(&connections)).await;
+            }
+        };
+        // A task of its own ends whether or not anybody waits for it.
+        let begun = match Handle::try_current() {
+            Ok(runtime) => Ok(runtime.spawn(giving_back)),
+            Err(_) => Err(giving_back),
+        };
+        async move {
+            match begun {
+                Ok(task) => task.await.unwrap_or_default(),
+                Err(giving_back) => giving_back.await,
+            }
+        }
     }
 
     async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused> {
@@ -109,7 +127,7 @@ impl Guard for RedisGuard {
             Amendment::Right => "right",
             Amendment::Unanswered => "unanswered",
         };
-        let reply = self.attempt(&self.scripts.amend, attempt, amendment).await?;
+        let reply = self.attempt(&SCRIPTS.amend, attempt, amendment).await?;
         judge(&reply, |word| (word == "done").then_some(()))
     }
 }
@@ -183,7 +201,7 @@ impl RedisGuard {
     }
 
     /// One script about one attempt.
-    async fn attempt(&self, script: &Script, attempt: &Attempt<'_>, result: &str) -> Result<Reply, AttemptRefused> {
+    async fn attempt(&self, script: &'static Script, attempt: &Attempt<'_>, result: &str) -> Result<Reply, AttemptRefused> {
         if attempt.challenge.challenge().guard.node() != &*self.id {
             return Err(AttemptRefused::Misdirected);
         }
@@ -200,7 +218,7 @@ impl RedisGuard {
     }
 
     /// Runs a script; where the key of the counters turns out to be another one, once more under the new names.
-    async fn decide<'a>(&'a self, call: impl Fn(&Names) -> Call<'a>) -> RedisResult<Reply> {
+    async fn decide(&self, call: impl Fn(&Names) -> Call) -> RedisResult<Reply> {
         for _ in 0..2 {
             let reply = call(&self.names()).run(&self.connections).await?;
             match reply.text(1) {

@@ -1,5 +1,7 @@
 //! The scripts: each decision is one of them, run by Redis in one step.
 
+use std::sync::LazyLock;
+
 use redis::{Cmd, ErrorKind, FromRedisValue as _, RedisResult, ServerErrorKind, Value};
 
 use super::connection::Connections;
@@ -32,10 +34,13 @@ pub(super) struct Scripts {
     pub(super) give_back: Script,
 }
 
+/// The scripts of every guard.
+pub(super) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(Scripts::new);
+
 /// One call of a script.
 #[derive(Debug)]
-pub(super) struct Call<'a> {
-    script: &'a Script,
+pub(super) struct Call {
+    script: &'static Script,
     keys: Vec<String>,
     arguments: Vec<String>,
 }
@@ -49,7 +54,7 @@ macro_rules! script {
 }
 
 impl Scripts {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self {
             begin: script!("memory", "begin"),
             admit: script!("memory", "windows", "ceilings", "admit"),
@@ -69,9 +74,9 @@ impl Script {
     }
 }
 
-impl<'a> Call<'a> {
+impl Call {
     /// A call with the keys and arguments that the script's head names, those that all share first.
-    pub(super) fn new(script: &'a Script, keys: Vec<String>, arguments: Vec<String>) -> Self {
+    pub(super) fn new(script: &'static Script, keys: Vec<String>, arguments: Vec<String>) -> Self {
         Self { script, keys, arguments }
     }
 

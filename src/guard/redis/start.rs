@@ -10,7 +10,7 @@ use super::{
     Fresh, RedisGuard,
     connection::{Connections, parse},
     names::Names,
-    scripts::{Call, Scripts},
+    scripts::{Call, SCRIPTS},
 };
 use crate::{
     challenge::GuardId,
@@ -76,8 +76,7 @@ impl RedisGuard {
             id: settings.id.clone(),
             durable: settings.durable,
             limits,
-            connections,
-            scripts: Scripts::new(),
+            connections: connections.into(),
             names: RwLock::new(names.into()),
             fresh,
             difficulty: Difficulty::default(),
@@ -107,8 +106,7 @@ impl RedisGuard {
 
     /// Takes the key of the counters that is in Redis, or puts ours there.
     pub(super) async fn begin(&self) -> Result<(), RedisError> {
-        let reply =
-            self.decide(|names| Call::new(&self.scripts.begin, vec![names.kept_key()], self.arguments(names, []))).await?;
+        let reply = self.decide(|names| Call::new(&SCRIPTS.begin, vec![names.kept_key()], self.arguments(names, []))).await?;
         if reply.word() == "begun" { Ok(()) } else { Err((ErrorKind::UnexpectedReturnType, "it doesn't begin").into()) }
     }
 }
