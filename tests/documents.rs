@@ -81,3 +81,22 @@ fn tests_that_show_a_promise_exist() {
     }
     assert!(cited > 20, "the table cites its tests");
 }
+
+/// Whoever reads a doc comment by itself, in an editor or on docs.rs, doesn't see the one above.
+#[test]
+fn doc_comments_stand_alone() {
+    const LEANING: [&str; 12] =
+        [",", ".", " as ", " at ", " for ", " in ", " of ", " to ", " where ", " while ", " with ", " without "];
+    for path in files(&["src", "tests", "benches", "examples"], ".rs") {
+        let text = fs::read_to_string(&path).unwrap();
+        let mut before = "";
+        for (number, line) in text.lines().map(str::trim).enumerate() {
+            let is_first = !before.starts_with("///") && !before.starts_with("//!");
+            let doc = line.strip_prefix("/// ").or_else(|| line.strip_prefix("//! ")).filter(|_| is_first);
+            let rest = doc.and_then(|doc| doc.strip_prefix("The same"));
+            let leans = rest.is_some_and(|rest| LEANING.iter().any(|word| rest.starts_with(word)));
+            assert!(!leans, "{}:{}: the same as what? {line}", path.display(), number + 1);
+            before = line;
+        }
+    }
+}

@@ -64,7 +64,7 @@ fn every_order<T: 'static>(
     every_order_from(rules, |_| (), acts.to_vec(), judge);
 }
 
-/// The same, after something that comes first.
+/// Runs `acts` in every order of their steps, after something that comes first.
 fn every_order_from<T: 'static>(
     rules: Rules,
     first: impl Fn(&Ledger<NoLog>) + Sync + Send + 'static,

@@ -137,7 +137,7 @@ struct Round {
     alone: Relay,
 }
 
-/// The same for exchanges at their owner and through a stranger, over the same number of connections.
+/// What exchanges cost at their owner and through a stranger, over the same number of connections.
 #[derive(Clone, Copy)]
 struct Relay {
     b_exchange: f64,

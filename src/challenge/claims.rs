@@ -110,7 +110,7 @@ impl GuardId {
             .then_some(Self(text))
     }
 
-    /// The same, but sharing nothing: threads that count references to one id slow each other down.
+    /// A copy that shares nothing: threads that count references to one id slow each other down.
     #[must_use]
     pub fn unshared(&self) -> Self {
         Self((*self.0).into())

@@ -225,7 +225,7 @@ impl<'a> Reader<'a> {
         is_expected.then_some(())
     }
 
-    /// The same as [`Reader::plain`] for a string of a known length; whoever decodes it finds what doesn't belong there.
+    /// A string of a known length, as [`Reader::plain`] reads others; whoever decodes it finds what doesn't belong there.
     fn fixed(&mut self, length: usize) -> Option<&'a str> {
         let (text, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest.strip_prefix('"')?;

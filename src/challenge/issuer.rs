@@ -41,7 +41,7 @@ struct RootKeys {
     id: RootId,
     /// What stands before or behind the payload and names the key: a JWS header or a PASETO footer, as base64url.
     protected: Box<str>,
-    /// The same, decoded.
+    /// `protected`, decoded.
     footer: Box<str>,
     signing: SigningKey,
     mac: MacKey,

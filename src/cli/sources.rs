@@ -18,7 +18,7 @@ pub(super) fn load(file: &ConfigFile) -> Result<Config, Faults> {
     judge(file, |sources| Config::judge(sources, &mut rand::rng()))
 }
 
-/// The same without a judgement on how probable guesses are.
+/// Finds and reads the configuration, and judges all of it but how probable guesses are.
 pub(super) fn load_apart_from_bound(file: &ConfigFile) -> Result<Config, Faults> {
     judge(file, |sources| Config::judge_apart_from_bound(sources, &mut rand::rng()))
 }

@@ -65,7 +65,7 @@ impl Config {
         Self::judge_all(sources, random, true)
     }
 
-    /// The same without a judgement on how probable guesses are, for whoever wants to know exactly that. A fleet's secrets may
+    /// Judges all but how probable guesses are, for whoever wants to know exactly that. A fleet's secrets may
     /// be missing then, too.
     ///
     /// # Errors

@@ -46,7 +46,7 @@ pub struct Message {
     pub subject: String,
     /// The text, with `\n` at the end of each line but the last.
     pub text: Zeroizing<String>,
-    /// The same as HTML; empty for an SMS.
+    /// The text as HTML; empty for an SMS.
     pub html: Zeroizing<String>,
 }
 

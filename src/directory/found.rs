@@ -57,7 +57,7 @@ impl Found {
         self.is_known.then_some(&*self.somebody)
     }
 
-    /// The same, shared.
+    /// The user, if there is one, shared.
     #[must_use]
     pub fn into_user(self) -> Option<Arc<User>> {
         self.is_known.then_some(self.somebody)

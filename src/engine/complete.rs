@@ -54,7 +54,7 @@ impl<'a, W> Complete<'a, W> {
         Self { way, caller, verifier: None }
     }
 
-    /// The same with the verifier that came with it, if one did.
+    /// This attempt with the verifier that came with it, if one did.
     #[must_use]
     pub fn with_verifier(self, verifier: Option<Verifier<'a>>) -> Self {
         Self { verifier, ..self }

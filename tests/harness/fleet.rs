@@ -22,7 +22,7 @@ pub fn start_node(node: &str, port: u16, settings: &[(&str, &str)]) -> Server {
     start_node_with(Server::start, node, port, settings)
 }
 
-/// The same, started by `start`.
+/// A node of the fleet, started by `start`.
 pub fn start_node_with(
     start: impl FnOnce(&[(&str, &str)]) -> Server,
     node: &str,

@@ -59,13 +59,13 @@ impl Server {
         Self::start_in(folder, settings)
     }
 
-    /// The same in a folder that exists already.
+    /// Starts in a folder that exists already.
     pub fn start_in(folder: TempDir, settings: &[(&str, &str)]) -> Self {
         let command = command(folder.path(), settings);
         Self::run(folder, command)
     }
 
-    /// The same without a line for every connection and request: for many of them.
+    /// Starts it without a line in the log for every connection and request: for many of them.
     pub fn start_quietly(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the server");
         let mut command = command(folder.path(), settings);
@@ -78,13 +78,13 @@ impl Server {
         Self::start_public_in(tempfile::tempdir().expect("a folder for the server"), settings)
     }
 
-    /// The same in a folder that exists already.
+    /// Starts in a folder that exists already.
     pub fn start_public_in(folder: TempDir, settings: &[(&str, &str)]) -> Self {
         let command = public_command(&folder, settings);
         Self::run(folder, command)
     }
 
-    /// The same without a line for every connection and request: for many of them.
+    /// Starts it without a line in the log for every connection and request: for many of them.
     pub fn start_public_quietly_in(folder: TempDir, settings: &[(&str, &str)]) -> Self {
         let mut command = public_command(&folder, settings);
         command.env("RUST_LOG", "info");
@@ -145,7 +145,7 @@ impl Server {
         self.post_with(path, &[], body)
     }
 
-    /// The same with more headers.
+    /// POSTs JSON with more headers.
     pub fn post_with(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
         let mut all = vec![("content-type", "application/json")];
         all.extend_from_slice(headers);
@@ -243,7 +243,7 @@ pub fn command(folder: &Path, settings: &[(&str, &str)]) -> Command {
     command
 }
 
-/// The same at a public URL of its own.
+/// The binary with these settings and a public URL of its own, not started yet.
 fn public_command(folder: &TempDir, settings: &[(&str, &str)]) -> Command {
     let port = free_port();
     let (listen, url) = (format!("127.0.0.1:{port}"), format!("http://localhost:{port}"));
@@ -255,7 +255,7 @@ impl Connection {
         Self::try_to(address).expect("it accepts")
     }
 
-    /// The same to a server that may be down.
+    /// A connection to a server that may be down.
     pub fn try_to(address: &str) -> io::Result<Self> {
         let stream: Box<dyn Stream> = if address.starts_with('/') {
             let stream = UnixStream::connect(address)?;

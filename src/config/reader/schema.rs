@@ -167,7 +167,7 @@ impl Key {
         Self { name, kind, about, absent: Absent::Nothing }
     }
 
-    /// The same, of which this comes in a later version.
+    /// This key, of which `absent` comes in a later version.
     pub(crate) const fn without(self, absent: Absent) -> Self {
         Self { absent, ..self }
     }

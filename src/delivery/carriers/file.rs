@@ -93,7 +93,7 @@ impl Folder {
         blocking(move || folder.write(&id, at, &bytes))
     }
 
-    /// The same work for a message that is dropped: it is written and removed, and never has our suffix.
+    /// Does the work of sending for a message that is dropped: it is written and removed, and never has our suffix.
     fn rehearse(&self, outgoing: &Outgoing) -> Sending<'static> {
         let (folder, id, at, bytes) = (self.clone(), outgoing.id.clone(), outgoing.written_at, outgoing.body.clone());
         blocking(move || folder.write_and_remove(&id, at, &bytes))

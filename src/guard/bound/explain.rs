@@ -30,7 +30,7 @@ impl Bound {
         lines.join("\n")
     }
 
-    /// The same for programs.
+    /// The explanation for programs, as JSON.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let deployment = &self.deployment;

@@ -119,7 +119,8 @@ impl Deployment {
         if self.code.strength() == Strength::Short { one_in(self.code.possibilities()) } else { 0.0 }
     }
 
-    /// The same for the next stronger codes: those that short ones grow to, or the configured ones where they are stronger.
+    /// The probability of one guess at the next stronger codes: those that short ones grow to, or the configured ones where
+    /// they are stronger.
     fn medium(&self) -> f64 {
         match self.code.strength() {
             Strength::Short => P_34,

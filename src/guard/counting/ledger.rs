@@ -18,9 +18,9 @@ use super::{
 
 /// Slots that a request looks at for entries to remove; a count looks at a line.
 const HOUSEKEEPING: usize = 64;
-/// The same while the table is more than half full, so that it doesn't stay so for long after a flood.
+/// Slots that a request looks at while the table is more than half full, so that it doesn't stay so for long after a flood.
 const HARD_HOUSEKEEPING: usize = 1024;
-/// The same where there is no room.
+/// Slots that a request looks at where there is no room.
 const HARD_SWEEP: usize = 256;
 /// Bytes that an entry costs at capacity: a slot of 16 at a load of four fifths.
 const BYTES_PER_ENTRY: usize = 20;
@@ -104,7 +104,7 @@ impl<L: Log> Ledger<L> {
         Self::with_shards(rules, 1 << shards.ilog2(), log)
     }
 
-    /// The same with a number of shards that is a power of two.
+    /// An empty ledger with this number of shards, a power of two.
     pub(crate) fn with_shards(rules: Rules, shards: usize, log: L) -> Self {
         let bytes = rules.capacity as usize * BYTES_PER_ENTRY / shards;
         let slots = bytes.saturating_sub(SHARD_BYTES) / size_of::<Slot>();
@@ -263,7 +263,7 @@ impl<L: Log> Ledger<L> {
         self.spent.iter().map(|shard| shard.0.lock().live()).sum()
     }
 
-    /// The same at a glance; see [`Room::taken`].
+    /// Challenges remembered, about, at a glance; see [`Room::taken`].
     pub(crate) fn taken(&self) -> u32 {
         self.room.taken()
     }

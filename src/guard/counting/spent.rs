@@ -209,7 +209,7 @@ impl LockedSpent<'_> {
         removed
     }
 
-    /// The same with a fingerprint's home line: the slots that are looked at anyway, so that it costs the memory no more.
+    /// Sweeps a fingerprint's home line: the slots that are looked at anyway, so that it costs the memory no more.
     /// Fingerprints are spread evenly, so in time this comes everywhere.
     pub(crate) fn sweep_near(&mut self, fingerprint: u64, now: u32) -> u32 {
         let home = self.spent.home(fingerprint);

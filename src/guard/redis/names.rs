@@ -44,7 +44,7 @@ impl Names {
         Some(Self { prefix: prefix.into(), key: MacKey::new(&Secret::new(key)), text: text.into() })
     }
 
-    /// The same names under another key.
+    /// These names under another key.
     pub(super) fn with_key(&self, text: &str) -> Option<Self> {
         Self::new(&self.prefix, text)
     }

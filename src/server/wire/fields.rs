@@ -52,7 +52,7 @@ impl<'b> Fields<'b> {
         !self.is_empty_input(name) && self.get(name).is_some_and(|given| *given != Given::Null)
     }
 
-    /// The same, but `null` counts: it is a wrong value, not a missing one.
+    /// Whether anything was given under this name, `null` too: that is a wrong value, not a missing one.
     pub(crate) fn is_given_at_all(&self, name: &str) -> bool {
         !self.is_empty_input(name) && self.get(name).is_some()
     }
