@@ -90,7 +90,7 @@ impl Desk {
 
     fn memory(entries: u32, right: bool) -> Self {
         let mut random = ChaCha8Rng::from_seed([2; 32]);
-        let id = GuardId::fresh(Some("node"), &mut random).expect("a name");
+        let id = GuardId::fresh(None, &mut random);
         let guard = MemoryGuard::new(id.clone(), limits(entries), &mut random);
         Self::new(Arc::new(AnyGuard::Memory(guard)), id, entries, right, 3)
     }

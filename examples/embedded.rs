@@ -57,7 +57,7 @@ fn login() -> Result<Login, Box<dyn Error>> {
     // is void.
     let secret: [u8; 32] = rand::random();
     let keyring = Keyring::new([secret.to_vec()])?;
-    let guard_id = GuardId::fresh(Some("embedded"), &mut rand::rng()).ok_or("no guard id")?;
+    let guard_id = GuardId::fresh(None, &mut rand::rng());
     let keys = Keys::new(&keyring, &SessionsConfig::new(ISSUER), EnvelopeFormat::EdDsa)?;
     let policy = Policy::new([Channel::Email], CodeFormat::new(Alphabet::Numeric, 6).ok_or("no code format")?);
     let guard = MemoryGuard::new(guard_id, Limits::default(), &mut rand::rng());

@@ -149,7 +149,7 @@ mod tests {
     fn engine(roots: &[u8]) -> Engine<MemoryGuard, NoDirectory, Waiting> {
         let mut random = ChaCha8Rng::seed_from_u64(1);
         let policy = Policy::new([Channel::Email], CodeFormat::new(Alphabet::Numeric, 6).unwrap());
-        let guard = MemoryGuard::new(GuardId::fresh(None, &mut random).unwrap(), Limits::default(), &mut random);
+        let guard = MemoryGuard::new(GuardId::fresh(None, &mut random), Limits::default(), &mut random);
         Engine::new(policy, keys(roots), guard, NoDirectory, Waiting::default())
     }
 

@@ -5,9 +5,10 @@
 //! to be remembered, which challenges were used and how often somebody guessed, is a [`guard`]'s: a few bytes each, of
 //! fixed capacity.
 //!
-//! The crate is also a program, `countersign`, which serves all of this over HTTP. A service that embeds it starts at
-//! [`engine::Engine`]: four functions over three ports, a [`Guard`](guard::Guard), a [`Directory`](directory::Directory) and
-//! an [`Outbox`](delivery::Outbox). The engine does no IO and reads no clock; time and randomness are arguments.
+//! The crate is also a program, `countersign`, which serves all of this over HTTP; `serve::run` is the same for a Rust program
+//! that wants that server inside. A service that has an HTTP server of its own starts at [`engine::Engine`]: four functions over
+//! three ports, a [`Guard`](guard::Guard), a [`Directory`](directory::Directory) and an [`Outbox`](delivery::Outbox). The engine
+//! does no IO and reads no clock; time and randomness are arguments.
 //!
 //! ```
 //! use std::sync::Mutex;
@@ -46,7 +47,7 @@
 //! let keyring = Keyring::new([b"at least 32 bytes that nobody else knows".to_vec()])?;
 //! let keys = Keys::new(&keyring, &SessionsConfig::new("https://login.example.com"), EnvelopeFormat::EdDsa)?;
 //! let policy = Policy::new([Channel::Email], CodeFormat::new(Alphabet::Numeric, 6).unwrap());
-//! let guard = MemoryGuard::new(GuardId::fresh(None, &mut random).unwrap(), Limits::default(), &mut random);
+//! let guard = MemoryGuard::new(GuardId::fresh(None, &mut random), Limits::default(), &mut random);
 //! let engine = Engine::new(policy, keys, guard, NoDirectory, Letterbox::default());
 //!
 //! let now = UnixTime::from_seconds(1_800_000_000);

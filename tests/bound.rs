@@ -14,7 +14,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use countersign::{
     browser::device::{DeviceId, Devices},
-    challenge::{Alphabet, CodeFormat, GuardId, Strength},
+    challenge::{Alphabet, CodeFormat, GuardId, NodeName, Strength},
     delivery::{DeliveryFailed, Dispatch, NoRoom, Outbox, SlotRequest},
     directory::{Directory, Found},
     engine::{Begin, Begun, ByCode, Caller, Complete, CompleteError, Engine, Policy},
@@ -148,13 +148,13 @@ fn node_with(guard: AnyGuard, code_format: CodeFormat) -> Node {
 
 /// A node that has just started, with an empty memory under an id of its own.
 fn started(bound: &Bound, random: &mut ChaCha8Rng) -> Node {
-    let id = GuardId::fresh(None, random).unwrap();
+    let id = GuardId::fresh(None, random);
     node_with(AnyGuard::Memory(MemoryGuard::new(id, limits(bound), random)), two_digits())
 }
 
 /// The same under the fleet's id.
 fn started_sharing_nothing(bound: &Bound, random: &mut ChaCha8Rng) -> Node {
-    let id = GuardId::shared_nothing("fleet").unwrap();
+    let id = GuardId::shared_nothing(&NodeName::parse("fleet").unwrap());
     node_with(AnyGuard::Memory(MemoryGuard::new(id, limits(bound), random)), two_digits())
 }
 
@@ -505,7 +505,7 @@ fn codes_of_34_bits_stand_what_is_left_of_a_hundred_comparisons() {
     // Configured ones stand all hundred.
     let code = CodeFormat::new(Alphabet::Numeric, 11).unwrap();
     let bound = Deployment { code: code.clone(), ..deployment(Keeper::Memory, 1e-4) }.bound();
-    let id = GuardId::fresh(None, random).unwrap();
+    let id = GuardId::fresh(None, random);
     let node = node_with(AnyGuard::Memory(MemoryGuard::new(id, limits(&bound), random)), code);
     for victim in &victims(Channel::Email, 20) {
         assert_eq!(compared(&node, victim, Strength::Medium, random), 100);

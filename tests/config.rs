@@ -632,7 +632,7 @@ fn guard() {
     assert_eq!((peers.url.authority_of("b"), peers.nodes.len()), ("b.svc:8000".into(), 2));
     assert!(matches!(config.guard.kind, GuardKind::Journal { .. }));
     let config = accepted(&section("kind = \"redis\"\nurl = \"redis://:pw@localhost/0\"\nid = \"fleet\"\nredis_durable = true"));
-    assert!(matches!(config.guard.kind, GuardKind::Redis { durable: true, .. }));
+    assert!(matches!(config.guard.kind, GuardKind::Redis(ref redis) if redis.durable));
     assert!(accepted(&section("max_takeover_probability = 1")).warnings.iter().any(|warning| warning.contains("NO BOUND")));
 }
 

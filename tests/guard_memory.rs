@@ -59,11 +59,8 @@ fn measure() {
     let ann = Recipient::parse_email("ann@example.com").unwrap();
     let mut random = ChaCha8Rng::from_seed([5; 32]);
     let before = resident();
-    let guard = MemoryGuard::new(
-        GuardId::fresh(Some("node"), &mut random).unwrap(),
-        Limits { capacity: ENTRIES, ..Limits::default() },
-        &mut random,
-    );
+    let guard =
+        MemoryGuard::new(GuardId::fresh(None, &mut random), Limits { capacity: ENTRIES, ..Limits::default() }, &mut random);
     let empty = resident();
     thread::scope(|scope| {
         for thread in 0..THREADS {

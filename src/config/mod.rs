@@ -26,6 +26,7 @@ use together::{Sections, Together};
 
 /// A configuration that was judged: whatever is here is right, and goes together.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Config {
     /// Listeners, limits, pages.
     pub server: server::Server,

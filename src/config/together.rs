@@ -74,7 +74,12 @@ impl<'j> Sections<'j> {
             let text = "tells known from unknown recipients, by time and by 502, to whoever asks";
             self.delivery.warn("mode", &format!("inline {text}"));
         }
-        let survives = read.guard.is_none_or(|guard| matches!(guard.kind, GuardKind::Journal { .. } | GuardKind::Redis { .. }));
+        let survives = read.guard.is_none_or(|guard| match guard.kind {
+            GuardKind::Memory | GuardKind::SharedNothing { .. } => false,
+            GuardKind::Journal { .. } => true,
+            #[cfg(feature = "redis")]
+            GuardKind::Redis(_) => true,
+        });
         if self.tokens.switch("rotate_refresh") && !self.tokens.asks_for_absent() && !survives {
             self.tokens.fault("rotate_refresh", "needs guard.kind = \"journal\" or \"redis\", where its records survive");
         }

@@ -36,13 +36,13 @@ impl Outcome {
     }
 }
 
-/// Makes every series known before anything happens.
-pub(super) fn describe(capacity: usize) {
+/// Makes every series of these channels known before anything happens.
+pub(super) fn describe(capacity: usize, channels: impl Iterator<Item = Channel>) {
     describe_counter!(MESSAGES, "Messages by channel and what became of them; a try that failed for now counts as retried.");
     describe_gauge!(QUEUED, "Messages that wait for their first try.");
     describe_gauge!(DEFERRED, "Messages that wait to be tried again; at most half of the capacity, then the oldest is given up.");
     describe_gauge!(ROOM, "Messages that may wait for their first try; from half of it on, strangers need a puzzle.");
-    for channel in Channel::ALL {
+    for channel in channels {
         for outcome in Outcome::ALL {
             counter!(MESSAGES, "channel" => channel.as_str(), "outcome" => outcome.name()).increment(0);
         }

@@ -86,7 +86,8 @@ impl Queue {
         // The slots bound the channel.
         let (jobs, received) = mpsc::unbounded_channel();
         let (ending, ended) = watch::channel(false);
-        metrics::describe(length);
+        let carried = [(Channel::Email, email.is_some()), (Channel::Mobile, sms.is_some())];
+        metrics::describe(length, carried.into_iter().filter_map(|(channel, is_carried)| is_carried.then_some(channel)));
         let worker = Worker {
             composer: Arc::clone(&composer),
             email: email.map(transport),

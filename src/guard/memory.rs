@@ -18,7 +18,11 @@ use super::{
     limits::{MOST_ATTEMPTS, MOST_USES},
     rules,
 };
-use crate::{challenge::GuardId, time::UnixTime, unavailable::Unavailable};
+use crate::{
+    challenge::{GuardId, NodeName},
+    time::UnixTime,
+    unavailable::Unavailable,
+};
 
 /// Seconds after which a full guard is worth another try: its entries leave all the time.
 const FULL: Unavailable = Unavailable::for_seconds(15);
@@ -59,19 +63,34 @@ impl MemoryGuard {
     }
 }
 
+/// Why an id can be made of a node's name.
+const FITS: &str = "a node's name and an epoch of 24 digits fit an id";
+
 impl GuardId {
-    /// `<node>.<epoch>` with 96 random bits as the epoch; without a node, a random name. `None` if the node's name fits no id.
+    /// `<node>.<epoch>` with 96 random bits as the epoch; without a node, a random name.
     #[must_use]
-    pub fn fresh(node: Option<&str>, random: &mut impl CryptoRng) -> Option<Self> {
-        let name = node.map_or_else(|| alloc::format!("{:08x}", random.next_u32()), Into::into);
-        let epoch = [random.next_u32(), random.next_u32(), random.next_u32()];
-        Self::new(alloc::format!("{name}.{:08x}{:08x}{:08x}", epoch[0], epoch[1], epoch[2]))
+    pub fn fresh(node: Option<&NodeName>, random: &mut impl CryptoRng) -> Self {
+        match node {
+            Some(node) => Self::with_epoch(node, random),
+            None => Self::with_epoch(&alloc::format!("{:08x}", random.next_u32()), random),
+        }
+    }
+
+    /// Of the same node, with another epoch.
+    #[must_use]
+    pub fn renewed(&self, random: &mut impl CryptoRng) -> Self {
+        Self::with_epoch(self.node(), random)
     }
 
     /// `<id>.0`: the id of a fleet whose processes share nothing and count each for itself.
     #[must_use]
-    pub fn shared_nothing(id: &str) -> Option<Self> {
-        Self::new(alloc::format!("{id}.0"))
+    pub fn shared_nothing(id: &NodeName) -> Self {
+        Self::new(alloc::format!("{id}.0")).expect(FITS)
+    }
+
+    fn with_epoch(node: &str, random: &mut impl CryptoRng) -> Self {
+        let epoch = [random.next_u32(), random.next_u32(), random.next_u32()];
+        Self::new(alloc::format!("{node}.{:08x}{:08x}{:08x}", epoch[0], epoch[1], epoch[2])).expect(FITS)
     }
 }
 

@@ -48,7 +48,7 @@ use crate::{
 #[cfg(feature = "smtp")]
 use crate::delivery::carriers::smtp::{self, Smtp};
 #[cfg(feature = "redis")]
-use crate::guard::redis::{self, RedisGuard, RedisSettings};
+use crate::guard::redis::{self, RedisGuard};
 
 /// What was assembled.
 pub(crate) struct Assembled {
@@ -73,8 +73,8 @@ pub(crate) async fn assemble(
         mode: config.delivery.mode,
         length: config.delivery.queue_length,
         max_connections: config.delivery.max_connections,
-        email: email(config)?,
-        sms: sms(config)?,
+        email: email(config)?.filter(|_| rules.policy.allows(Channel::Email)),
+        sms: sms(config)?.filter(|_| rules.policy.allows(Channel::Mobile)),
         ..QueueSettings::new(composer(config), Arc::clone(&clock))
     };
     let queue = Queue::start(queue, background);
@@ -104,7 +104,7 @@ pub(crate) async fn assemble(
         cookies: Cookies::new(&server.cookie_path, server.public_url.wants_secure_cookies()),
         documents: documents(config),
         pages: server.pages.then(|| pages(config)),
-        metrics: Metrics::new(),
+        metrics: Metrics::new(&rules.policy.channels),
         fleet: fleet(config, &clock, random).map(Arc::new),
         clock,
         random,
@@ -201,28 +201,24 @@ fn directory(config: &Config, clock: &Clock, background: &Handle) -> Result<AnyD
 }
 
 async fn guard(config: &Config, clock: &Clock, mut random: Random) -> Result<AnyGuard, StartError> {
-    let node = config.guard.node.as_deref();
+    let node = config.guard.node.as_ref();
     let id = match &config.guard.kind {
         GuardKind::Memory => GuardId::fresh(node, &mut random),
         GuardKind::SharedNothing { id } => GuardId::shared_nothing(id),
         GuardKind::Journal { path } => return open_journal(config, path, clock(), &mut random).map(AnyGuard::Journal),
         #[cfg(feature = "redis")]
-        GuardKind::Redis { url, id, durable } => {
-            let settings = RedisSettings { durable: *durable, ..RedisSettings::new(url.expose(), id.as_str()) };
-            return Ok(AnyGuard::Redis(RedisGuard::connect(&settings, config.limits(), &mut random).await?));
+        GuardKind::Redis(settings) => {
+            return Ok(AnyGuard::Redis(RedisGuard::connect(settings, config.limits(), &mut random).await?));
         }
-        #[cfg(not(feature = "redis"))]
-        GuardKind::Redis { .. } => return Err(StartError::at("guard.kind", "this build has no such guard")),
     };
-    let id = id.ok_or_else(|| StartError::at("guard.node", "this is no name of a node"))?;
     Ok(AnyGuard::Memory(MemoryGuard::new(id, config.limits(), &mut random)))
 }
 
 fn open_journal(config: &Config, path: &Path, now: UnixTime, random: &mut Random) -> Result<JournalGuard, StartError> {
-    let node = config.guard.node.as_deref();
+    let node = config.guard.node.as_ref();
     let opening = journal::Opening { path, node, limits: config.limits(), boot: journal::boot(), segment_bytes: None };
     JournalGuard::open(&opening, now, random).map_err(|error| match error {
-        OpenError::OtherNode(_) | OpenError::NoName => StartError::at("guard.node", error),
+        OpenError::OtherNode(_) => StartError::at("guard.node", error),
         OpenError::TooMany => StartError::at("guard.capacity", error),
         OpenError::InUse | OpenError::Damaged { .. } | OpenError::NotAFile(_) | OpenError::Io(_) => {
             StartError::unavailable(format!("guard.path: {}", path.display()))(io::Error::other(error))

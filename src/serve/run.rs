@@ -37,7 +37,7 @@ use crate::{
     directory::AnyDirectory,
     server::{
         Listen,
-        admin::Admin,
+        admin::{Admin, metrics::Metrics},
         http::{
             connection::Protocol,
             listen::Listener,
@@ -126,7 +126,7 @@ async fn serve(load: Load<'_>) -> Result<(), StartError> {
     let lost_lines = counter!("countersign_log_lines_lost_total");
     let observe = Box::new(move || {
         lost_lines.absolute(logging::lost());
-        observed.app.metrics.observe(observed.app.engine.guard.pressure(clock::now()));
+        Metrics::observe(observed.app.engine.guard.pressure(clock::now()));
     });
     let admin = Admin { metrics, observe, is_leaving: Arc::clone(&is_leaving) };
     let admin = spawn_local(serve_admin(admin_listener, admin, Arc::clone(&service)));

@@ -7,7 +7,7 @@ use std::{
 };
 
 use countersign::{
-    challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Use, VerifiedChallenge},
+    challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, NodeName, Use, VerifiedChallenge},
     guard::{
         Attempt, AttemptRefused, Bucket, By, Counted, Guard, Limits, Looked, MemoryGuard, Request, Verdict,
         journal::{JournalGuard, OpenError, Opening},
@@ -48,7 +48,7 @@ pub(crate) fn random(seed: u8) -> ChaCha8Rng {
 
 pub(crate) fn guard(limits: Limits) -> MemoryGuard {
     let mut random = random(5);
-    MemoryGuard::new(GuardId::fresh(Some("node"), &mut random).unwrap(), limits, &mut random)
+    MemoryGuard::new(GuardId::fresh(None, &mut random), limits, &mut random)
 }
 
 /// Limits of which a test turns on what it is about.
@@ -165,7 +165,8 @@ impl TestJournal {
     pub(crate) fn try_open(&self, seconds: u64) -> Result<JournalGuard, OpenError> {
         let Self { limits, node, boot, segment_bytes, .. } = self;
         let (node, boot, segment_bytes) = (*node, *boot, *segment_bytes);
-        let opening = Opening { path: &self.path(), node, limits: limits.clone(), boot, segment_bytes };
+        let node = node.map(|node| NodeName::parse(node).unwrap());
+        let opening = Opening { path: &self.path(), node: node.as_ref(), limits: limits.clone(), boot, segment_bytes };
         JournalGuard::open(&opening, at(seconds), &mut rand::rng())
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use countersign::{
-    challenge::{GuardId, Strength, Use, VerifiedChallenge},
+    challenge::{GuardId, NodeName, Strength, Use, VerifiedChallenge},
     guard::{
         Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard as _, Limits, MOST_ATTEMPTS, MOST_USES, Request,
         RequestRefused, Verdict, redis::RedisGuard,
@@ -285,7 +285,7 @@ fn another_fleet() {
     let now = now(&server);
     let one = guard(&server.url(), limits());
     let mut settings = settings(&server.url());
-    settings.id = "fleet.two".into();
+    settings.id = NodeName::parse("fleet.two").unwrap();
     let two = connect(&settings, limits()).unwrap();
     let challenge = begin(&one, &email("ann"), now);
     assert_eq!(right(&two, &challenge, now), Err(AttemptRefused::Misdirected));

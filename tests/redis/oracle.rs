@@ -2,7 +2,7 @@
 //! memory keeps to the rules that `tests/guard/model.rs` writes down.
 
 use countersign::{
-    challenge::{GuardId, Use, VerifiedChallenge},
+    challenge::{GuardId, NodeName, Use, VerifiedChallenge},
     guard::{
         Admitted, Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Limits, Looked, MemoryGuard, Request,
         RequestRefused, Verdict,
@@ -71,9 +71,9 @@ fn alike_in_time() {
 /// One sequence of steps; returns when it ends.
 fn play(choices: &mut Choices, limits: Limits, seed: u64, server: &Server, now: UnixTime, clock: Option<&Faked>) -> UnixTime {
     let mut settings = settings(&server.url());
-    settings.id = format!("fleet{seed}").into();
+    settings.id = NodeName::parse(&format!("fleet{seed}")).unwrap();
     let in_redis = connect(&settings, limits.clone()).unwrap();
-    let in_memory = MemoryGuard::new(GuardId::fresh(Some("node"), &mut random()).unwrap(), limits, &mut random());
+    let in_memory = MemoryGuard::new(GuardId::fresh(None, &mut random()), limits, &mut random());
     // One runtime for all steps of a sequence: connections belong to runtimes.
     run(sequence(choices, &in_memory, &in_redis, now, clock, seed))
 }

@@ -1,6 +1,6 @@
 //! What becomes of a challenge when Redis restarts, fails over or is flushed: nothing is ever redeemed twice.
 
-use countersign::guard::{AttemptRefused, Counted};
+use countersign::guard::{AttemptRefused, Counted, redis::RedisUrl};
 
 use super::{
     Test,
@@ -89,7 +89,7 @@ fn durable() {
     assert_eq!(right(&replica, &open, now), Err(AttemptRefused::Spent));
 
     let careless = Server::plain();
-    settings.url = careless.url().into();
+    settings.url = RedisUrl::parse(&careless.url()).unwrap();
     let refused = connect(&settings, limits()).unwrap_err().to_string();
     assert!(refused.contains("appendfsync always"), "{refused}");
 }

@@ -13,10 +13,10 @@ use std::{
 
 use countersign::{
     browser::puzzle::Proof,
-    challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Use, VerifiedChallenge},
+    challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, NodeName, Use, VerifiedChallenge},
     guard::{
         Admitted, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Limits, Looked, Request, Verdict,
-        redis::{RedisGuard, RedisSettings, StartError},
+        redis::{RedisGuard, RedisSettings, RedisUrl, StartError},
     },
     keyring::{EnvelopeFormat, Keyring},
     network::ClientNetwork,
@@ -46,7 +46,7 @@ pub(crate) fn guard(url: &str, limits: Limits) -> RedisGuard {
 }
 
 pub(crate) fn settings(url: &str) -> RedisSettings {
-    let mut settings = RedisSettings::new(url, "fleet");
+    let mut settings = RedisSettings::new(RedisUrl::parse(url).expect("a URL"), NodeName::parse("fleet").expect("a name"));
     settings.timeout = Duration::from_secs(10);
     settings
 }

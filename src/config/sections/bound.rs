@@ -80,7 +80,8 @@ impl Parts<'_> {
             keeper: match guard.kind {
                 GuardKind::Memory => Keeper::Memory,
                 GuardKind::Journal { .. } => Keeper::Journal,
-                GuardKind::Redis { .. } => Keeper::Redis,
+                #[cfg(feature = "redis")]
+                GuardKind::Redis(_) => Keeper::Redis,
                 GuardKind::SharedNothing { .. } => Keeper::SharedNothing,
             },
             replicas: guard.replicas,

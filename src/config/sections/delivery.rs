@@ -47,6 +47,7 @@ choices! {
 
 /// How messages are handed to their carriers.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Delivery {
     /// Before or after the answer.
     pub mode: Mode,

@@ -37,6 +37,7 @@ choices! {
 
 /// Where users are looked up.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Directory {
     /// Nowhere: whoever proves a recipient is that recipient.
     None,

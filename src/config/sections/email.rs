@@ -59,6 +59,7 @@ choices! {
 
 /// E-mail delivery.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Email {
     /// By what.
     pub transport: EmailTransport,
@@ -72,6 +73,7 @@ pub struct Email {
 
 /// What carries an e-mail.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum EmailTransport {
     /// Readable text on stdout.
     Console,

@@ -47,6 +47,7 @@ choices! {
 
 /// A verify provider.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct External2fa {
     /// Which one.
     pub provider: Provider,
@@ -56,6 +57,7 @@ pub struct External2fa {
 
 /// The verify providers.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Provider {
     /// Telnyx Verify.
     Telnyx {

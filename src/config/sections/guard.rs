@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+#[cfg(feature = "redis")]
+use crate::guard::redis::{RedisSettings, RedisUrl};
 use crate::{
     challenge::NodeName,
     config::reader::{
@@ -9,7 +11,6 @@ use crate::{
         judge::Section,
         schema::{Key, Kind, SectionSchema, number, one_of, switch, text, texts, url},
     },
-    crypto::SecretText,
     guard::LEAST_CAPACITY,
     server::PeerUrl,
 };
@@ -88,6 +89,7 @@ choices! {
 
 /// The guard of this process.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Guard {
     /// Where it remembers.
     pub kind: GuardKind,
@@ -119,6 +121,7 @@ impl Guard {
 
 /// Where the guard remembers.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum GuardKind {
     /// In this process.
     Memory,
@@ -128,14 +131,8 @@ pub enum GuardKind {
         path: PathBuf,
     },
     /// In Redis.
-    Redis {
-        /// Its URL, which may hold a password.
-        url: SecretText,
-        /// The guard's id without its epoch.
-        id: NodeName,
-        /// Whether the operator states `appendfsync always` and no asynchronous failover.
-        durable: bool,
-    },
+    #[cfg(feature = "redis")]
+    Redis(RedisSettings),
     /// In every process for itself, under one id.
     SharedNothing {
         /// The guard's id; its epoch is 0.
@@ -145,6 +142,7 @@ pub enum GuardKind {
 
 /// The other nodes of a fleet.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Peers {
     /// Where they are.
     pub url: PeerUrl,
@@ -190,21 +188,34 @@ pub(crate) fn read(section: &Section<'_>) -> Option<Guard> {
 }
 
 fn read_kind(section: &Section<'_>, choice: Choice, why: &str) -> Option<GuardKind> {
-    let id = || section.required("id", why).and_then(|_| section.parse("id", NodeName::parse));
     match choice {
         Choice::Memory => Some(GuardKind::Memory),
         Choice::Journal => section.required("path", why).map(|path| GuardKind::Journal { path: path.into() }),
         Choice::Redis => {
             section.unused(&["capacity", "restarts_per_day"], why);
-            if !cfg!(feature = "redis") {
-                section.fault("kind", "redis needs a build with the feature \"redis\"");
-            }
-            let url = section.required("url", why).and_then(|_| section.parse("url", parse_redis_url));
-            let (id, durable) = (id(), section.switch("redis_durable"));
-            Some(GuardKind::Redis { url: url?, id: id?, durable })
+            read_redis(section, why)
         }
-        Choice::SharedNothing => id().map(|id| GuardKind::SharedNothing { id }),
+        Choice::SharedNothing => read_id(section, why).map(|id| GuardKind::SharedNothing { id }),
     }
+}
+
+fn read_id(section: &Section<'_>, why: &str) -> Option<NodeName> {
+    section.required("id", why).and_then(|_| section.parse("id", NodeName::parse))
+}
+
+#[cfg(feature = "redis")]
+fn read_redis(section: &Section<'_>, why: &str) -> Option<GuardKind> {
+    let url = section.required("url", why).and_then(|_| section.parse("url", RedisUrl::parse));
+    let (id, durable) = (read_id(section, why), section.switch("redis_durable"));
+    let mut settings = RedisSettings::new(url?, id?);
+    settings.durable = durable;
+    Some(GuardKind::Redis(settings))
+}
+
+#[cfg(not(feature = "redis"))]
+fn read_redis(section: &Section<'_>, _: &str) -> Option<GuardKind> {
+    section.fault("kind", "redis needs a build with the feature \"redis\"");
+    None
 }
 
 #[allow(clippy::option_option, reason = "faulty, or right with or without peers")]
@@ -265,33 +276,4 @@ fn read_replicas(section: &Section<'_>, choice: Choice, peers: Option<&Peers>) -
         (Choice::Memory | Choice::Journal | Choice::SharedNothing, _) => {}
     }
     section.number(KEY)
-}
-
-#[cfg(feature = "redis")]
-fn parse_redis_url(text: &str) -> Result<SecretText, String> {
-    if !crate::guard::redis::is_url(text) {
-        return Err("must be a URL, as redis://:password@host:6379/0; a cluster's are separated by commas".into());
-    }
-    Ok(SecretText::new(text))
-}
-
-#[cfg(not(feature = "redis"))]
-fn parse_redis_url(text: &str) -> Result<SecretText, String> {
-    Ok(SecretText::new(text))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[cfg(feature = "redis")]
-    #[test]
-    fn redis_urls() {
-        assert!(parse_redis_url("redis://:secret@localhost:6379/0").is_ok());
-        assert!(parse_redis_url("redis://a:6379, redis://b:6379").is_ok());
-        assert!(parse_redis_url("unix:///run/redis.sock").is_ok());
-        assert!(parse_redis_url("rediss://ann:secret@a:6380").is_ok());
-        assert!(parse_redis_url("redis+cluster://a:6379").is_ok());
-        assert!(["", "localhost:6379", "http://a", "redis://a,", "redis:"].into_iter().all(|bad| parse_redis_url(bad).is_err()));
-    }
 }

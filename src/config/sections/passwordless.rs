@@ -116,6 +116,7 @@ choices! {
 
 /// The login rules.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Passwordless {
     /// What the engine itself has to know.
     pub policy: Policy,

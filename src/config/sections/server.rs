@@ -62,6 +62,7 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
 
 /// The HTTP side.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Server {
     /// Where clients connect.
     pub listen: Listen,

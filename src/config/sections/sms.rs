@@ -56,6 +56,7 @@ choices! {
 
 /// SMS delivery.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Sms {
     /// By what.
     pub transport: SmsTransport,
@@ -67,6 +68,7 @@ pub struct Sms {
 
 /// What carries an SMS.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum SmsTransport {
     /// Readable text on stdout.
     Console,

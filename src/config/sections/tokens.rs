@@ -91,6 +91,7 @@ const TAKEN_CLAIMS: [&str; 8] = ["acr", "azp", "nonce", "scope", "cnf", "act", "
 
 /// What a login is worth.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Tokens {
     /// How session tokens are made; its issuer is the envelopes' too.
     pub sessions: SessionsConfig,

@@ -31,7 +31,11 @@ use super::{
     counting::{hashing::Hashes, ledger::SKETCHES, recent::seconds},
     memory::Counters,
 };
-use crate::{challenge::GuardId, crypto::random, time::UnixTime};
+use crate::{
+    challenge::{GuardId, NodeName},
+    crypto::random,
+    time::UnixTime,
+};
 
 /// Bytes from which on a segment is followed by the next: some 800,000 attempts.
 const SEGMENT_BYTES: u64 = 32 << 20;
@@ -50,7 +54,7 @@ pub struct Opening<'a> {
     /// The file; segments that are full stand beside it under `<path>.<number>`.
     pub path: &'a Path,
     /// The name that this node must have; `None`: the one in the file, or a random one.
-    pub node: Option<&'a str>,
+    pub node: Option<&'a NodeName>,
     /// The guard's limits.
     pub limits: Limits,
     /// Names this run of the kernel; see [`boot`]. `None`: unknown, so only a clean close is trusted.
@@ -66,8 +70,6 @@ pub enum OpenError {
     InUse,
     /// It belongs to a node of another name.
     OtherNode(String),
-    /// The configured node's name fits no id.
-    NoName,
     /// It remembers more living challenges than the guard's capacity allows.
     TooMany,
     /// A file is damaged before its last entry, or segments are missing.
@@ -137,7 +139,7 @@ impl JournalGuard {
     /// A journal of which nothing is known yet. `file` is one that was cut off within its header, locked.
     fn begin(opening: &Opening<'_>, file: Option<&File>, random: &mut impl CryptoRng) -> Result<Self, OpenError> {
         let key = random::bytes(random);
-        let id = GuardId::fresh(opening.node, random).ok_or(OpenError::NoName)?;
+        let id = GuardId::fresh(opening.node, random);
         let header = Header { sequence: 1, earlier_end: 0, key, id };
         let segment = prepare(opening, header, file, &[])?;
         for (_, stale) in earlier_segments(opening.path)? {
@@ -154,7 +156,7 @@ impl JournalGuard {
         now: UnixTime,
         random: &mut impl CryptoRng,
     ) -> Result<Self, OpenError> {
-        if opening.node.is_some_and(|node| node != header.id.node()) {
+        if opening.node.is_some_and(|node| node.as_str() != header.id.node()) {
             return Err(OpenError::OtherNode(header.id.node().into()));
         }
         let boot = opening.boot.unwrap_or_default();
@@ -168,7 +170,7 @@ impl JournalGuard {
             }
             // The machine went down and may have lost what was written last. A new guard, with the old one's comparisons.
             Loaded::Untrusted { file, changes } => {
-                let id = GuardId::fresh(Some(header.id.node()), random).ok_or(OpenError::NoName)?;
+                let id = header.id.renewed(random);
                 let header = Header { sequence: header.sequence + 1, earlier_end: 0, key: header.key, id };
                 let sketches = changes.sketch_entries();
                 let segment = prepare(opening, header, Some(&file), &sketches)?;
@@ -280,7 +282,6 @@ impl fmt::Display for OpenError {
         match self {
             Self::InUse => f.write_str("another process has it"),
             Self::OtherNode(node) => write!(f, "it belongs to the node {node}"),
-            Self::NoName => f.write_str("the node's name fits no guard id"),
             Self::TooMany => f.write_str("it remembers more challenges than guard.capacity allows"),
             Self::Damaged { path, offset } => {
                 write!(f, "{} is damaged at byte {offset}; only a new guard helps: remove the journal", path.display())

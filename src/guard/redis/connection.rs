@@ -52,14 +52,14 @@ impl Connections {
     ///
     /// # Errors
     /// `InvalidClientConfig` for a bad URL; else nobody answers in time.
-    pub(super) async fn open(url: &str, timeout: Duration) -> RedisResult<Self> {
-        let (nodes, must_be_cluster) = parse(url)?;
+    pub(super) async fn open(url: &RedisUrl, timeout: Duration) -> RedisResult<Self> {
+        let RedisUrl { nodes, is_cluster: must_be_cluster } = url;
         if nodes.iter().any(|node| matches!(node.addr(), ConnectionAddr::TcpTls { .. })) {
             // The client takes the process's cryptography. Where the embedder chose one already, that one stays.
             let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         }
         let mut unreachable = RedisError::from((ErrorKind::InvalidClientConfig, "no address"));
-        for node in &nodes {
+        for node in nodes {
             let client = Client::open(node.clone())?;
             let info = tokio::time::timeout(timeout, info_of(&client)).await.map_err(late).flatten();
             match info {
@@ -67,7 +67,7 @@ impl Connections {
                     let cluster = ClusterClient::builder(nodes.iter().cloned()).retries(0).build()?;
                     return Ok(Self::with(Servers::Cluster(cluster), timeout));
                 }
-                Ok(_) if must_be_cluster => {
+                Ok(_) if *must_be_cluster => {
                     return Err((ErrorKind::InvalidClientConfig, "the URL says that it is a cluster, but it isn't one").into());
                 }
                 Ok(_) => return Ok(Self::with(Servers::Single(client), timeout)),
@@ -202,20 +202,39 @@ impl Connection {
     }
 }
 
-/// The addresses in a URL, and whether it says that they are a cluster's: several, separated by commas, are, and so is
-/// `redis+cluster://`.
-///
-/// # Errors
-/// `InvalidClientConfig` for a bad URL.
-pub(super) fn parse(url: &str) -> RedisResult<(Vec<ConnectionInfo>, bool)> {
-    let mut is_cluster = url.contains(',');
-    let nodes = url.split(',').map(|url| {
-        let plain = url.trim().replacen("+cluster://", "://", 1);
-        is_cluster |= plain.len() < url.trim().len();
-        Ok(settle(plain.into_connection_info()?))
-    });
-    let nodes = nodes.collect::<RedisResult<_>>()?;
-    Ok((nodes, is_cluster))
+/// Where a Redis is: `redis://`, `rediss://` (TLS, with the system's roots or `SSL_CERT_FILE`) or `unix://`; several, separated
+/// by commas, and `redis+cluster://` are nodes of one cluster. May hold passwords, so `Debug` shows nothing of it.
+#[derive(Clone)]
+pub struct RedisUrl {
+    pub(super) nodes: Vec<ConnectionInfo>,
+    /// Whether it says that they are a cluster's.
+    pub(super) is_cluster: bool,
+}
+
+impl RedisUrl {
+    /// Reads such a URL. Nothing is connected to.
+    ///
+    /// # Errors
+    /// What a URL would have to be.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut is_cluster = text.contains(',');
+        let nodes = text.split(',').map(|url| {
+            let plain = url.trim().replacen("+cluster://", "://", 1);
+            is_cluster |= plain.len() < url.trim().len();
+            plain.into_connection_info().map(settle)
+        });
+        // The library's reason may quote the URL, password and all.
+        let nodes: RedisResult<Vec<_>> = nodes.collect();
+        let nodes = nodes
+            .map_err(|_| "must be a URL, as redis://:password@host:6379/0; a cluster's are separated by commas".to_owned())?;
+        Ok(Self { nodes, is_cluster })
+    }
+}
+
+impl fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RedisUrl(…)")
+    }
 }
 
 /// Our own settings: no delays, a server that is gone without a word is noticed, and one that closes an idle connection is
@@ -231,5 +250,26 @@ fn settle(info: ConnectionInfo) -> ConnectionInfo {
 impl fmt::Debug for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connections").field("cluster", &self.is_cluster()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls() {
+        let is_url = |text: &str| RedisUrl::parse(text).is_ok();
+        for good in [
+            "redis://:secret@localhost:6379/0",
+            "redis://a:6379, redis://b:6379",
+            "unix:///run/redis.sock",
+            "rediss://ann:secret@a:6380",
+            "redis+cluster://a:6379",
+        ] {
+            assert!(is_url(good), "{good}");
+        }
+        assert!(!["", "localhost:6379", "http://a", "redis://a,", "redis:"].into_iter().any(is_url));
+        assert!(!format!("{:?}", RedisUrl::parse("redis://:secret@a")).contains("secret"));
     }
 }

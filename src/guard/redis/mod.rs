@@ -23,11 +23,14 @@ use rand_core::CryptoRng;
 use redis::{ErrorKind, RedisError, RedisResult};
 use tokio::runtime::Handle;
 
-pub use self::start::{RedisSettings, StartError, is_url};
 use self::{
     connection::Connections,
     names::Names,
     scripts::{Call, Reply, SCRIPTS, Script},
+};
+pub use self::{
+    connection::RedisUrl,
+    start::{RedisSettings, StartError},
 };
 use super::{
     Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, Limits, Looked, Request, RequestRefused, Verdict,

@@ -8,23 +8,23 @@ use redis::{ErrorKind, RedisError};
 
 use super::{
     Fresh, RedisGuard,
-    connection::{Connections, parse},
+    connection::{Connections, RedisUrl},
     names::Names,
     scripts::{Call, SCRIPTS},
 };
 use crate::{
-    challenge::GuardId,
+    challenge::NodeName,
     guard::{Limits, difficulty::Difficulty},
 };
 
 /// Where the guard's memory is.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct RedisSettings {
-    /// `redis://`, `rediss://` (TLS, with the system's roots or `SSL_CERT_FILE`) or `unix://`; several, separated by commas, and
-    /// `redis+cluster://` are nodes of one cluster. May hold a password.
-    pub url: Box<str>,
+    /// Where it is.
+    pub url: RedisUrl,
     /// The guard's id without its epoch: fleets that share a Redis have different ones.
-    pub id: Box<str>,
+    pub id: NodeName,
     /// Whether the operator states that Redis never loses what it has confirmed: `appendfsync always`, and no failover
     /// to a replica that lags. Then a restart retires nothing.
     pub durable: bool,
@@ -35,7 +35,7 @@ pub struct RedisSettings {
 /// Why the guard can't start.
 #[derive(Debug)]
 pub enum StartError {
-    /// The id isn't one, or the URL isn't.
+    /// The URL isn't that of what is there.
     Settings(Box<str>),
     /// Nobody answers.
     Unreachable(Box<str>),
@@ -43,17 +43,11 @@ pub enum StartError {
     Unfit(Box<str>),
 }
 
-/// Whether this can be [`RedisSettings::url`]. Nothing is connected to.
-#[must_use]
-pub fn is_url(text: &str) -> bool {
-    parse(text).is_ok()
-}
-
 impl RedisSettings {
     /// A Redis that may forget, asked for at most a second.
     #[must_use]
-    pub fn new(url: impl Into<Box<str>>, id: impl Into<Box<str>>) -> Self {
-        Self { url: url.into(), id: id.into(), durable: false, timeout: Duration::from_secs(1) }
+    pub const fn new(url: RedisUrl, id: NodeName) -> Self {
+        Self { url, id, durable: false, timeout: Duration::from_secs(1) }
     }
 }
 
@@ -64,16 +58,13 @@ impl RedisGuard {
     /// # Errors
     /// [`StartError`]
     pub async fn connect(settings: &RedisSettings, limits: Limits, random: &mut impl CryptoRng) -> Result<Self, StartError> {
-        if GuardId::new(format!("{}.0", settings.id)).is_none() || settings.id.len() > 63 {
-            return Err(StartError::Settings("the id must be 1 to 63 letters, digits, dots and hyphens".into()));
-        }
         let connections = Connections::open(&settings.url, settings.timeout).await?;
 
         let fresh = Fresh::new(random);
         let offered = fresh.hex::<32>();
         let names = Names::new(&format!("countersign:{}:", settings.id), &offered).expect("these are 64 hexadecimal digits");
         let guard = Self {
-            id: settings.id.clone(),
+            id: settings.id.as_str().into(),
             durable: settings.durable,
             limits,
             connections: connections.into(),
@@ -192,7 +183,10 @@ mod tests {
 
     #[test]
     fn settings_show_no_password() {
-        let shown = format!("{:?}", RedisSettings::new("redis://:hunter2@localhost", "fleet"));
+        let shown = format!(
+            "{:?}",
+            RedisSettings::new(RedisUrl::parse("redis://:hunter2@localhost").unwrap(), NodeName::parse("fleet").unwrap())
+        );
         assert!(shown.contains("fleet") && !shown.contains("hunter2"), "{shown}");
     }
 

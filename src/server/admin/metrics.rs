@@ -1,7 +1,7 @@
 //! What is counted, as Prometheus reads it. Handles are made once; counting is one atomic addition.
 
 use hyper::StatusCode;
-use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
+use metrics::{Counter, counter, describe_counter, describe_gauge, gauge};
 
 use crate::{
     guard::Pressure,
@@ -19,14 +19,13 @@ pub(crate) struct Metrics {
     requests: Vec<[Counter; 5]>,
     /// By code.
     refusals: Vec<(&'static str, Counter)>,
-    logins: [(Channel, Counter); 2],
-    guard_entries: Gauge,
-    guard_capacity: Gauge,
+    /// By channel that is allowed.
+    logins: Vec<(Channel, Counter)>,
 }
 
 impl Metrics {
-    /// With the recorder that is installed.
-    pub(crate) fn new() -> Self {
+    /// With the recorder that is installed; `channels` are those that are allowed.
+    pub(crate) fn new(channels: &[Channel]) -> Self {
         describe_counter!("countersign_http_requests_total", "Answers by route and class of their status.");
         describe_counter!("countersign_refusals_total", "Problems by their code.");
         describe_counter!("countersign_logins_total", "Logins by channel.");
@@ -43,9 +42,10 @@ impl Metrics {
         Self {
             requests: ROUTES.iter().map(|route| route.label).chain(["none"]).map(classes).collect(),
             refusals: refusals.into(),
-            logins: Channel::ALL.map(|channel| (channel, counter!("countersign_logins_total", "channel" => channel.as_str()))),
-            guard_entries: gauge!("countersign_guard_entries"),
-            guard_capacity: gauge!("countersign_guard_capacity"),
+            logins: channels
+                .iter()
+                .map(|channel| (*channel, counter!("countersign_logins_total", "channel" => channel.as_str())))
+                .collect(),
         }
     }
 
@@ -70,10 +70,35 @@ impl Metrics {
         }
     }
 
-    /// Notes how full the guard is; one that nothing can fill has no such figures.
-    pub(crate) fn observe(&self, pressure: Option<Pressure>) {
+    /// Notes how full the guard is. Of one that can't tell there are no such series: two zeros would keep every alert quiet.
+    pub(crate) fn observe(pressure: Option<Pressure>) {
         let Some(pressure) = pressure else { return };
-        self.guard_entries.set(pressure.entries);
-        self.guard_capacity.set(pressure.capacity);
+        gauge!("countersign_guard_entries").set(pressure.entries);
+        gauge!("countersign_guard_capacity").set(pressure.capacity);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+
+    #[test]
+    fn there_are_series_only_for_what_there_is() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let page = |channels: &[Channel], pressure| {
+            metrics::with_local_recorder(&recorder, || {
+                Metrics::new(channels);
+                Metrics::observe(pressure);
+            });
+            recorder.handle().render()
+        };
+        let text = page(&[Channel::Email], None);
+        assert!(!text.contains("countersign_guard_"), "nobody knows how full it is: {text}");
+        assert!(text.contains("countersign_logins_total{channel=\"email\"}") && !text.contains("channel=\"mobile\""), "{text}");
+        let text = page(&Channel::ALL, Some(Pressure { entries: 3, capacity: 64 }));
+        assert!(text.contains("countersign_guard_entries 3") && text.contains("countersign_guard_capacity 64"), "{text}");
+        assert!(text.contains("channel=\"mobile\""), "{text}");
     }
 }
