@@ -14,6 +14,7 @@ mod fleet;
 mod flood;
 mod http;
 mod journal;
+mod readme;
 mod relay;
 mod serve;
 mod shared_nothing;
