@@ -59,22 +59,26 @@ fn decode_few(text: &[u8], bytes: &mut [u8]) -> bool {
     if text.len() != (4 * bytes.len()).div_ceil(3) {
         return false;
     }
-    let mut bytes = bytes.iter_mut();
-    let (mut all, mut read, mut left) = (0, 0_u32, 0);
-    for character in text {
-        let value = VALUES[usize::from(*character)];
-        all |= value;
-        read = read << 6 | u32::from(value);
-        left += 6;
-        if left >= 8 {
-            left -= 8;
-            let [byte, ..] = (read >> left).to_le_bytes();
-            if let Some(next) = bytes.next() {
-                *next = byte;
-            }
-        }
+    // Values have six bits, so that all of them together are `NOTHING` only where one is.
+    let mut all = 0;
+    let mut read = |characters: &[u8]| {
+        characters.iter().fold(0_u32, |read, character| {
+            let value = VALUES[usize::from(*character)];
+            all |= value;
+            read << 6 | u32::from(value)
+        })
+    };
+    let (groups, end) = text.as_chunks::<4>();
+    let (triples, last) = bytes.as_chunks_mut::<3>();
+    for (group, triple) in groups.iter().zip(triples) {
+        let [_, read @ ..] = read(group).to_be_bytes();
+        *triple = read;
     }
-    all != NOTHING && read.trailing_zeros() >= left
+    // Bits of the last characters that belong to no byte.
+    let left = 6 * end.len() - 8 * last.len();
+    let read = read(end);
+    last.copy_from_slice(&(read >> left).to_be_bytes()[4 - last.len()..]);
+    all != NOTHING && read & ((1 << left) - 1) == 0
 }
 
 /// What a character stands for that stands for nothing.
