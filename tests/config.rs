@@ -540,7 +540,14 @@ fn email() {
     assert_eq!(faulty(&section("transport = \"http\"\nfrom = \"nobody\"")), ["email.transport", "email.from"]);
     let config = accepted(&section("transport = \"smtp\"\nurl = \"smtp://ann:pass@mail:587?tls=required\""));
     let EmailTransport::Smtp(smtp) = &config.email.transport else { panic!("{:?}", config.email) };
-    assert_eq!((&*smtp.host, smtp.port, smtp.tls), ("mail", 587, Tls::Required));
+    assert_eq!((&*smtp.server.host, smtp.server.port, smtp.server.tls), ("mail", 587, Tls::Required));
+    let smtp = |key: &str| section(&format!("transport = \"smtp\"\nurl = \"smtp://mail\"\n{key}"));
+    assert_refused(&[
+        (&smtp("hello_name = \"pod-7f\""), "email.hello_name", "mail.example.com"),
+        (&smtp("ca_file = \"missing.pem\""), "email.ca_file", "missing.pem"),
+        (&smtp("ca_file = \"users.json\""), "email.ca_file", "users.json holds no certificate"),
+    ]);
+    accepted(&smtp("hello_name = \"mail.example.com\""));
 }
 
 #[test]

@@ -46,7 +46,7 @@ use crate::{
 };
 
 #[cfg(feature = "smtp")]
-use crate::delivery::carriers::smtp::{self, Smtp};
+use crate::delivery::carriers::smtp::{HelloName, Smtp};
 #[cfg(feature = "redis")]
 use crate::guard::redis::{self, RedisGuard};
 
@@ -163,9 +163,11 @@ fn email(config: &Config) -> Result<Option<Box<dyn Carrier>>, StartError> {
             Box::new(EmailFiles::open(path, sender).map_err(unusable)?)
         }
         #[cfg(feature = "smtp")]
-        EmailTransport::Smtp(server) => {
-            let mut settings = smtp::Settings::new(server.clone());
+        EmailTransport::Smtp(settings) => {
+            let mut settings = settings.clone();
             settings.timeout = config.delivery.timeout;
+            let host = || HelloName::parse(config.server.public_url.host());
+            settings.hello = settings.hello.or_else(HelloName::of_system).or_else(host);
             Box::new(Smtp::new(settings, sender).map_err(|reason| StartError::at("email.url", reason))?)
         }
         EmailTransport::Discard => return Ok(None),

@@ -27,6 +27,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("mail_server::without_the_required_tls_gets_nothing", &python, no_tls),
         trial("mail_server::with_a_strange_certificate_gets_nothing", &python, strange_certificate),
         trial("mail_server::that_refuses_our_login_gets_nothing", &python, wrong_password),
+        trial("mail_server::that_wants_a_full_name_is_told_one", &python, strict_hello),
+        trial("mail_server::that_offers_plain_and_refuses_it_is_asked_by_login", &python, refuses_plain),
+        trial("mail_server::with_a_ca_of_its_own_is_trusted_where_its_file_is_named", &python, ca_file),
+        trial("mail_server::whose_certificate_is_wrong_is_told_in_plain_words", &python, plain_words),
+        trial("mail_server::that_takes_three_connections_gets_every_message_at_once", &python, connection_limit),
     ]
 }
 
@@ -131,4 +136,84 @@ fn wrong_password() {
     let server = mail.countersign(&mail.url("smtp", "?tls=required"), "inline");
     gets_nothing(&mail, &server);
     assert!(!server.log().contains("p@ss/word") && !server.log().contains("p%40ss"), "the log has the password");
+}
+
+/// Sends one message as countersign in a system whose host name is bare, and says what the server was told.
+fn strict_hello() {
+    for (settings, expected) in [
+        (vec![("server.public_url", "https://login.example.com")], None),
+        (vec![("email.hello_name", "mail.example.com")], Some("mail.example.com")),
+        (vec![("email.hello_name", "[192.0.2.1]")], Some("[192.0.2.1]")),
+        (vec![], None),
+    ] {
+        let mail = MailServer::start(&["--strict-hello"]);
+        let url = format!("smtp://localhost:{}", mail.process.port());
+        let mut all = vec![("email.transport", "smtp"), ("email.url", &*url)];
+        all.extend(settings);
+        let server = Server::start(&all);
+        assert_eq!(request(&server).status, 200);
+        let (_, facts) = wait_for(|| mail.message(1));
+        let hello = facts["hello"].as_str().expect("a name");
+        assert!(expected.is_none_or(|expected| hello == expected), "{hello}");
+        assert!(hello.contains('.'), "{hello}");
+    }
+}
+
+fn refuses_plain() {
+    let mail = MailServer::start(&["--tls", "starttls", "--auth", USER, "--refuse-plain"]);
+    let server = mail.countersign(&mail.url("smtp", "?tls=required"), "inline");
+    assert_eq!(request(&server).status, 200);
+    assert_eq!(mail.message(1).expect("it came").1["user"], json!("mailer"));
+}
+
+/// Through this server, whose certificate only `email.ca_file` speaks for.
+fn with_ca_file(mail: &MailServer, scheme: &str, query: &str) -> Server {
+    let (url, root) = (mail.url(scheme, query), mail.process.facts["certificate"].as_str().expect("a path").to_owned());
+    Server::start(&[("email.transport", "smtp"), ("email.url", &url), ("email.ca_file", &root), ("delivery.mode", "inline")])
+}
+
+fn ca_file() {
+    for (tls, scheme, query) in [("starttls", "smtp", "?tls=required"), ("implicit", "smtps", "")] {
+        for kind in ["own", "signed"] {
+            let mail = MailServer::start(&["--tls", tls, "--auth", USER, "--certificate", kind]);
+            assert_eq!(request(&with_ca_file(&mail, scheme, query)).status, 200, "{tls} {kind}");
+            assert!(mail.message(1).is_some());
+        }
+    }
+}
+
+fn plain_words() {
+    for (kind, words) in
+        [("ca", "is a CA's own (CA:TRUE)"), ("expired", "has expired"), ("other-name", "is for another name than localhost")]
+    {
+        let mail = MailServer::start(&["--tls", "starttls", "--auth", USER, "--certificate", kind]);
+        let server = with_ca_file(&mail, "smtp", "?tls=required");
+        gets_nothing(&mail, &server);
+        wait_for(|| server.log().contains(words).then_some(()));
+    }
+    let mail = MailServer::start(&["--tls", "implicit", "--auth", USER]);
+    let url = mail.url("smtps", "");
+    let server = Server::start(&[("email.transport", "smtp"), ("email.url", &url), ("delivery.mode", "inline")]);
+    gets_nothing(&mail, &server);
+    wait_for(|| server.log().contains("email.ca_file").then_some(()));
+    assert!(!server.log().contains("UnknownIssuer"), "{}", server.log());
+}
+
+/// Sixty logins at once: nobody waits for a second try.
+fn connection_limit() {
+    let mail = MailServer::start(&["--connections", "3", "--hang", "0.01"]);
+    let url = format!("smtp://localhost:{}", mail.process.port());
+    let settings = [("email.transport", "smtp"), ("email.url", &*url), ("passwordless.max_messages_per_network_per_hour", "0")];
+    let server = Server::start(&settings);
+    for number in 0..60 {
+        let answer = server.post("request/email/", &json!({ "email": format!("ann@{number}.example.com") }));
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    wait_for(|| mail.message(60));
+    let metrics = String::from_utf8(server.get_admin("/metrics").body).expect("text");
+    let retried = "countersign_messages_total{channel=\"email\",outcome=\"retried\"} 0";
+    assert!(metrics.contains(retried), "a message was put off: {metrics}");
+    let counted = fs::read(mail.folder.path().join("connections.json")).expect("it is written");
+    let counted: Value = serde_json::from_slice(&counted).expect("JSON");
+    assert!(counted["refused"].as_u64().is_some_and(|refused| refused <= 20), "{counted}");
 }

@@ -1,12 +1,17 @@
 """An SMTP server of other people's making (aiosmtpd) for the tests.
 
-Listens on an ephemeral loopback port with a self-signed certificate that it makes, and prints one line of JSON:
-{"port": …, "certificate": "path of the PEM"}. Each message becomes <n>.eml and <n>.json (envelope, TLS, user) in the
-folder; the .eml appears last and whole. Ends with its stdin, so it never outlives a test.
+Listens on an ephemeral loopback port with a certificate that it makes, and prints one line of JSON: {"port": …,
+"certificate": "path of the PEM to trust"}. Each message becomes <n>.eml and <n>.json (envelope, TLS, user, EHLO) in the
+folder; the .eml appears last and whole. "connections.json" counts connections: all, and those refused. Ends with its stdin, so
+it never outlives a test.
 
     smtp_server.py FOLDER [--tls none|starttls|implicit] [--auth USER:PASSWORD] [--refuse CODE:TIMES] [--hang SECONDS]
+                   [--certificate own|signed|ca|expired|other-name] [--connections N] [--strict-hello] [--refuse-plain]
 
 --refuse answers DATA with CODE that many times (* for always), then accepts; --hang waits before each answer to DATA.
+--certificate: its own root; signed by a CA; a CA's own; one that has expired; one for another name.
+--connections answers 421 to any more than N at once. --strict-hello refuses EHLO with 504 for what is no full name, as
+Postfix' reject_non_fqdn_helo_hostname does. --refuse-plain refuses AUTH PLAIN, though it is offered.
 Needs from PyPI: aiosmtpd, cryptography.
 """
 
@@ -26,35 +31,81 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def make_certificate(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
-    """A certificate for localhost and 127.0.0.1 that is its own root."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+def make_certificate(folder: pathlib.Path, kind: str) -> tuple[pathlib.Path, pathlib.Path, pathlib.Path]:
+    """A certificate for localhost and 127.0.0.1, its key, and what to trust."""
     now = datetime.datetime.now(datetime.timezone.utc)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=30))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    certificate_file, key_file = folder / "certificate.pem", folder / "key.pem"
+
+    def named(name: str) -> x509.Name:
+        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+    def build(subject: str, key, issuer: str, issuer_key, host: str, is_ca: bool, ends: int) -> x509.Certificate:
+        names = [x509.DNSName(host)] + ([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))] if host == "localhost" else [])
+        return (
+            x509.CertificateBuilder()
+            .subject_name(named(subject))
+            .issuer_name(named(issuer))
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=60))
+            .not_valid_after(now + datetime.timedelta(days=ends))
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
+            .sign(issuer_key, hashes.SHA256())
+        )
+
+    key, ca_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    host = "elsewhere.example" if kind == "other-name" else "localhost"
+    if kind == "signed":
+        root = build("Some CA", ca_key, "Some CA", ca_key, host, True, 30)
+        certificate = build("localhost", key, "Some CA", ca_key, host, False, 30)
+    else:
+        certificate = build("localhost", key, "localhost", key, host, kind == "ca", -1 if kind == "expired" else 30)
+        root = certificate
+    certificate_file, key_file, root_file = folder / "certificate.pem", folder / "key.pem", folder / "root.pem"
     certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    root_file.write_bytes(root.public_bytes(serialization.Encoding.PEM))
     pem = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     key_file.write_bytes(key.private_bytes(*pem))
-    return certificate_file, key_file
+    return certificate_file, key_file, root_file
+
+
+class Limited(SMTP):
+    """Counts connections, and answers 421 beyond a limit."""
+
+    folder: pathlib.Path
+    limit: int | None = None
+    open, made, refused = 0, 0, 0
+
+    def connection_made(self, transport):
+        Limited.made += 1
+        self.is_refused = Limited.limit is not None and Limited.open >= Limited.limit
+        if self.is_refused:
+            Limited.refused += 1
+            transport.write(b"421 4.7.0 too many connections\r\n")
+            transport.close()
+        else:
+            Limited.open += 1
+            super().connection_made(transport)
+        counted = {"made": Limited.made, "refused": Limited.refused}
+        (Limited.folder / "connections.json").write_text(json.dumps(counted))
+
+    def connection_lost(self, error):
+        if not self.is_refused:
+            Limited.open -= 1
+            super().connection_lost(error)
 
 
 class Handler:
-    def __init__(self, folder: pathlib.Path, refuse: str | None, hang: float):
-        self.folder, self.hang, self.received = folder, hang, 0
+    def __init__(self, folder: pathlib.Path, refuse: str | None, hang: float, strict_hello: bool):
+        self.folder, self.hang, self.received, self.strict_hello = folder, hang, 0, strict_hello
         code, _, times = (refuse or "").partition(":")
         self.refusal, self.left = code, float("inf") if times == "*" else int(times or 0)
+
+    async def handle_EHLO(self, server, session, envelope, hostname, responses):
+        if self.strict_hello and "." not in hostname and not hostname.startswith("["):
+            return ["504 5.5.2 <" + hostname + ">: Helo command rejected: need fully-qualified hostname"]
+        session.host_name = hostname
+        return responses
 
     async def handle_DATA(self, server, session, envelope):
         if self.hang:
@@ -69,6 +120,7 @@ class Handler:
             "to": envelope.rcpt_tos,
             "tls": session.ssl is not None,
             "user": session.auth_data.login.decode() if session.auth_data else None,
+            "hello": session.host_name,
         }
         (self.folder / f"{self.received}.json").write_text(json.dumps(facts))
         unfinished = self.folder / f"{self.received}.part"
@@ -84,13 +136,18 @@ async def main() -> None:
     parser.add_argument("--auth")
     parser.add_argument("--refuse")
     parser.add_argument("--hang", type=float, default=0)
+    parser.add_argument("--certificate", choices=["own", "signed", "ca", "expired", "other-name"], default="own")
+    parser.add_argument("--connections", type=int)
+    parser.add_argument("--strict-hello", action="store_true")
+    parser.add_argument("--refuse-plain", action="store_true")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
 
-    certificate, key = make_certificate(options.folder)
+    certificate, key, root = make_certificate(options.folder, options.certificate)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
-    handler = Handler(options.folder, options.refuse, options.hang)
+    handler = Handler(options.folder, options.refuse, options.hang, options.strict_hello)
+    Limited.folder, Limited.limit = options.folder, options.connections
     settings: dict = {"enable_SMTPUTF8": False, "hostname": "localhost"}
     if options.tls == "starttls":
         settings |= {"tls_context": context, "require_starttls": True}
@@ -99,6 +156,8 @@ async def main() -> None:
 
         def authenticate(server, session, envelope, mechanism, data):
             right = isinstance(data, LoginPassword) and (data.login, data.password) == (user.encode(), password.encode())
+            if options.refuse_plain and mechanism == "PLAIN":
+                return AuthResult(success=False, handled=False, message="504 5.5.4 mechanism PLAIN not supported")
             return AuthResult(success=right, handled=False, auth_data=data)
 
         settings |= {"authenticator": authenticate, "auth_required": True}
@@ -106,13 +165,13 @@ async def main() -> None:
 
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: SMTP(handler, loop=loop, **settings),
+        lambda: Limited(handler, loop=loop, **settings),
         "127.0.0.1",
         0,
         ssl=context if options.tls == "implicit" else None,
     )
     port = server.sockets[0].getsockname()[1]
-    print(json.dumps({"port": port, "certificate": str(certificate)}), flush=True)
+    print(json.dumps({"port": port, "certificate": str(root)}), flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
 

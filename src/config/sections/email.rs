@@ -28,6 +28,17 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
              User and password are percent-encoded. For transport http: where each message is POSTed.",
         ),
         text("from", "noreply@example.com", "The sender, as noreply@example.com or Example <noreply@example.com>."),
+        text(
+            "hello_name",
+            "",
+            "What we call ourselves to the mail server (EHLO): a name with a dot, or an address in brackets. Default: the host name\n\
+             of this machine or of server.public_url, if it has a dot, else this machine's address.",
+        ),
+        text(
+            "ca_file",
+            "",
+            "A PEM file of certificates that are trusted for the mail server, beside the system's: of its CA, or its own.",
+        ),
         text("path", "mail", "The folder of transport file."),
         text(
             "templates",
@@ -81,7 +92,7 @@ pub enum EmailTransport {
     File(PathBuf),
     /// An SMTP server.
     #[cfg(feature = "smtp")]
-    Smtp(smtp::Server),
+    Smtp(smtp::Settings),
     /// Nothing.
     Discard,
 }
@@ -108,11 +119,27 @@ pub(crate) fn read(section: &Section<'_>) -> Option<Email> {
 
 #[cfg(feature = "smtp")]
 fn read_smtp(section: &Section<'_>, why: &str) -> Option<EmailTransport> {
-    let server = section.required("url", why).and_then(|_| section.parse("url", smtp::Server::parse))?;
-    if server.shows_password() {
+    let server = section.required("url", why).and_then(|_| section.parse("url", smtp::Server::parse));
+    if server.as_ref().is_some_and(smtp::Server::shows_password) {
         section.warn("url", "sends the password unencrypted: add ?tls=required, or use smtps://");
     }
-    Some(EmailTransport::Smtp(server))
+    let hello = section.parse("hello_name", |text| match text {
+        "" => Ok(None),
+        _ => smtp::HelloName::parse(text).map(Some).ok_or_else(|| {
+            "must be a host name with a dot, mail.example.com, or an address in brackets, [192.0.2.1] or [IPv6:2001:db8::1]"
+                .into()
+        }),
+    });
+    let roots = match section.text("ca_file") {
+        "" => Some(smtp::Roots::default()),
+        path => {
+            let pem = section.read_bytes("ca_file");
+            let judge =
+                |pem: &[u8]| smtp::Roots::parse(pem).map_err(|reason| section.fault("ca_file", format!("{path} {reason}")));
+            pem.and_then(|pem| judge(&pem).ok())
+        }
+    };
+    Some(EmailTransport::Smtp(smtp::Settings { hello: hello?, roots: roots?, ..smtp::Settings::new(server?) }))
 }
 
 #[cfg(not(feature = "smtp"))]
