@@ -50,9 +50,6 @@ fn describe(error: &Error, host: &str) -> String {
 /// What is wrong with a certificate, and what would do.
 fn of_certificate(fault: &CertificateError, host: &str) -> String {
     match fault {
-        CertificateError::UnknownIssuer => {
-            "isn't signed by anybody whom this system trusts: name the file of its CA's certificate in email.ca_file".into()
-        }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             format!("is for another name than {host}: write its name in email.url, or give it that name")
         }
@@ -61,13 +58,14 @@ fn of_certificate(fault: &CertificateError, host: &str) -> String {
             "isn't valid yet, by this machine's clock".into()
         }
         CertificateError::Revoked => "is revoked".into(),
-        CertificateError::BadSignature => "has a signature that is wrong: email.ca_file may hold another CA's certificate".into(),
         other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
             "is a CA's own (CA:TRUE), which no server may show: give the server one that this CA has signed, and name the file of \
              the CA's certificate in email.ca_file"
                 .into()
         }
-        other => format!("can't be used: {other}"),
+        CertificateError::BadEncoding => "can't be read".into(),
+        // Signed by somebody unknown, or by a namesake of somebody known.
+        _ => "isn't signed by anybody whom this system trusts: name the file of its CA's certificate in email.ca_file".into(),
     }
 }
 
