@@ -177,6 +177,31 @@ fn check_shows_every_fault_at_once_and_nothing_else() {
 }
 
 #[test]
+fn faults_name_the_file_that_they_are_about() {
+    let directory = TempDir::new().unwrap();
+    fs::write(directory.path().join("users.json"), r#"[{"id":1}]"#).unwrap();
+    fs::create_dir(directory.path().join("templates")).unwrap();
+    fs::write(directory.path().join("templates/sms.txt"), "{{ code").unwrap();
+    fs::write(directory.path().join("unquoted.toml"), "[server]\nlisten = 127.0.0.1:8000\n").unwrap();
+    for (variables, says) in [
+        (&[("DIRECTORY__KIND", "file"), ("DIRECTORY__PATH", "/no/such.json")][..], "directory.path: can't read /no/such.json"),
+        (&[("DIRECTORY__KIND", "file"), ("DIRECTORY__PATH", "users.json")], "directory.path: users.json"),
+        (&[("EMAIL__TEMPLATES", "/no/such")], "email.templates: /no/such: "),
+        (&[("EMAIL__TEMPLATES", "templates")], "email.templates: templates/sms.txt: "),
+        (&[("KEYRING__SECRETS_FILE", "/no/such")], "keyring.secrets_file: can't read /no/such"),
+        (&[("TOKENS__PRIVATE_KEY_FILE", "users.json")], "tokens.private_key_file: users.json: "),
+    ] {
+        let variables = variables.iter().map(|(name, value)| (format!("COUNTERSIGN_{name}"), value));
+        let ran = run(countersign(directory.path(), &["check"]).envs(variables));
+        assert_eq!(ran.code, 64, "{says}: {}", ran.err);
+        assert!(ran.err.contains(says), "{says}: {}", ran.err);
+    }
+    let ran = run(&mut countersign(directory.path(), &["check", "--config", "unquoted.toml"]));
+    assert_eq!(ran.err, "countersign: listen has a text without quotes: write listen = \"127.0.0.1:8000\" (unquoted.toml:2)\n");
+    assert_eq!(ran.code, 64);
+}
+
+#[test]
 fn which_file_is_read() {
     let directory = TempDir::new().unwrap();
     let write = |name: &str, site: &str| {

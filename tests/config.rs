@@ -488,6 +488,12 @@ fn a_text_without_quotes_is_explained() {
         ("[guard]\nkind = journal", "write kind = \"journal\""),
         ("[tokens]\nhs256_secret = hunter2", "hs256_secret has a text without quotes: write hs256_secret = \"…\""),
         ("[email]\nurl = smtp://ann:hunter2@mail", "write url = \"…\""),
+        (
+            "[server]\ncors_origins = [https://a.example, https://b.example]",
+            "cors_origins = [\"https://a.example\", \"https://b.example\"]",
+        ),
+        ("[passwordless]\nallowed_passwordless_methods = [EMAIL]", "allowed_passwordless_methods = [\"EMAIL\"]"),
+        ("[keyring]\nsecrets = [hunter2]", "write secrets = [\"…\"]"),
     ] {
         let faults = judge(line).unwrap_err();
         let said = faults.to_string();
@@ -991,13 +997,16 @@ fn secrets_that_everybody_may_read_are_warned_of() {
         let config = judge_file(name, text, environment).unwrap_or_else(|faults| panic!("{text}\n{faults}"));
         config.warnings.into_iter().filter(|warning| warning.contains("can read the secrets in")).collect::<Vec<_>>()
     };
-    for (text, key) in [(&secret, "keyring.secrets"), (&hs256, "tokens.hs256_secret")] {
+    let smtp = "[email]\ntransport = \"smtp\"\nurl = \"smtps://ann:hunter2@mail.example\"".to_owned();
+    for (text, key) in [(&secret, "keyring.secrets"), (&hs256, "tokens.hs256_secret"), (&smtp, "email.url")] {
         let warned = warnings("open-config.toml", text, &[]);
         assert!(warned.len() == 1 && warned[0].starts_with(key) && warned[0].contains("open-config.toml"), "{warned:?}");
         assert!(warnings("config.toml", text, &[]).is_empty());
     }
     let elsewhere = [("COUNTERSIGN_KEYRING__SECRETS", SECRET)];
     assert!(warnings("open-config.toml", "[server]\npages = true", &elsewhere).is_empty(), "no secret is in the file");
+    let open = "[email]\ntransport = \"smtp\"\nurl = \"smtps://mail.example?\"".replace('?', "");
+    assert!(warnings("open-config.toml", &open, &[]).is_empty(), "a URL without a password is none");
     let warned = warnings("config.toml", "[keyring]\nsecrets_file = \"open-secrets\"", &[]);
     assert!(
         warned.len() == 1 && warned[0].starts_with("keyring.secrets_file") && warned[0].contains("open-secrets"),

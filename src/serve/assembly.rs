@@ -92,7 +92,7 @@ pub(crate) async fn assemble(
         engine,
         phones: rules.phones.clone(),
         settings: Settings {
-            base_path: server.base_path.as_str().into(),
+            base_path: (&*server.base_path).into(),
             email_field: rules.email_field.as_str().into(),
             mobile_field: rules.mobile_field.as_str().into(),
             throttle_seconds: rules.throttle_seconds,

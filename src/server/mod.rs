@@ -15,5 +15,5 @@ mod tests;
 pub(crate) mod wire;
 
 pub use self::fleet::PeerUrl;
-pub use self::wire::{origin::Origin, phones::Phones};
+pub use self::wire::{base_path::BasePath, origin::Origin, phones::Phones};
 pub use self::{http::listen::Listen, wire::public_url::PublicUrl};

@@ -93,12 +93,17 @@ impl<'a> Judge<'a> {
     /// Warns where the configuration file holds secrets and everybody may read it.
     pub(crate) fn judge_openness(&self) {
         let Some((file, _)) = self.sources.file else { return };
-        let is_secret = |(section, key): &Name| {
+        let kind_of = |(section, key): &Name| {
             let section = self.schema.iter().find(|schema| schema.name == *section);
-            section.and_then(|section| section.key(key)).is_some_and(|key| key.kind.is_secret())
+            section.and_then(|section| section.key(key)).map(|key| key.kind)
         };
-        let is_in_file = |given: &Given| matches!(given.origin, Origin::File(..)) && !given.raw.is_empty();
-        let secret = self.given.iter().find(|(name, given)| is_secret(name) && is_in_file(given));
+        let is_secret = |kind: Kind, raw: &Raw| match (kind, raw) {
+            (Kind::Url, Raw::Text(url)) => shown::masked_url(url) != **url,
+            (kind, raw) => kind.is_secret() && !raw.is_empty(),
+        };
+        let secret = self.given.iter().find(|(name, given)| {
+            matches!(given.origin, Origin::File(..)) && kind_of(name).is_some_and(|kind| is_secret(kind, &given.raw))
+        });
         if let Some(((section, key), _)) = secret.filter(|_| self.sources.files.is_open_to_all(Path::new(file))) {
             let warning = Warning { key: format!("{section}.{key}"), text: open_to_all(file) };
             self.findings.borrow_mut().warnings.push(warning);
@@ -113,6 +118,9 @@ impl<'a> Judge<'a> {
     /// The faults in the order of the schema, if there are any; else the warnings and the effective configuration.
     pub(crate) fn conclude(self) -> Result<(Vec<String>, Effective), Faults> {
         let Findings { mut faults, mut warnings, shown, read, dismissed, reasons } = self.findings.into_inner();
+        // What a line that is no TOML would have meant is anybody's guess.
+        let unreadable: Vec<_> = faults.iter().filter(|fault| fault.key.is_empty()).map(|fault| fault.origin.clone()).collect();
+        faults.retain(|fault| fault.key.is_empty() || !unreadable.contains(&fault.origin));
         if !faults.is_empty() {
             faults.sort_by_key(|fault| place(self.schema, &fault.key));
             return Err(Faults(faults));

@@ -16,7 +16,7 @@ use crate::delivery::{TemplateFault, Templates};
 use super::{
     fault::{Fault, Origin},
     schema::{Key, Schema, SectionSchema},
-    shown::quoted,
+    shown::{list, quoted},
     suggest::closest,
 };
 
@@ -180,12 +180,19 @@ fn without_quotes(schema: &Schema, line: &str) -> Option<String> {
     let (key, value) = line.split_once('=')?;
     let (key, value) = (key.trim(), value.split(" #").next()?.trim());
     let is_bare = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-    if !is_bare || value.is_empty() || value.contains(['"', '\'', '[', '{']) || DeValue::parse(value).is_ok() {
+    let items = value.strip_prefix('[').and_then(|items| items.strip_suffix(']'));
+    let bare = items.unwrap_or(value);
+    if !is_bare || bare.is_empty() || bare.contains(['"', '\'', '[', ']', '{']) || DeValue::parse(value).is_ok() {
         return None;
     }
     let is_shown = schema.iter().filter_map(|section| section.key(key)).all(|key| key.kind.is_harmless());
-    let shown = if is_shown { value } else { "…" };
-    Some(format!("{key} has a text without quotes: write {key} = {}", quoted(shown)))
+    let would_do = match (is_shown, items) {
+        (true, None) => quoted(value),
+        (true, Some(items)) => list(items.split(',').map(str::trim).filter(|item| !item.is_empty())),
+        (false, None) => quoted("…"),
+        (false, Some(_)) => list(["…"].into_iter()),
+    };
+    Some(format!("{key} has a text without quotes: write {key} = {would_do}"))
 }
 
 /// Only names with `__` are of our form: an orchestrator may set `COUNTERSIGN_PORT` and the like for reasons of its own.

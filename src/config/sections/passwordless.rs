@@ -84,13 +84,14 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
 };
 
 /// The names that a request's other fields, or a problem's members, have already.
-const TAKEN_FIELD_NAMES: [&str; 17] = [
+const TAKEN_FIELD_NAMES: [&str; 18] = [
     "type",
     "title",
     "status",
     "detail",
     "code",
     "errors",
+    "attempts_left",
     "token",
     "challenge",
     "method",

@@ -1,5 +1,6 @@
 //! What travels: bodies, fields, cookies, origins, addresses and problems, read and written.
 
+pub(crate) mod base_path;
 pub(crate) mod body;
 pub(crate) mod client;
 pub(crate) mod cookies;
