@@ -1,5 +1,6 @@
 //! Tests with real parts from outside: a mail server, a browser, other people's libraries.
 
+mod description;
 mod directory;
 #[cfg(target_os = "linux")]
 mod flood;
@@ -17,6 +18,7 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
         mail_server::trials(),
         directory::trials(),
         tokens::trials(),
+        description::trials(),
         pages::trials(),
         puzzle::trials(),
         #[cfg(target_os = "linux")]

@@ -8,6 +8,10 @@ use std::{
 
 use libtest_mimic::{Failed, Trial};
 
+/// Finds them; the last one takes seconds to import.
+const PACKAGES: &str = "import aiosmtpd, altcha, jwt, pyseto, rest_framework_simplejwt, standardwebhooks, importlib.util
+assert importlib.util.find_spec('schemathesis')";
+
 /// Something that a test needs and this repository doesn't contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
@@ -25,9 +29,7 @@ pub(crate) enum Part {
 impl Part {
     /// Why it can't be used, if it can't.
     fn missing(self) -> Option<&'static str> {
-        static PYTHON: LazyLock<bool> = LazyLock::new(|| {
-            runs(python().args(["-c", "import aiosmtpd, altcha, jwt, pyseto, rest_framework_simplejwt, standardwebhooks"]))
-        });
+        static PYTHON: LazyLock<bool> = LazyLock::new(|| runs(python().args(["-c", PACKAGES])));
         static NODE: LazyLock<bool> =
             LazyLock::new(|| runs(node().args(["-e", "require('playwright-core'); require('altcha-lib/v1'); require('jose')"])));
         static CHROMIUM: LazyLock<bool> = LazyLock::new(|| runs(Command::new("chromium").arg("--version")));

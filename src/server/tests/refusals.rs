@@ -68,3 +68,13 @@ async fn a_server_that_is_about_to_end_takes_nothing_new() {
     assert_eq!(refused.refusal(), (503, "unavailable".into()));
     assert_eq!(refused.headers["connection"], "close");
 }
+
+#[tokio::test]
+async fn a_field_that_is_called_like_a_member_of_the_answer_has_its_error_in_errors_only() {
+    let server = Server::start(&[]).await;
+    for blank in [json!(""), json!(" "), json!(7), Value::Null] {
+        let refused = server.post("request/email/", &json!({"email": "ann@example.com", "puzzle": blank})).await;
+        assert_eq!(refused.refusal(), (400, "invalid".into()));
+        assert!(refused.json()["errors"]["puzzle"].is_array() && refused.json().get("puzzle").is_none(), "{refused:?}");
+    }
+}

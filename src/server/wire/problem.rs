@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The members of RFC 9457 and ours; a field of such a name stands in `errors` only.
-const PROBLEM_MEMBERS: [&str; 6] = ["type", "title", "status", "detail", "code", "errors"];
+const PROBLEM_MEMBERS: [&str; 8] = ["type", "title", "status", "detail", "code", "errors", "puzzle", "attempts_left"];
 
 /// Every code that a problem can have.
 pub(crate) const CODES: [&str; 21] = [
