@@ -15,7 +15,7 @@ use countersign::{
     },
     edge::EnvelopeVerifier,
     fleet::{
-        Incarnation, RelayedAnswer, RelayedRequest, Relays, Reply, SeenRequests, Target, UntrustedRequest,
+        Homes, Incarnation, RelayedAnswer, RelayedRequest, Relays, Reply, SeenRequests, Target, UntrustedRequest,
         batch::{Answers, push_answer, push_refusal, push_request, requests},
     },
     keyring::{EnvelopeFormat, Keyring},
@@ -240,8 +240,12 @@ pub(crate) fn puzzle(input: &[u8]) {
 
 /// A relayed request or answer that still opens is the genuine one, in whatever batch it travels.
 pub(crate) fn relay(input: &[u8]) {
+    let homes = Homes::new("issuer", ["node"]).id();
     let request = RelayedRequest {
         target: Target::Home("node".into()),
+
+        sender: "node".into(),
+        homes,
         client: [127, 0, 0, 1].into(),
         method: "POST".into(),
         path: "/".into(),
@@ -252,7 +256,7 @@ pub(crate) fn relay(input: &[u8]) {
     let boot = Incarnation::from_random([7; Incarnation::BYTES]);
     let relays = Relays::new(&KEYRING);
     let (sealed, exchange) = relays.seal(&request, Some(boot), NOW, &mut random());
-    let sealed_answer = exchange.seal(&answer, &mut random());
+    let sealed_answer = exchange.seal(homes, &answer, &mut random());
     let mut seen = SeenRequests::new(1);
     for bytes in candidates(input, &sealed) {
         let Ok(opened) = relays.open(UntrustedRequest::new(&bytes), "node", NOW) else { continue };

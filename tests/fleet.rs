@@ -7,10 +7,12 @@ use std::{
 
 use countersign::{
     challenge::{Alphabet, CodeFormat},
+    fleet::Homes,
     guard::{
         Ceilings,
         bound::{Deployment, Keeper},
     },
+    recipient::Recipient,
 };
 use serde_json::{Value, json};
 
@@ -338,6 +340,75 @@ fn post_sealed(server: &Server, sealed: &[u8]) -> Answer {
     server.connect().request("POST", "/passwordless/relay", &headers, sealed)
 }
 
+/// The first address for which this holds of its recipient.
+fn somebody(who: impl Fn(&Recipient) -> bool) -> String {
+    let is_right = |email: &String| who(&Recipient::parse_email(email).unwrap());
+    (0..10_000).map(|n| format!("person{n}@example.com")).find(is_right).unwrap()
+}
+
+#[test]
+fn a_node_that_by_its_own_list_is_no_home_refuses_and_both_say_so() {
+    let [asking, other, asked] = NODES;
+    let (all, ours) = (NODES.join(","), Homes::new(ISSUER, NODES));
+    // With more nodes than there are, with fewer, and without any list.
+    let lists = [
+        [asked, "127.0.0.4", "127.0.0.5", "127.0.0.6", "127.0.0.7"].join(","),
+        [asking, other, asked, "x", "y"].join(","),
+        String::new(),
+    ];
+    for theirs in lists {
+        let port = free_port();
+        let start = |node, nodes: &str| {
+            let settings = [("guard.nodes", nodes), ("passwordless.token_request_throttle_seconds", "0")];
+            start_node(node, port, if nodes.is_empty() { &settings[1..] } else { &settings })
+        };
+        let mut fleet =
+            Fleet { port, nodes: [(asking, &all), (other, &all), (asked, &theirs)].map(|(node, list)| start(node, list)).into() };
+        let names: Vec<&str> = theirs.split(',').filter(|name| !name.is_empty()).collect();
+        let own = Homes::new(ISSUER, names.iter().copied());
+        let is_home = |recipient: &Recipient| ours.makers(recipient)[0] == Some(asked);
+
+        let refused = somebody(|recipient| is_home(recipient) && !own.may_make(asked, recipient));
+        let answer = fleet.request(0, &refused, "192.0.2.1");
+        assert_eq!((answer.status, answer.code()), (503, "unavailable".into()), "{theirs}: {answer:?}");
+        assert!(answer.header("retry-after").is_some());
+        if !names.is_empty() {
+            let made = somebody(|recipient| is_home(recipient) && own.may_make(asked, recipient));
+            assert_eq!(fleet.challenge(0, &made, "192.0.2.1").2, asked, "{theirs}: by both lists it is its home");
+        }
+        assert_eq!(fleet.mails_to(&refused).len(), 0, "{theirs}");
+
+        for (node, named) in [(0, asked), (2, asking)] {
+            let server = &fleet.nodes[node];
+            let ready = server.get_admin("/readyz");
+            let body = String::from_utf8(ready.body).unwrap();
+            assert_eq!(ready.status, 200, "{theirs}: {body}");
+            assert!(body.starts_with("ready\n") && body.contains("guard.nodes") && body.contains(named), "{theirs}: {body}");
+            let metrics = String::from_utf8(server.get_admin("/metrics").body).unwrap();
+            assert!(metrics.contains(&format!("countersign_fleet_nodes_differ{{node=\"{named}\"}} 1")), "{theirs}: {metrics}");
+            let said =
+                wait_for(|| Some(server.log().matches("than the bound on guesses allows for").count()).filter(|said| *said > 0));
+            assert_eq!(said, 1, "{theirs}: {}", server.log());
+        }
+        // Who refused says why.
+        wait_for(|| fleet.nodes[2].log().contains("may not make").then_some(()));
+        let unasked = &fleet.nodes[1];
+        assert_eq!(unasked.get_admin("/readyz").body, b"ready\n", "{theirs}: it has heard of none");
+        assert!(!String::from_utf8(unasked.get_admin("/metrics").body).unwrap().contains("nodes_differ{"));
+
+        // Mended: the same person gets a code, and nobody is named any more.
+        fleet.nodes.pop().unwrap().kill();
+        fleet.nodes.push(start(asked, &all));
+        wait_for(|| (fleet.request(0, &refused, "192.0.2.1").status == 200).then_some(()));
+        assert!(!fleet.nodes[2].wait_for_mail(&refused, 0).is_empty(), "{theirs}: its home made it");
+        for node in [0, 2] {
+            assert_eq!(fleet.nodes[node].get_admin("/readyz").body, b"ready\n", "{theirs}: node {node}");
+        }
+        let metrics = String::from_utf8(fleet.nodes[0].get_admin("/metrics").body).unwrap();
+        assert!(metrics.contains(&format!("countersign_fleet_nodes_differ{{node=\"{asked}\"}} 0")), "{theirs}: {metrics}");
+    }
+}
+
 #[test]
 fn what_is_relayed_shows_nothing_and_can_be_sent_to_nobody_else_or_twice() {
     let mut fleet = Fleet::start(&[]);
@@ -362,7 +433,7 @@ fn what_is_relayed_shows_nothing_and_can_be_sent_to_nobody_else_or_twice() {
     assert_eq!((to_another.status, to_another.code()), (421, "misdirected".into()));
     let owner = start_node(NODES[2], fleet.port, &[]);
     let copied = post_sealed(&owner, &relayed);
-    let a_sealed_boot = 7 + 24 + (8 + 4 + 16) + 16;
+    let a_sealed_boot = 7 + 24 + (4 + 16) + (8 + 4 + 16) + 16;
     assert_eq!((copied.status, copied.body.len()), (200, a_sealed_boot), "it is for an earlier life");
     let mut altered = relayed.clone();
     *altered.last_mut().unwrap() ^= 1;

@@ -4,7 +4,7 @@ use std::{hint::black_box, net::IpAddr};
 
 use countersign::{
     challenge::GuardId,
-    fleet::{Incarnation, RelayedAnswer, RelayedRequest, Relays, Reply, Target, UntrustedRequest},
+    fleet::{Homes, Incarnation, RelayedAnswer, RelayedRequest, Relays, Reply, Target, UntrustedRequest},
     keyring::Keyring,
     time::UnixTime,
 };
@@ -17,8 +17,12 @@ pub(crate) fn time(body: usize, answer: &Answer) -> f64 {
     let relays = Relays::new(&Keyring::new([vec![7; 32]]).expect("one secret of 32 bytes"));
     let now = UnixTime::from_seconds(1_800_000_000);
     let node = "127.0.0.2";
+    let homes = Homes::new("issuer", ["node"]).id();
     let request = RelayedRequest {
         target: Target::Guard(GuardId::new(format!("{node}.00112233445566778899aabb")).expect("a guard id")),
+
+        sender: "node".into(),
+        homes,
         client: IpAddr::from([127, 0, 0, 1]),
         method: "POST".into(),
         path: EXCHANGE.into(),
@@ -36,7 +40,7 @@ pub(crate) fn time(body: usize, answer: &Answer) -> f64 {
     fastest(|| {
         let (sealed, exchange) = relays.seal(black_box(&request), Some(boot), now, &mut random);
         black_box(relays.open(UntrustedRequest::new(&sealed), node, now).expect("it is for that node"));
-        let sealed = exchange.seal(black_box(&answer), &mut random);
+        let sealed = exchange.seal(homes, black_box(&answer), &mut random);
         black_box(exchange.open(&sealed).expect("it is this exchange's"));
     })
 }

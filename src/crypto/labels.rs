@@ -55,6 +55,8 @@ pub const RELAY_REQUEST: &str = "countersign/v1/relay-request";
 pub const RELAY_ANSWER: &str = "countersign/v1/relay-answer";
 /// First field under the choice of a recipient's home.
 pub const HOME: &str = "countersign/v1/home";
+/// First field under the name of a list of nodes.
+pub const HOMES: &str = "countersign/v1/homes";
 /// First field under a recipient's name in Redis.
 pub const COUNTED_RECIPIENT: &str = "countersign/v1/counted-recipient";
 /// First field under a client network's name in Redis.

@@ -18,7 +18,16 @@ use crate::{
 
 /// The nodes of a fleet, as homes.
 #[derive(Clone, Debug)]
-pub struct Homes(Vec<Home>);
+pub struct Homes {
+    nodes: Vec<Home>,
+    id: HomesId,
+}
+
+/// Names a list of nodes with its issuer: nodes with the same one send every recipient to the same homes.
+///
+/// id = SHA-256(label, issuer, the nodes in the order of their names), cut to 16 bytes
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HomesId([u8; Self::BYTES]);
 
 #[derive(Clone)]
 struct Home {
@@ -41,7 +50,26 @@ impl Homes {
             let prefix = Canonical::new(Sha256::new(), labels::HOME).text(issuer).text(&node).finish();
             Home { node, prefix }
         };
-        Self(nodes.into_iter().map(home).collect())
+        let nodes: Vec<Home> = nodes.into_iter().map(home).collect();
+        let mut names: Vec<&str> = nodes.iter().map(|home| &*home.node).collect();
+        names.sort_unstable();
+        names.dedup();
+        let fields = Canonical::new(Sha256::new(), labels::HOMES).text(issuer);
+        let hash = names.iter().fold(fields, |fields, name| fields.text(name)).finish().finalize();
+        let (id, _) = hash.split_first_chunk().expect("SHA-256 has 32 bytes");
+        Self { id: HomesId(*id), nodes }
+    }
+
+    /// Names this list.
+    #[must_use]
+    pub const fn id(&self) -> HomesId {
+        self.id
+    }
+
+    /// Whether `node` may make this recipient's challenges.
+    #[must_use]
+    pub fn may_make(&self, node: &str, recipient: &Recipient) -> bool {
+        self.makers(recipient).contains(&Some(node))
     }
 
     /// The nodes that may make this recipient's challenges: its home, and the one that stands in for it. `None` only
@@ -49,7 +77,7 @@ impl Homes {
     #[must_use]
     pub fn makers(&self, recipient: &Recipient) -> [Option<&str>; 2] {
         let (mut home, mut stand_in) = (None, None);
-        for node in &self.0 {
+        for node in &self.nodes {
             let ranked = Some((node.rank(recipient), &*node.node));
             if ranked > home {
                 (home, stand_in) = (ranked, home);
@@ -58,6 +86,19 @@ impl Homes {
             }
         }
         [home, stand_in].map(|ranked| ranked.map(|(_, node)| node))
+    }
+}
+
+impl HomesId {
+    /// Its length.
+    pub const BYTES: usize = 16;
+
+    pub(crate) const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
     }
 }
 
@@ -122,7 +163,7 @@ mod tests {
         let homes = Homes::new("i", fleet(9));
         let reversed = Homes::new("i", fleet(9).into_iter().rev());
         for recipient in recipients(100) {
-            let mut ranked: Vec<_> = homes.0.iter().map(|home| (home.rank(&recipient), &*home.node)).collect();
+            let mut ranked: Vec<_> = homes.nodes.iter().map(|home| (home.rank(&recipient), &*home.node)).collect();
             ranked.sort_unstable_by(|one, other| other.cmp(one));
             let first_two = [Some(ranked[0].1), Some(ranked[1].1)];
             assert_eq!(homes.makers(&recipient), first_two);
@@ -142,6 +183,29 @@ mod tests {
         let recipient = Recipient::parse_email("ann@example.com").unwrap();
         assert_eq!(Homes::new::<&str>("i", []).makers(&recipient), [None, None]);
         assert_eq!(Homes::new("i", ["only"]).makers(&recipient), [Some("only"), None]);
+    }
+
+    #[test]
+    fn a_list_is_named_by_its_nodes_and_issuer() {
+        let id = |issuer, nodes: &[&str]| Homes::new(issuer, nodes.iter().copied()).id();
+        assert_eq!(id("i", &["a", "b", "c"]), id("i", &["c", "a", "b", "a"]), "the order and what is said twice don't matter");
+        let all =
+            [id("i", &["a", "b", "c"]), id("i", &["a", "b"]), id("i", &["ab", "c"]), id("i", &[]), id("j", &["a", "b", "c"])];
+        for (at, one) in all.iter().enumerate() {
+            assert!(all[..at].iter().all(|other| other != one), "{at}");
+        }
+    }
+
+    #[test]
+    fn only_home_and_stand_in_may_make() {
+        let homes = Homes::new("i", fleet(5));
+        for recipient in recipients(50) {
+            let makers = homes.makers(&recipient);
+            for node in fleet(6) {
+                assert_eq!(homes.may_make(&node, &recipient), makers.contains(&Some(&node)), "{node}");
+            }
+        }
+        assert!(!Homes::new::<&str>("i", []).may_make("a", &recipients(1).next().unwrap()), "without a list, nobody");
     }
 
     #[test]

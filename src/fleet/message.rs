@@ -6,7 +6,7 @@ use core::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use super::Incarnation;
+use super::{HomesId, Incarnation};
 use crate::{
     challenge::GuardId,
     crypto::{Canonical, Fields},
@@ -31,6 +31,10 @@ pub enum Target {
 pub struct RelayedRequest {
     /// To whom.
     pub target: Target,
+    /// The node that sends it.
+    pub sender: Box<str>,
+    /// That node's list of nodes.
+    pub homes: HomesId,
     /// The client's address, as this node believes it.
     pub client: IpAddr,
     /// `POST`, …
@@ -70,7 +74,7 @@ impl RelayedRequest {
             Target::Guard(guard) => (0, guard.as_str()),
             Target::Home(node) => (1, &**node),
         };
-        let fields = Canonical::resume(to).number(kind).text(target);
+        let fields = Canonical::resume(to).number(kind).text(target).text(&self.sender).bytes(self.homes.as_bytes());
         let fields = fields.bytes(boot.as_ref().map_or(&[], Incarnation::as_bytes)).number(now.as_seconds());
         let fields = match self.client {
             IpAddr::V4(v4) => fields.bytes(&v4.octets()),
@@ -87,6 +91,7 @@ impl RelayedRequest {
             (1, node) => Target::Home(node.into()),
             _ => return None,
         };
+        let (sender, homes) = (fields.text()?.into(), HomesId::from_bytes(fields.bytes()?)?);
         let boot = match fields.bytes()? {
             [] => None,
             boot => Some(Incarnation::from_bytes(boot)?),
@@ -102,7 +107,7 @@ impl RelayedRequest {
         let headers = read_headers(&mut fields)?;
         let body = fields.bytes()?.into();
         fields.end()?;
-        Some((Self { target, client, method, path, headers, body }, boot, sent_at))
+        Some((Self { target, sender, homes, client, method, path, headers, body }, boot, sent_at))
     }
 }
 
@@ -114,9 +119,9 @@ impl Reply {
         }
     }
 
-    /// Appends the fields.
-    pub(crate) fn encode(&self, to: Vec<u8>) -> Vec<u8> {
-        let fields = Canonical::resume(to);
+    /// Appends the fields, after the list of nodes of the node that replies.
+    pub(crate) fn encode(&self, homes: HomesId, to: Vec<u8>) -> Vec<u8> {
+        let fields = Canonical::resume(to).bytes(homes.as_bytes());
         match self {
             Self::Answer(RelayedAnswer { status, headers, body }) => {
                 write_headers(fields.number(0).number(u64::from(*status)), headers).bytes(body).finish()
@@ -125,8 +130,9 @@ impl Reply {
         }
     }
 
-    pub(crate) fn decode(encoded: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(encoded: &[u8]) -> Option<(HomesId, Self)> {
         let mut fields = Fields::new(encoded);
+        let homes = HomesId::from_bytes(fields.bytes()?)?;
         let reply = match fields.number()? {
             0 => {
                 let status = u16::try_from(fields.number()?).ok()?;
@@ -137,7 +143,7 @@ impl Reply {
             _ => return None,
         };
         fields.end()?;
-        Some(reply)
+        Some((homes, reply))
     }
 }
 

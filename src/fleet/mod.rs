@@ -7,7 +7,7 @@ mod message;
 mod relay;
 mod seen;
 
-pub use homes::Homes;
+pub use homes::{Homes, HomesId};
 pub use incarnation::Incarnation;
 pub use message::{Headers, RelayedAnswer, RelayedRequest, Reply, Target};
 pub use relay::{AuthenticRequest, CurrentRequest, Exchange, MAX_SKEW, RelayRefused, Relays, UntrustedRequest, VerifiedRequest};

@@ -1,12 +1,13 @@
 //! What nodes relay to each other: a request to the node whose guard decides, and its answer, both sealed.
 //!
-//! request = version 2 ‖ root id (6) ‖ nonce (24) ‖ XChaCha20-Poly1305(relay key, nonce, fields, label ‖ version ‖ root id)
+//! request = version 3 ‖ root id (6) ‖ nonce (24) ‖ XChaCha20-Poly1305(relay key, nonce, fields, label ‖ version ‖ root id)
 //! reply = nonce (24) ‖ XChaCha20-Poly1305(relay key, nonce, fields, (label, the request's nonce))
 //!
 //! So plain HTTP inside a cluster shows nothing, a recycled address learns nothing, and a reply fits one request only.
 //! A request counts once, for 30 seconds, in one life of the node it names: it states the node's [`Incarnation`], which the node
 //! draws at its start. One that states another has nothing done for it, whether it is a copy from an earlier life or of a
 //! node that doesn't know better. Its reply is the boot of this life, for which it may be sealed anew, once.
+//! Both state the list of nodes of who sends them, so that a fleet whose nodes have different ones is noticed.
 //! The labels keep requests and replies apart. How several of them travel together is in [`batch`](super::batch).
 
 #[cfg(test)]
@@ -28,6 +29,7 @@ use crate::{
 };
 
 use super::{
+    homes::HomesId,
     incarnation::Incarnation,
     message::{RelayedRequest, Reply, Target},
     seen::SeenRequests,
@@ -36,7 +38,7 @@ use super::{
 /// Seconds that the clocks of two nodes may differ by, the way included.
 pub const MAX_SKEW: u64 = 30;
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 const HEAD: usize = 1 + 6 + NONCE;
 
 /// Seals and opens what the nodes of one fleet relay.
@@ -186,21 +188,21 @@ impl CurrentRequest {
 }
 
 impl Exchange {
-    /// Seals the reply.
+    /// Seals the reply of a node with this list of nodes.
     #[must_use]
-    pub fn seal(&self, reply: &Reply, random: &mut impl CryptoRng) -> Vec<u8> {
+    pub fn seal(&self, homes: HomesId, reply: &Reply, random: &mut impl CryptoRng) -> Vec<u8> {
         let mut sealed = Vec::with_capacity(512 + reply.body().len());
         let nonce = push_nonce(&mut sealed, random);
-        let mut sealed = reply.encode(sealed);
+        let mut sealed = reply.encode(homes, sealed);
         self.key.seal(&nonce, &self.associated(), &mut sealed, NONCE);
         sealed
     }
 
-    /// Believes the reply to this request and to no other.
+    /// Believes the reply to this request and to no other: the list of nodes of the node that replies, and what it says.
     ///
     /// # Errors
     /// [`RelayRefused::Forged`].
-    pub fn open(&self, sealed: &[u8]) -> Result<Reply, RelayRefused> {
+    pub fn open(&self, sealed: &[u8]) -> Result<(HomesId, Reply), RelayRefused> {
         let mut sealed = sealed.to_vec();
         let opened = sealed.split_first_chunk_mut().and_then(|(nonce, sealed)| self.key.open(nonce, &self.associated(), sealed));
         opened.and_then(|fields| Reply::decode(fields)).ok_or(RelayRefused::Forged)

@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     challenge::GuardId,
     crypto::base64url,
-    fleet::{Headers, RelayedAnswer},
+    fleet::{Headers, Homes, RelayedAnswer},
 };
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
@@ -19,6 +19,10 @@ fn relays(roots: &[u8]) -> Relays {
     Relays::new(&Keyring::new(roots.iter().map(|byte| vec![*byte; 32])).unwrap())
 }
 
+fn homes() -> HomesId {
+    Homes::new("https://login.example.com", ["node-1", "node-2"]).id()
+}
+
 fn random() -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(1)
 }
@@ -26,6 +30,8 @@ fn random() -> ChaCha8Rng {
 fn request() -> RelayedRequest {
     RelayedRequest {
         target: Target::Guard(GuardId::new("node-1.epoch").unwrap()),
+        sender: "node-2".into(),
+        homes: homes(),
         client: "2001:db8::7".parse().unwrap(),
         method: "POST".into(),
         path: "/passwordless/exchange/email/".into(),
@@ -60,8 +66,8 @@ fn there_and_back() {
     let opened = relays.open(UntrustedRequest::new(&sealed), "node-1", NOW).unwrap().current(BOOT).unwrap();
     let opened = opened.once(&mut SeenRequests::new(10), NOW).unwrap();
     assert_eq!(opened.request, request());
-    let sealed = opened.exchange.seal(&answer(), &mut random());
-    assert_eq!(asking.open(&sealed), Ok(answer()));
+    let sealed = opened.exchange.seal(homes(), &answer(), &mut random());
+    assert_eq!(asking.open(&sealed), Ok((homes(), answer())));
 }
 
 #[test]
@@ -134,8 +140,8 @@ fn what_is_for_another_life_or_for_none_is_told_the_boot() {
     for stated in [None, Some(earlier)] {
         let (sealed, asking) = relays.seal(&request(), stated, NOW, &mut random);
         let exchange = relays.open(UntrustedRequest::new(&sealed), "node-1", NOW).unwrap().current(BOOT).unwrap_err();
-        let stale = exchange.seal(&Reply::Stale(BOOT), &mut random);
-        assert_eq!(asking.open(&stale), Ok(Reply::Stale(BOOT)));
+        let stale = exchange.seal(homes(), &Reply::Stale(BOOT), &mut random);
+        assert_eq!(asking.open(&stale), Ok((homes(), Reply::Stale(BOOT))));
         let (_, other) = seal(&relays, NOW, &mut random);
         assert_eq!(other.open(&stale), Err(RelayRefused::Forged), "a boot is told to one request only");
     }
@@ -158,7 +164,7 @@ fn a_request_is_no_answer_and_an_answer_no_request() {
     let (sealed, asking) = seal(&relays, NOW, &mut random());
     assert_eq!(asking.open(&sealed), Err(RelayRefused::Forged));
     assert_eq!(asking.open(&sealed[HEAD - NONCE..]), Err(RelayRefused::Forged));
-    let answered = asking.seal(&answer(), &mut random());
+    let answered = asking.seal(homes(), &answer(), &mut random());
     assert_eq!(open(&relays, &answered, "node-1", NOW), Err(RelayRefused::Forged));
     let as_request = [&sealed[..HEAD - NONCE], &answered].concat();
     assert_eq!(open(&relays, &as_request, "node-1", NOW), Err(RelayRefused::Forged));
@@ -169,7 +175,7 @@ fn an_answer_fits_one_request() {
     let (relays, mut random) = (relays(b"1"), random());
     let (_, one) = seal(&relays, NOW, &mut random);
     let (_, other) = seal(&relays, NOW, &mut random);
-    let sealed = one.seal(&answer(), &mut random);
+    let sealed = one.seal(homes(), &answer(), &mut random);
     assert!(one.open(&sealed).is_ok());
     assert_eq!(other.open(&sealed), Err(RelayRefused::Forged));
 }
@@ -178,7 +184,7 @@ fn an_answer_fits_one_request() {
 fn truncated_extended_and_altered() {
     let (relays, mut random) = (relays(b"1"), random());
     let (sealed, asking) = seal(&relays, NOW, &mut random);
-    let answered = asking.seal(&answer(), &mut random);
+    let answered = asking.seal(homes(), &answer(), &mut random);
     for length in 0..sealed.len() {
         assert_eq!(open(&relays, &sealed[..length], "node-1", NOW), Err(RelayRefused::Forged), "{length}");
     }
@@ -200,8 +206,8 @@ fn roots_rotate() {
     let (sealed, asking) = seal(&relays(b"1"), NOW, &mut random);
     let rotated = relays(b"21");
     let opened = rotated.open(UntrustedRequest::new(&sealed), "node-1", NOW).unwrap();
-    let answered = opened.exchange.seal(&answer(), &mut random);
-    assert_eq!(asking.open(&answered), Ok(answer()), "answered with the root that asked");
+    let answered = opened.exchange.seal(homes(), &answer(), &mut random);
+    assert_eq!(asking.open(&answered), Ok((homes(), answer())), "answered with the root that asked");
     assert!(matches!(relays(b"2").open(UntrustedRequest::new(&sealed), "node-1", NOW), Err(RelayRefused::Forged)));
 }
 
@@ -209,19 +215,20 @@ fn roots_rotate() {
 fn frozen() {
     let (sealed, asking) = seal(&relays(b"1"), NOW, &mut random());
     let expected = "\
-        AizAcjfuobENpIzqTAlna44O_NgGlBRlBgc2Ayu4mFUWLLUSpladsIRFdJbbKyKiIzP13U5gclbC2LTt07eiZ7fIEYFw0kk834ey\
-        _PaJrzBYqoSR8GzpPNdl8zlg6fokObUQ1-EyhqbkT0-VqIf-a96H2DHxYQp2P8TjDE4vFbwNWTVj_hRs8-EDPMQ6U5HcfpByCn-C\
-        hkSeyLss8hH3vRasn-BZCdchckkQkJ_4ynpcAS8rzOTWVVfyIxWWDylqCcOLWwmV_REmNYFXece8A1QiuL3UN21nToARcyo1jhXH\
-        Gb02xjHNkw4illSJOfRusSWHjFNEdQN48PwjtNn4v2KR9Bn0dpWjvQRGrQ";
+        AyzAcjfuobENpIzqTAlna44O_NgGlBRlBgc2Ayu4mFUWLLUSpladsIRFdJbbKyKiIzP13U5gclbC2KKEu9TATYLPFoZnl7AJjRbJ\
+        PqNCR8KqgITHw2z5HMZvTD5n7v0jPrIX0OY1hqHjT0vF57_jud6HxR6RIHgI8KuRaCJKZs8iPE0AkXUClIB8FvoPOv3zY78Cawzx\
+        8SnsrNdF4g22rAuhg6xDF8JrFyRx6ZKnuhY1Yk5fpYm4ej2NLxT4e0wCHoGQSRCV_REmJx8nCavVTE50tL_bcWs2G8xwHURziALJ\
+        H6Q_ox-u_pwAunb9euQpumrcxw5UfBUsqLAe9JcsA1TS0_M1fMkwOgyfiXhPsFTM0Q-ynZE95GvwQwX1j1Fmy4s44vmNt9QJdQ";
     assert_eq!(base64url::encode(&sealed), expected);
-    let answered = asking.seal(&answer(), &mut random());
+    let answered = asking.seal(homes(), &answer(), &mut random());
     let expected = "\
-        sQ2kjOpMCWdrjg782AaUFGUGBzYDK7iYVRYstRKmVp2whEV4-LRPj48SHZCtIQMbVsLYrpmxxIgD36B97xLVTjvb4Yie9omvWWoF\
-        mQm7RTSNfeoG4glz3KuSDA";
+        sQ2kjOpMCWdrjg782AaUFGUGBzYDK7iYVRYspVBYZMgm-IctM1zW_HcSS6OtIQMaVsLYpOrUsKVgsM_ehnfVTjvYgLT89omlKHQM\
+        qfKfA5J1s2hLOWOIx0Y5tRDVmk_WO8OtLd2j5ozr5JKsyZzP";
     assert_eq!(base64url::encode(&answered), expected);
-    let stale = asking.seal(&Reply::Stale(BOOT), &mut random());
+    let stale = asking.seal(homes(), &Reply::Stale(BOOT), &mut random());
     let expected = "\
-        sQ2kjOpMCWdrjg782AaUFGUGBzYDK7iYVRYstRKmVpywhEVo_7NIQIgVGpeqJgQdUcXfo0vSJKcnmG-jYKtsNoOjj0U";
+        sQ2kjOpMCWdrjg782AaUFGUGBzYDK7iYVRYspVBYZMgm-\
+        IctM1zW_HcSS6OtIQMaVsLYperUsLVnt8gRgXDSSTzfh7L78Y6ozYeqbu3T5vyW5rrsG683Sg";
     assert_eq!(base64url::encode(&stale), expected);
 }
 
@@ -239,17 +246,17 @@ proptest! {
         let target = if home { Target::Home(node.as_str().into()) } else { Target::Guard(guard) };
         let headers: Headers = headers.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         let body: Box<[u8]> = body.into();
-        let request = RelayedRequest { target, client, method: method.into(), path: path.into(), headers: headers.clone(), body: body.clone() };
+        let request = RelayedRequest { target, sender: "node-2".into(), homes: homes(), client, method: method.into(), path: path.into(), headers: headers.clone(), body: body.clone() };
         let (sealed, asking) = relays.seal(&request, Some(BOOT), NOW, &mut random());
         prop_assert_eq!(open(&relays, &sealed, &node, NOW), Ok(request));
         let answer = Reply::Answer(RelayedAnswer { status, headers, body });
-        prop_assert_eq!(asking.open(&asking.seal(&answer, &mut random())), Ok(answer));
+        prop_assert_eq!(asking.open(&asking.seal(homes(), &answer, &mut random())), Ok((homes(), answer)));
     }
 
     #[test]
     fn garbage_is_forged(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         prop_assert_eq!(open(&relays(b"1"), &bytes, "node-1", NOW), Err(RelayRefused::Forged));
         prop_assert!(RelayedRequest::decode(&bytes).is_none_or(|(request, boot, sent_at)| request.encode(Vec::new(), boot, sent_at) == bytes));
-        prop_assert!(Reply::decode(&bytes).is_none_or(|reply| reply.encode(Vec::new()) == bytes));
+        prop_assert!(Reply::decode(&bytes).is_none_or(|(homes, reply)| reply.encode(homes, Vec::new()) == bytes));
     }
 }

@@ -128,7 +128,9 @@ async fn serve(load: Load<'_>) -> Result<(), StartError> {
         lost_lines.absolute(logging::lost());
         Metrics::observe(observed.app.engine.guard.pressure(clock::now()));
     });
-    let admin = Admin { metrics, observe, is_leaving: Arc::clone(&is_leaving) };
+    let noted = Arc::clone(&service);
+    let notice = Box::new(move || noted.app.fleet.as_ref().and_then(|fleet| fleet.notice()));
+    let admin = Admin { metrics, observe, notice, is_leaving: Arc::clone(&is_leaving) };
     let admin = spawn_local(serve_admin(admin_listener, admin, Arc::clone(&service)));
     let page = config.server.page_url.as_ref().unwrap_or(&config.server.public_url);
     announce(&listener, config.server.pages.then_some(page.as_str()));

@@ -43,7 +43,8 @@ fn a_home_that_is_draining_is_stood_in_for() {
         let answer = request(&email);
         assert_eq!(answer.status, 200, "{answer:?}");
         assert!(answer.header("countersign-guard").unwrap().starts_with(STRANGER), "{answer:?}");
-        assert!(stranger.log().contains("it is about to end"), "it was told so, by the line that was open");
+        // It was told so, by the line that was open.
+        wait_for(|| stranger.log().contains("it is about to end").then_some(()));
         assert_eq!(in_flight.join().unwrap().status, 503, "what was in flight was answered by the owner");
     });
     assert_eq!(owner.wait().0.code(), Some(0));

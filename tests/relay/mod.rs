@@ -30,7 +30,10 @@ fn start_node(node: &str, port: u16, settings: &[(&str, &str)]) -> Server {
         ("guard.peer_url", &peer_url),
         ("passwordless.token_request_throttle_seconds", "0"),
     ];
-    Server::start(&[&base, settings].concat())
+    // Alone in its list, the owner is everybody's home.
+    let alone = [("guard.nodes", node)];
+    let alone = if node == OWNER { &alone[..] } else { &[] };
+    Server::start(&[&base, alone, settings].concat())
 }
 
 /// Two nodes, and somebody whose home is the second one.

@@ -30,7 +30,7 @@ fn statuses(answer: &Answer, exchanges: &[&Exchange]) -> Vec<u16> {
 }
 
 fn status_of(exchange: &Exchange, sealed: &[u8]) -> u16 {
-    status(&Ok(exchange.open(sealed).unwrap()))
+    status(&Ok(exchange.open(sealed).unwrap().1))
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use countersign::{
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Use},
     fleet::{
-        Exchange, Incarnation, RelayedRequest, Relays, Reply, Target,
+        Exchange, Homes, HomesId, Incarnation, RelayedRequest, Relays, Reply, Target,
         batch::{Answers, LONGEST_REPLY, Missing, push_request},
     },
     keyring::{EnvelopeFormat, Keyring},
@@ -15,6 +15,7 @@ use countersign::{
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use serde_json::{Value, json};
 
+use super::{OWNER, STRANGER};
 use crate::harness::{Answer, Server, fleet::ISSUER};
 
 /// The second that the nodes' clocks show.
@@ -41,12 +42,19 @@ pub(super) fn seal(seed: u64, boot: Option<Incarnation>, sent: UnixTime, request
 pub(super) fn relayed(target: Target, path: &str, body: &Value) -> RelayedRequest {
     RelayedRequest {
         target,
+        sender: STRANGER.into(),
+        homes: homes(),
         client: Ipv4Addr::new(192, 0, 2, 1).into(),
         method: "POST".into(),
         path: format!("/passwordless/{path}").into(),
         headers: vec![("content-type".into(), (*b"application/json").into())],
         body: body.to_string().into_bytes().into(),
     }
+}
+
+/// The list of nodes of a node that [`start_node`](super::start_node) starts: itself.
+pub(super) fn homes() -> HomesId {
+    Homes::new(ISSUER, [OWNER]).id()
 }
 
 /// A request for a code at its recipient's home.
@@ -89,7 +97,7 @@ pub(super) fn replies(answer: &Answer, exchanges: &[&Exchange]) -> Vec<Result<Re
     answers.arrive(&answer.body);
     let mut replies = vec![Err(0); exchanges.len()];
     while let Some(answer) = answers.next_answer().unwrap() {
-        let opened = |sealed: &[u8]| exchanges[answer.position].open(sealed).unwrap();
+        let opened = |sealed: &[u8]| exchanges[answer.position].open(sealed).unwrap().1;
         replies[answer.position] = answer.sealed.map(opened).map_err(|missing| match missing {
             Missing::Refused(status) => status,
             Missing::TooLong => panic!("too long"),

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::{
     OWNER, STRANGER,
-    sealing::{code_for, envelope, now, relays, seal},
+    sealing::{code_for, envelope, homes, now, relays, seal},
     start_node,
 };
 use crate::harness::{Answer, Connection, PATIENCE, Server, fleet::ISSUER, head};
@@ -93,7 +93,7 @@ impl Arrived {
     }
 
     fn sealed(&self, position: usize, reply: &Reply) -> Vec<u8> {
-        self.exchanges[position].seal(reply, &mut ChaCha8Rng::seed_from_u64(7))
+        self.exchanges[position].seal(homes(), reply, &mut ChaCha8Rng::seed_from_u64(7))
     }
 
     /// Tells each the boot of this life.
@@ -449,7 +449,7 @@ fn a_forged_boot_is_ignored() {
             // By somebody without the secret.
             let stranger = Relays::new(&Keyring::new([vec![9; 32]]).unwrap());
             let (_, strange) = stranger.seal(&code_for(OWNER, "eve@example.com"), None, now(), &mut ChaCha8Rng::seed_from_u64(7));
-            strange.seal(forged, &mut ChaCha8Rng::seed_from_u64(7))
+            strange.seal(homes(), forged, &mut ChaCha8Rng::seed_from_u64(7))
         },
         |arrived: &Arrived, forged: &Reply| {
             let mut sealed = arrived.sealed(0, forged);
@@ -459,7 +459,7 @@ fn a_forged_boot_is_ignored() {
         |_: &Arrived, forged: &Reply| {
             // Told to another request.
             let (_, another) = seal(1, None, now(), &code_for(OWNER, "eve@example.com"));
-            another.seal(forged, &mut ChaCha8Rng::seed_from_u64(7))
+            another.seal(homes(), forged, &mut ChaCha8Rng::seed_from_u64(7))
         },
     ] {
         let mut connection = [ask(&node, 1)];

@@ -28,6 +28,8 @@ pub(crate) struct Admin {
     pub(crate) metrics: PrometheusHandle,
     /// Brings gauges up to date before they are rendered.
     pub(crate) observe: Box<dyn Fn()>,
+    /// What an operator should know though it keeps nobody from being served; lines of `/readyz`.
+    pub(crate) notice: Box<dyn Fn() -> Option<String>>,
     /// Set when the process is about to end, and nothing new should be sent to it.
     pub(crate) is_leaving: Arc<AtomicBool>,
 }
@@ -47,7 +49,9 @@ impl Admin {
             "/healthz" => text(StatusCode::OK, TEXT, "ok\n"),
             "/readyz" if self.is_leaving.load(Ordering::Relaxed) => Problem::shutting_down().into_answer(),
             "/readyz" if !is_ready().await => Problem::unavailable(Unavailable::for_seconds(2)).into_answer(),
-            "/readyz" => text(StatusCode::OK, TEXT, "ready\n"),
+            "/readyz" => {
+                text(StatusCode::OK, TEXT, (self.notice)().map_or("ready\n".into(), |notice| format!("ready\n{notice}\n")))
+            }
             _ => {
                 (self.observe)();
                 text(StatusCode::OK, METRICS, self.metrics.render())
@@ -66,6 +70,7 @@ fn text(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) 
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::BodyExt as _;
     use metrics_exporter_prometheus::PrometheusBuilder;
 
     use super::*;
@@ -75,7 +80,12 @@ mod tests {
         let recorder = PrometheusBuilder::new().build_recorder();
         ::metrics::with_local_recorder(&recorder, || ::metrics::counter!("countersign_test_total").increment(3));
         let is_leaving = Arc::new(AtomicBool::new(false));
-        let admin = Admin { metrics: recorder.handle(), observe: Box::new(|| {}), is_leaving: Arc::clone(&is_leaving) };
+        let admin = Admin {
+            metrics: recorder.handle(),
+            observe: Box::new(|| {}),
+            notice: Box::new(|| Some("a notice".into())),
+            is_leaving: Arc::clone(&is_leaving),
+        };
         let ask = async |method: Method, path: &str, is_ready: bool| {
             let request = Request::builder().method(method).uri(path).body(()).unwrap();
             admin.answer(&request, async || is_ready).await.status().as_u16()
@@ -86,6 +96,9 @@ mod tests {
             assert_eq!(ask(Method::GET, path, false).await, if path == "/readyz" { 503 } else { 200 }, "{path}");
         }
         assert_eq!(ask(Method::GET, "/", true).await, 404);
+        let request = Request::builder().uri("/readyz").body(()).unwrap();
+        let body = admin.answer(&request, async || true).await.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, "ready\na notice\n");
         assert!(admin.metrics.render().contains("countersign_test_total 3"));
         is_leaving.store(true, Ordering::Relaxed);
         assert_eq!((ask(Method::GET, "/readyz", true).await, ask(Method::GET, "/healthz", true).await), (503, 200));

@@ -7,6 +7,7 @@ mod owner;
 mod peer_url;
 mod peers;
 mod seldom;
+mod unlike;
 mod waiting;
 
 use std::sync::{Arc, Mutex};
@@ -24,6 +25,7 @@ use self::{
     line::PATIENCE,
     node::{NoAnswer, Node},
     seldom::Seldom,
+    unlike::Unlike,
 };
 pub(crate) use self::{owner::Owner, peers::Peers};
 use super::{
@@ -56,6 +58,8 @@ pub(crate) struct Fleet {
     /// Of this process.
     boot: Incarnation,
     seen: Mutex<SeenRequests>,
+    /// The nodes that have another list of nodes.
+    unlike: Unlike,
     /// Warns of a fleet that isn't set up alike.
     misfits: Seldom,
     /// Warns of recipients who get no code.
@@ -70,6 +74,7 @@ impl Fleet {
         Self {
             name: name.into(),
             peers,
+            unlike: Unlike::new(homes.id()),
             homes,
             boot: Incarnation::from_random(random.bytes()),
             seen: Mutex::new(SeenRequests::new(SEEN)),
@@ -95,12 +100,27 @@ impl Fleet {
         }))
     }
 
+    /// What an operator should know of the fleet: nodes that have another list of nodes.
+    pub(crate) fn notice(&self) -> Option<String> {
+        self.unlike.notice()
+    }
+
+    /// Whether this node, by its own list, may not make this recipient's challenges, whatever the node thinks that relayed the
+    /// request here.
+    fn is_no_home_of(&self, recipient: &Recipient) -> bool {
+        let is_none = !self.homes.may_make(&self.name, recipient);
+        if is_none && self.misfits.is_due() {
+            tracing::warn!("a node asks for codes that this node, by its own guard.nodes, may not make; they are refused");
+        }
+        is_none
+    }
+
     /// The answer of the recipient's home to a request for a code; `None` where that is this node. A home that can't be
     /// reached is stood in for by one other node, no more, since each has a count of its own; one that was reached and is
     /// silent isn't, since it may have sent the code.
     pub(crate) async fn at_home(&self, keys: &CurrentKeys, arrived: &Arrived<'_>, recipient: &Recipient) -> Option<Answer> {
         if !arrived.may_be_relayed() {
-            return None;
+            return self.is_no_home_of(recipient).then(|| Problem::unavailable(AWAY).into_answer());
         }
         let makers = self.homes.makers(recipient);
         // Without homes, challenges are made where the request arrives.
@@ -144,6 +164,8 @@ impl Fleet {
         let headers = HEADERS.iter().flat_map(|name| arrived.head.headers.get_all(name).iter().map(move |value| (name, value)));
         let request = RelayedRequest {
             target,
+            sender: self.name.clone(),
+            homes: self.unlike.own(),
             client: arrived.client,
             method: arrived.head.method.as_str().into(),
             path: arrived.head.uri.path().into(),
@@ -162,7 +184,9 @@ impl Fleet {
             let (sealed, exchange) = keys.load().relays.seal(request, boot, (self.clock)(), &mut self.random.clone());
             let replied = peers::send(node, sealed);
             let sealed = if is_again { timeout_at(end, replied).await.unwrap_or(Err(NoAnswer::Silent)) } else { replied.await };
-            match exchange.open(&sealed?).map_err(|_| NoAnswer::Refused(StatusCode::OK))? {
+            let (homes, reply) = exchange.open(&sealed?).map_err(|_| NoAnswer::Refused(StatusCode::OK))?;
+            self.unlike.note(node.name(), homes);
+            match reply {
                 Reply::Answer(answer) => return unpack(answer).ok_or(NoAnswer::Refused(StatusCode::OK)),
                 Reply::Stale(_) if is_again => return Err(NoAnswer::Restarting),
                 Reply::Stale(current) => {

@@ -155,13 +155,14 @@ impl Fleet {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             current.once(&mut seen, now)?
         };
+        self.unlike.note(&verified.request.sender, verified.request.homes);
         let (head, body, client) = repack(verified.request).ok_or(RelayRefused::Forged)?;
         let route = owner.admit(&head).ok_or(RelayRefused::Forged)?;
         Ok(Relayed { route, head, body, client, exchange: verified.exchange })
     }
 
     fn seal(&self, exchange: &Exchange, reply: &Reply) -> Vec<u8> {
-        exchange.seal(reply, &mut self.random.clone())
+        exchange.seal(self.unlike.own(), reply, &mut self.random.clone())
     }
 }
 
