@@ -1,14 +1,17 @@
 //! Directories: an endpoint that answers, one that doesn't, one that lies, and a file.
 
 use std::{
-    fs, thread,
+    fs,
+    io::Write as _,
+    net::TcpStream,
+    thread,
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 
 use super::stand_in::{DirectoryServer, response};
-use crate::harness::{Answer, Server, code_in, wait_for};
+use crate::harness::{Answer, Server, code_in, head, wait_for};
 
 fn start(directory: &DirectoryServer, settings: &[(&str, &str)]) -> Server {
     let mut all = directory.settings().to_vec();
@@ -252,4 +255,53 @@ fn a_file_that_is_no_directory_is_a_fault_before_anything_binds() {
         assert_eq!(output.status.code(), Some(64), "{said}");
         assert!(said.contains("directory.path") && !said.contains('@'), "{said}");
     }
+}
+
+/// Ends a connection as a process does that is killed with work on its hands.
+fn reset(stream: TcpStream) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _inside = runtime.enter();
+    stream.set_nonblocking(true).unwrap();
+    tokio::net::TcpStream::from_std(stream).unwrap().set_zero_linger().unwrap();
+}
+
+#[test]
+fn a_client_that_resets_while_it_is_registered_keeps_its_code() {
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = std::sync::Mutex::new(released);
+    let directory = DirectoryServer::of_users(move |question| match question["action"].as_str() {
+        Some("register") => {
+            released.lock().unwrap().recv().expect("the test goes on");
+            json!({"id": "new", "email": question["value"], "is_active": true})
+        }
+        _ => Value::Null,
+    });
+    let server = start(&directory, &[("passwordless.register_nonexistent_users", "true")]);
+    let (envelope, code) = server.challenge("new@example.com");
+    let login = json!({"email": "new@example.com", "token": code, "challenge": envelope}).to_string();
+    let is_asked = |times| {
+        let registers = directory.questions().iter().filter(|question| question["action"] == "register").count();
+        (registers == times).then_some(())
+    };
+
+    let mut stream = TcpStream::connect(server.url().trim_start_matches("http://")).unwrap();
+    let headers = [("content-type", "application/json")];
+    stream.write_all(&head("POST", "/passwordless/exchange/email/", &headers, login.len())).unwrap();
+    stream.write_all(login.as_bytes()).unwrap();
+    wait_for(|| is_asked(1));
+    reset(stream);
+    let again = thread::scope(|scope| {
+        let again = scope.spawn(|| {
+            wait_for(|| {
+                let answer = exchange(&server, "new@example.com", &envelope.clone().into(), &code);
+                (answer.status == 200 || answer.code() != "challenge_spent").then_some(answer)
+            })
+        });
+        // The first is still being registered: its use was given back before anybody knew how that ends.
+        wait_for(|| is_asked(2));
+        release.send(()).unwrap();
+        release.send(()).unwrap();
+        again.join().unwrap()
+    });
+    assert_eq!(again.status, 200, "{again:?}");
 }

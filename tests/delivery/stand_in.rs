@@ -188,8 +188,8 @@ fn serve(stream: &TcpStream, answer: &dyn Fn(&Value) -> Vec<u8>, questions: &Mut
             clock::now(),
         );
         let question: Value = serde_json::from_slice(&body).unwrap();
+        questions.lock().unwrap().push(question.clone());
         let reply = if signed.is_ok() { answer(&question) } else { response("401 Unauthorized", "{}") };
-        questions.lock().unwrap().push(question);
         { stream }.write_all(&reply).ok()?;
         // So that an answer that isn't one ends.
         if !reply.starts_with(b"HTTP/1.1 200") {

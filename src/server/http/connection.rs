@@ -21,7 +21,8 @@ use tokio::{
 use super::{
     framing,
     outgoing::{Leaving, Outgoing, Tracked, closing},
-    progress::{Alarm, Patience, Progress, Watched},
+    progress::{Alarm, Patience, Progress},
+    watched::Watched,
 };
 use crate::server::wire::problem::Problem;
 
@@ -42,6 +43,7 @@ pub(crate) struct Protocol {
 /// Why a connection ended.
 enum Ended {
     ByHyper,
+    ByReset,
     Late,
     Idle,
 }
@@ -76,12 +78,16 @@ impl Protocol {
             };
             Ok::<_, Infallible>(answer.map(|body| Tracked::new(body, progress)))
         });
-        let mut connection = self.http.serve_connection(TokioIo::new(Watched::new(io, progress)), service);
+        let (io, watch) = Watched::new(io, progress);
+        let mut connection = self.http.serve_connection(TokioIo::new(io), service);
         let mut alarm = pin!(sleep_until(Instant::now() + self.patience.request));
         let ended = poll_fn(|cx| {
             // What hyper says about the connection, `progress` knows better.
             if Pin::new(&mut connection).poll(cx).is_ready() {
                 return Poll::Ready(Ended::ByHyper);
+            }
+            if progress.is_handling() && watch.poll_reset(cx).is_ready() {
+                return Poll::Ready(Ended::ByReset);
             }
             while alarm.as_mut().poll(cx).is_ready() {
                 match progress.alarm(Instant::now(), self.patience) {
@@ -93,9 +99,11 @@ impl Protocol {
             Poll::Pending
         });
         let ended = ended.await;
-        let io = connection.into_parts().io.into_inner().into_inner();
+        drop(watch);
+        // What is still handled is given up here.
+        let Some(io) = connection.into_parts().io.into_inner().into_inner() else { return };
         match (ended, progress.refused()) {
-            (Ended::Idle, _) => {}
+            (Ended::Idle | Ended::ByReset, _) => {}
             (Ended::Late, _) => refuse(io, Problem::request_timeout()).await,
             (Ended::ByHyper, Some(status)) => refuse(io, problem_of(status)).await,
             (Ended::ByHyper, None) if progress.peer_has_closed() => {}

@@ -6,3 +6,4 @@ pub(crate) mod listen;
 pub(crate) mod outgoing;
 pub(crate) mod progress;
 pub(crate) mod runtime;
+mod watched;

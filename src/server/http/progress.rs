@@ -4,21 +4,15 @@
 
 use std::{
     cell::Cell,
-    io,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use hyper::StatusCode;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::Instant,
-};
+use tokio::time::Instant;
 
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
@@ -132,6 +126,16 @@ impl Progress {
         self.refused.get()
     }
 
+    /// Whether a request is there whose answer isn't.
+    pub(super) fn is_handling(&self) -> bool {
+        self.phase.get() == Phase::Handling
+    }
+
+    /// The peer has closed its side.
+    pub(super) fn note_closed(&self) {
+        self.peer_has_closed.set(true);
+    }
+
     /// Whether the peer has closed its side.
     pub(crate) fn peer_has_closed(&self) -> bool {
         self.peer_has_closed.get()
@@ -153,14 +157,16 @@ impl Progress {
         }
     }
 
-    fn bytes_arrived(&self) {
+    /// Bytes have arrived that hyper is to read.
+    pub(super) fn bytes_arrived(&self) {
         if self.phase.get() == Phase::Idle {
             self.phase.set(Phase::Head);
             self.since.set(Instant::now());
         }
     }
 
-    fn flushed(&self) {
+    /// Whatever was answered has left.
+    pub(super) fn flushed(&self) {
         if self.phase.get() == Phase::Answering {
             self.phase.set(Phase::Idle);
             self.in_flight.fetch_sub(1, Ordering::Relaxed);
@@ -168,7 +174,7 @@ impl Progress {
     }
 
     /// Whether what is being written comes from hyper itself, since no request was handed to us.
-    fn is_not_ours(&self, written: &[u8]) -> bool {
+    pub(super) fn is_not_ours(&self, written: &[u8]) -> bool {
         let is_not_ours = matches!(self.phase.get(), Phase::Idle | Phase::Head);
         if is_not_ours && self.refused.get().is_none() {
             // "HTTP/1.1 431 …"
@@ -184,74 +190,6 @@ impl Drop for Progress {
         if !matches!(self.phase.get(), Phase::Idle | Phase::Head) {
             self.in_flight.fetch_sub(1, Ordering::Relaxed);
         }
-    }
-}
-
-/// A connection whose progress is watched. An answer of hyper's own isn't written: ours will take its place.
-#[derive(Debug)]
-pub(crate) struct Watched<'p, S> {
-    io: S,
-    progress: &'p Progress,
-}
-
-impl<'p, S> Watched<'p, S> {
-    /// Watches `io`.
-    pub(crate) const fn new(io: S, progress: &'p Progress) -> Self {
-        Self { io, progress }
-    }
-
-    /// The connection itself.
-    pub(crate) fn into_inner(self) -> S {
-        self.io
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<'_, S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.io).poll_read(cx, buffer))?;
-        if buffer.filled().len() == before {
-            self.progress.peer_has_closed.set(true);
-        } else {
-            self.progress.bytes_arrived();
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<'_, S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.progress.is_not_ours(bytes) {
-            return Poll::Ready(Ok(bytes.len()));
-        }
-        Pin::new(&mut self.io).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        if self.progress.is_not_ours(slices.first().map_or(&[], |slice| slice)) {
-            return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
-        }
-        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // hyper flushes when its buffer is empty: whatever was answered has left.
-        ready!(Pin::new(&mut self.io).poll_flush(cx))?;
-        self.progress.flushed();
-        Poll::Ready(Ok(()))
-    }
-
-    /// Doesn't close anything: ours may be the last word.
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
     }
 }
 
