@@ -341,6 +341,7 @@ fn passwordless() {
         "detail",
         "code",
         "errors",
+        "attempts_left",
         "token",
         "challenge",
         "method",

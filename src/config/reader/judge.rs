@@ -14,7 +14,7 @@ use super::{
     schema::{Absent, Key, Kind, Schema, SectionSchema},
     shown::{self, Effective, quoted},
     source::{Given, GivenValues, Raw, Sources},
-    suggest::closest,
+    value::Value,
 };
 use crate::delivery::Templates;
 
@@ -52,16 +52,6 @@ pub(crate) struct Section<'j> {
     judge: &'j Judge<'j>,
     schema: &'static SectionSchema,
     values: BTreeMap<&'static str, Value>,
-}
-
-/// A value of a key's kind.
-enum Value {
-    Text(Zeroizing<String>),
-    Choice(&'static str),
-    Number(u64),
-    Probability(f64),
-    Switch(bool),
-    Texts(Vec<Zeroizing<String>>),
 }
 
 impl<'a> Judge<'a> {
@@ -353,107 +343,5 @@ impl Section<'_> {
     /// Shows this TOML as the effective value.
     pub(crate) fn show_text(&self, key: &str, toml: String) {
         self.judge.findings.borrow_mut().shown.insert(self.name_of(key), toml);
-    }
-}
-
-impl Value {
-    fn default_of(kind: Kind) -> Self {
-        let text = |text: &str| Zeroizing::new(text.to_owned());
-        match kind {
-            Kind::Text(default) => Self::Text(text(default)),
-            Kind::Url | Kind::Secret => Self::Text(text("")),
-            Kind::Secrets | Kind::SecretOrSecrets | Kind::TextOrTexts => Self::Texts(Vec::new()),
-            Kind::Choice(choices) => Self::Choice(choices[0]),
-            Kind::Number { default, .. } => Self::Number(default),
-            Kind::Probability(default) => Self::Probability(default),
-            Kind::Switch(default) => Self::Switch(default),
-            Kind::Texts(defaults) => Self::Texts(defaults.iter().map(|default| text(default)).collect()),
-        }
-    }
-
-    fn judge(kind: Kind, raw: &Raw) -> Result<Self, String> {
-        match (kind, raw) {
-            (Kind::Text(_) | Kind::Url | Kind::Secret, Raw::Text(text) | Raw::Variable(text)) => Ok(Self::Text(text.clone())),
-            (Kind::Text(_) | Kind::Url | Kind::Secret, other) => Err(format!("must be a text, not {}", other.noun())),
-            (Kind::Choice(choices), Raw::Text(text) | Raw::Variable(text)) => Self::judge_choice(choices, text),
-            (Kind::Choice(choices), other) => Err(format!("must be one of {}, not {}", choices.join(", "), other.noun())),
-            (Kind::Number { min, max, .. }, raw) => Self::judge_number(min, max, raw),
-            (Kind::Probability(_), raw) => Self::judge_probability(raw),
-            (Kind::Switch(_), Raw::Switch(switch)) => Ok(Self::Switch(*switch)),
-            (Kind::Switch(_), Raw::Variable(text)) => match text.trim() {
-                "true" => Ok(Self::Switch(true)),
-                "false" => Ok(Self::Switch(false)),
-                other => Err(format!("must be true or false, not {}", quoted(other))),
-            },
-            (Kind::Switch(_), other) => Err(format!("must be true or false, not {}", other.noun())),
-            (Kind::Texts(_) | Kind::Secrets | Kind::TextOrTexts | Kind::SecretOrSecrets, Raw::Variable(text)) => {
-                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-                Ok(Self::Texts(items.map(|item| Zeroizing::new(item.to_owned())).collect()))
-            }
-            (Kind::TextOrTexts | Kind::SecretOrSecrets, Raw::Text(text)) => {
-                Ok(Self::Texts(Some(text.clone()).filter(|text| !text.is_empty()).into_iter().collect()))
-            }
-            (Kind::Texts(_) | Kind::Secrets | Kind::TextOrTexts | Kind::SecretOrSecrets, Raw::List(items)) => {
-                let text = |item: &Raw| match item {
-                    Raw::Text(text) => Ok(text.clone()),
-                    other => Err(format!("must be a list of texts; one of them is {}", other.noun())),
-                };
-                items.iter().map(text).collect::<Result<_, _>>().map(Self::Texts)
-            }
-            (Kind::Texts(_) | Kind::Secrets, other) => Err(format!("must be a list of texts, not {}", other.noun())),
-            (Kind::TextOrTexts | Kind::SecretOrSecrets, other) => {
-                Err(format!("must be a text or a list of texts, not {}", other.noun()))
-            }
-        }
-    }
-
-    fn judge_choice(choices: &'static [&'static str], text: &str) -> Result<Self, String> {
-        if let Some(choice) = choices.iter().find(|choice| **choice == text) {
-            return Ok(Self::Choice(choice));
-        }
-        let hint = closest(text, choices.iter().copied()).filter(|_| !text.is_empty());
-        let hint = hint.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
-        let names = choices.iter().filter(|choice| !choice.is_empty()).copied().collect::<Vec<_>>().join(", ");
-        Err(format!("{} is none of {names}{hint}", quoted(text)))
-    }
-
-    fn judge_number(min: u64, max: u64, raw: &Raw) -> Result<Self, String> {
-        let number = match raw {
-            Raw::Integer(number) => *number,
-            Raw::Variable(text) => text.trim().parse().map_err(|_| format!("must be a whole number, not {}", quoted(text)))?,
-            other => return Err(format!("must be a whole number, not {}", other.noun())),
-        };
-        let fitting = u64::try_from(number).ok().filter(|number| (min..=max).contains(number));
-        fitting.map(Self::Number).ok_or_else(|| format!("must be {min} to {max}, not {number}"))
-    }
-
-    fn judge_probability(raw: &Raw) -> Result<Self, String> {
-        #[allow(clippy::cast_precision_loss, reason = "only 0 and 1 pass")]
-        let number = match raw {
-            Raw::Decimal(number) => *number,
-            Raw::Integer(number) => *number as f64,
-            Raw::Variable(text) => text.trim().parse().map_err(|_| format!("must be a number, not {}", quoted(text)))?,
-            other => return Err(format!("must be a number, not {}", other.noun())),
-        };
-        if number > 0.0 && number <= 1.0 {
-            Ok(Self::Probability(number))
-        } else {
-            Err(format!("must be above 0 and at most 1, not {number}"))
-        }
-    }
-
-    /// As TOML, with secrets masked.
-    fn shown(&self, kind: Kind) -> String {
-        match self {
-            Self::Text(text) if kind.is_secret() => shown::masked(text),
-            Self::Text(text) if matches!(kind, Kind::Url) => quoted(&shown::masked_url(text)),
-            Self::Text(text) => quoted(text),
-            Self::Choice(word) => quoted(word),
-            Self::Number(number) => number.to_string(),
-            Self::Probability(number) => shown::number(*number),
-            Self::Switch(switch) => switch.to_string(),
-            Self::Texts(texts) if kind.is_secret() => format!("[{}]", vec!["\"***\""; texts.len()].join(", ")),
-            Self::Texts(texts) => shown::list(texts.iter().map(|text| text.as_str())),
-        }
     }
 }

@@ -9,3 +9,4 @@ pub(crate) mod schema;
 pub(crate) mod shown;
 pub(crate) mod source;
 mod suggest;
+mod value;
