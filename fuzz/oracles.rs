@@ -19,6 +19,7 @@ use countersign::{
         batch::{Answers, push_answer, push_refusal, push_request, requests},
     },
     keyring::{EnvelopeFormat, Keyring},
+    network::Client,
     recipient::{Channel, Recipient, phone::PhoneRules},
     time::UnixTime,
     token::{AccessAlgorithm, Amr, Login, Sessions, SessionsConfig},
@@ -243,10 +244,9 @@ pub(crate) fn relay(input: &[u8]) {
     let homes = Homes::new("issuer", ["node"]).id();
     let request = RelayedRequest {
         target: Target::Home("node".into()),
-
         sender: "node".into(),
         homes,
-        client: [127, 0, 0, 1].into(),
+        client: Client::at([127, 0, 0, 1].into()),
         method: "POST".into(),
         path: "/".into(),
         headers: vec![("content-type".into(), (*b"application/json").into())],

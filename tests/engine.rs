@@ -50,7 +50,7 @@ impl Guard for Ledger {
             return Err(RequestRefused::Unavailable(Unavailable::for_seconds(1)));
         }
         self.admitted.set(self.admitted.get() + 1);
-        Ok(Admitted { guard: self.id.clone(), strength: Strength::Short })
+        Ok(Admitted { guard: self.id.clone(), strength: Strength::Short, is_known: false })
     }
 
     async fn withdraw(&self, _: &Request<'_>) {

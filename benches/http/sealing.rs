@@ -1,11 +1,12 @@
 //! What it costs to seal and open a relayed exchange and its reply, both nodes together.
 
-use std::{hint::black_box, net::IpAddr};
+use std::hint::black_box;
 
 use countersign::{
     challenge::GuardId,
     fleet::{Homes, Incarnation, RelayedAnswer, RelayedRequest, Relays, Reply, Target, UntrustedRequest},
     keyring::Keyring,
+    network::Client,
     time::UnixTime,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -20,10 +21,9 @@ pub(crate) fn time(body: usize, answer: &Answer) -> f64 {
     let homes = Homes::new("issuer", ["node"]).id();
     let request = RelayedRequest {
         target: Target::Guard(GuardId::new(format!("{node}.00112233445566778899aabb")).expect("a guard id")),
-
         sender: "node".into(),
         homes,
-        client: IpAddr::from([127, 0, 0, 1]),
+        client: Client::at([127, 0, 0, 1].into()),
         method: "POST".into(),
         path: EXCHANGE.into(),
         headers: vec![("content-type".into(), (*b"application/json").into())],

@@ -142,7 +142,10 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
             request.is_known = keys.devices.verify(claimed, recipient, epoch).is_some();
             if let Some(found) = asked {
                 return match self.guard.admit(&request).await {
-                    Ok(admitted) => Ok(Entry { request, admitted, found }),
+                    Ok(admitted) => {
+                        request.is_known = admitted.is_known;
+                        Ok(Entry { request, admitted, found })
+                    }
                     Err(refused) => {
                         self.asked.keep(recipient, found, now);
                         Err(refused.into())
@@ -151,6 +154,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
             }
         }
         let admitted = self.guard.admit(&request).await?;
+        request.is_known = admitted.is_known;
         match self.directory.lookup(recipient).await {
             Ok(found) => Ok(Entry { request, admitted, found }),
             Err(unavailable) => {

@@ -10,6 +10,7 @@ use super::{HomesId, Incarnation};
 use crate::{
     challenge::GuardId,
     crypto::{Canonical, Fields},
+    network::Client,
     time::UnixTime,
 };
 
@@ -35,8 +36,8 @@ pub struct RelayedRequest {
     pub sender: Box<str>,
     /// That node's list of nodes.
     pub homes: HomesId,
-    /// The client's address, as this node believes it.
-    pub client: IpAddr,
+    /// The client, as this node believes it.
+    pub client: Client,
     /// `POST`, …
     pub method: Box<str>,
     /// Path and query.
@@ -76,10 +77,11 @@ impl RelayedRequest {
         };
         let fields = Canonical::resume(to).number(kind).text(target).text(&self.sender).bytes(self.homes.as_bytes());
         let fields = fields.bytes(boot.as_ref().map_or(&[], Incarnation::as_bytes)).number(now.as_seconds());
-        let fields = match self.client {
+        let fields = match self.client.address {
             IpAddr::V4(v4) => fields.bytes(&v4.octets()),
             IpAddr::V6(v6) => fields.bytes(&v6.octets()),
         };
+        let fields = fields.number(u64::from(self.client.stands_for_many));
         let fields = write_headers(fields.text(&self.method).text(&self.path), &self.headers);
         fields.bytes(&self.body).finish()
     }
@@ -98,11 +100,17 @@ impl RelayedRequest {
         };
         let sent_at = UnixTime::from_seconds(fields.number()?);
         let client = fields.bytes()?;
-        let client = match (<[u8; 4]>::try_from(client), <[u8; 16]>::try_from(client)) {
+        let address = match (<[u8; 4]>::try_from(client), <[u8; 16]>::try_from(client)) {
             (Ok(v4), _) => IpAddr::V4(Ipv4Addr::from(v4)),
             (_, Ok(v6)) => IpAddr::V6(Ipv6Addr::from(v6)),
             _ => return None,
         };
+        let stands_for_many = match fields.number()? {
+            0 => false,
+            1 => true,
+            _ => return None,
+        };
+        let client = Client { address, stands_for_many };
         let (method, path) = (fields.text()?.into(), fields.text()?.into());
         let headers = read_headers(&mut fields)?;
         let body = fields.bytes()?.into();

@@ -10,6 +10,7 @@ use crate::{
     challenge::GuardId,
     crypto::base64url,
     fleet::{Headers, Homes, RelayedAnswer},
+    network::Client,
 };
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
@@ -32,7 +33,7 @@ fn request() -> RelayedRequest {
         target: Target::Guard(GuardId::new("node-1.epoch").unwrap()),
         sender: "node-2".into(),
         homes: homes(),
-        client: "2001:db8::7".parse().unwrap(),
+        client: Client { address: "2001:db8::7".parse().unwrap(), stands_for_many: true },
         method: "POST".into(),
         path: "/passwordless/exchange/email/".into(),
         headers: vec![("content-type".into(), (*b"application/json").into()), ("cookie".into(), [0xff, 0].into())],
@@ -236,7 +237,7 @@ proptest! {
     #[test]
     fn any_request_and_answer(
         (home, node) in (any::<bool>(), "[a-zA-Z0-9-]{1,63}"),
-        client in any::<core::net::IpAddr>(),
+        (address, stands_for_many) in (any::<core::net::IpAddr>(), any::<bool>()),
         (method, path) in ("[A-Z]{3,7}", "/.{0,100}"),
         headers in proptest::collection::vec(("[a-z-]{1,20}", proptest::collection::vec(any::<u8>(), 0..50)), 0..8),
         (status, body) in (any::<u16>(), proptest::collection::vec(any::<u8>(), 0..1000)),
@@ -246,6 +247,7 @@ proptest! {
         let target = if home { Target::Home(node.as_str().into()) } else { Target::Guard(guard) };
         let headers: Headers = headers.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         let body: Box<[u8]> = body.into();
+        let client = Client { address, stands_for_many };
         let request = RelayedRequest { target, sender: "node-2".into(), homes: homes(), client, method: method.into(), path: path.into(), headers: headers.clone(), body: body.clone() };
         let (sealed, asking) = relays.seal(&request, Some(BOOT), NOW, &mut random());
         prop_assert_eq!(open(&relays, &sealed, &node, NOW), Ok(request));

@@ -1,4 +1,5 @@
-//! How hard the next puzzle is: twice as hard for each doubling of the puzzles that are being solved.
+//! How hard the next puzzle is: twice as hard for each doubling of the puzzles that are being solved, and for each time that its
+//! recipient or its network had all messages of an hour, up to what a phone solves in some 5 seconds.
 
 use core::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const EASY: u32 = 50_000;
 /// Puzzles solved within a minute from which on each doubling makes them twice as hard.
 const MANY_PROOFS: u32 = 128;
-/// How often they may double.
+/// The largest number that a puzzle ever hides: half a million hashes on average, which a phone makes in some 5 seconds.
+const HARDEST: u32 = 1_000_000;
+/// How often they may double; more is the hardest.
 const MOST_DOUBLINGS: u32 = 5;
 
 /// Counts the puzzles that this process sees solved.
@@ -28,12 +31,14 @@ impl Difficulty {
         self.at(now).now += 1;
     }
 
-    /// The largest number that the next puzzle hides; twice as large for a guard that is `crowded`.
-    pub(super) fn of_next(&self, now: u32, crowded: bool) -> NonZeroU32 {
+    /// The largest number that the next puzzle hides; twice as large for a guard that is `crowded`, and `doublings` times twice
+    /// as large for what its recipient and its network had.
+    pub(super) fn of_next(&self, now: u32, crowded: bool, doublings: u32) -> NonZeroU32 {
         let solved = self.at(now);
         let solved = solved.now.max(solved.before);
-        let doublings = (solved / MANY_PROOFS).checked_ilog2().map_or(0, |log| log + 1) + u32::from(crowded);
-        NonZeroU32::new(EASY << doublings.min(MOST_DOUBLINGS)).unwrap_or(NonZeroU32::MAX)
+        let by_all = (solved / MANY_PROOFS).checked_ilog2().map_or(0, |log| log + 1);
+        let doublings = doublings.saturating_add(by_all + u32::from(crowded)).min(MOST_DOUBLINGS);
+        NonZeroU32::new((EASY << doublings).min(HARDEST)).unwrap_or(NonZeroU32::MAX)
     }
 
     fn at(&self, now: u32) -> MutexGuard<'_, Solved> {
@@ -54,13 +59,15 @@ mod tests {
     #[test]
     fn puzzles_grow_with_those_solved_and_shrink_again() {
         let difficulty = Difficulty::default();
-        assert_eq!(difficulty.of_next(0, false).get(), EASY);
-        assert_eq!(difficulty.of_next(0, true).get(), 2 * EASY);
-        for (solved, expected) in [(127, 1), (1, 2), (128, 4), (256, 8), (100_000, 32)] {
+        assert_eq!(difficulty.of_next(0, false, 0).get(), EASY);
+        assert_eq!(difficulty.of_next(0, true, 0).get(), 2 * EASY);
+        for (solved, expected) in [(127, 1), (1, 2), (128, 4), (256, 8), (100_000, 20)] {
             (0..solved).for_each(|_| difficulty.solved(60));
-            assert_eq!(difficulty.of_next(60, false).get(), expected * EASY);
+            assert_eq!(difficulty.of_next(60, false, 0).get(), expected * EASY);
         }
-        assert_eq!(difficulty.of_next(120, false).get(), 32 * EASY);
-        assert_eq!(difficulty.of_next(180, false).get(), EASY);
+        assert_eq!(difficulty.of_next(120, false, 0).get(), HARDEST);
+        assert_eq!(difficulty.of_next(180, false, 0).get(), EASY);
+        let for_one = [0, 1, 4, 5, u32::MAX].map(|doublings| difficulty.of_next(180, false, doublings).get() / EASY);
+        assert_eq!(for_one, [1, 2, 16, 20, 20]);
     }
 }

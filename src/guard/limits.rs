@@ -52,7 +52,7 @@ impl Default for Limits {
             external_comparisons: 49,
             throttle_seconds: 60,
             max_messages_per_hour: 10,
-            max_messages_per_network_per_hour: 0,
+            max_messages_per_network_per_hour: 120,
             email_per_hour: 0,
             sms_per_hour: 4_000,
             sms_per_prefix_per_hour: 1_400,

@@ -163,8 +163,9 @@ impl<L: Log> Counters<L> {
             return Err(RequestRefused::Unavailable(FULL));
         }
         let crowded = entries > capacity / 2 || request.crowded;
-        self.throttle.admit(request, &self.limits, &self.hashes, crowded)?;
-        Ok(Admitted { guard: self.id.unshared(), strength: rules::strength(&self.limits, request.is_known, compared) })
+        let is_known = self.throttle.admit(request, &self.limits, &self.hashes, crowded)?;
+        let strength = rules::strength(&self.limits, request.is_known, compared);
+        Ok(Admitted { guard: self.id.unshared(), strength, is_known })
     }
 
     pub(super) fn withdraw(&self, request: &Request<'_>) {

@@ -9,6 +9,7 @@ mod budget;
 mod ceilings;
 mod counting;
 mod difficulty;
+mod drops;
 pub mod journal;
 mod limits;
 mod memory;
@@ -38,7 +39,8 @@ pub trait Guard {
     /// Admits or refuses a request for a message, and counts it if it is admitted.
     async fn admit(&self, request: &Request<'_>) -> Result<Admitted, RequestRefused>;
 
-    /// Gives back what [`Guard::admit`] counted, because no message left.
+    /// Gives back what [`Guard::admit`] counted, because no message left. `request` is that one, with `is_known` as
+    /// [`Admitted::is_known`] says.
     async fn withdraw(&self, request: &Request<'_>);
 
     /// Looks whether an attempt would be refused already, and counts nothing. What it found saves counting some work.
@@ -189,6 +191,8 @@ pub struct Admitted {
     pub guard: GuardId,
     /// What its code must at least have.
     pub strength: Strength,
+    /// Whether it counts among those of known devices: past their limits they are strangers.
+    pub is_known: bool,
 }
 
 /// Why a request gets no message.

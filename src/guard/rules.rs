@@ -18,15 +18,17 @@ pub(super) const LIFTED: u32 = 5;
 /// How many digits of a number, country code included, make its prefix: about an operator's block.
 pub(super) const PREFIX_DIGITS: usize = 6;
 
-/// A ceiling on messages that a request counts under.
+/// A ceiling on messages that a request counts under: a bucket of [`drops`](super::drops).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ceiling {
     /// Which messages it counts.
     pub(super) counter: Counter,
     /// How many there may be in an hour.
-    pub(super) allowed: u32,
-    /// How many with a proof of work.
-    pub(super) lifted: u32,
+    pub(super) per_hour: u32,
+    /// How many of these this request may be the last of: fewer where some are kept for others.
+    pub(super) most: u32,
+    /// Whether a proof of work lifts it, to [`LIFTED`] times as many.
+    pub(super) is_lifted: bool,
 }
 
 /// The messages that one ceiling counts.
@@ -36,31 +38,52 @@ pub(super) enum Counter {
     Channel(Channel),
     /// Those to numbers of the recipient's prefix.
     Prefix,
-    /// Those to the recipient, on behalf of strangers or of known devices.
+    /// Of all by one channel those on behalf of the client's network, apart for known devices and for strangers.
+    ChannelOfNetwork(Channel),
+    /// Of those to numbers of the recipient's prefix those on behalf of the client's network, apart likewise.
+    PrefixOfNetwork,
+    /// Those to the recipient, apart for known devices and for strangers.
     Recipient,
     /// Those on behalf of the client's network.
     Network,
 }
 
-/// The ceilings that a request counts under, hard ones first: nobody should solve a puzzle that doesn't help.
-pub(super) fn ceilings(limits: &Limits, request: &Request<'_>) -> impl Iterator<Item = Ceiling> + use<> {
+/// The most ceilings that a request counts under.
+pub(super) const CEILINGS: usize = 6;
+
+/// The ceilings that a request counts under as one of a known device, or as a stranger's.
+///
+/// A tenth of what costs money is for one network, and the last quarter is kept for known devices. Who stands for many has no
+/// limits per network.
+pub(super) fn ceilings(limits: &Limits, request: &Request<'_>, as_known: bool) -> impl Iterator<Item = Ceiling> + use<> {
     let channel = request.recipient.channel();
     let is_mobile = channel == Channel::Mobile;
-    let is_known = request.is_known;
-    // The last quarter is kept for known devices.
-    let hard = |counter, limit: u32| {
-        let allowed = if is_known { limit } else { limit - limit / 4 };
-        (limit > 0).then_some(Ceiling { counter, allowed, lifted: allowed })
+    let is_one = !request.network.stands_for_many();
+    let on =
+        |counter, per_hour: u32, most: u32, is_lifted| (per_hour > 0).then_some(Ceiling { counter, per_hour, most, is_lifted });
+    let hard = |counter, limit: u32| on(counter, limit, if as_known { limit } else { limit - limit / 4 }, false);
+    let tenth = |counter, limit: u32| {
+        let part = if limit == 0 { 0 } else { (limit / 10).max(1) };
+        on(counter, part, part, false).filter(|_| is_one)
     };
-    let soft =
-        |counter, limit: u32| (limit > 0).then_some(Ceiling { counter, allowed: limit, lifted: limit.saturating_mul(LIFTED) });
-    let all = [
-        hard(Counter::Channel(channel), limits.per_node(channel)),
-        hard(Counter::Prefix, limits.sms_per_prefix_per_hour).filter(|_| is_mobile),
-        soft(Counter::Recipient, limits.max_messages_per_hour),
-        soft(Counter::Network, limits.max_messages_per_network_per_hour).filter(|_| !is_known),
+    let (all, prefix) = (limits.per_node(channel), limits.sms_per_prefix_per_hour);
+    let (recipient, network) = (limits.max_messages_per_hour, limits.max_messages_per_network_per_hour);
+    let all: [Option<Ceiling>; CEILINGS] = [
+        hard(Counter::Channel(channel), all),
+        hard(Counter::Prefix, prefix).filter(|_| is_mobile),
+        tenth(Counter::ChannelOfNetwork(channel), all),
+        tenth(Counter::PrefixOfNetwork, prefix).filter(|_| is_mobile),
+        on(Counter::Recipient, recipient, recipient, !as_known),
+        on(Counter::Network, network, network, true).filter(|_| is_one && !as_known),
     ];
     all.into_iter().flatten()
+}
+
+impl Ceiling {
+    /// How many messages an hour a proof of work lifts it to.
+    pub(super) const fn lifted(&self) -> u32 {
+        self.per_hour.saturating_mul(LIFTED)
+    }
 }
 
 /// The `+` and the first digits of a canonical number.

@@ -35,7 +35,6 @@ use crate::{
     directory::AnyDirectory,
     engine::{self, Caller},
     guard::AnyGuard,
-    network::ClientNetwork,
     recipient::{Channel, InvalidRecipient, Recipient},
     time::{Clock, UnixTime},
 };
@@ -109,8 +108,8 @@ impl App {
         let fields = body::read(headers, body).await?;
         let may_set_cookies = self.sites.may_use_cookies(headers);
         let jar = if may_set_cookies { Jar::read(headers) } else { Jar::default() };
-        let client = self.proxies.address(peer, headers);
-        let caller = Caller::new(ClientNetwork::of(client)).with_device_cookies(jar.devices());
+        let client = self.proxies.client(peer, headers);
+        let caller = Caller::new(client.network()).with_device_cookies(jar.devices());
         let arrived = Arrived { head, body, peer, client };
         let call = Call { fields: &fields, headers, caller, jar: &jar, may_set_cookies, now: (self.clock)(), arrived };
         let answered = match route.endpoint {

@@ -1,7 +1,5 @@
 //! A request as it arrived, the call that handlers make of it, and its answer.
 
-use std::net::IpAddr;
-
 use http_body_util::Full;
 use hyper::{
     HeaderMap, Response,
@@ -11,7 +9,7 @@ use hyper::{
 };
 
 use super::wire::{client::Peer, cookies::Jar, fields::Fields};
-use crate::{engine::Caller, time::UnixTime};
+use crate::{engine::Caller, network::Client, time::UnixTime};
 
 /// The header that may carry an envelope.
 pub(crate) const COUNTERSIGN_CHALLENGE: HeaderName = HeaderName::from_static("countersign-challenge");
@@ -50,7 +48,7 @@ pub(crate) struct Arrived<'a> {
     /// Who sent it.
     pub(crate) peer: Peer,
     /// The client's address, as far as `peer` is believed.
-    pub(crate) client: IpAddr,
+    pub(crate) client: Client,
 }
 
 impl Arrived<'_> {

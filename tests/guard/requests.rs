@@ -4,6 +4,7 @@ use countersign::{
     browser::puzzle::Proof,
     challenge::{Strength, Use, VerifiedChallenge},
     guard::{Attempt, Bucket, By, Counted, Guard, Limits, Request, RequestRefused, Verdict},
+    network::Client,
 };
 
 use super::support::{Issuer, START, at, attempt, guard, guess, limits, mail, network, now, request};
@@ -27,35 +28,119 @@ fn a_pause_is_of_recipient_and_network_or_of_known_devices() {
     let (ann, bob) = (mail("ann"), mail("bob"));
     let base = request(&ann, START);
     assert_eq!(refusal(&guard, &base), None);
-    assert_eq!(refusal(&guard, &Request { now: at(START + 1), ..base }), Some((59, false)));
+    assert_eq!(refusal(&guard, &Request { now: at(START + 1), ..base }), Some((59, true)));
     assert_eq!(refusal(&guard, &Request { network: network(2), ..base }), None, "a stranger elsewhere holds nobody up");
-    assert_eq!(refusal(&guard, &Request { is_known: true, ..base }), None);
-    assert_eq!(refusal(&guard, &Request { is_known: true, ..base }), Some((60, false)));
+    assert_eq!(refusal(&guard, &Request { is_known: true, ..base }), None, "nor do strangers hold a known device up");
+    assert_eq!(refusal(&guard, &Request { is_known: true, ..base }), Some((60, true)), "all known devices have one pause");
     assert_eq!(refusal(&guard, &request(&bob, START)), None);
-    assert_eq!(refusal(&guard, &Request { proof: Some(proof(1)), ..base }), Some((60, false)), "a puzzle doesn't shorten it");
-    assert_eq!(refusal(&guard, &Request { by: By::External, ..base }), Some((60, false)), "external requests share it");
+    assert_eq!(refusal(&guard, &Request { by: By::External, ..base }), Some((60, true)), "external requests share it");
     assert_eq!(refusal(&guard, &request(&ann, START + 60)), None);
 }
 
+/// Somebody in one's own network asks for one's address every minute.
 #[test]
-fn strangers_messages_to_one_recipient_are_limited_and_a_puzzle_lifts_that_five_times() {
-    let guard = guard(Limits { max_messages_per_hour: 3, ..limits() });
+fn a_puzzle_lifts_the_pause_whoever_holds_it() {
+    let guard = guard(Limits { throttle_seconds: 60, max_messages_per_hour: 100, ..limits() });
     let ann = mail("ann");
-    let from = |number: u32| Request { network: network(number), ..request(&ann, START + u64::from(number)) };
-    (0..3).for_each(|number| assert_eq!(refusal(&guard, &from(number)), None));
-    assert_eq!(refusal(&guard, &from(3)), Some((3597, true)));
-    assert_eq!(refusal(&guard, &Request { is_known: true, ..from(3) }), None, "a known device isn't counted");
-    for number in 0..12 {
-        assert_eq!(refusal(&guard, &Request { proof: Some(proof(number)), ..from(3) }), None);
-        assert_eq!(
-            refusal(&guard, &Request { proof: Some(proof(number)), ..from(3) }),
-            Some((3597, number < 11)),
-            "a solution counts once"
-        );
+    for minute in 0..10 {
+        let hostile = request(&ann, START + 60 * minute);
+        assert_eq!(refusal(&guard, &hostile), None);
+        let hers = Request { now: at(START + 60 * minute + 1), ..hostile };
+        assert_eq!(refusal(&guard, &hers), Some((59, true)));
+        let solved = Proof { expires_at: at(START + 60 * minute + 60), ..proof(u8::try_from(minute).unwrap()) };
+        assert_eq!(refusal(&guard, &Request { proof: Some(solved), ..hers }), None);
+        assert_eq!(refusal(&guard, &Request { proof: Some(solved), ..hers }), Some((60, true)), "a solution counts once");
+        now(guard.withdraw(&hers));
     }
-    assert_eq!(refusal(&guard, &Request { proof: Some(proof(99)), ..from(3) }), Some((3597, false)), "not beyond five times");
-    assert_eq!(refusal(&guard, &from(4)), Some((3596, false)));
-    assert_eq!(refusal(&guard, &request(&ann, START + 3600)), None, "an hour later");
+}
+
+/// Past their bucket known devices are strangers: they ask as one from their own network, which their own message paused.
+#[test]
+fn past_their_bucket_known_devices_are_strangers() {
+    let all = Limits { throttle_seconds: 60, max_messages_per_hour: 2, max_messages_per_network_per_hour: 3, ..limits() };
+    let guard = guard(all);
+    let ann = mail("ann");
+    let known = |number: u64| Request { is_known: true, network: network(1), ..request(&ann, START + 60 * number) };
+    let as_known = |request| now(guard.admit(&request)).unwrap().is_known;
+    assert!(as_known(known(0)));
+    assert_eq!(refusal(&guard, &known(0)), Some((60, true)), "the network's pause holds who is none of theirs any more");
+    assert!(!as_known(Request { network: network(2), ..known(0) }), "elsewhere they are strangers at once");
+    assert!(as_known(known(1)) && !as_known(known(2)), "two an hour");
+    assert_eq!(refusal(&guard, &Request { is_known: false, ..known(3) }), Some((1800 - 180, true)), "two by strangers, too");
+    assert_eq!(refusal(&guard, &known(3)), Some((1800 - 180, true)), "and the next in half an hour, or with a puzzle");
+    assert!(as_known(known(30)), "a drop is back");
+}
+
+/// Fifty requests by strangers: the next drop falls in 72 seconds, not in an hour.
+#[test]
+fn a_puzzle_lifts_strangers_ceiling_five_times_and_drop_by_drop() {
+    let guard = guard(Limits { max_messages_per_hour: 10, ..limits() });
+    let ann = mail("ann");
+    let from = |number: u32, seconds: u64| Request { network: network(number), ..request(&ann, START + seconds) };
+    let solved = |number: u8, seconds: u64| Some(Proof { expires_at: at(START + seconds + 60), ..proof(number) });
+    (0..10).for_each(|number| assert_eq!(refusal(&guard, &from(number, 0)), None));
+    assert_eq!(refusal(&guard, &from(10, 0)), Some((360, true)));
+    for number in 10..50 {
+        let hostile = Request { proof: solved(number, 0), ..from(number.into(), 0) };
+        assert_eq!(refusal(&guard, &hostile), None);
+    }
+    assert_eq!(refusal(&guard, &from(99, 0)), Some((72, false)), "no puzzle that doesn't help");
+    assert_eq!(refusal(&guard, &Request { proof: solved(99, 0), ..from(99, 0) }), Some((72, false)));
+    assert_eq!(refusal(&guard, &from(99, 71)), Some((1, false)), "and nothing was reserved");
+    assert_eq!(refusal(&guard, &from(99, 72)), Some((288, true)));
+    assert_eq!(refusal(&guard, &Request { proof: solved(99, 72), ..from(99, 72) }), None);
+    assert_eq!(refusal(&guard, &Request { proof: solved(100, 72), ..from(99, 72) }), Some((72, false)));
+    let known = Request { is_known: true, ..from(99, 72) };
+    assert_eq!(refusal(&guard, &known), None, "a known device isn't held by what strangers asked for");
+    assert_eq!(refusal(&guard, &from(99, 432)), None, "while nobody solves puzzles, one in six minutes needs none");
+    assert_eq!(refusal(&guard, &from(99, 720)), Some((72, true)));
+    assert_eq!((0..20).filter(|number| refusal(&guard, &from(*number, 3 * 3600)).is_none()).count(), 10, "all are back");
+}
+
+#[test]
+fn messages_on_behalf_of_a_network_are_limited_drop_by_drop_but_not_of_who_stands_for_many() {
+    let guard = guard(Limits { max_messages_per_network_per_hour: 4, ..limits() });
+    let names: Vec<_> = (0..40).map(mail).collect();
+    let ask = |number: usize, seconds| refusal(&guard, &request(&names[number], START + seconds));
+    (0..4).for_each(|number| assert_eq!(ask(number, 0), None));
+    assert_eq!(ask(4, 0), Some((900, true)));
+    assert_eq!(ask(4, 900), None);
+    assert_eq!(ask(5, 900), Some((900, true)));
+    assert_eq!(refusal(&guard, &Request { is_known: true, ..request(&names[5], START + 900) }), None);
+    let app = Client { address: [127, 0, 0, 1].into(), stands_for_many: true }.network();
+    for name in &names {
+        assert_eq!(refusal(&guard, &Request { network: app, ..request(name, START) }), None);
+    }
+}
+
+#[test]
+fn puzzles_get_harder_with_the_messages_of_their_recipient_and_their_network() {
+    let guard = guard(Limits { max_messages_per_hour: 10, max_messages_per_network_per_hour: 20, ..limits() });
+    let ann = mail("ann");
+    let number = |request: &Request<'_>| match now(guard.admit(request)) {
+        Err(RequestRefused::Throttled { puzzle: Some(puzzle), .. }) => puzzle.get(),
+        other => panic!("{other:?}"),
+    };
+    (0..10).for_each(|name| assert_eq!(refusal(&guard, &Request { network: network(name), ..request(&ann, START) }), None));
+    let mut hardest = 0;
+    for solved in 0..40 {
+        let hostile = Request { network: network(100 + u32::from(solved)), ..request(&ann, START) };
+        let harder = number(&hostile);
+        assert!(harder >= hardest && harder <= 1_000_000, "{harder} after {hardest}");
+        hardest = harder;
+        assert_eq!(refusal(&guard, &Request { proof: Some(proof(solved)), ..hostile }), None);
+    }
+    assert_eq!(hardest, 800_000, "sixteen times as hard as for one whom nobody asked for");
+    // One network asks for one address after the other.
+    let names: Vec<_> = (0..60).map(mail).collect();
+    let from_one = |at: usize| Request { network: network(999), ..request(&names[at], START) };
+    (0..20).for_each(|at| assert_eq!(refusal(&guard, &from_one(at)), None));
+    let first = number(&from_one(20));
+    (20..60).for_each(|at| {
+        let solved = Proof { id: [0; 16].map(|_| 100 + u8::try_from(at).unwrap()), expires_at: proof(0).expires_at };
+        assert_eq!(refusal(&guard, &Request { proof: Some(solved), ..from_one(at) }), None);
+    });
+    assert!(number(&Request { network: network(999), ..request(&mail("last"), START) }) >= 4 * first);
 }
 
 #[test]
@@ -64,15 +149,23 @@ fn a_refused_request_uses_up_nothing() {
         guard(Limits { throttle_seconds: 60, max_messages_per_hour: 1, max_messages_per_network_per_hour: 2, ..limits() });
     let (ann, bob) = (mail("ann"), mail("bob"));
     assert_eq!(refusal(&guard, &request(&ann, START)), None);
-    // Refused for the recipient's count: neither the pause nor the network's count is touched.
+    // Refused for the recipient's bucket: neither the pause nor the network's bucket is touched.
     let elsewhere = Request { network: network(2), proof: None, ..request(&ann, START) };
-    assert_eq!(refusal(&guard, &elsewhere), Some((3600, true)));
-    assert_eq!(refusal(&guard, &Request { proof: Some(proof(1)), ..elsewhere }), None, "no pause: the refused one began none");
-    // Refused for the pause: the proof is still good.
-    assert_eq!(refusal(&guard, &Request { proof: Some(proof(2)), ..elsewhere }), Some((60, false)));
-    assert_eq!(refusal(&guard, &Request { proof: Some(proof(2)), network: network(3), ..elsewhere }), None);
-    assert_eq!(refusal(&guard, &request(&bob, START)), None);
-    assert_eq!(refusal(&guard, &request(&mail("eve"), START)), Some((3600, true)), "the network's third");
+    for _ in 0..5 {
+        assert_eq!(refusal(&guard, &elsewhere), Some((3600, true)));
+    }
+    assert_eq!(refusal(&guard, &Request { network: network(2), ..request(&bob, START) }), None);
+    assert_eq!(refusal(&guard, &Request { network: network(2), ..request(&mail("cat"), START) }), None);
+    // Refused for the network's bucket: the recipient's isn't touched, and the proof is still good.
+    for _ in 0..5 {
+        assert_eq!(refusal(&guard, &Request { network: network(2), ..request(&mail("eve"), START) }), Some((1800, true)));
+    }
+    assert_eq!(refusal(&guard, &request(&mail("eve"), START)), None);
+    // Refused for the pause: nothing of it was taken.
+    for _ in 0..5 {
+        assert_eq!(refusal(&guard, &Request { now: at(START + 1), ..request(&mail("eve"), START) }), Some((3599, true)));
+    }
+    assert_eq!(refusal(&guard, &Request { proof: Some(proof(2)), ..request(&mail("eve"), START) }), None);
 }
 
 #[test]
@@ -111,19 +204,44 @@ fn what_is_withdrawn_can_be_asked_again() {
 fn ceilings_are_hard_and_keep_a_quarter_for_known_devices() {
     let guard = guard(Limits { sms_per_hour: 8, sms_per_prefix_per_hour: 4, ..limits() });
     let sms: Vec<_> = (0..30).map(|number: u32| phone(if number < 10 { 2 } else { 3 + number % 6 }, number)).collect();
+    let from = |number: usize| Request { network: network(u32::try_from(number).unwrap()), ..request(&sms[number], START) };
     let ask = |number: usize, proven: bool| {
-        let mut request = request(&sms[number], START);
-        request.proof = proven.then(|| proof(u8::try_from(number).unwrap()));
-        refusal(&guard, &request)
+        refusal(&guard, &Request { proof: proven.then(|| proof(u8::try_from(number).unwrap())), ..from(number) })
     };
     (0..3).for_each(|number| assert_eq!(ask(number, false), None));
-    assert_eq!(ask(3, true), Some((3600, false)), "the prefix is full for strangers, and no puzzle helps");
-    assert_eq!(refusal(&guard, &Request { is_known: true, ..request(&sms[4], START) }), None);
-    assert_eq!(refusal(&guard, &Request { is_known: true, ..request(&sms[5], START) }), Some((3600, false)));
+    assert_eq!(ask(3, true), Some((900, false)), "the prefix is full for strangers, and no puzzle helps");
+    assert_eq!(refusal(&guard, &Request { is_known: true, ..from(4) }), None);
+    assert_eq!(refusal(&guard, &Request { is_known: true, ..from(5) }), Some((900, false)));
     (10..12).for_each(|number| assert_eq!(ask(number, false), None));
-    assert_eq!(ask(12, false), Some((3600, false)), "three quarters of the node's 8 are gone");
-    assert_eq!(refusal(&guard, &Request { is_known: true, ..request(&sms[20], START) }), None);
+    assert_eq!(ask(12, false), Some((450, false)), "three quarters of the node's 8 are gone");
+    assert_eq!(refusal(&guard, &Request { is_known: true, ..from(20) }), None);
     assert_eq!(refusal(&guard, &request(&mail("ann"), START)), None, "e-mail stays open");
+}
+
+/// Three thousand requests from one address took the hour's SMS of everybody once.
+#[cfg(feature = "mobile")]
+#[test]
+fn one_network_has_a_tenth_of_what_costs_money() {
+    let guard = guard(Limits { sms_per_hour: 4_000, sms_per_prefix_per_hour: 1_400, ..limits() });
+    let ask = |network_number, block, number, is_known| {
+        let sms = phone(block, number);
+        let asked = Request { network: network(network_number), is_known, ..request(&sms, START) };
+        refusal(&guard, &asked).is_none()
+    };
+    let of_prefix = (0..3_000).filter(|number| ask(1, 2, *number, false)).count();
+    assert_eq!(of_prefix, 140, "a tenth of the prefix's");
+    let of_all = (0..3_000).filter(|number| ask(1, 3 + number % 6, *number, false)).count();
+    assert_eq!(of_prefix + of_all, 400, "a tenth of all");
+    assert!(ask(2, 2, 5_000, false), "nobody else is held up");
+    assert!(ask(1, 2, 5_001, true), "nor is a known device in that network");
+    let of_known = (0..3_000).filter(|number| ask(1, 3 + number % 6, *number, true)).count();
+    assert_eq!(of_known, 399, "known devices of a network have a tenth, too");
+    let app = Client { address: [10, 0, 0, 1].into(), stands_for_many: true }.network();
+    let by_app = |number: u32| {
+        let sms = phone(2 + number % 7, 9_000 + number);
+        refusal(&guard, &Request { network: app, ..request(&sms, START) }).is_none()
+    };
+    assert!((0..2_000).all(by_app), "who stands for many has all that is there");
 }
 
 #[cfg(feature = "mobile")]

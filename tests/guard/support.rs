@@ -56,6 +56,7 @@ pub(crate) fn limits() -> Limits {
     Limits {
         throttle_seconds: 0,
         max_messages_per_hour: 0,
+        max_messages_per_network_per_hour: 0,
         sms_per_hour: 0,
         sms_per_prefix_per_hour: 0,
         capacity: 10_000,

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use countersign::{
     challenge::VerifiedChallenge,
-    guard::{AttemptRefused, Counted, Guard as _, Limits, RequestRefused, Verdict, redis::RedisGuard},
+    guard::{AttemptRefused, Counted, Guard as _, Limits, Request, RequestRefused, Verdict, redis::RedisGuard},
     recipient::Recipient,
     time::UnixTime,
 };
@@ -202,12 +202,12 @@ fn ceilings() {
         throttle_seconds: 60,
         max_messages_per_hour: 5,
         max_messages_per_network_per_hour: 2,
-        email_per_hour: 8,
+        email_per_hour: 40,
         ..limits()
     };
     let guard = cluster.guard(limits);
     let now = cluster.now();
-    let recipients: Vec<_> = (0..12).map(|number| email(&format!("someone{number}"))).collect();
+    let recipients: Vec<_> = (0..50).map(|number| email(&format!("someone{number}"))).collect();
     assert_eq!(ask(&guard, &request(&recipients[0], now)), Ok(()));
     assert_eq!(ask(&guard, &request(&recipients[1], now)), Ok(()));
     let third = request(&recipients[2], now);
@@ -219,7 +219,7 @@ fn ceilings() {
     run(guard.withdraw(&proved));
     proved.proof = Some(proof(2, now));
     assert_eq!(ask(&guard, &proved), Ok(()));
-    // Eight for all, a quarter of them kept for devices.
+    // Forty for all, a quarter of them kept for known devices.
     let mut admitted = 3;
     for (last, recipient) in (2..).zip(&recipients[3..]) {
         let mut elsewhere = request(recipient, now);
@@ -229,7 +229,7 @@ fn ceilings() {
             Err((_, puzzle)) => assert!(!puzzle),
         }
     }
-    assert_eq!(admitted, 6);
+    assert_eq!(admitted, 30);
 }
 
 fn lost_ceilings() {
@@ -290,10 +290,11 @@ fn proof_is_kept() {
     let now = cluster.now();
     let [ann, bob, cat] = ["ann", "bob", "cat"].map(email);
     // Of the four a stranger gets three.
-    for recipient in [&ann, &bob, &cat] {
-        assert_eq!(ask(&guard, &request(recipient, now)), Ok(()));
+    let from = |recipient, last| Request { network: network(last), ..request(recipient, now) };
+    for (recipient, last) in [(&ann, 1), (&bob, 2), (&cat, 3)] {
+        assert_eq!(ask(&guard, &from(recipient, last)), Ok(()));
     }
-    let mut proved = request(&ann, now);
+    let mut proved = from(&ann, 4);
     proved.proof = Some(proof(1, now));
     let keys = || cluster.masters.iter().flat_map(|master| master.ask::<Vec<String>>("KEYS *")).count();
     let before = keys();
@@ -301,10 +302,10 @@ fn proof_is_kept() {
         assert_eq!(ask(&guard, &proved).map_err(|(_, puzzle)| puzzle), Err(false));
     }
     assert_eq!(keys(), before);
-    run(guard.withdraw(&request(&cat, now)));
+    run(guard.withdraw(&from(&cat, 3)));
     assert_eq!(ask(&guard, &proved), Ok(()), "the ceiling is free, and the proof still good");
     // It counts once all the same.
-    run(guard.withdraw(&request(&bob, now)));
+    run(guard.withdraw(&from(&bob, 2)));
     assert_eq!(ask(&guard, &proved).map_err(|(_, puzzle)| puzzle), Err(true));
 }
 

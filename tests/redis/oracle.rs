@@ -61,9 +61,7 @@ fn alike_in_time() {
     for seed in 0..SEQUENCES {
         clock.clock.rest_at(start);
         let mut choices = Choices::new(seed);
-        // Their hours begin at different moments, so what is counted by the hour is left out.
-        let limits =
-            Limits { max_messages_per_hour: 0, max_messages_per_network_per_hour: 0, email_per_hour: 0, ..choices.limits() };
+        let limits = choices.limits();
         start = play(&mut choices, limits, seed, &clock.server, start, Some(&clock));
     }
 }

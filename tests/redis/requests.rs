@@ -4,12 +4,14 @@ use std::num::NonZeroU32;
 
 use countersign::{
     guard::{Guard as _, Limits, Request, RequestRefused, redis::RedisGuard},
+    network::Client,
     recipient::Recipient,
     time::UnixTime,
 };
 
 use super::{
     Test,
+    clocks::{Faked, faked},
     server::Server,
     world::{email, guard, limits, network, now, proof, race, request, run},
 };
@@ -21,6 +23,8 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("a_proof_counts_once", proof_once),
     Test::new("a_network_has_a_ceiling", networks),
     Test::new("ceilings_that_cost_money_are_hard_and_keep_a_quarter_for_devices", hard),
+    Test::new("one_network_has_a_tenth_of_what_costs_money", tenth),
+    faked("strangers_ceiling_is_lifted_drop_by_drop", drops),
     Test::new("a_refused_request_counts_nothing", refused_counts_nothing),
 ];
 
@@ -46,9 +50,11 @@ fn pause() {
     let here = request(&ann, now);
     assert_eq!(ask(&guard, &here), Ok(()));
     let (wait, puzzle) = ask(&guard, &here).unwrap_err();
-    assert!((1..=60).contains(&wait) && !puzzle, "{wait}");
-    // A proof doesn't lift it; another network, a device and another recipient have pauses of their own.
-    assert!(ask(&guard, &with(&ann, now, |request| request.proof = Some(proof(1, now)))).is_err());
+    assert!((1..=60).contains(&wait) && puzzle, "{wait}");
+    // A proof lifts it, once; another network, known devices and another recipient have pauses of their own.
+    let solved = with(&ann, now, |request| request.proof = Some(proof(1, now)));
+    assert_eq!(ask(&guard, &solved), Ok(()));
+    assert!(ask(&guard, &solved).is_err());
     assert_eq!(ask(&guard, &with(&ann, now, |request| request.network = network(2))), Ok(()));
     assert_eq!(ask(&guard, &with(&ann, now, |request| request.is_known = true)), Ok(()));
     assert!(ask(&guard, &with(&ann, now, |request| request.is_known = true)).is_err());
@@ -73,12 +79,12 @@ fn messages() {
     let plain = request(&ann, now);
     assert_eq!((ask(&guard, &plain), ask(&guard, &plain)), (Ok(()), Ok(())));
     let (wait, puzzle) = ask(&guard, &plain).unwrap_err();
-    assert!((3_500..=3_600).contains(&wait) && puzzle, "{wait}");
+    assert!((1_790..=1_800).contains(&wait) && puzzle, "{wait}");
     run(guard.withdraw(&plain));
     assert_eq!(ask(&guard, &plain), Ok(()));
     assert!(ask(&guard, &plain).is_err());
 
-    // Known devices have a count of their own each.
+    // Known devices have a bucket of their own.
     let device = with(&ann, now, |request| request.is_known = true);
     assert_eq!((ask(&guard, &device), ask(&guard, &device)), (Ok(()), Ok(())));
     assert!(ask(&guard, &device).is_err());
@@ -124,16 +130,51 @@ fn networks() {
 fn hard() {
     let server = Server::plain();
     let (guard, now) = (guard(&server.url(), Limits { email_per_hour: 4, ..limits() }), now(&server));
-    for name in ["ann", "bob", "cat"] {
-        assert_eq!(ask(&guard, &request(&email(name), now)), Ok(()));
+    for (name, last) in [("ann", 2), ("bob", 3), ("cat", 4)] {
+        assert_eq!(ask(&guard, &with(&email(name), now, |request| request.network = network(last))), Ok(()));
     }
     let dan = email("dan");
     let (wait, puzzle) = ask(&guard, &request(&dan, now)).unwrap_err();
-    assert!((3_500..=3_600).contains(&wait) && !puzzle, "{wait}");
+    assert!((890..=900).contains(&wait) && !puzzle, "{wait}");
     assert!(ask(&guard, &with(&dan, now, |request| request.proof = Some(proof(1, now)))).is_err());
     let device = with(&dan, now, |request| request.is_known = true);
     assert_eq!(ask(&guard, &device), Ok(()));
     assert!(ask(&guard, &device).is_err());
+}
+
+/// One address asks for one number after the other: it gets a tenth, and no more.
+fn tenth() {
+    let server = Server::plain();
+    let (guard, now) = (guard(&server.url(), Limits { email_per_hour: 40, ..limits() }), now(&server));
+    let names: Vec<_> = (0..20).map(|number| email(&number.to_string())).collect();
+    let admitted = |is_known| {
+        let ask = |name| ask(&guard, &with(name, now, |request| request.is_known = is_known)).is_ok();
+        names.iter().filter(|name| ask(name)).count()
+    };
+    assert_eq!((admitted(false), admitted(true)), (4, 4));
+    assert_eq!(ask(&guard, &with(&names[0], now, |request| request.network = network(2))), Ok(()));
+    let app = Client { address: [10, 0, 0, 1].into(), stands_for_many: true }.network();
+    assert!(names.iter().all(|name| ask(&guard, &with(name, now, |request| request.network = app)).is_ok()));
+}
+
+/// Fifty requests by strangers: the next drop falls within 72 seconds, not in an hour.
+fn drops() {
+    let faked = Faked::start();
+    let guard = guard(&faked.server.url(), Limits { max_messages_per_hour: 10, ..limits() });
+    let (ann, start) = (email("ann"), UnixTime::from_seconds(2_000_000_000));
+    faked.clock.rest_at(start);
+    let solved = |number, now| with(&ann, now, |request| request.proof = Some(proof(number, now)));
+    (0..10).for_each(|_| assert_eq!(ask(&guard, &request(&ann, start)), Ok(())));
+    assert_eq!(ask(&guard, &request(&ann, start)), Err((360, true)));
+    (0..40).for_each(|number| assert_eq!(ask(&guard, &solved(number, start)), Ok(())));
+    assert_eq!(ask(&guard, &request(&ann, start)), Err((72, false)), "no puzzle that doesn't help");
+    assert_eq!(ask(&guard, &solved(50, start)), Err((72, false)));
+    let later = start.plus(72);
+    faked.clock.rest_at(later);
+    assert_eq!(ask(&guard, &request(&ann, later)), Err((288, true)));
+    assert_eq!(ask(&guard, &solved(51, later)), Ok(()));
+    assert_eq!(ask(&guard, &solved(52, later)), Err((72, false)));
+    assert_eq!(ask(&guard, &with(&ann, later, |request| request.is_known = true)), Ok(()), "strangers don't hold it");
 }
 
 fn refused_counts_nothing() {
@@ -148,6 +189,8 @@ fn refused_counts_nothing() {
     for last in 3..20 {
         assert!(ask(&guard, &elsewhere(last)).is_err());
     }
-    assert_eq!(ask(&guard, &request(&email("bob"), now)), Ok(()), "the node's ceiling counts three");
+    let bob = email("bob");
+    let other = with(&bob, now, |request| request.network = network(20));
+    assert_eq!(ask(&guard, &other), Ok(()), "the node's ceiling counts three");
     assert!(NonZeroU32::new(ask(&guard, &request(&email("cat"), now)).unwrap_err().0).is_some());
 }

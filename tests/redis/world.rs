@@ -32,7 +32,13 @@ pub(crate) const LIFETIME: u64 = 600;
 
 /// What most tests want: no pauses.
 pub(crate) fn limits() -> Limits {
-    Limits { throttle_seconds: 0, max_messages_per_hour: 0, challenge_lifetime: LIFETIME, ..Limits::default() }
+    Limits {
+        throttle_seconds: 0,
+        max_messages_per_hour: 0,
+        max_messages_per_network_per_hour: 0,
+        challenge_lifetime: LIFETIME,
+        ..Limits::default()
+    }
 }
 
 /// Runs a future on a runtime of its own, as an HTTP worker does.
@@ -86,7 +92,10 @@ pub(crate) fn request(recipient: &Recipient, now: UnixTime) -> Request<'_> {
 
 /// A solved puzzle.
 pub(crate) fn proof(number: u8, now: UnixTime) -> Proof {
-    Proof { id: [number; 16], expires_at: now.plus(60) }
+    // No two puzzles have one id.
+    let mut id = [number; 16];
+    id[..8].copy_from_slice(&now.as_seconds().to_be_bytes());
+    Proof { id, expires_at: now.plus(60) }
 }
 
 pub(crate) fn admit(guard: &impl Guard, recipient: &Recipient, now: UnixTime) -> Admitted {

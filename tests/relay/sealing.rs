@@ -9,6 +9,7 @@ use countersign::{
         batch::{Answers, LONGEST_REPLY, Missing, push_request},
     },
     keyring::{EnvelopeFormat, Keyring},
+    network::Client,
     recipient::{Channel, Recipient},
     time::UnixTime,
 };
@@ -44,7 +45,7 @@ pub(super) fn relayed(target: Target, path: &str, body: &Value) -> RelayedReques
         target,
         sender: STRANGER.into(),
         homes: homes(),
-        client: Ipv4Addr::new(192, 0, 2, 1).into(),
+        client: Client::at(Ipv4Addr::new(192, 0, 2, 1).into()),
         method: "POST".into(),
         path: format!("/passwordless/{path}").into(),
         headers: vec![("content-type".into(), (*b"application/json").into())],

@@ -71,10 +71,11 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
         ),
         number(
             "max_messages_per_network_per_hour",
-            0,
+            120,
             0,
             1_000_000_000,
-            "Messages an hour on behalf of one client network (an IPv4 address, an IPv6 /64); beyond: a puzzle. 0: off.",
+            "Messages an hour on behalf of one client network (an IPv4 address, an IPv6 /64); beyond: a puzzle. 0: off.\n\
+             A peer on this machine or in a private network that names no client's address stands for many, and has no such limit.",
         ),
         text("default_region", "", "The region (two letters) of phone numbers in national format. Empty: only +… is read."),
         texts("allowed_regions", &[], "The only regions whose numbers are served, as [\"DE\", \"AT\"]; empty: all."),

@@ -113,6 +113,15 @@ impl Hashes {
         self.hash(6, |hasher| hasher.write(&network.to_bytes()))
     }
 
+    /// The bucket of what a network has of a ceiling: one of known devices' messages, one of strangers'.
+    pub(crate) fn share(&self, network: ClientNetwork, is_known: bool, of: &str) -> u64 {
+        self.hash(10, |hasher| {
+            hasher.write(&network.to_bytes());
+            hasher.write_u8(u8::from(is_known));
+            hasher.write(of.as_bytes());
+        })
+    }
+
     /// The bucket in which the messages to one prefix are counted.
     pub(crate) fn prefix(&self, prefix: &str) -> u64 {
         self.hash(7, |hasher| hasher.write(prefix.as_bytes()))

@@ -1,14 +1,17 @@
-//! What happened lately, in fixed memory: marks that last until a moment, and counts that begin anew each hour.
+//! What happened lately, in fixed memory: marks that last until a moment, and buckets of messages.
 //!
 //! Both are sets of eight slots that a keyed hash chooses. A set that is full forgets its least important slot, which
 //! errs toward letting requests through; only [`Marks`] that must not be forgotten refuse a new one instead.
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::time::UnixTime;
+use crate::{
+    guard::{drops::Missing, rules::Ceiling},
+    time::UnixTime,
+};
 
-/// Seconds that a count lasts.
-pub(crate) const HOUR: u32 = 60 * 60;
+/// Seconds after which every bucket is full again.
+const HOUR: u32 = 60 * 60;
 
 /// Seconds by which the clocks of two threads may differ.
 const SKEW: u32 = 2;
@@ -31,9 +34,28 @@ pub(crate) struct Marks {
     when_full: WhenFull,
 }
 
-/// Keys, each counted since a moment.
+/// Keys, each with a bucket of messages, and with a larger one for who solves puzzles.
 #[derive(Debug)]
-pub(crate) struct Counts(Sets<[u32; 3]>);
+pub(crate) struct Buckets(Sets<Bucket>);
+
+/// Two buckets of one key.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bucket {
+    name: u32,
+    /// When this was so.
+    at: u32,
+    missing: Missing,
+    lifted: Missing,
+}
+
+/// When a message can be taken out of a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// Seconds until then; 0: now.
+    pub(crate) wait: u32,
+    /// Seconds until then for who solves a puzzle.
+    pub(crate) wait_with_proof: u32,
+}
 
 impl Marks {
     /// Room for about `keys` keys.
@@ -65,6 +87,24 @@ impl Marks {
         })
     }
 
+    /// Seconds until a key isn't marked any more, as [`Marks::set`] judges it; 0: it isn't.
+    pub(crate) fn left(&self, key: u64, now: u32, longest: u32) -> u32 {
+        let left = |slot: &[u32; 2]| slot[1].saturating_sub(now);
+        self.sets.with(key, |name, set| {
+            let slot = set.iter().find(|slot| slot[0] == name && left(slot) <= longest.saturating_add(SKEW));
+            slot.map_or(0, |slot| left(slot).min(longest))
+        })
+    }
+
+    /// Marks a key until `until`, whether it is marked or not.
+    pub(crate) fn renew(&self, key: u64, now: u32, until: u32, longest: u32) {
+        if self.set(key, now, until, longest).is_err() {
+            self.sets.with(key, |name, set| {
+                set.iter_mut().filter(|slot| slot[0] == name).for_each(|slot| slot[1] = slot[1].max(until));
+            });
+        }
+    }
+
     /// Whether a key is marked.
     pub(crate) fn has(&self, key: u64, now: u32) -> bool {
         self.sets.with(key, |name, set| set.iter().any(|slot| slot[0] == name && slot[1] > now))
@@ -78,48 +118,79 @@ impl Marks {
     }
 }
 
-impl Counts {
+impl Buckets {
     /// Room for about `keys` keys.
     pub(crate) fn new(keys: usize) -> Self {
         Self(Sets::new(keys))
     }
 
-    /// Counts one more, if fewer than `limit` were counted within the hour that the first of them began.
+    /// Takes one message out, if there is one.
     ///
     /// # Errors
-    /// The count, and the seconds until it begins anew.
-    pub(crate) fn add(&self, key: u64, now: u32, limit: u32) -> Result<(), (u32, u32)> {
+    /// When there will be.
+    pub(crate) fn take(&self, key: u64, now: u32, ceiling: &Ceiling, has_proof: bool) -> Result<(), Room> {
         self.0.with(key, |name, set| {
-            let at = set.iter().position(|slot| slot[0] == name).unwrap_or_else(|| {
-                let weight = |at: &usize| if is_this_hour(&set[*at], now) { set[*at][2] } else { 0 };
-                (0..WAYS).min_by_key(weight).expect("a set has eight slots")
-            });
-            let slot = &mut set[at];
-            if slot[0] != name || !is_this_hour(slot, now) {
-                *slot = [name, now, 0];
+            let at = set
+                .iter()
+                .position(|bucket| bucket.name == name)
+                .unwrap_or_else(|| (0..WAYS).min_by_key(|at| set[*at].weight(now)).expect("a set has eight slots"));
+            let bucket = set[at].of(name, now, ceiling);
+            let room = bucket.room(ceiling, has_proof);
+            if room.wait > 0 {
+                // Else it would stand still until a clock that was set back is there again.
+                set[at].at = bucket.at.min(set[at].at);
+                return Err(room);
             }
-            if slot[2] >= limit {
-                return Err((slot[2], (slot[1].saturating_add(HOUR)).saturating_sub(now).clamp(1, HOUR)));
-            }
-            slot[2] += 1;
+            let (missing, lifted) = (bucket.missing.take(ceiling.most), bucket.lifted.take(ceiling.lifted()));
+            set[at] = Bucket { missing, lifted, ..bucket };
             Ok(())
         })
     }
 
-    /// Takes back one that was counted at `then`.
-    pub(crate) fn take_back(&self, key: u64, then: u32) {
+    /// When a message can be taken out, and how many have been with and without puzzles that didn't fall back yet.
+    pub(crate) fn look(&self, key: u64, now: u32, ceiling: &Ceiling, has_proof: bool) -> (Room, u64) {
         self.0.with(key, |name, set| {
-            let slot = set.iter_mut().find(|slot| slot[0] == name && slot[1] <= then && is_this_hour(slot, then));
-            if let Some(slot) = slot {
-                slot[2] = slot[2].saturating_sub(1);
+            let bucket = set.iter().find(|bucket| bucket.name == name).copied().unwrap_or_default().of(name, now, ceiling);
+            (bucket.room(ceiling, has_proof), bucket.lifted.drops())
+        })
+    }
+
+    /// Puts back one that was taken.
+    pub(crate) fn put_back(&self, key: u64) {
+        self.0.with(key, |name, set| {
+            if let Some(bucket) = set.iter_mut().find(|bucket| bucket.name == name) {
+                (bucket.missing, bucket.lifted) = (bucket.missing.put_back(), bucket.lifted.put_back());
             }
         });
     }
 }
 
-/// Whether a count began less than an hour before `now`, or after (by a clock that was set back) but less than an hour.
-const fn is_this_hour(slot: &[u32; 3], now: u32) -> bool {
-    slot[0] != 0 && slot[1].abs_diff(now) < HOUR
+impl Bucket {
+    /// This one as it is now, or a full one if it is another key's.
+    fn of(self, name: u32, now: u32, ceiling: &Ceiling) -> Self {
+        if self.name != name {
+            return Self { name, at: now, ..Self::default() };
+        }
+        // Clocks that differ by a moment go on from the later one; one that was set back goes on from where it is.
+        let at = if self.at.saturating_sub(now) <= SKEW { self.at.max(now) } else { now };
+        let seconds = now.saturating_sub(self.at);
+        let (missing, lifted) = (self.missing.after(seconds, ceiling.per_hour), self.lifted.after(seconds, ceiling.lifted()));
+        Self { name, at, missing, lifted }
+    }
+
+    fn room(&self, ceiling: &Ceiling, has_proof: bool) -> Room {
+        let wait = self.missing.wait(ceiling.most, ceiling.per_hour);
+        if !ceiling.is_lifted {
+            return Room { wait, wait_with_proof: wait };
+        }
+        let wait_with_proof = self.lifted.wait(ceiling.lifted(), ceiling.lifted());
+        Room { wait: if has_proof { wait_with_proof } else { wait }, wait_with_proof }
+    }
+
+    /// How much would be forgotten with it.
+    fn weight(&self, now: u32) -> u64 {
+        if self.name == 0 || self.at.abs_diff(now) >= HOUR { 0 } else { self.missing.drops().max(self.lifted.drops()) }
+    }
 }
 
 /// Now, in 32 bits; the year 2106 never ends.
@@ -157,6 +228,7 @@ impl<T: Copy + Default> Sets<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guard::rules::Counter;
 
     const LONG: u32 = u32::MAX;
 
@@ -206,35 +278,87 @@ mod tests {
         }
     }
 
+    /// Three an hour; strangers' ceilings are lifted by puzzles.
+    const THREE: Ceiling = Ceiling { counter: Counter::Recipient, per_hour: 3, most: 3, is_lifted: true };
+
+    fn empty(wait: u32, wait_with_proof: u32) -> Result<(), Room> {
+        Err(Room { wait, wait_with_proof })
+    }
+
     #[test]
-    fn a_count_begins_anew_an_hour_after_its_first() {
-        let counts = Counts::new(1000);
+    fn a_bucket_fills_drop_by_drop() {
+        let buckets = Buckets::new(1000);
         for now in [1000, 1001, 1500] {
-            assert_eq!(counts.add(7, now, 3), Ok(()));
+            assert_eq!(buckets.take(7, now, &THREE, false), Ok(()));
         }
-        assert_eq!(counts.add(7, 1600, 3), Err((3, HOUR - 600)));
-        assert_eq!(counts.add(7, 1600, 15), Ok(()), "a higher limit");
-        assert_eq!(counts.add(8, 1600, 3), Ok(()));
-        assert_eq!(counts.add(7, 1000 + HOUR, 3), Ok(()));
+        assert_eq!(buckets.take(7, 1600, &THREE, false), empty(600, 0));
+        assert_eq!(buckets.take(8, 1600, &THREE, false), Ok(()), "another key");
+        assert_eq!(buckets.take(7, 2200, &THREE, false), Ok(()), "a third of an hour after the first");
+        assert_eq!(buckets.take(7, 2200, &THREE, false), empty(1200, 0));
     }
 
     #[test]
-    fn what_is_taken_back_can_be_counted_again_but_never_in_another_hour() {
-        let counts = Counts::new(1000);
-        counts.add(7, 1000, 1).unwrap();
-        counts.take_back(7, 1000);
-        counts.add(7, 1001, 1).unwrap();
-        counts.add(7, 1000 + HOUR, 1).unwrap();
-        counts.take_back(7, 1001);
-        assert!(counts.add(7, 1002 + HOUR, 1).is_err());
-        counts.take_back(9, 1000);
+    fn puzzles_take_from_a_bucket_of_five_times_the_size() {
+        let buckets = Buckets::new(1000);
+        (0..15).for_each(|_| assert_eq!(buckets.take(7, 1000, &THREE, true), Ok(())));
+        assert_eq!(buckets.take(7, 1000, &THREE, true), empty(240, 240));
+        assert_eq!(buckets.take(7, 1000, &THREE, false), empty(1200, 240));
+        assert_eq!(buckets.look(7, 1000, &THREE, false), (Room { wait: 1200, wait_with_proof: 240 }, 15));
+        for now in [1240, 1480] {
+            assert_eq!(buckets.take(7, now, &THREE, true), Ok(()));
+            assert_eq!(buckets.take(7, now, &THREE, true), empty(240, 240));
+        }
+        assert_eq!(buckets.take(7, 1480 + 1200, &THREE, false), Ok(()), "while nobody solves any, there is one without, too");
     }
 
     #[test]
-    fn a_flood_of_ones_does_not_push_out_a_count_at_its_limit() {
-        let counts = Counts::new(8);
-        (0..10).for_each(|_| counts.add(crowded(1), 100, 10).unwrap());
-        (2..1000).for_each(|name| counts.add(crowded(name), 100, 10).unwrap());
-        assert!(counts.add(crowded(1), 100, 10).is_err());
+    fn a_hard_ceiling_keeps_some_for_others_and_no_puzzle_helps() {
+        let buckets = Buckets::new(1000);
+        let all = Ceiling { per_hour: 4, most: 4, is_lifted: false, ..THREE };
+        let strangers = Ceiling { most: 3, ..all };
+        (0..3).for_each(|_| assert_eq!(buckets.take(7, 1000, &strangers, true), Ok(())));
+        assert_eq!(buckets.take(7, 1000, &strangers, true), empty(900, 900));
+        assert_eq!(buckets.take(7, 1000, &all, false), Ok(()));
+        assert_eq!(buckets.take(7, 1000, &strangers, false), empty(1800, 1800));
+        assert_eq!(buckets.take(7, 1000, &all, false), empty(900, 900));
+    }
+
+    #[test]
+    fn what_is_put_back_can_be_taken_again() {
+        let buckets = Buckets::new(1000);
+        (0..3).for_each(|_| buckets.take(7, 1000, &THREE, false).unwrap());
+        buckets.put_back(7);
+        assert_eq!(buckets.take(7, 1000, &THREE, false), Ok(()));
+        assert_eq!(buckets.take(7, 1000, &THREE, false), empty(1200, 0));
+        buckets.put_back(9);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_holds_nobody_up() {
+        let buckets = Buckets::new(1000);
+        (0..3).for_each(|_| buckets.take(7, 100_000, &THREE, false).unwrap());
+        assert_eq!(buckets.take(7, 99_999, &THREE, false), empty(1200, 0));
+        assert_eq!(buckets.take(7, 50_000, &THREE, false), empty(1200, 0), "half a day");
+        assert_eq!(buckets.take(7, 51_199, &THREE, false), empty(1, 0));
+        assert_eq!(buckets.take(7, 51_200, &THREE, false), Ok(()));
+    }
+
+    #[test]
+    fn a_flood_of_ones_does_not_push_out_an_empty_bucket() {
+        let buckets = Buckets::new(8);
+        let ten = Ceiling { per_hour: 10, most: 10, ..THREE };
+        (0..10).for_each(|_| buckets.take(crowded(1), 100, &ten, false).unwrap());
+        (2..1000).for_each(|name| buckets.take(crowded(name), 100, &ten, false).unwrap());
+        assert!(buckets.take(crowded(1), 100, &ten, false).is_err());
+    }
+
+    #[test]
+    fn a_mark_is_renewed_and_looked_at() {
+        let marks = Marks::new(1000, WhenFull::Forget);
+        assert_eq!(marks.left(7, 100, 60), 0);
+        marks.renew(7, 100, 160, 60);
+        marks.renew(7, 110, 170, 60);
+        assert_eq!((marks.left(7, 110, 60), marks.left(7, 170, 60)), (60, 0));
+        assert_eq!(marks.left(7, 1, 60), 0, "one from the future is none");
     }
 }

@@ -1,24 +1,24 @@
-//! Who may ask for how many messages: the pause between two, the hourly counts, the ceilings, and puzzles.
+//! Who may ask for how many messages: the pause between two, the buckets of the ceilings, and puzzles.
 //!
 //! Errs toward letting through; the ceilings of the node are the floor under that. A request that is refused uses up
-//! nothing: what was counted before the refusal is taken back.
+//! nothing: what was taken before the refusal is put back.
 
 use core::num::NonZeroU32;
 
 use super::{
     hashing::{Hashes, Who},
-    recent::{Counts, Marks, WhenFull, seconds},
+    recent::{Buckets, Marks, Room, WhenFull, seconds},
 };
 use crate::{
     challenge::VerifiedChallenge,
     guard::{
         Limits, Request, RequestRefused,
         difficulty::Difficulty,
-        rules::{self, Ceiling, Counter},
+        rules::{self, CEILINGS, Ceiling, Counter},
     },
 };
 
-/// Pauses that are remembered, and recipients, networks and prefixes that are counted.
+/// Pauses that are remembered, and recipients and networks that have buckets.
 const KEYS: usize = 1 << 18;
 const PREFIXES: usize = 1 << 14;
 const PROOFS: usize = 1 << 16;
@@ -30,30 +30,44 @@ const CROWDED: u32 = 30;
 #[derive(Debug)]
 pub(crate) struct Throttle {
     pauses: Marks,
-    messages: Counts,
-    networks: Counts,
-    prefixes: Counts,
-    nodes: Counts,
+    messages: Buckets,
+    networks: Buckets,
+    /// What networks have of the ceilings of nodes and prefixes.
+    shares: Buckets,
+    prefixes: Buckets,
+    nodes: Buckets,
     proofs: Marks,
     /// Requests that came with a proof or from a device: their challenges may use the guard's reserve.
     trusted: Marks,
     difficulty: Difficulty,
 }
 
-/// Something that a request uses up.
+/// A bucket that a request takes a message out of.
 #[derive(Debug)]
-enum Step<'a> {
-    /// The pause after a message.
-    Pause { key: u64, until: u32 },
-    /// One message of a count.
-    Count { counts: &'a Counts, key: u64, limit: u32, lifted: u32 },
+struct Step<'a> {
+    buckets: &'a Buckets,
+    key: u64,
+    ceiling: Ceiling,
 }
 
-/// A step that can't be taken.
+/// What a request is admitted or refused with.
+#[derive(Clone, Copy, Debug)]
+struct Asking<'r> {
+    request: &'r Request<'r>,
+    now: u32,
+    /// Whether it counts as a known device's.
+    as_known: bool,
+    has_proof: bool,
+    /// Whether only proofs and known devices get new envelopes.
+    crowded: bool,
+}
+
+/// Why a request is refused.
+#[derive(Clone, Copy, Debug)]
 struct Stopped {
     retry_after: u32,
-    /// Whether a puzzle would help.
-    lifts: bool,
+    /// How hard the puzzle is that would lift it, by how often the puzzle is twice as hard; `None` if none would.
+    lifted_by: Option<u32>,
 }
 
 impl Throttle {
@@ -62,39 +76,49 @@ impl Throttle {
         let trusted = (limits.capacity as usize / 2).min(1 << 22);
         Self {
             pauses: Marks::new(KEYS, WhenFull::Forget),
-            messages: Counts::new(KEYS),
-            networks: Counts::new(KEYS),
-            prefixes: Counts::new(PREFIXES),
-            nodes: Counts::new(2),
+            messages: Buckets::new(KEYS),
+            networks: Buckets::new(KEYS),
+            shares: Buckets::new(KEYS),
+            prefixes: Buckets::new(PREFIXES),
+            nodes: Buckets::new(2),
             proofs: Marks::new(PROOFS, WhenFull::Refuse),
             trusted: Marks::new(trusted, WhenFull::Forget),
             difficulty: Difficulty::default(),
         }
     }
 
-    /// Lets a request in and counts it, or counts nothing. `crowded` says that only proofs and devices get new envelopes.
+    /// Lets a request in and counts it, or counts nothing. `crowded` says that only proofs and known devices get new envelopes.
+    /// Says whether it counts as a known device's: what their bucket doesn't hold any more is a stranger's.
     pub(crate) fn admit(
         &self,
         request: &Request<'_>,
         limits: &Limits,
         hashes: &Hashes,
         crowded: bool,
-    ) -> Result<(), RequestRefused> {
+    ) -> Result<bool, RequestRefused> {
         let now = seconds(request.now);
         // A solution that counted before, or that there is no room to remember, is as good as none.
         let proof = request.proof.map(|proof| (hashes.proof(&proof.id), seconds(proof.expires_at)));
         let proof = proof.filter(|(key, until)| self.proofs.set(*key, now, *until, u32::MAX).is_ok());
-        let steps = self.steps(request, limits, hashes);
-        if let Err((taken, stopped)) = self.take_all(&steps, now, limits, proof.is_some(), crowded && !request.is_known) {
-            steps[..taken].iter().flatten().for_each(|step| self.put_back(step, now));
-            if let Some((key, until)) = proof {
-                self.proofs.unset(key, until);
-            }
-            let puzzle = (stopped.lifts && proof.is_none()).then(|| self.difficulty.of_next(now, crowded));
-            let retry_after = NonZeroU32::new(stopped.retry_after).unwrap_or(NonZeroU32::MIN);
-            return Err(RequestRefused::Throttled { retry_after, puzzle });
-        }
-        if proof.is_some() || request.is_known {
+        let strangers = Asking { request, now, as_known: false, has_proof: proof.is_some(), crowded };
+        let as_known = request.is_known.then(|| self.take(&Asking { as_known: true, ..strangers }, limits, hashes));
+        let as_known = match as_known {
+            Some(Ok(())) => true,
+            refused => match (self.take(&strangers, limits, hashes), refused) {
+                (Ok(()), _) => false,
+                (Err(stopped), as_known) => {
+                    if let Some((key, until)) = proof {
+                        self.proofs.unset(key, until);
+                    }
+                    let sooner = as_known.and_then(Result::err).map_or(u32::MAX, |stopped| stopped.retry_after);
+                    let retry_after = NonZeroU32::new(stopped.retry_after.min(sooner)).unwrap_or(NonZeroU32::MIN);
+                    let puzzle = stopped.lifted_by.filter(|_| proof.is_none());
+                    let puzzle = puzzle.map(|doublings| self.difficulty.of_next(now, crowded, doublings));
+                    return Err(RequestRefused::Throttled { retry_after, puzzle });
+                }
+            },
+        };
+        if proof.is_some() || as_known {
             let until = seconds(request.issued_at.plus(limits.challenge_lifetime));
             // Two of the same second are one mark: that it is set already is no fault.
             let _ = self.trusted.set(hashes.trusted(request.recipient, request.issued_at), now, until, u32::MAX);
@@ -102,12 +126,15 @@ impl Throttle {
         if proof.is_some() {
             self.difficulty.solved(now);
         }
-        Ok(())
+        Ok(as_known)
     }
 
     /// Takes back all that a request used up but its proof, which may have counted for another request before.
     pub(crate) fn withdraw(&self, request: &Request<'_>, limits: &Limits, hashes: &Hashes) {
-        self.steps(request, limits, hashes).iter().flatten().for_each(|step| self.put_back(step, seconds(request.now)));
+        let asking = Asking { request, now: seconds(request.now), as_known: request.is_known, has_proof: false, crowded: false };
+        self.steps(&asking, limits, hashes).iter().flatten().for_each(Step::put_back);
+        let until = asking.now.saturating_add(limits.throttle_seconds);
+        asking.pauses(hashes).into_iter().flatten().for_each(|key| self.pauses.unset(key, until));
     }
 
     /// Whether a challenge was made for a proof or a known device.
@@ -115,65 +142,102 @@ impl Throttle {
         self.trusted.has(hashes.trusted(challenge.recipient(), challenge.challenge().issued_at), now)
     }
 
-    /// What a request uses up: the pause, then what it counts under.
-    fn steps<'a>(&'a self, request: &Request<'_>, limits: &Limits, hashes: &Hashes) -> [Option<Step<'a>>; 5] {
-        let Request { recipient, network, is_known, .. } = *request;
-        let pause = (limits.throttle_seconds > 0).then(|| {
-            let key = hashes.throttle(recipient, if is_known { Who::Known } else { Who::Network(network) });
-            Step::Pause { key, until: seconds(request.now).saturating_add(limits.throttle_seconds) }
-        });
-        let counts = rules::ceilings(limits, request).map(|Ceiling { counter, allowed, lifted }| {
-            let (counts, key) = match counter {
+    /// Takes a message out of each bucket and begins the pause, or does nothing.
+    fn take(&self, asking: &Asking<'_>, limits: &Limits, hashes: &Hashes) -> Result<(), Stopped> {
+        let steps = self.steps(asking, limits, hashes);
+        let taken = steps.iter().flatten().take_while(|step| step.take(asking).is_ok()).count();
+        let is_open = taken == steps.iter().flatten().count()
+            && !(asking.crowded && !asking.has_proof && !asking.as_known)
+            && self.begin_pause(asking, limits, hashes);
+        if is_open {
+            return Ok(());
+        }
+        steps.iter().flatten().take(taken).for_each(Step::put_back);
+        Err(self.why(asking, &steps, limits, hashes))
+    }
+
+    /// Begins the pause after a message, unless one is still on that nothing lifts. A message to a known device begins that of its
+    /// network, too, but isn't held by it.
+    fn begin_pause(&self, asking: &Asking<'_>, limits: &Limits, hashes: &Hashes) -> bool {
+        let pause = limits.throttle_seconds;
+        if pause == 0 {
+            return true;
+        }
+        let until = asking.now.saturating_add(pause);
+        let [own, network] = asking.pauses(hashes);
+        let is_lifted = asking.has_proof && !asking.as_known;
+        let Some(own) = own else { return true };
+        if is_lifted {
+            self.pauses.renew(own, asking.now, until, pause);
+        } else if self.pauses.set(own, asking.now, until, pause).is_err() {
+            return false;
+        }
+        if let Some(network) = network {
+            self.pauses.renew(network, asking.now, until, pause);
+        }
+        true
+    }
+
+    /// What refuses a request that was refused, and what would lift that: the longest of all waits counts.
+    fn why(&self, asking: &Asking<'_>, steps: &[Option<Step<'_>>], limits: &Limits, hashes: &Hashes) -> Stopped {
+        let [own, _] = asking.pauses(hashes);
+        let paused = own.map_or(0, |own| self.pauses.left(own, asking.now, limits.throttle_seconds));
+        let crowded = if asking.crowded && !asking.has_proof { CROWDED } else { 0 };
+        let (mut wait, mut wait_with_proof, mut doublings) = (paused.max(crowded), 0, 0);
+        for Step { buckets, key, ceiling } in steps.iter().flatten() {
+            let (room, drops) = buckets.look(*key, asking.now, ceiling, asking.has_proof);
+            wait = wait.max(room.wait);
+            wait_with_proof = wait_with_proof.max(room.wait_with_proof);
+            if ceiling.is_lifted {
+                doublings = doublings.max(drops / u64::from(ceiling.per_hour));
+            }
+        }
+        if wait_with_proof > 0 || asking.as_known {
+            // Sooner or later than without a puzzle: then it makes sense to ask again.
+            let retry_after = if asking.as_known { wait } else { wait_with_proof };
+            return Stopped { retry_after, lifted_by: None };
+        }
+        Stopped { retry_after: wait, lifted_by: Some(u32::try_from(doublings).unwrap_or(u32::MAX)) }
+    }
+
+    /// The buckets that a request takes a message out of.
+    fn steps<'a>(&'a self, asking: &Asking<'_>, limits: &Limits, hashes: &Hashes) -> [Option<Step<'a>>; CEILINGS] {
+        let Request { recipient, network, .. } = *asking.request;
+        let as_known = asking.as_known;
+        let prefix = || rules::prefix(recipient.as_str());
+        let mut steps = [const { None }; CEILINGS];
+        for (step, ceiling) in steps.iter_mut().zip(rules::ceilings(limits, asking.request, as_known)) {
+            let (buckets, key) = match ceiling.counter {
                 Counter::Channel(channel) => (&self.nodes, (channel as u64 + 1) << 32),
-                Counter::Prefix => (&self.prefixes, hashes.prefix(rules::prefix(recipient.as_str()))),
+                Counter::Prefix => (&self.prefixes, hashes.prefix(prefix())),
+                Counter::ChannelOfNetwork(channel) => (&self.shares, hashes.share(network, as_known, channel.as_str())),
+                Counter::PrefixOfNetwork => (&self.shares, hashes.share(network, as_known, prefix())),
                 Counter::Recipient => {
-                    (&self.messages, hashes.messages(recipient, if is_known { Who::Known } else { Who::Strangers }))
+                    (&self.messages, hashes.messages(recipient, if as_known { Who::Known } else { Who::Strangers }))
                 }
                 Counter::Network => (&self.networks, hashes.network(network)),
             };
-            Step::Count { counts, key, limit: allowed, lifted }
-        });
-        let mut steps = [pause, None, None, None, None];
-        steps[1..].iter_mut().zip(counts).for_each(|(step, count)| *step = Some(count));
+            *step = Some(Step { buckets, key, ceiling });
+        }
         steps
     }
+}
 
-    /// Takes one step after the other; says how many were taken before the one that can't be.
-    fn take_all(
-        &self,
-        steps: &[Option<Step<'_>>],
-        now: u32,
-        limits: &Limits,
-        has_proof: bool,
-        needs_proof: bool,
-    ) -> Result<(), (usize, Stopped)> {
-        for (at, step) in steps.iter().enumerate() {
-            step.as_ref().map_or(Ok(()), |step| self.take(step, now, limits, has_proof)).map_err(|stopped| (at, stopped))?;
-        }
-        if needs_proof && !has_proof {
-            return Err((steps.len(), Stopped { retry_after: CROWDED, lifts: true }));
-        }
-        Ok(())
+impl Step<'_> {
+    fn take(&self, asking: &Asking<'_>) -> Result<(), Room> {
+        self.buckets.take(self.key, asking.now, &self.ceiling, asking.has_proof)
     }
 
-    fn take(&self, step: &Step<'_>, now: u32, limits: &Limits, has_proof: bool) -> Result<(), Stopped> {
-        match *step {
-            Step::Pause { key, until } => {
-                let set = self.pauses.set(key, now, until, limits.throttle_seconds);
-                set.map_err(|retry_after| Stopped { retry_after, lifts: false })
-            }
-            Step::Count { counts, key, limit, lifted } => {
-                let allowed = if has_proof { lifted } else { limit };
-                let stopped = |(count, retry_after)| Stopped { retry_after, lifts: count < lifted };
-                counts.add(key, now, allowed).map_err(stopped)
-            }
-        }
+    fn put_back(&self) {
+        self.buckets.put_back(self.key);
     }
+}
 
-    fn put_back(&self, step: &Step<'_>, then: u32) {
-        match *step {
-            Step::Pause { key, until } => self.pauses.unset(key, until),
-            Step::Count { counts, key, .. } => counts.take_back(key, then),
-        }
+impl Asking<'_> {
+    /// The pause that a request keeps to, and another that it begins.
+    fn pauses(&self, hashes: &Hashes) -> [Option<u64>; 2] {
+        let Request { recipient, network, .. } = *self.request;
+        let network = hashes.throttle(recipient, Who::Network(network));
+        if self.as_known { [Some(hashes.throttle(recipient, Who::Known)), Some(network)] } else { [Some(network), None] }
     }
 }

@@ -23,17 +23,13 @@ pub(super) struct Capped {
 }
 
 impl RedisGuard {
-    pub(super) fn admission(&self, names: &Names, request: &Request<'_>) -> Call {
+    /// `is_device` says whose comparisons count, and `request` how its message does.
+    pub(super) fn admission(&self, names: &Names, request: &Request<'_>, is_device: bool) -> Call {
         let tagged = names.of(request.recipient);
         let proof = request.proof.map_or_else(|| tagged.proof([0; 16]), |proof| tagged.proof(proof.id));
         let nonce = self.fresh.hex::<{ NONCE / 2 }>();
-        let mut keys = vec![
-            self.kept_key(names, &tagged),
-            tagged.compared(),
-            tagged.pause(request.network, request.is_known),
-            proof,
-            tagged.challenge(&nonce),
-        ];
+        let [own, network] = pauses(&tagged, request);
+        let mut keys = vec![self.kept_key(names, &tagged), tagged.compared(), own, network, proof, tagged.challenge(&nonce)];
         let is_cluster = self.connections.is_cluster();
         let allowance = rules::to_start(&self.limits, request);
         let field = if request.by == By::External { EXTERNAL } else { CODES };
@@ -47,7 +43,8 @@ impl RedisGuard {
                 request.proof.map_or(0, |proof| proof.expires_at.as_seconds()).to_string(),
                 field.to_owned(),
                 limit(allowance.map(|allowance| allowance.strangers)),
-                limit(allowance.filter(|_| request.is_known).map_or(Some(0), |allowance| Some(allowance.known))),
+                limit(allowance.filter(|_| is_device).map_or(Some(0), |allowance| Some(allowance.known))),
+                u8::from(request.is_known).to_string(),
             ],
         );
         if !is_cluster {
@@ -66,19 +63,21 @@ impl RedisGuard {
 
     pub(super) fn withdrawal(&self, names: &Names, request: &Request<'_>) -> Call {
         let tagged = names.of(request.recipient);
-        let mut keys = vec![self.kept_key(names, &tagged), tagged.pause(request.network, request.is_known)];
+        let mut keys = vec![self.kept_key(names, &tagged)];
+        keys.extend(pauses(&tagged, request));
         keys.extend(self.own(&tagged, request).map(|capped| capped.key));
         if !self.connections.is_cluster() {
             keys.extend(self.shared(names, request).map(|capped| capped.key));
         }
-        Call::new(&SCRIPTS.withdraw, keys, self.arguments(names, ["1".to_owned()]))
+        Call::new(&SCRIPTS.withdraw, keys, self.arguments(names, ["2".to_owned()]))
     }
 
     /// Gives back all that an admission counted for its recipient, so also the record of a challenge that nobody gets, and the
     /// proof: it counted for this request and no other.
     pub(super) fn undoing(&self, names: &Names, request: &Request<'_>, pending: &Pending) -> Call {
         let tagged = names.of(request.recipient);
-        let mut gone = vec![tagged.pause(request.network, request.is_known), tagged.challenge(nonce_of(&pending.epoch))];
+        let mut gone = Vec::from(pauses(&tagged, request));
+        gone.push(tagged.challenge(nonce_of(&pending.epoch)));
         gone.extend(request.proof.filter(|_| pending.proved).map(|proof| tagged.proof(proof.id)));
         let arguments = self.arguments(names, [gone.len().to_string()]);
         let mut keys = vec![self.kept_key(names, &tagged)];
@@ -134,23 +133,31 @@ impl RedisGuard {
     /// The ceilings that count one recipient's messages.
     fn own<'a>(&self, tagged: &'a Tagged<'_>, request: &Request<'_>) -> impl Iterator<Item = Capped> + use<'a> {
         let bucket = bucket(request);
-        let ceilings = rules::ceilings(&self.limits, request).filter(|ceiling| ceiling.counter == Counter::Recipient);
+        let ceilings =
+            rules::ceilings(&self.limits, request, request.is_known).filter(|ceiling| ceiling.counter == Counter::Recipient);
         ceilings.map(move |ceiling| Capped { key: tagged.messages(bucket), ceiling })
     }
 
     /// The ceilings that count messages of more than one recipient.
     pub(super) fn shared<'a>(&self, names: &'a Names, request: &Request<'a>) -> impl Iterator<Item = Capped> + use<'a> {
-        let Request { recipient, network, .. } = *request;
-        rules::ceilings(&self.limits, request).filter_map(move |ceiling| {
+        let Request { recipient, network, is_known, .. } = *request;
+        rules::ceilings(&self.limits, request, request.is_known).filter_map(move |ceiling| {
             let key = match ceiling.counter {
                 Counter::Channel(channel) => names.ceiling(channel.as_str()),
                 Counter::Prefix => names.prefix(rules::prefix(recipient.as_str())),
                 Counter::Network => names.network(network),
+                Counter::ChannelOfNetwork(channel) => names.share(network, is_known, channel.as_str()),
+                Counter::PrefixOfNetwork => names.share(network, is_known, rules::prefix(recipient.as_str())),
                 Counter::Recipient => return None,
             };
             Some(Capped { key, ceiling })
         })
     }
+}
+
+/// The pause that a request keeps to, and another that it begins: a message to a known device pauses its network, too.
+fn pauses(tagged: &Tagged<'_>, request: &Request<'_>) -> [String; 2] {
+    [tagged.pause(request.network, request.is_known), tagged.pause(request.network, false)]
 }
 
 /// A limit as the scripts read it: -1 for none.
@@ -171,6 +178,6 @@ fn nonce_of(epoch: &str) -> &str {
 fn push(keys: &mut Vec<String>, arguments: &mut Vec<String>, ceilings: impl IntoIterator<Item = Capped>) {
     for Capped { key, ceiling } in ceilings {
         keys.push(key);
-        arguments.extend([ceiling.allowed.to_string(), ceiling.lifted.to_string()]);
+        arguments.extend([ceiling.per_hour, ceiling.most, u32::from(ceiling.is_lifted)].map(|number| number.to_string()));
     }
 }

@@ -62,21 +62,20 @@ pub struct RedisGuard {
 
 impl Guard for RedisGuard {
     async fn admit(&self, request: &Request<'_>) -> Result<Admitted, RequestRefused> {
-        let mut pending = None;
-        let answer = self.connections.in_time(self.admit_in_redis(request, &mut pending)).await.flatten();
-        let refused = match answer {
-            Ok(Ok(admitted)) => return Ok(admitted),
-            Ok(Err(refused)) => refused,
-            Err(error) => RequestRefused::Unavailable(unavailable(&error)),
-        };
-        if let Some(pending) = pending {
-            // In a time of its own: the other is over where a server hung.
-            let undone = self.decide(|names| self.undoing(names, request, &pending));
-            if let Err(error) = self.connections.in_time(undone).await.flatten() {
-                unavailable(&error);
+        let answer = self.admit_as(request, request.is_known).await;
+        match answer {
+            // Past their own bucket known devices are strangers.
+            Err(RequestRefused::Throttled { retry_after: sooner, .. }) if request.is_known => {
+                let answer = self.admit_as(&Request { is_known: false, ..*request }, true).await;
+                answer.map_err(|refused| match refused {
+                    RequestRefused::Throttled { retry_after, puzzle } => {
+                        RequestRefused::Throttled { retry_after: retry_after.min(sooner), puzzle }
+                    }
+                    refused @ RequestRefused::Unavailable(_) => refused,
+                })
             }
+            answer => answer,
         }
-        Err(refused)
     }
 
     async fn withdraw(&self, request: &Request<'_>) {
@@ -142,16 +141,36 @@ impl RedisGuard {
         &self.id
     }
 
+    /// Admits a request as it counts; `is_device` says whether a known device made it.
+    async fn admit_as(&self, request: &Request<'_>, is_device: bool) -> Result<Admitted, RequestRefused> {
+        let mut pending = None;
+        let answer = self.connections.in_time(self.admit_in_redis(request, is_device, &mut pending)).await.flatten();
+        let refused = match answer {
+            Ok(Ok(admitted)) => return Ok(admitted),
+            Ok(Err(refused)) => refused,
+            Err(error) => RequestRefused::Unavailable(unavailable(&error)),
+        };
+        if let Some(pending) = pending {
+            // In a time of its own: the other is over where a server hung.
+            let undone = self.decide(|names| self.undoing(names, request, &pending));
+            if let Err(error) = self.connections.in_time(undone).await.flatten() {
+                unavailable(&error);
+            }
+        }
+        Err(refused)
+    }
+
     /// Asks Redis. What was counted for the recipient is left in `pending`, and has to be given back unless it is admitted.
     async fn admit_in_redis(
         &self,
         request: &Request<'_>,
+        is_device: bool,
         pending: &mut Option<Pending>,
     ) -> RedisResult<Result<Admitted, RequestRefused>> {
         if request.crowded && !request.is_known && request.proof.is_none() {
             return Ok(Err(self.crowded(request.now)));
         }
-        let reply = self.decide(|names| self.admission(names, request)).await?;
+        let reply = self.decide(|names| self.admission(names, request, is_device)).await?;
         if reply.word() == "throttled" {
             return Ok(Err(self.throttled(&reply, request.now)));
         }
@@ -180,7 +199,7 @@ impl RedisGuard {
             self.difficulty.solved(seconds(request.now));
         }
         let guard = GuardId::new(format!("{}.{epoch}", self.id)).ok_or_else(unexpected)?;
-        Ok(Ok(Admitted { guard, strength: rules::strength(&self.limits, request.is_known, compared) }))
+        Ok(Ok(Admitted { guard, strength: rules::strength(&self.limits, is_device, compared), is_known: request.is_known }))
     }
 
     async fn withdraw_in_redis(&self, request: &Request<'_>) -> RedisResult<()> {
@@ -193,13 +212,13 @@ impl RedisGuard {
 
     /// What a stranger without a solution is told while the message queue is more than half full.
     fn crowded(&self, now: UnixTime) -> RequestRefused {
-        let puzzle = Some(self.difficulty.of_next(seconds(now), true));
+        let puzzle = Some(self.difficulty.of_next(seconds(now), true, 0));
         RequestRefused::Throttled { retry_after: Unavailable::for_seconds(30).retry_after, puzzle }
     }
 
     fn throttled(&self, reply: &Reply, now: UnixTime) -> RequestRefused {
         let retry_after = reply.number(1).and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
-        let puzzle = (reply.number(2) == Some(1)).then(|| self.difficulty.of_next(seconds(now), false));
+        let puzzle = reply.number(2).map(|doublings| self.difficulty.of_next(seconds(now), false, doublings));
         RequestRefused::Throttled { retry_after, puzzle }
     }
 

@@ -76,6 +76,14 @@ impl Names {
         name
     }
 
+    /// What a network has of a ceiling, of known devices' messages or of strangers'.
+    pub(super) fn share(&self, network: ClientNetwork, is_known: bool, of: &str) -> String {
+        let hash = self.key.begin(labels::COUNTED_NETWORK).bytes(&network.to_bytes()).number(u64::from(is_known)).text(of);
+        let mut name = self.ceiling("share:");
+        hex::push(&hash.mac().as_bytes()[..SHOWN], &mut name);
+        name
+    }
+
     /// The ceiling of the numbers that begin with `digits`.
     pub(super) fn prefix(&self, digits: &str) -> String {
         let mut name = self.ceiling("prefix:");

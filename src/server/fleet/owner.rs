@@ -7,7 +7,6 @@ use std::{
     convert::Infallible,
     future::poll_fn,
     mem,
-    net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{Arc, PoisonError},
@@ -34,6 +33,7 @@ use crate::{
         batch::{self, LONGEST_REPLY, push_answer, push_refusal},
     },
     keys::{CurrentKeys, Keys},
+    network::Client,
     outbound::deadline,
     server::{
         call::Answer,
@@ -71,7 +71,7 @@ struct Relayed {
     route: &'static Route,
     head: Parts,
     body: Bytes,
-    client: IpAddr,
+    client: Client,
     exchange: Exchange,
 }
 
@@ -284,7 +284,7 @@ fn problem(reason: RelayRefused) -> Problem {
 }
 
 /// The request as if it had arrived here.
-fn repack(request: RelayedRequest) -> Option<(Parts, Bytes, IpAddr)> {
+fn repack(request: RelayedRequest) -> Option<(Parts, Bytes, Client)> {
     let method = Method::from_bytes(request.method.as_bytes()).ok()?;
     let mut head = Request::builder().method(method).uri(&*request.path).body(()).ok()?.into_parts().0;
     fill(&mut head.headers, request.headers)?;

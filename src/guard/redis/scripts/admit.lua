@@ -2,9 +2,10 @@
 --
 -- KEYS[2]  the recipient's comparisons: a hash of windows
 -- KEYS[3]  the pause after a message
--- KEYS[4]  the solved puzzle
--- KEYS[5]  the record of the challenge that is made now
--- KEYS[6…] ceilings
+-- KEYS[4]  another that this message begins, too, but isn't held by
+-- KEYS[5]  the solved puzzle
+-- KEYS[6]  the record of the challenge that is made now
+-- KEYS[7…] ceilings
 -- ARGV[3]  its nonce, which no other challenge has
 -- ARGV[4]  when it ends
 -- ARGV[5]  "1" where KEYS[1] is kept
@@ -13,8 +14,9 @@
 -- ARGV[8]  the field of comparisons by strangers
 -- ARGV[9]  from how many of these on nothing is started, -1: something always is
 -- ARGV[10] how many are kept for known devices; "0" for who is none
--- ARGV[11…] two for each ceiling
-local pause, proof_ends = tonumber(ARGV[6]), tonumber(ARGV[7])
+-- ARGV[11] "1" if it counts as a known device's, which no proof lifts
+-- ARGV[12…] three for each ceiling
+local pause, proof_ends, as_known = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[11] == '1'
 local strangers_most, known_most = tonumber(ARGV[9]), tonumber(ARGV[10])
 
 local at, today, yesterday = windows(KEYS[2], ARGV[8])
@@ -22,21 +24,25 @@ local known_at, known_today, known_yesterday = windows(KEYS[2], known_field(ARGV
 local strangers, known = today + yesterday, known_today + known_yesterday
 if not next_field(ARGV[8], strangers, known, strangers_most, known_most, -1) then
   local is_over_today = not next_field(ARGV[8], today, known_today, strangers_most, known_most, -1)
-  return { 'throttled', (math.max(at, known_at) + (is_over_today and 2 or 1)) * DAY - now, 0 }
+  return { 'throttled', (math.max(at, known_at) + (is_over_today and 2 or 1)) * DAY - now, -1 }
 end
-local paused = redis.call('PTTL', KEYS[3])
-if pause > 0 and paused > 0 then return { 'throttled', math.ceil(paused / 1000), 0 } end
-local proved = proof_ends > now and redis.call('EXISTS', KEYS[4]) == 0
-local wait, lifts = refusal(6, 11, proved)
-if wait then return { 'throttled', wait, lifts } end
+local proved = proof_ends > now and redis.call('EXISTS', KEYS[5]) == 0
+local wait, wait_with_proof, times = look(7, 12, proved)
+if pause > 0 and (as_known or not proved) then
+  wait = math.max(wait, math.ceil(redis.call('PTTL', KEYS[3]) / 1000))
+end
+if wait > 0 then return as_known and { 'throttled', wait, -1 } or throttled(wait, wait_with_proof, times) end
 
 -- A record that exists is never made again: it may have been spent. (Machines that were copied draw the same numbers.)
-if redis.call('EXISTS', KEYS[5]) == 1 then error('this nonce was had before') end
+if redis.call('EXISTS', KEYS[6]) == 1 then error('this nonce was had before') end
 local spelled = epoch(ARGV[3])
-if pause > 0 then redis.call('SET', KEYS[3], '', 'EX', pause) end
-if proved then redis.call('SET', KEYS[4], '', 'EXAT', proof_ends + OUTLIVES) end
-count_message(6)
-redis.call('HSET', KEYS[5], 'u', 0)
-redis.call('EXPIREAT', KEYS[5], tonumber(ARGV[4]) + OUTLIVES)
+if pause > 0 then
+  redis.call('SET', KEYS[3], '', 'EX', pause)
+  redis.call('SET', KEYS[4], '', 'EX', pause)
+end
+if proved then redis.call('SET', KEYS[5], '', 'EXAT', proof_ends + OUTLIVES) end
+count_message(7, 12)
+redis.call('HSET', KEYS[6], 'u', 0)
+redis.call('EXPIREAT', KEYS[6], tonumber(ARGV[4]) + OUTLIVES)
 if ARGV[5] == '1' and not known_key then redis.call('SET', KEYS[1], ARGV[1]) end
 return { 'admitted', spelled, strangers, known, proved and 1 or 0 }

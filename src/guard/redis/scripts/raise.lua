@@ -2,8 +2,8 @@
 --
 -- KEYS[2…] ceilings
 -- ARGV[3]  "1" if a proof lifts what it lifts
--- ARGV[4…] two for each ceiling
-local wait, lifts = refusal(2, 4, ARGV[3] == '1')
-if wait then return { 'throttled', wait, lifts } end
-count_message(2)
+-- ARGV[4…] three for each ceiling
+local wait, wait_with_proof, times = look(2, 4, ARGV[3] == '1')
+if wait > 0 then return throttled(wait, wait_with_proof, times) end
+count_message(2, 4)
 return { 'admitted' }
