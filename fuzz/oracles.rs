@@ -22,7 +22,7 @@ use countersign::{
     network::Client,
     recipient::{Channel, Recipient, phone::PhoneRules},
     time::UnixTime,
-    token::{AccessAlgorithm, Amr, Login, Sessions, SessionsConfig},
+    token::{AccessAlgorithm, AccessKeys, Amr, Login, Sessions, SessionsConfig, SharedKey},
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -155,6 +155,9 @@ pub(crate) fn link(input: &[u8]) {
 fn sessions(algorithm: AccessAlgorithm) -> (Sessions, String, String) {
     let mut config = SessionsConfig::new(ISSUER);
     config.algorithm = algorithm;
+    if algorithm == AccessAlgorithm::Hs256 {
+        config.keys = AccessKeys::Shared([SharedKey::new([7; 32]).unwrap()].into());
+    }
     let sessions = Sessions::new(&KEYRING, &config).unwrap();
     let user = serde_json::from_str(r#"{"id":"42","is_active":true}"#).unwrap();
     let login = Login { user: &user, recipient: &recipient("ann"), amr: Amr::of_message(Channel::Email) };

@@ -7,12 +7,11 @@ use countersign::{
     challenge::{Binding, Challenge, Challenges, Links, UntrustedEnvelope, UntrustedLink, Use, VerifiedChallenge},
     crypto::{base64url, labels},
     keyring::EnvelopeFormat,
-    token::{AccessAlgorithm, AccessKeys, Amr, KeyDocuments, Login, SessionTokens, Sessions},
+    token::{AccessAlgorithm, Amr, KeyDocuments, Login, SessionTokens},
 };
 
 use crate::given::{
-    ALGORITHMS, ISSUER, NOW, challenge, challenges, code_format, envelope_verifier, keyring, random, recipient, sessions,
-    sessions_config, user,
+    ALGORITHMS, ISSUER, NOW, challenge, challenges, code_format, envelope_verifier, keyring, random, recipient, sessions, user,
 };
 
 /// The value of that name.
@@ -176,16 +175,6 @@ fn access_tokens() {
         assert_eq!((verified.subject(), verified.expires_at(), verified.amr()), ("42", NOW.plus(300), &Amr::OTP));
         frozen(if algorithm.is_paseto() { "claims-paseto" } else { "claims-jwt" }, verified.json());
     }
-}
-
-/// Where no secret is configured, HS256 signs with a derived key.
-#[test]
-fn hs256_with_the_derived_key() {
-    let mut config = sessions_config(AccessAlgorithm::Hs256);
-    config.keys = AccessKeys::Derived;
-    let sessions = Sessions::new(&keyring(&[1]), &config).unwrap();
-    let login = Login { user: &user(), recipient: &recipient(), amr: Amr::OTP };
-    frozen("access-HS256-derived", &sessions.begin(&login, NOW, &mut random()).access);
 }
 
 #[test]

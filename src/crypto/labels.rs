@@ -14,8 +14,6 @@ pub const ENVELOPE_PASETO_KEY: &str = "countersign/v1/key/envelope-v4-public";
 pub const ACCESS_EDDSA_KEY: &str = "countersign/v1/key/access-eddsa";
 /// P-256 scalar material for access tokens that are JWT.
 pub const ACCESS_ES256_KEY: &str = "countersign/v1/key/access-es256";
-/// Key for access tokens that are JWT with HS256, where no `hs256_secret` is configured.
-pub const ACCESS_HS256_KEY: &str = "countersign/v1/key/access-hs256";
 /// Ed25519 seed for access tokens that are PASETO v4.public.
 pub const ACCESS_V4_PUBLIC_KEY: &str = "countersign/v1/key/access-v4-public";
 /// Key for access tokens that are PASETO v4.local.

@@ -26,7 +26,7 @@ pub enum AccessAlgorithm {
 /// Where the keys of access tokens come from. The first signs, all are accepted.
 #[derive(Clone, Debug, Default)]
 pub enum AccessKeys {
-    /// One is derived from each root secret.
+    /// One is derived from each root secret; not for RS256 and HS256.
     #[default]
     Derived,
     /// Of a key file (see [`keyring::pem`](crate::keyring::pem)): 1 to 10; the first is of the fleet's algorithm.

@@ -59,7 +59,7 @@ pub enum SessionsError {
     ChallengeAudience,
     /// The claim for the user's id has a reserved name.
     ReservedClaim,
-    /// RS256 needs configured keys: none is derived.
+    /// RS256 and HS256 need configured keys: none is derived.
     KeysNeeded,
     /// Configured keys don't go with this algorithm.
     KeysNotUsable,
@@ -249,7 +249,7 @@ impl SessionsConfig {
             }),
             AccessAlgorithm::Rs256 if matches!(self.keys, AccessKeys::Derived) => Err(SessionsError::KeysNeeded),
             AccessAlgorithm::Rs256 => self.jwt(Algorithm::Rs256, Vec::new),
-            AccessAlgorithm::Hs256 => self.hmac(keyring),
+            AccessAlgorithm::Hs256 => self.hmac(),
             AccessAlgorithm::V4Public | AccessAlgorithm::V4Local if !matches!(self.keys, AccessKeys::Derived) => {
                 Err(SessionsError::KeysNotUsable)
             }
@@ -290,11 +290,10 @@ impl SessionsConfig {
         Ok((Signer::Jwt(JwtSigner::new(first).into()), AcceptedKeys::Jwt(JwtKeys::new(published.clone())), published))
     }
 
-    fn hmac(&self, keyring: &Keyring) -> Result<(Signer, AcceptedKeys, Vec<PublicKey>), SessionsError> {
+    /// None is derived: whoever is to check these tokens needs the same key.
+    fn hmac(&self) -> Result<(Signer, AcceptedKeys, Vec<PublicKey>), SessionsError> {
         let keys: Vec<MacKey> = match &self.keys {
-            AccessKeys::Derived => {
-                keyring.roots().iter().map(|root| MacKey::new(&root.derive(labels::ACCESS_HS256_KEY))).collect()
-            }
+            AccessKeys::Derived => return Err(SessionsError::KeysNeeded),
             AccessKeys::Shared(keys) => keys.iter().map(|key| MacKey::of_any_length(key.expose())).collect(),
             AccessKeys::Configured(_) => return Err(SessionsError::KeysNotUsable),
         };
@@ -316,7 +315,7 @@ impl fmt::Display for SessionsError {
             Self::SeveralAudiences => "PASETO has one audience",
             Self::ChallengeAudience => "the audience of envelopes can't be one of access tokens",
             Self::ReservedClaim => "the claim for the user's id has a reserved name",
-            Self::KeysNeeded => "RS256 needs configured keys",
+            Self::KeysNeeded => "RS256 and HS256 need configured keys",
             Self::KeysNotUsable => "the configured keys don't go with the algorithm",
             Self::FirstKeyOfAnotherAlgorithm => "the first key, which signs, is of another algorithm",
             Self::NumberOfKeys => "1 to 10 keys are needed",
