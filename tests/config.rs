@@ -601,7 +601,7 @@ fn directory() {
         ("[directory]\nkind = \"file\"", "directory.path", "required"),
         ("[directory]\nkind = \"file\"\npath = \"missing\"", "directory.path", "can't read"),
         ("[directory]\nkind = \"file\"\npath = \"secrets\"", "directory.path", ""),
-        ("[directory]\nkind = \"file\"\npath = \"twins.json\"", "directory.path", "have one email address"),
+        ("[directory]\nkind = \"file\"\npath = \"twins.json\"", "directory.path", "have the same \"email\""),
         (&format!("[directory]\nkind = \"http\"\nsecret = \"{WHSEC}\""), "directory.url", "required"),
         ("[directory]\nkind = \"http\"\nurl = \"https://a/\"", "directory.secret", "required"),
         ("[directory]\nkind = \"http\"\nurl = \"https://a/\"\nsecret = \"whsec_c2hvcnQ=\"", "directory.secret", "24 to 64"),

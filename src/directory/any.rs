@@ -11,7 +11,7 @@ pub enum AnyDirectory {
     /// The users of a file.
     File(FileDirectory),
     /// The users of an HTTP endpoint.
-    Http(HttpDirectory),
+    Http(Box<HttpDirectory>),
 }
 
 impl Directory for AnyDirectory {

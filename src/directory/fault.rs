@@ -3,7 +3,7 @@
 
 use serde_json::{Value, error::Category};
 
-use super::User;
+use crate::user::User;
 
 /// What a field may hold, with an example.
 #[derive(Clone, Copy)]
@@ -33,7 +33,7 @@ pub(super) struct Located {
     pub reason: String,
 }
 
-/// The reason why `text` isn't a list of users.
+/// Why `text` isn't a list of users.
 pub(super) fn of_list(text: &[u8], error: &serde_json::Error) -> Located {
     if let Some(fault) = of_syntax(error) {
         return fault;
@@ -57,7 +57,7 @@ pub(super) fn of_list(text: &[u8], error: &serde_json::Error) -> Located {
     faulty.next().unwrap_or_else(|| Located { line: error.line(), reason: "is not a list of users".into() })
 }
 
-/// The reason why an answer isn't one about a user.
+/// Why an endpoint's answer isn't one about a user.
 pub(super) fn of_answer(text: &[u8], error: &serde_json::Error) -> String {
     if let Some(Located { line, reason }) = of_syntax(error) {
         return format!("line {line}: it {reason}");
@@ -136,7 +136,8 @@ fn noun(value: &Value) -> String {
     match value {
         Value::Null => "null".into(),
         Value::Bool(switch) => switch.to_string(),
-        Value::Number(number) => format!("the number {number}"),
+        // Which one isn't said: it may be somebody's.
+        Value::Number(_) => "a number".into(),
         Value::String(text) if text.is_empty() => "an empty text".into(),
         Value::String(_) => "a text".into(),
         Value::Array(_) => "a list".into(),
@@ -158,7 +159,7 @@ fn elements(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 }
 
 fn line_of(text: &[u8], at: usize) -> usize {
-    1 + text[..at].iter().filter(|byte| **byte == b'\n').count()
+    1 + memchr::memchr_iter(b'\n', &text[..at]).count()
 }
 
 #[cfg(test)]
@@ -175,17 +176,29 @@ mod tests {
     fn a_fault_names_the_line_the_field_what_is_there_and_what_would_do() {
         const ANN: &str = r#"{"id": "1", "email": "ann@example.com", "is_active": true}"#;
         for (user, line, expected) in [
-            (r#"{"id": 1, "is_active": true}"#, 3, r#"user 2 has the number 1 as "id"; write a text that isn't empty, as in "id": "1""#),
+            (
+                r#"{"id": 1, "is_active": true}"#,
+                3,
+                r#"user 2 has a number as "id"; write a text that isn't empty, as in "id": "1""#,
+            ),
             (r#"{"id": "", "is_active": true}"#, 3, r#"user 2 has an empty text as "id""#),
             (r#"{"id": null, "is_active": true}"#, 3, r#"user 2 has null as "id""#),
             (r#"{"is_active": true}"#, 3, r#"user 2 has no "id"; add a text"#),
             ("{\n\"id\": \"2\"\n}", 3, r#"user 2 has no "is_active"; add "is_active": true or"#),
-            ("{\"id\": \"2\",\n\"is_active\": \"ann@example.com\"}", 4, r#"user 2 has a text as "is_active"; write "is_active": true"#),
-            (r#"{"id": "2", "is_active": true, "email": ["bob@example.com"]}"#, 3, r#"user 2 has a list as "email"; write a text in quotes"#),
-            (r#"{"id": "2", "is_active": true, "phone_number": 12025550123}"#, 3, r#"user 2 has the number 12025550123 as "phone_number""#),
-            (r#"{"id": "2", "is_active": true, "epoch": 7}"#, 3, r#"user 2 has the number 7 as "epoch""#),
+            (
+                "{\"id\": \"2\",\n\"is_active\": \"ann@example.com\"}",
+                4,
+                r#"user 2 has a text as "is_active"; write "is_active": true"#,
+            ),
+            (
+                r#"{"id": "2", "is_active": true, "email": ["bob@example.com"]}"#,
+                3,
+                r#"user 2 has a list as "email"; write a text in quotes"#,
+            ),
+            (r#"{"id": "2", "is_active": true, "phone_number": 12025550123}"#, 3, r#"user 2 has a number as "phone_number""#),
+            (r#"{"id": "2", "is_active": true, "epoch": 7}"#, 3, r#"user 2 has a number as "epoch""#),
             (r#"{"id": "2", "is_active": true, "claims": "x"}"#, 3, r#"user 2 has a text as "claims"; write an object"#),
-            (r#"{"id": "2", "is_active": true, "is_staff": 1}"#, 3, r#"user 2 has the number 1 as "is_staff""#),
+            (r#"{"id": "2", "is_active": true, "is_staff": 1}"#, 3, r#"user 2 has a number as "is_staff""#),
             (r#"{"id": "2", "id": "3", "is_active": true}"#, 3, "user 2 has a field twice"),
             (r#""bob""#, 3, "user 2 is a text; write {"),
         ] {
@@ -207,6 +220,29 @@ mod tests {
             let (at, reason) = fault(text);
             assert!(reason.starts_with(expected), "{text}: {reason}");
             assert_eq!(at, line, "{text}: {reason}");
+        }
+    }
+
+    #[test]
+    fn an_answer_s_fault_names_the_field() {
+        #[derive(serde::Deserialize)]
+        struct Answer {
+            #[allow(dead_code, reason = "only its faults are looked at")]
+            #[serde(deserialize_with = "Option::deserialize")]
+            user: Option<User>,
+        }
+        for (text, expected) in [
+            ("<html>", "line 1: it is not JSON: expected value, column 1"),
+            ("[]", r#"it must be {"user": {…}} or {"user": null}, and is a list"#),
+            ("{}", r#"it has no "user": write {"user": {…}}, or {"user": null} for nobody"#),
+            (r#"{"user":{"id":42,"is_active":true}}"#, r#"its "user" has a number as "id"; write a text"#),
+            (r#"{"user":{"id":"42"}}"#, r#"its "user" has no "is_active"; add "is_active": true"#),
+            (r#"{"user":"ann@example.com"}"#, r#"its "user" is a text"#),
+        ] {
+            let error = serde_json::from_str::<Answer>(text).err().unwrap();
+            let fault = of_answer(text.as_bytes(), &error);
+            assert!(fault.starts_with(expected), "{text}: {fault}");
+            assert!(!fault.contains('@'), "{fault}");
         }
     }
 }

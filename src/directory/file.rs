@@ -11,8 +11,8 @@ use tracing::{error, info, warn};
 
 use super::{
     Directory, Found, User,
+    fault::{self, Located},
     index::{Index, Twice},
-    json_fault,
 };
 use crate::{
     recipient::{Channel, Recipient},
@@ -110,7 +110,7 @@ impl Shared {
                 Some(Arc::new(read))
             }
             Err(fault) => {
-                error!(reason = %fault, "the directory's file can't be used: nobody logs in until it can");
+                error!(path = %self.path.display(), reason = %fault, "the directory's file can't be used: nobody logs in until it can");
                 None
             }
         };
@@ -157,23 +157,50 @@ fn read(path: &Path) -> Result<Index, FileFault> {
 }
 
 fn parse(text: &[u8]) -> Result<Index, FileFault> {
-    let users: Vec<User> = serde_json::from_slice(text).map_err(|error| FileFault(json_fault(&error)))?;
+    // Editors of some systems put a byte order mark there.
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let users: Vec<User> = serde_json::from_slice(text).map_err(|error| {
+        let Located { line, reason } = fault::of_list(text, &error);
+        FileFault(format!("line {line}: {reason}"))
+    })?;
     let mut by_address = Vec::with_capacity(users.len());
-    for user in users {
-        let user = Arc::new(user);
-        for channel in Channel::ALL {
+    let mut unreachable = [(0_usize, None); Channel::ALL.len()];
+    let users: Vec<_> = users.into_iter().map(Arc::new).collect();
+    for user in &users {
+        for (channel, (number, first)) in Channel::ALL.into_iter().zip(&mut unreachable) {
             let Some(stored) = user.address(channel) else { continue };
-            let Some(recipient) = Recipient::of_stored(channel, stored) else {
-                warn!(user = &*user.id, channel = channel.as_str(), "a user's address isn't one that anybody can ask for");
-                continue;
-            };
-            by_address.push((recipient, Arc::clone(&user)));
+            if let Some(recipient) = Recipient::of_stored(channel, stored) {
+                by_address.push((recipient, Arc::clone(user)));
+            } else {
+                *number += 1;
+                first.get_or_insert(&*user.id);
+            }
+        }
+    }
+    for (channel, (users, first)) in Channel::ALL.into_iter().zip(unreachable) {
+        if let Some(first) = first {
+            let field = field(channel);
+            warn!(users, first, field, "users of the directory's file have an address that nobody can ask for");
         }
     }
     Index::new(by_address).map_err(|Twice([first, second], address)| {
-        let channel = address.channel().as_str();
-        FileFault(format!("the users {:?} and {:?} have one {channel} address", first.id, second.id))
+        let field = field(address.channel());
+        let has_it = |user: &User| user.address(address.channel()).is_some() && user.is(&address);
+        let lines: Vec<_> = fault::lines_of(text, has_it).iter().map(ToString::to_string).collect();
+        let lines = lines.join(" and ");
+        FileFault(format!(
+            "lines {lines}: the users {:?} and {:?} have the same \"{field}\"; an address is one user's",
+            first.id, second.id
+        ))
     })
+}
+
+/// The field of a user that holds this channel's address.
+const fn field(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Email => "email",
+        Channel::Mobile => "phone_number",
+    }
 }
 
 impl From<io::Error> for FileFault {
@@ -259,15 +286,15 @@ mod tests {
 
     #[test]
     fn what_is_no_directory_of_users_is_a_fault_that_names_no_address() {
-        let twice = format!(r#"[{ANN},{{"id":"9","email":"ann@EXAMPLE.com","is_active":true}}]"#);
+        let twice = format!("[{ANN},\n{BOB},\n{{\"id\":\"9\",\"email\":\"ann@EXAMPLE.com\",\"is_active\":true}}]");
         for (text, reason) in [
-            ("", "not JSON"),
-            ("null", "not a user"),
-            (r#"[{"id":1,"is_active":true}]"#, "not a user"),
-            (r#"[{"id":"","is_active":true}]"#, "not a user"),
-            (r#"[{"id":"1","email":"ann@example.com"}]"#, "not a user"),
-            (r#"[{"id":"1","email":"ann@example.com","is_active":"yes"}]"#, "not a user"),
-            (&twice, r#"the users "1" and "9" have one email address"#),
+            ("", "line 1: is not JSON"),
+            ("null", "line 1: must be a list of users"),
+            (r#"[{"id":1,"is_active":true}]"#, r#"line 1: user 1 has a number as "id""#),
+            (r#"[{"id":"","is_active":true}]"#, r#"line 1: user 1 has an empty text as "id""#),
+            (r#"[{"id":"1","email":"ann@example.com"}]"#, r#"line 1: user 1 has no "is_active""#),
+            (r#"[{"id":"1","email":"ann@example.com","is_active":"yes"}]"#, r#"line 1: user 1 has a text as "is_active""#),
+            (&twice, r#"lines 1 and 3: the users "1" and "9" have the same "email""#),
         ] {
             let fault = parse(text.as_bytes()).unwrap_err();
             assert!(fault.0.starts_with(reason), "{text}: {fault}");
@@ -280,5 +307,6 @@ mod tests {
     fn a_user_needs_no_address_and_a_wrong_one_is_only_unreachable() {
         let text = r#"[{"id":"1","is_active":true},{"id":"2","email":"nonsense","is_active":true},{"id":"3","email":"","is_active":true}]"#;
         assert_eq!(parse(text.as_bytes()).unwrap().len(), 0);
+        assert_eq!(parse(format!("\u{feff}[{ANN}]").as_bytes()).unwrap().len(), 1, "with a byte order mark");
     }
 }

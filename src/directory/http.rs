@@ -4,14 +4,14 @@
 //! `{"user":null}`; `{"action":"register",…,"set_unusable_password":true}` by `{"user":{…}}`. Whatever else comes back is
 //! no answer. Nothing is cached.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use hyper::body::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tracing::{error, warn};
 
-use super::{Directory, Found, User, json_fault};
+use super::{Directory, Found, User, fault};
 use crate::{
     crypto::base64url,
     outbound::{
@@ -19,6 +19,7 @@ use crate::{
         webhook::Webhook,
     },
     recipient::{Channel, Recipient},
+    seldom::Seldom,
     time::Clock,
     unavailable::Unavailable,
 };
@@ -26,11 +27,16 @@ use crate::{
 /// Seconds after which it makes sense to ask again when the endpoint didn't answer.
 const RETRY_AFTER: u32 = 5;
 
+/// Lines a minute about answers that are none, and about users of another address.
+const LINES: u32 = 5;
+
 /// The users of an HTTP endpoint.
-#[derive(Debug)]
 pub struct HttpDirectory {
     endpoint: WebhookCaller,
     fields: FieldNames,
+    clock: Clock,
+    no_answers: Seldom,
+    strangers: Seldom,
 }
 
 /// An endpoint that is asked for users.
@@ -74,7 +80,8 @@ impl HttpDirectory {
     #[must_use]
     pub fn new(settings: Settings, fields: FieldNames, clock: Clock, background: &Handle) -> Self {
         let Settings { webhook, timeout } = settings;
-        Self { endpoint: WebhookCaller::new(client::client(timeout), webhook, clock, background), fields }
+        let endpoint = WebhookCaller::new(client::client(timeout), webhook, Arc::clone(&clock), background);
+        Self { endpoint, fields, clock, no_answers: Seldom::new(LINES), strangers: Seldom::new(LINES) }
     }
 
     async fn ask(&self, recipient: &Recipient, register: Option<bool>) -> Result<Option<User>, Unavailable> {
@@ -90,10 +97,7 @@ impl HttpDirectory {
         };
         let body = Bytes::from(serde_json::to_vec(&question).expect("strings are always JSON"));
         let id = format!("msg_{}", base64url::encode(&rand::random::<[u8; 16]>()));
-        let unavailable = |reason: &str| {
-            error!(reason, action = question.action, "the directory can't answer");
-            Unavailable::for_seconds(RETRY_AFTER)
-        };
+        let unavailable = |reason: &str| self.unavailable(question.action, reason);
         let answer = match self.endpoint.post(&id, body.clone()).await {
             Err(failed) if failed.was_closed() && register.is_none() => self.endpoint.post(&id, body).await,
             answer => answer,
@@ -102,32 +106,44 @@ impl HttpDirectory {
         if answer.status != 200 {
             return Err(unavailable(&format!("it answered {}", answer.status)));
         }
-        let answer: Reply = serde_json::from_slice(&answer.body).map_err(|error| unavailable(&json_fault(&error)))?;
-        Ok(answer.user)
+        let reply: Result<Reply, _> = serde_json::from_slice(&answer.body);
+        Ok(reply.map_err(|error| unavailable(&fault::of_answer(&answer.body, &error)))?.user)
+    }
+
+    fn unavailable(&self, action: &str, reason: &str) -> Unavailable {
+        if let Some(left_out) = self.no_answers.due((self.clock)()) {
+            error!(reason, action, left_out, "the directory can't answer");
+        }
+        Unavailable::for_seconds(RETRY_AFTER)
+    }
+
+    /// Whether a user is the recipient that was asked for. The engine judges that too; here it is said in the log.
+    fn is_about(&self, user: &User, recipient: &Recipient) -> bool {
+        let is = user.is(recipient);
+        if !is && let Some(left_out) = self.strangers.due((self.clock)()) {
+            let (user, channel) = (&*user.id, recipient.channel().as_str());
+            let what = "the directory's user has another address than the one asked for and counts as unknown";
+            warn!(user, channel, left_out, "{what}");
+        }
+        is
     }
 }
 
 impl Directory for HttpDirectory {
     async fn lookup(&self, recipient: &Recipient) -> Result<Found, Unavailable> {
         let user = self.ask(recipient, None).await?;
-        Ok(Found::new(recipient, user.filter(|user| is_about(user, recipient)).map(Arc::new)))
+        Ok(Found::new(recipient, user.filter(|user| self.is_about(user, recipient)).map(Arc::new)))
     }
 
     async fn register(&self, recipient: &Recipient, set_unusable_password: bool) -> Result<User, Unavailable> {
         let user = self.ask(recipient, Some(set_unusable_password)).await?;
-        user.filter(|user| is_about(user, recipient)).ok_or_else(|| {
-            error!("the directory registered nobody, or somebody else");
-            Unavailable::for_seconds(RETRY_AFTER)
-        })
+        let user = user.filter(|user| self.is_about(user, recipient));
+        user.ok_or_else(|| self.unavailable("register", "it registered nobody, or somebody else"))
     }
 }
 
-/// Whether a user is the recipient that was asked for. The engine judges that too; here it is said in the log.
-fn is_about(user: &User, recipient: &Recipient) -> bool {
-    let is = user.is(recipient);
-    if !is {
-        let channel = recipient.channel().as_str();
-        warn!(user = &*user.id, channel, "the directory's user has another address than the one asked for and counts as unknown");
+impl fmt::Debug for HttpDirectory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpDirectory").field("endpoint", &self.endpoint).field("fields", &self.fields).finish_non_exhaustive()
     }
-    is
 }

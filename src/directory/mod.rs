@@ -3,6 +3,8 @@
 #[cfg(feature = "server")]
 mod any;
 #[cfg(feature = "server")]
+mod fault;
+#[cfg(feature = "server")]
 pub mod file;
 mod found;
 #[cfg(feature = "server")]
@@ -67,18 +69,4 @@ impl Directory for NoDirectory {
     async fn register(&self, recipient: &Recipient, _: bool) -> Result<User, Unavailable> {
         Ok(Self::user(recipient))
     }
-}
-
-/// What is wrong with JSON, without any of its values: they may be addresses.
-#[cfg(feature = "server")]
-fn json_fault(error: &serde_json::Error) -> String {
-    use alloc::format;
-
-    use serde_json::error::Category;
-
-    let what = match error.classify() {
-        Category::Data => "not a user as documented",
-        Category::Io | Category::Syntax | Category::Eof => "not JSON",
-    };
-    format!("{what} (line {}, column {})", error.line(), error.column())
 }

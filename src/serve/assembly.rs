@@ -191,13 +191,14 @@ fn directory(config: &Config, clock: &Clock, background: &Handle) -> Result<AnyD
         Directory::None => AnyDirectory::None(NoDirectory),
         Directory::File(path) => {
             // It was judged before, but may have changed since.
-            let directory = FileDirectory::open(path).map_err(|fault| StartError::at("directory.path", fault.0))?;
+            let directory = FileDirectory::open(path)
+                .map_err(|fault| StartError::at("directory.path", format!("{}: {}", path.display(), fault.0)))?;
             AnyDirectory::File(directory)
         }
         Directory::Http(settings) => {
             let rules = &config.passwordless;
             let fields = FieldNames { email: rules.email_field.clone(), mobile: rules.mobile_field.clone() };
-            AnyDirectory::Http(HttpDirectory::new(settings.clone(), fields, Arc::clone(clock), background))
+            AnyDirectory::Http(HttpDirectory::new(settings.clone(), fields, Arc::clone(clock), background).into())
         }
     })
 }

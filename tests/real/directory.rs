@@ -1,6 +1,10 @@
 //! A directory endpoint whose signatures standardwebhooks checks.
 
-use std::fs;
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -13,12 +17,14 @@ use super::{
 use crate::harness::Server;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let python = [Part::Python];
+    let python_packages = [Part::Python];
     vec![
-        trial("directory::is_asked_with_a_signature_that_standardwebhooks_accepts", &python, knows_a_user),
-        trial("directory::registers_who_proves_an_address", &python, registers),
-        trial("directory::with_another_secret_lets_nobody_in", &python, another_secret),
-        trial("directory::standardwebhooks_agrees_with_the_frozen_vector", &python, frozen_vector),
+        trial("directory::is_asked_with_a_signature_that_standardwebhooks_accepts", &python_packages, knows_a_user),
+        trial("directory::registers_who_proves_an_address", &python_packages, registers),
+        trial("directory::with_another_secret_lets_nobody_in", &python_packages, another_secret),
+        trial("directory::standardwebhooks_agrees_with_the_frozen_vector", &python_packages, frozen_vector),
+        trial("directory::the_example_in_python_is_one", &python_packages, || example("directory.py", python())),
+        trial("directory::the_example_in_node_is_one", &[Part::Node], || example("directory.mjs", Command::new("node"))),
     ]
 }
 
@@ -88,4 +94,34 @@ fn another_secret() {
 
 fn frozen_vector() {
     assert_eq!(output(python().arg(folder().join("webhook.py"))).trim(), "ok");
+}
+
+/// A server of `examples/`, which ends with the test.
+struct Example(Child);
+
+impl Drop for Example {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Knows a user, registers another one, and answers nobody else.
+fn example(script: &str, mut interpreter: Command) {
+    let path = format!("{}/examples/{script}", env!("CARGO_MANIFEST_DIR"));
+    interpreter.arg(path).env("SECRET", SECRET).env("PORT", "0").stdout(Stdio::piped());
+    let mut example = Example(interpreter.spawn().expect("it starts"));
+    let mut said = String::new();
+    BufReader::new(example.0.stdout.take().expect("a pipe")).read_line(&mut said).expect("a line");
+    let url = said.trim().strip_prefix("listening on ").expect("where it listens").to_owned();
+    let start = |secret: &str| {
+        let own = [("directory.kind", "http"), ("directory.url", &*url), ("directory.secret", secret)];
+        Server::start(&[&own[..], &[("passwordless.register_nonexistent_users", "true")]].concat())
+    };
+    let server = start(SECRET);
+    assert_eq!(claims(&log_in(&server, "ann@example.com"))["sub"], "1");
+    assert_eq!(claims(&log_in(&server, "bob@example.com"))["sub"], "2");
+    let stranger = start("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+    let answer = stranger.post("request/email/", &json!({ "email": "ann@example.com" }));
+    assert_eq!((answer.status, answer.code().as_str()), (503, "unavailable"), "{answer:?}");
 }
