@@ -271,6 +271,33 @@ fn bound_says_the_probability_first_and_no_above_the_target() {
     assert_eq!(ran.code, 64);
 }
 
+/// Whoever compares the first line with the target by a script comes to the answer that the exit code gives.
+#[test]
+fn bound_prints_more_than_the_target_where_it_says_no() {
+    let directory = TempDir::new().unwrap();
+    let mut refused = 0;
+    for replicas in [2, 5, 10, 20, 50, 1_000] {
+        for length in [4, 5, 6] {
+            let target = 1e-4;
+            let variables = [
+                ("COUNTERSIGN_GUARD__REPLICAS", replicas.to_string()),
+                ("COUNTERSIGN_PASSWORDLESS__SHORT_TOKEN_LENGTH", length.to_string()),
+            ];
+            let ran = run(countersign(directory.path(), &["bound"]).envs(variables));
+            let printed: f64 = ran.out.lines().next().unwrap().parse().unwrap();
+            match ran.code {
+                0 => assert!(printed <= target, "{replicas} {length}: {printed}"),
+                1 => {
+                    refused += 1;
+                    assert!(printed > target, "{replicas} {length}: {printed}");
+                }
+                code => panic!("{code}: {}", ran.err),
+            }
+        }
+    }
+    assert!(refused > 3, "{refused}");
+}
+
 #[test]
 fn bound_and_check_warn_of_a_fleet_that_says_too_few_nodes() {
     let directory = TempDir::new().unwrap();

@@ -249,7 +249,7 @@ impl Section<'_> {
         all
     }
 
-    /// The text, which `reader` of the configuration needs: empty is a fault, unless it is for something absent.
+    /// A text that has to be given: an empty one is a fault, "is required" and `why`, unless it is for something absent.
     pub(crate) fn required(&self, key: &str, why: &str) -> Option<&str> {
         let text = self.text(key);
         if text.is_empty() && !self.asks_for_absent() {
