@@ -10,6 +10,7 @@ use std::{
 use serde_json::json;
 
 use super::{
+    OWNER,
     directory::{Directory, Then, user},
     start_pair,
 };
@@ -101,4 +102,22 @@ fn a_delivery_that_takes_too_long_for_a_relay_is_given_up_and_uses_up_no_throttl
     let again = request();
     assert_eq!(again.status, 200, "the throttle was given back: {again:?}");
     assert_eq!(request().status, 429, "there is a throttle");
+}
+
+/// Whoever holds an envelope of a node that is away can ask as often as they like.
+#[test]
+fn a_node_that_is_away_fills_nobodys_log() {
+    let directory = Directory::start(|call| Then::Answer(user(call)));
+    let ([stranger, mut owner], email) = start_pair(&directory.settings());
+    let answer = stranger.post("request/email/", &json!({ "email": email }));
+    assert!(answer.header("countersign-guard").unwrap().starts_with(OWNER), "{answer:?}");
+    owner.kill();
+    let body = json!({"email": email, "token": "123456", "challenge": answer.json()["challenge"]});
+    for _ in 0..100 {
+        assert_eq!(stranger.post("exchange/email/", &body).status, 503);
+    }
+    let log = stranger.log();
+    let lines = log.lines().filter(|line| line.contains("the owner of a challenge doesn't answer")).count();
+    // Ten a minute; the minute may end meanwhile.
+    assert!((1..=20).contains(&lines), "{lines} lines");
 }

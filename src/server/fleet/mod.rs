@@ -6,7 +6,6 @@ mod node;
 mod owner;
 mod peer_url;
 mod peers;
-mod seldom;
 mod unlike;
 mod waiting;
 
@@ -24,7 +23,6 @@ pub use self::peer_url::PeerUrl;
 use self::{
     line::PATIENCE,
     node::{NoAnswer, Node},
-    seldom::Seldom,
     unlike::Unlike,
 };
 pub(crate) use self::{owner::Owner, peers::Peers};
@@ -38,12 +36,15 @@ use crate::{
     fleet::{Homes, Incarnation, RelayedAnswer, RelayedRequest, Reply, SeenRequests, Target},
     keys::CurrentKeys,
     recipient::Recipient,
+    seldom::Seldom,
     time::Clock,
     unavailable::Unavailable,
 };
 
 /// How many relayed requests are remembered for 30 seconds; more are refused.
 const SEEN: usize = 1 << 20;
+/// Lines a minute about nodes that don't answer. Whoever holds an envelope of such a node can ask as often as they like.
+const UNANSWERED_LINES: u32 = 10;
 /// When it makes sense to ask again after a node was away.
 const AWAY: Unavailable = Unavailable::for_seconds(5);
 /// The headers that a request is decided by.
@@ -60,6 +61,8 @@ pub(crate) struct Fleet {
     seen: Mutex<SeenRequests>,
     /// The nodes that have another list of nodes.
     unlike: Unlike,
+    /// Warns of nodes that don't answer.
+    unanswered: Seldom,
     /// Warns of a fleet that isn't set up alike.
     misfits: Seldom,
     /// Warns of recipients who get no code.
@@ -78,8 +81,9 @@ impl Fleet {
             homes,
             boot: Incarnation::from_random(random.bytes()),
             seen: Mutex::new(SeenRequests::new(SEEN)),
-            misfits: Seldom::new(),
-            homeless: Seldom::new(),
+            unanswered: Seldom::new(UNANSWERED_LINES),
+            misfits: Seldom::new(1),
+            homeless: Seldom::new(1),
             clock,
             random,
         }
@@ -95,7 +99,9 @@ impl Fleet {
             Err(error) => Err(error),
         };
         Some(answer.unwrap_or_else(|error| {
-            tracing::warn!(node = guard.node(), %error, "the owner of a challenge doesn't answer");
+            if let Some(left_out) = self.is_due(&self.unanswered) {
+                tracing::warn!(node = guard.node(), %error, left_out, "the owner of a challenge doesn't answer");
+            }
             Problem::unavailable(AWAY).into_answer()
         }))
     }
@@ -109,8 +115,11 @@ impl Fleet {
     /// request here.
     fn is_no_home_of(&self, recipient: &Recipient) -> bool {
         let is_none = !self.homes.may_make(&self.name, recipient);
-        if is_none && self.misfits.is_due() {
-            tracing::warn!("a node asks for codes that this node, by its own guard.nodes, may not make; they are refused");
+        if is_none && let Some(left_out) = self.is_due(&self.misfits) {
+            tracing::warn!(
+                left_out,
+                "a node asks for codes that this node, by its own guard.nodes, may not make; they are refused"
+            );
         }
         is_none
     }
@@ -136,22 +145,34 @@ impl Fleet {
             };
             match asked {
                 Ok(answer) => return Some(answer),
-                Err(error) if error.away().is_some() => tracing::warn!(node = home, %error, "a recipient's home is away"),
+                Err(error) if error.away().is_some() => {
+                    if let Some(left_out) = self.is_due(&self.unanswered) {
+                        tracing::warn!(node = home, %error, left_out, "a recipient's home is away");
+                    }
+                }
                 Err(error) => {
-                    tracing::warn!(node = home, %error, "a recipient's home doesn't answer");
+                    if let Some(left_out) = self.is_due(&self.unanswered) {
+                        tracing::warn!(node = home, %error, left_out, "a recipient's home doesn't answer");
+                    }
                     return Some(Problem::unavailable(AWAY).into_answer());
                 }
             }
         }
-        if self.homeless.is_due() {
+        if let Some(left_out) = self.is_due(&self.homeless) {
             let [home, stand_in] = makers;
             tracing::warn!(
                 home,
                 stand_in,
+                left_out,
                 "a recipient's home and its stand-in are both away, and no other node may make its challenges"
             );
         }
         Some(Problem::unavailable(AWAY).into_answer())
+    }
+
+    /// Whether to write a line of this kind, and how many were left out.
+    fn is_due(&self, lines: &Seldom) -> Option<u64> {
+        lines.due((self.clock)())
     }
 
     async fn relay(

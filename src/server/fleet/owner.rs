@@ -188,12 +188,13 @@ impl Fleet {
     /// says something about the fleet, and that can be sent again by anybody too.
     fn log_refusals(&self, refused: &[(usize, RelayRefused)], of: usize) {
         let of_the_fleet = refused.iter().find(|(_, reason)| reason.concerns_the_fleet());
-        match (of_the_fleet, refused.first()) {
-            (Some((_, reason)), _) if self.misfits.is_due() => {
-                tracing::warn!(%reason, refused = refused.len(), of, "requests that this fleet's nodes relayed are refused");
-            }
-            (_, Some((_, reason))) => tracing::debug!(%reason, refused = refused.len(), of, "relayed requests are refused"),
-            (_, None) => {}
+        if let Some((_, reason)) = of_the_fleet
+            && let Some(left_out) = self.is_due(&self.misfits)
+        {
+            let refused = refused.len();
+            tracing::warn!(%reason, refused, of, left_out, "requests that this fleet's nodes relayed are refused");
+        } else if let Some((_, reason)) = refused.first() {
+            tracing::debug!(%reason, refused = refused.len(), of, "relayed requests are refused");
         }
     }
 }

@@ -12,11 +12,11 @@ use std::{
 use hyper::{Request, body::Incoming};
 use tokio::{
     net::{TcpListener, TcpSocket, UnixListener},
-    time::sleep,
+    time::{Instant, sleep},
 };
 
 use super::{connection::Protocol, outgoing::Leaving, progress::Progress};
-use crate::server::wire::client::Peer;
+use crate::{seldom::Seldom, server::wire::client::Peer, time::UnixTime};
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -34,7 +34,15 @@ pub enum Listen {
 
 /// Something that accepts connections. Its port is bound without `SO_REUSEPORT`, so no second process shares it unseen.
 #[derive(Debug)]
-pub(crate) enum Listener {
+pub(crate) struct Listener {
+    bound: Bound,
+    began: Instant,
+    /// Tells of connections that can't be accepted, as without a free file descriptor.
+    faults: Seldom,
+}
+
+#[derive(Debug)]
+enum Bound {
     /// A port.
     Tcp(TcpListener),
     /// A file, removed when the listener is dropped.
@@ -103,13 +111,17 @@ impl Listener {
                 let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
                 socket.set_reuseaddr(true)?;
                 socket.bind(*address)?;
-                Ok(Self::Tcp(socket.listen(BACKLOG)?))
+                Ok(Self::new(Bound::Tcp(socket.listen(BACKLOG)?)))
             }
             Listen::Unix(path) => {
                 remove_stale(path)?;
-                Ok(Self::Unix(UnixListener::bind(path)?, SocketFile(path.clone())))
+                Ok(Self::new(Bound::Unix(UnixListener::bind(path)?, SocketFile(path.clone()))))
             }
         }
+    }
+
+    fn new(bound: Bound) -> Self {
+        Self { bound, began: Instant::now(), faults: Seldom::new(1) }
     }
 
     /// The next connection. Faults of the system are waited out: they concern one connection, or pass.
@@ -119,7 +131,9 @@ impl Listener {
                 Ok(accepted) => return accepted,
                 Err(error) if is_about_one_connection(&error) => {}
                 Err(error) => {
-                    tracing::error!(%error, "no connection can be accepted");
+                    if let Some(left_out) = self.faults.due(UnixTime::from_seconds(self.began.elapsed().as_secs())) {
+                        tracing::error!(%error, left_out, "no connection can be accepted");
+                    }
                     sleep(PAUSE).await;
                 }
             }
@@ -127,13 +141,13 @@ impl Listener {
     }
 
     async fn try_accept(&self) -> io::Result<(Socket, Peer)> {
-        match self {
-            Self::Tcp(listener) => {
+        match &self.bound {
+            Bound::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
                 stream.set_nodelay(true)?;
                 Ok((Socket::Tcp(stream.into_std()?), Peer::Ip(address.ip())))
             }
-            Self::Unix(listener, _) => {
+            Bound::Unix(listener, _) => {
                 let (stream, _) = listener.accept().await?;
                 Ok((Socket::Unix(stream.into_std()?), Peer::Unix))
             }
@@ -141,9 +155,9 @@ impl Listener {
     }
 
     fn address(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Tcp(listener) => listener.local_addr().ok(),
-            Self::Unix(..) => None,
+        match &self.bound {
+            Bound::Tcp(listener) => listener.local_addr().ok(),
+            Bound::Unix(..) => None,
         }
     }
 }
@@ -160,8 +174,8 @@ impl fmt::Display for Listen {
 /// As a URL, with the port that the system chose where none was configured.
 impl fmt::Display for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self, self.address()) {
-            (Self::Unix(_, file), _) => write!(f, "unix:{}", file.0.display()),
+        match (&self.bound, self.address()) {
+            (Bound::Unix(_, file), _) => write!(f, "unix:{}", file.0.display()),
             (_, Some(address)) => write!(f, "http://{address}"),
             (_, None) => f.write_str("an unknown address"),
         }
