@@ -217,9 +217,10 @@ fn frozen() {
     let (sealed, asking) = seal(&relays(b"1"), NOW, &mut random());
     let expected = "\
         AyzAcjfuobENpIzqTAlna44O_NgGlBRlBgc2Ayu4mFUWLLUSpladsIRFdJbbKyKiIzP13U5gclbC2KKEu9TATYLPFoZnl7AJjRbJ\
-        PqNCR8KqgITHw2z5HMZvTD5n7v0jPrIX0OY1hqHjT0vF57_jud6HxR6RIHgI8KuRaCJKZs8iPE0AkXUClIB8FvoPOv3zY78Cawzx\
-        8SnsrNdF4g22rAuhg6xDF8JrFyRx6ZKnuhY1Yk5fpYm4ej2NLxT4e0wCHoGQSRCV_REmJx8nCavVTE50tL_bcWs2G8xwHURziALJ\
-        H6Q_ox-u_pwAunb9euQpumrcxw5UfBUsqLAe9JcsA1TS0_M1fMkwOgyfiXhPsFTM0Q-ynZE95GvwQwX1j1Fmy4s44vmNt9QJdQ";
+        PqNCR8KqgITHw2z5HMZvTD5n7v0jPrIX0OY1hqHjT0vF57_jud6HxR6RIHgI8KuRaCJKZs8iPE0AkXUClIQsWalaOv3zesA9WSuC\
+        hkaD58tB4g3upgGmh6heA4ghCip44ZDv3zlQDy82yaS4ej2BTHuWDSlsaqCHXw6EmH9SGgouCaK8Ly8QvKDFMmgmFdYZcipagR7J\
+        Gs1aoxnNkwxr0xP9Vp8JIAe9rmJaPRUoq783_c13TEXQ2J0za8V_ZkKOyHBFs1Ta0UrvxcBm8HOvUFNCuWvFNfrfgsp0q2j3zfl5\
+        Fqo8pbzC";
     assert_eq!(base64url::encode(&sealed), expected);
     let answered = asking.seal(homes(), &answer(), &mut random());
     let expected = "\
