@@ -397,6 +397,18 @@ const scenarios = {
     assert.deepEqual(all.map(({ path }) => path), ['exchange/email/']);
   },
 
+  async solves_the_puzzle_where_somebody_else_asked_a_moment_ago({ page, context }) {
+    const stranger = await context.browser().newContext();
+    const answer = await stranger.request.post(`${url}/passwordless/request/email/`, { data: { email: 'ann@example.com' } });
+    assert.equal(answer.status(), 200);
+    await mail('ann@example.com');
+    const all = posts(page);
+    await ask(page, 'ann@example.com');
+    assert.deepEqual(all.map(({ body }) => Boolean(body.puzzle)), [false, true]);
+    await enter(page, codeIn(await mail('ann@example.com')));
+    await signedIn(page).waitFor();
+  },
+
   // ── What the pages say ─────────────────────────────────────────────────────────────────────────────────────────────
 
   async digits_submit_themselves_and_once({ page }) {

@@ -23,7 +23,7 @@ const MANY_USES: Settings = &[("passwordless.max_token_uses", "50")];
 const AT_ANOTHER_BASE: Settings = &[("server.base_path", "/auth/x")];
 
 /// What a person does in browser.cjs, and the configuration that it takes.
-const SCENARIOS: [(&str, Settings); 43] = [
+const SCENARIOS: [(&str, Settings); 44] = [
     ("logs_in", NONE),
     ("shows_claims_of_paseto", &[("tokens.format", "paseto"), ("tokens.algorithm", "v4.public")]),
     ("says_that_a_local_paseto_is_opaque", &[("tokens.format", "paseto"), ("tokens.algorithm", "v4.local")]),
@@ -48,6 +48,7 @@ const SCENARIOS: [(&str, Settings); 43] = [
     ("a_new_code_is_the_main_button_once_the_old_one_has_ended", UNHURRIED),
     ("selected_text_can_be_read", NONE),
     ("stays_below_the_base_path", AT_ANOTHER_BASE),
+    ("solves_the_puzzle_where_somebody_else_asked_a_moment_ago", NONE),
     ("survives_a_reload", NONE),
     ("resends", UNHURRIED),
     ("lets_nothing_from_elsewhere_run", NONE),

@@ -128,7 +128,7 @@ function askToConfirm() {
 
 function askForCode(why) {
   element('why').textContent = why;
-  element('here').textContent = challenge ? 'Enter it here:' : 'Enter it where you asked for it, or here if that was in this browser:';
+  element('here').textContent = challenge ? 'Enter it here.' : 'Enter it where you asked for it, or here if that was in this browser.';
   element('ask-address').hidden = challenge !== null;
   element('sent-to').hidden = challenge === null;
   element('sent-to').querySelector('strong').textContent = challenge?.recipient.trim() ?? '';
