@@ -91,7 +91,7 @@ fn a_challenge_is_redeemed_once_through_any_node() {
 }
 
 #[test]
-fn links_and_resends_are_relayed_too() {
+fn links_resends_and_statuses_are_relayed_too() {
     let fleet = Fleet::start(&[("passwordless.token_request_throttle_seconds", "0")]);
     let (envelope, code, _) = fleet.challenge(0, "ann@example.com", "192.0.2.1");
     let resent = fleet.nodes[1].post("resend/", &json!({"email": "ann@example.com", "challenge": envelope}));
@@ -101,7 +101,17 @@ fn links_and_resends_are_relayed_too() {
     let mail = mails[1].replace("=\r\n", "").replace("=3D", "=");
     let link = mail[mail.find("#v4.local.").unwrap() + 1..].split(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c)));
     let link = link.into_iter().next().unwrap();
+    let by_envelope = json!({"email": "ann@example.com", "challenge": envelope});
+    let status = |node: usize, body: &Value| fleet.nodes[node].post("status/", body).json();
+    for node in 0..3 {
+        let open = json!({"state": "open", "recipient": "a…@example.com"});
+        assert_eq!((status(node, &json!({"token": link})), status(node, &by_envelope)), (open.clone(), open), "node {node}");
+    }
     assert_eq!(fleet.nodes[2].post("exchange/", &json!({"token": link})).status, 200);
+    assert_eq!(
+        (&status(1, &by_envelope)["state"], &status(2, &json!({"token": link}))["state"]),
+        (&json!("spent"), &json!("spent"))
+    );
     assert_eq!(fleet.exchange(1, "ann@example.com", &envelope, &code).code(), "challenge_spent");
 }
 

@@ -63,19 +63,33 @@ impl Recipient {
         &self.canonical
     }
 
-    /// What may be shown in a log: `a…@example.com`, `+1…67`.
+    /// What may be shown in a log, and to whoever holds a challenge: `a…@example.com`; of a number its country code and its
+    /// last two digits, `+49…67`.
     #[must_use]
     pub fn masked(&self) -> String {
         let text = self.as_str();
         let (keep, from) = match self.channel {
             Channel::Email => (1, text.rfind('@').unwrap_or(text.len())),
-            Channel::Mobile => (2, text.len().saturating_sub(2)),
+            Channel::Mobile => (1 + country_code_digits(text), text.len().saturating_sub(2)),
         };
         let mut shown: String = text.chars().take(keep).collect();
         shown.push('…');
         shown.push_str(&text[from..]);
         shown
     }
+}
+
+/// How many digits of a canonical number are its country code.
+#[cfg(feature = "mobile")]
+fn country_code_digits(number: &str) -> usize {
+    let digits = number.strip_prefix('+').unwrap_or(number);
+    phone::calling_code(digits).map_or(1, |(_, national)| digits.len() - national.len())
+}
+
+/// Without a table of them it can't be known.
+#[cfg(not(feature = "mobile"))]
+const fn country_code_digits(_: &str) -> usize {
+    1
 }
 
 impl fmt::Debug for Recipient {
@@ -111,3 +125,21 @@ impl fmt::Display for InvalidRecipient {
 }
 
 impl core::error::Error for InvalidRecipient {}
+
+#[cfg(all(test, feature = "mobile"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masked_recipients_show_what_their_owner_knows_them_by() {
+        for (channel, canonical, masked) in [
+            (Channel::Email, "ann@example.com", "a…@example.com"),
+            (Channel::Email, "a@example.com", "a…@example.com"),
+            (Channel::Mobile, "+13035551267", "+1…67"),
+            (Channel::Mobile, "+4915123456789", "+49…89"),
+            (Channel::Mobile, "+358401234567", "+358…67"),
+        ] {
+            assert_eq!(Recipient::from_canonical(channel, canonical).masked(), masked);
+        }
+    }
+}

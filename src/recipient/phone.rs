@@ -238,7 +238,7 @@ fn is_possible(digits: &str) -> bool {
 }
 
 /// The calling code that the digits start with, and the rest. No calling code starts with another one.
-fn calling_code(digits: &str) -> Option<(usize, &str)> {
+pub(super) fn calling_code(digits: &str) -> Option<(usize, &str)> {
     if digits.starts_with('0') {
         return None;
     }

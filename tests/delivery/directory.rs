@@ -305,3 +305,30 @@ fn a_client_that_resets_while_it_is_registered_keeps_its_code() {
     });
     assert_eq!(again.status, 200, "{again:?}");
 }
+
+#[test]
+fn wrong_verifiers_and_wrong_long_codes_ask_no_directory_or_seldom() {
+    let directory = DirectoryServer::of_users(|_| ann());
+    let server = start(&directory, &[("passwordless.link_binding", "browser")]);
+    let bound = json!({
+        "email": "ann@example.com",
+        "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+        "code_challenge_method": "S256",
+    });
+    let envelope = server.post("request/email/", &bound).json()["challenge"].clone();
+    let long = "a".repeat(64);
+    let attempt = |verifier: Option<&str>| {
+        let mut body = json!({"email": "ann@example.com", "token": long, "challenge": envelope});
+        if let Some(verifier) = verifier {
+            body["code_verifier"] = verifier.into();
+        }
+        assert_eq!(server.post("exchange/email/", &body).code(), "invalid_credentials");
+    };
+    let asked = directory.questions().len();
+    (0..200).for_each(|_| attempt(None));
+    (0..200).for_each(|_| attempt(Some(&"b".repeat(43))));
+    assert_eq!(directory.questions().len(), asked, "it is not the client that asked");
+    (0..200).for_each(|_| attempt(Some("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")));
+    let more = directory.questions().len() - asked;
+    assert!((1..=20).contains(&more), "one in ten seconds, not one for each attempt: {more}");
+}
