@@ -103,8 +103,11 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
     ) -> Result<(O::Slot, Entry<'a>), BeginError> {
         let Begin { recipient, caller, proof, .. } = begin;
         let claimed = caller.claimed_device(keys, recipient, now);
-        let wanted =
-            SlotRequest { channel: recipient.channel(), network: None, is_vouched: proof.is_some() || claimed.is_some() };
+        let wanted = SlotRequest {
+            channel: recipient.channel(),
+            network: Some(caller.network).filter(|network| !network.stands_for_many()),
+            is_vouched: proof.is_some() || claimed.is_some(),
+        };
         // Before this one takes its own slot. Whoever isn't vouched for gets none then.
         let is_crowded = wanted.is_vouched && self.outbox.is_crowded();
         let slot = match self.outbox.reserve(&wanted) {

@@ -90,6 +90,41 @@ fn a_solved_puzzle_lifts_the_ceiling_once() {
     );
 }
 
+/// One network holds a tenth of the queue and no more, and nobody else is kept out. An app that names no client is many.
+#[test]
+fn one_network_holds_at_most_a_tenth_of_the_queue() {
+    let hangs = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}", hangs.local_addr().unwrap());
+    let settings = [
+        ("email.transport", "smtp"),
+        ("email.url", &*url),
+        ("delivery.queue_length", "40"),
+        ("delivery.timeout_seconds", "300"),
+        ("server.trusted_proxies", "127.0.0.1"),
+    ];
+    let server = Server::start(&settings);
+    let ask = |from: &str, number: u32| {
+        let headers = [("x-forwarded-for", from)];
+        let headers = if from.is_empty() { &headers[..0] } else { &headers };
+        server.post_with("request/email/", headers, &json!({"email": format!("{from}.{number}@example.com").replace(':', "-")}))
+    };
+    for attacker in ["192.0.2.1", "2001:db8::1"] {
+        for number in 0..4 {
+            assert_eq!(ask(attacker, number).status, 200);
+        }
+        for number in 4..10 {
+            let answer = ask(attacker, number);
+            assert_eq!((answer.status, answer.code().as_str()), (429, "throttled"));
+            assert!(answer.header("retry-after").is_some() && answer.json().get("puzzle").is_none(), "{answer:?}");
+        }
+    }
+    assert_eq!(ask("192.0.2.2", 0).status, 200, "a neighbour");
+    for number in 0..10 {
+        assert_eq!(server.post("request/email/", &json!({"email": format!("{number}@example.com")})).status, 200, "an app");
+    }
+    server.signal("KILL");
+}
+
 /// More than half full, the queue takes only what a puzzle was solved for, and each solution once.
 #[test]
 fn a_solved_puzzle_opens_a_queue_that_is_half_full() {
