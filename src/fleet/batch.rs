@@ -38,7 +38,7 @@ pub struct Answers {
 
 /// The answer to one request of a batch.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Answer<'a> {
+pub struct FramedAnswer<'a> {
     /// Which request it answers.
     pub position: usize,
     /// The sealed answer, if there is one.
@@ -123,7 +123,7 @@ impl Answers {
     ///
     /// # Errors
     /// On what can't be the framing of this batch's answers, also once all have come.
-    pub fn next_answer(&mut self) -> Result<Option<Answer<'_>>, Malformed> {
+    pub fn next_answer(&mut self) -> Result<Option<FramedAnswer<'_>>, Malformed> {
         let skipped = self.skip.min(self.arrived.len() - self.read);
         self.read += skipped;
         self.skip -= skipped;
@@ -142,12 +142,12 @@ impl Answers {
             self.open &= !this;
             self.read += ANSWER_HEAD;
             self.skip = length;
-            return Ok(Some(Answer { position, sealed: Err(Missing::TooLong) }));
+            return Ok(Some(FramedAnswer { position, sealed: Err(Missing::TooLong) }));
         }
         let Some((sealed, _)) = rest.split_at_checked(length) else { return Ok(None) };
         self.open &= !this;
         self.read += ANSWER_HEAD + length;
-        Ok(Some(Answer { position, sealed: if status == ANSWERED { Ok(sealed) } else { Err(Missing::Refused(status)) } }))
+        Ok(Some(FramedAnswer { position, sealed: if status == ANSWERED { Ok(sealed) } else { Err(Missing::Refused(status)) } }))
     }
 
     /// Whether every request has its answer, and nothing is left of any.
@@ -174,10 +174,10 @@ impl fmt::Debug for Answers {
     }
 }
 
-impl fmt::Debug for Answer<'_> {
+impl fmt::Debug for FramedAnswer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sealed = self.sealed.map(<[u8]>::len);
-        f.debug_struct("Answer").field("position", &self.position).field("sealed", &sealed).finish()
+        f.debug_struct("FramedAnswer").field("position", &self.position).field("sealed", &sealed).finish()
     }
 }
 
