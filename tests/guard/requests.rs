@@ -37,6 +37,19 @@ fn a_pause_is_of_recipient_and_network_or_of_known_devices() {
     assert_eq!(refusal(&guard, &request(&ann, START + 60)), None);
 }
 
+#[test]
+fn with_a_crowded_message_queue_a_stranger_needs_a_proof_that_counts() {
+    let guard = guard(limits());
+    let ann = mail("ann");
+    let base = Request { crowded: true, ..request(&ann, START) };
+    let (_, puzzle) = refusal(&guard, &base).unwrap();
+    assert!(puzzle, "one helps");
+    assert_eq!(refusal(&guard, &Request { is_known: true, ..base }), None);
+    assert_eq!(refusal(&guard, &Request { proof: Some(proof(1)), ..base }), None);
+    assert!(refusal(&guard, &Request { proof: Some(proof(1)), ..base }).is_some(), "it has counted");
+    assert_eq!(refusal(&guard, &Request { crowded: false, ..base }), None);
+}
+
 /// Somebody in one's own network asks for one's address every minute.
 #[test]
 fn a_puzzle_lifts_the_pause_whoever_holds_it() {

@@ -21,6 +21,7 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("of_parallel_requests_within_a_pause_one_is_admitted", parallel),
     Test::new("messages_an_hour_are_counted_and_a_proof_lifts_them", messages),
     Test::new("a_proof_counts_once", proof_once),
+    Test::new("with_a_crowded_message_queue_a_stranger_needs_a_proof_that_counts", crowded_queue),
     Test::new("a_network_has_a_ceiling", networks),
     Test::new("ceilings_that_cost_money_are_hard_and_keep_a_quarter_for_devices", hard),
     Test::new("one_network_has_a_tenth_of_what_costs_money", tenth),
@@ -112,6 +113,24 @@ fn proof_once() {
     assert!(ask(&guard, &proved).is_err());
     let old = proof(3, now.minus(120));
     assert!(ask(&guard, &with(&ann, now, |request| request.proof = Some(old))).is_err());
+}
+
+fn crowded_queue() {
+    let server = Server::plain();
+    let (guard, now) = (guard(&server.url(), limits()), now(&server));
+    let ann = email("ann");
+    let crowded = |change: fn(&mut Request<'_>)| {
+        let mut request = request(&ann, now);
+        request.crowded = true;
+        change(&mut request);
+        ask(&guard, &request)
+    };
+    assert_eq!(ask(&guard, &request(&ann, now)), Ok(()));
+    assert!(crowded(|_| {}).unwrap_err().1, "a puzzle helps");
+    assert_eq!(crowded(|request| request.is_known = true), Ok(()));
+    let solved = with(&ann, now, |request| (request.crowded, request.proof) = (true, Some(proof(1, now))));
+    assert_eq!(ask(&guard, &solved), Ok(()));
+    assert!(ask(&guard, &solved).is_err(), "it has counted");
 }
 
 fn networks() {
