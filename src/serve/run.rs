@@ -98,6 +98,7 @@ fn begin(load: Load<'_>) -> Result<(), StartError> {
     let ended = LocalSet::new().block_on(&runtime, serve(load));
     // What still writes to a pipe that nobody reads isn't waited for.
     runtime.shutdown_background();
+    logging::finish();
     ended
 }
 
