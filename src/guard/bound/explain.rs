@@ -180,7 +180,8 @@ impl Bound {
                 lifted(totals.network),
             ),
             format!(
-                "  in an hour SMS {}, to one prefix {}; e-mails {}.",
+                "  in an hour SMS {}, to one prefix {}; e-mails {}. A first hour may hold up to twice as many, and one network has at \
+                 most a tenth of these.",
                 shown(totals.sms),
                 shown(totals.sms_prefix),
                 shown(totals.email)
