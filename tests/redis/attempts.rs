@@ -17,8 +17,8 @@ use super::{
     Test,
     server::{Server, until},
     world::{
-        admit, attempt, begin, challenge, challenge_of, challenge_until, connect, email, from_known_device, guard, left, limits,
-        now, numeric, peek, race, request, right, run, settings, wrong,
+        RECORDS, admit, attempt, begin, challenge, challenge_of, challenge_until, connect, email, from_known_device, guard, left,
+        limits, now, numeric, peek, race, request, right, run, settings, wrong,
     },
 };
 
@@ -325,7 +325,7 @@ fn largest() {
     for _ in 0..3 {
         assert_eq!(run(guard.count(&by_known_device, Verdict::sealed(true))), Ok(Counted::Accepted));
     }
-    let key = server.ask::<Vec<String>>("KEYS *challenge*").remove(0);
+    let key = server.ask::<Vec<String>>(RECORDS).remove(0);
     assert_eq!(server.ask::<u64>(&format!("EXPIRETIME {key}")), now.plus(lifetime + 120).as_seconds());
     // The last one of all.
     let _: u32 = server.ask(&format!("HSET {key} u {}", MOST_USES - 1));

@@ -23,7 +23,9 @@ use super::{
     cluster::Cluster,
     served::{exchange, node},
     server::{Server, until},
-    world::{LIFETIME, admit, attempt, begin, challenge, email, guard, left, limits, now, peek, request, right, run, wrong},
+    world::{
+        LIFETIME, RECORDS, admit, attempt, begin, challenge, email, guard, left, limits, now, peek, request, right, run, wrong,
+    },
 };
 
 /// Random sequences of steps, and steps in each.
@@ -275,7 +277,7 @@ fn lost_alone() {
     let faked = Faked::start();
     let guard = faked.guard();
     let now = now(&faked.server);
-    let records = || faked.server.ask::<Vec<String>>("KEYS *challenge*");
+    let records = || faked.server.ask::<Vec<String>>(RECORDS);
     let first = begin(&guard, &email("ann"), now);
     let record = records().remove(0);
     let second = begin(&guard, &email("ann"), now);
@@ -297,7 +299,7 @@ fn forward() {
     let now = now(&faked.server);
     let challenge = begin(&guard, &email("ann"), now);
     assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
-    let records = || faked.server.ask::<Vec<String>>("KEYS *challenge*").len();
+    let records = || faked.server.ask::<Vec<String>>(RECORDS).len();
     for (offset, expected, kept) in [
         (580, AttemptRefused::Spent, 1),
         (601, AttemptRefused::Expired, 1),

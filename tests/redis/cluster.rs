@@ -444,7 +444,8 @@ fn hostile() {
     }
     for key in cluster.masters.iter().flat_map(|master| master.ask::<Vec<String>>("KEYS *")) {
         let tag = key.strip_prefix("countersign:fleet:").unwrap();
-        let is_hash = |tag: &str| tag.len() == 32 && tag.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_hash =
+            |tag: &str| tag.len() == 22 && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
         let tag = tag.strip_prefix('{').and_then(|rest| rest.split_once('}')).map(|(tag, _)| tag);
         assert!(tag.is_none_or(is_hash) && (tag.is_some() || key.ends_with(":key")), "{key}");
     }

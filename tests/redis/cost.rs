@@ -2,17 +2,75 @@
 
 use countersign::{
     challenge::Use,
-    guard::{Amendment, Attempt, By, Guard as _, Limits, Verdict},
+    guard::{Amendment, Attempt, By, Guard as _, Limits, RequestRefused, Verdict},
 };
 use redis::Connection;
 
 use super::{
     Test,
     server::{Server, ask},
-    world::{attempt, challenge_of, email, guard, limits, now, numeric, proof, request, run},
+    world::{admit, attempt, challenge_of, email, guard, limits, now, numeric, proof, request, run},
 };
 
-pub(crate) const TESTS: &[Test] = &[Test::new("every_decision_is_one_command", one_command)];
+pub(crate) const TESTS: &[Test] = &[
+    Test::new("every_decision_is_one_command", one_command),
+    Test::new("a_challenge_takes_at_most_200_bytes", bytes_of_a_challenge),
+    Test::new("from_half_of_maxmemory_on_strangers_solve_a_puzzle", half_of_memory),
+];
+
+/// What whoever asks for codes makes Redis keep for each of them: names, expiry and tables included.
+fn bytes_of_a_challenge() {
+    const CHALLENGES: u64 = 20_000;
+    let server = Server::plain();
+    let guard = guard(&server.url(), limits());
+    let now = now(&server);
+    admit(&guard, &email("first"), now);
+    let before = used_memory(&server);
+    // On one runtime, since each has a connection.
+    run(async {
+        for number in 0..CHALLENGES {
+            assert!(guard.admit(&request(&email(&format!("person-{number}")), now)).await.is_ok());
+        }
+    });
+    let each = (used_memory(&server) - before) / CHALLENGES;
+    let keys: u64 = server.ask("DBSIZE");
+    // One of them is the key of the counters, one the first challenge.
+    assert_eq!(keys, CHALLENGES + 2);
+    assert!((100..=200).contains(&each), "{each} bytes");
+}
+
+fn half_of_memory() {
+    let server = Server::plain();
+    let guard = guard(&server.url(), limits());
+    let now = now(&server);
+    admit(&guard, &email("before"), now);
+
+    let limit = |hundredths: u64| {
+        let _: String = server.ask(&format!("CONFIG SET maxmemory {}", used_memory(&server) * 100 / hundredths));
+    };
+    limit(60);
+    // What is known counts for a second of the caller's clock.
+    for later in 1..4 {
+        let (ann, now) = (email("ann"), now.plus(later));
+        let mut asking = request(&ann, now);
+        let refused = run(guard.admit(&asking)).unwrap_err();
+        assert!(matches!(refused, RequestRefused::Throttled { puzzle: Some(_), .. }), "{refused:?}");
+        asking.is_known = true;
+        assert!(run(guard.admit(&asking)).is_ok(), "a known device");
+        asking.is_known = false;
+        asking.proof = Some(proof(u8::try_from(later).unwrap(), now));
+        assert!(run(guard.admit(&asking)).is_ok(), "a solved puzzle");
+        let refused = run(guard.admit(&asking)).unwrap_err();
+        assert!(matches!(refused, RequestRefused::Throttled { puzzle: Some(_), .. }), "a solution counts once: {refused:?}");
+    }
+    limit(20);
+    assert!(run(guard.admit(&request(&email("ann"), now.plus(4)))).is_ok(), "there is room again");
+}
+
+fn used_memory(server: &Server) -> u64 {
+    let memory: String = server.ask("INFO memory");
+    memory.lines().find_map(|line| line.strip_prefix("used_memory:")).and_then(|used| used.trim().parse().ok()).unwrap()
+}
 
 fn one_command() {
     let server = Server::plain();

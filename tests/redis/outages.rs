@@ -16,7 +16,8 @@ use super::{
     Test,
     server::{Server, ask, free_port, until},
     world::{
-        attempt, begin, challenge, connect, email, guard, limits, now, peek, request, right, run, settings, until_it_decides,
+        RECORDS, attempt, begin, challenge, connect, email, guard, limits, now, peek, request, right, run, settings,
+        until_it_decides,
     },
 };
 
@@ -200,7 +201,7 @@ fn broken() {
     let now = now(&server);
     let challenge = begin(&guard, &email("ann"), now);
     assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
-    let keys: Vec<String> = server.ask("KEYS *challenge*");
+    let keys: Vec<String> = server.ask(RECORDS);
     let _: String = server.ask(&format!("SET {} nonsense", keys[0]));
     assert!(is_unavailable(&peek(&guard, &challenge, now)));
     assert!(is_unavailable(&right(&guard, &challenge, now)));

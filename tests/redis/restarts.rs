@@ -5,7 +5,7 @@ use countersign::guard::{AttemptRefused, Counted, redis::RedisUrl};
 use super::{
     Test,
     server::{Server, until},
-    world::{begin, connect, email, guard, left, limits, now, peek, right, settings, until_it_decides, wrong},
+    world::{RECORDS, begin, connect, email, guard, left, limits, now, peek, right, settings, until_it_decides, wrong},
 };
 
 pub(crate) const TESTS: &[Test] = &[
@@ -19,7 +19,7 @@ pub(crate) const TESTS: &[Test] = &[
 
 /// The uses that the records of challenges state.
 fn uses(server: &Server) -> Vec<u32> {
-    let keys: Vec<String> = server.ask("KEYS *challenge*");
+    let keys: Vec<String> = server.ask(RECORDS);
     keys.iter().map(|key| server.ask(&format!("HGET {key} u"))).collect()
 }
 

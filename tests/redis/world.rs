@@ -30,6 +30,9 @@ use super::server::{self, Server};
 /// Seconds that a challenge of the tests lives.
 pub(crate) const LIFETIME: u64 = 600;
 
+/// Asks for the names of challenges' records: no other name ends in sixteen characters behind its recipient's tag.
+pub(crate) const RECORDS: &str = "KEYS *}:????????????????";
+
 /// What most tests want: no pauses.
 pub(crate) fn limits() -> Limits {
     Limits {

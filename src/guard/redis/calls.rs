@@ -45,6 +45,7 @@ impl RedisGuard {
                 limit(allowance.map(|allowance| allowance.strangers)),
                 limit(allowance.filter(|_| is_device).map_or(Some(0), |allowance| Some(allowance.known))),
                 u8::from(request.is_known).to_string(),
+                u8::from(self.memory.is_unknown(request.now)).to_string(),
             ],
         );
         if !is_cluster {

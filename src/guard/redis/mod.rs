@@ -9,6 +9,7 @@
 
 mod calls;
 mod connection;
+mod memory;
 mod names;
 mod scripts;
 mod start;
@@ -25,6 +26,7 @@ use tokio::runtime::Handle;
 
 use self::{
     connection::Connections,
+    memory::Memory,
     names::Names,
     scripts::{Call, Reply, SCRIPTS, Script},
 };
@@ -56,6 +58,7 @@ pub struct RedisGuard {
     names: RwLock<Arc<Names>>,
     fresh: Fresh,
     difficulty: Difficulty,
+    memory: Memory,
     /// When a cluster was last asked whether the key of the counters is another one now.
     looked: AtomicU64,
 }
@@ -167,13 +170,19 @@ impl RedisGuard {
         is_device: bool,
         pending: &mut Option<Pending>,
     ) -> RedisResult<Result<Admitted, RequestRefused>> {
-        if request.crowded && !request.is_known && request.proof.is_none() {
+        let crowded = request.crowded || self.memory.is_half_full(request.now);
+        if crowded && !request.is_known && request.proof.is_none() {
             return Ok(Err(self.crowded(request.now)));
         }
         let reply = self.decide(|names| self.admission(names, request, is_device)).await?;
         if reply.word() == "throttled" {
             return Ok(Err(self.throttled(&reply, request.now)));
         }
+        if reply.word() == "crowded" {
+            self.memory.learn(reply.number(1), request.now);
+            return Ok(Err(self.crowded(request.now)));
+        }
+        self.memory.learn(reply.number(5), request.now);
         let unexpected = || RedisError::from((ErrorKind::UnexpectedReturnType, "not what a script answers"));
         let (Some(epoch), Some(strangers), Some(known), Some(proved)) =
             (reply.text(1), reply.number(2), reply.number(3), reply.number(4).map(|proved| proved != 0))
@@ -190,7 +199,7 @@ impl RedisGuard {
                 _ => return Err(unexpected()),
             }
         }
-        if request.crowded && !request.is_known && !proved {
+        if crowded && !request.is_known && !proved {
             // Its solution has counted before.
             self.withdraw_in_redis(request).await?;
             return Ok(Err(self.crowded(request.now)));
@@ -210,7 +219,7 @@ impl RedisGuard {
         Ok(())
     }
 
-    /// What a stranger without a solution is told while the message queue is more than half full.
+    /// What a stranger without a solution is told while the message queue, or Redis' memory, is more than half full.
     fn crowded(&self, now: UnixTime) -> RequestRefused {
         let puzzle = Some(self.difficulty.of_next(seconds(now), true, 0));
         RequestRefused::Throttled { retry_after: Unavailable::for_seconds(30).retry_after, puzzle }

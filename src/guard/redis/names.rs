@@ -1,16 +1,17 @@
 //! What things are called in Redis: keyed hashes, so that a key says nothing about a recipient or a network.
 //!
 //! `countersign:<id>:{<hash of the recipient>}:…`: the hash tag is the recipient's, so a challenge and its recipient's counts
-//! are in one slot of a cluster. What belongs to no recipient is tagged `{ceilings}`.
+//! are in one slot of a cluster. What belongs to no recipient is tagged `{ceilings}`. Names are short: Redis keeps each of them, and
+//! anybody who asks for a code makes one.
 
 use crate::{
-    crypto::{MacKey, Secret, hex, labels},
+    crypto::{Mac, MacKey, Secret, base64url, labels},
     guard::Bucket,
     network::ClientNetwork,
     recipient::Recipient,
 };
 
-/// Bytes of a hash that a name shows, as hex.
+/// Bytes of a hash that a name shows, as base64url.
 const SHOWN: usize = 16;
 
 /// The key of the counters, and the names made with it.
@@ -63,7 +64,7 @@ impl Names {
     pub(super) fn of(&self, recipient: &Recipient) -> Tagged<'_> {
         let hash = self.key.begin(labels::COUNTED_RECIPIENT).text(recipient.channel().as_str()).text(recipient.as_str());
         let mut prefix = format!("{}{{", self.prefix);
-        hex::push(&hash.mac().as_bytes()[..SHOWN], &mut prefix);
+        prefix.push_str(&shown(&hash.mac()));
         prefix.push_str("}:");
         Tagged { names: self, prefix }
     }
@@ -72,7 +73,7 @@ impl Names {
     pub(super) fn network(&self, network: ClientNetwork) -> String {
         let hash = self.key.begin(labels::COUNTED_NETWORK).bytes(&network.to_bytes());
         let mut name = self.ceiling("network:");
-        hex::push(&hash.mac().as_bytes()[..SHOWN], &mut name);
+        name.push_str(&shown(&hash.mac()));
         name
     }
 
@@ -80,14 +81,14 @@ impl Names {
     pub(super) fn share(&self, network: ClientNetwork, is_known: bool, of: &str) -> String {
         let hash = self.key.begin(labels::COUNTED_NETWORK).bytes(&network.to_bytes()).number(u64::from(is_known)).text(of);
         let mut name = self.ceiling("share:");
-        hex::push(&hash.mac().as_bytes()[..SHOWN], &mut name);
+        name.push_str(&shown(&hash.mac()));
         name
     }
 
     /// The ceiling of the numbers that begin with `digits`.
     pub(super) fn prefix(&self, digits: &str) -> String {
         let mut name = self.ceiling("prefix:");
-        hex::push(&self.key.begin(labels::COUNTED_PREFIX).text(digits).mac().as_bytes()[..SHOWN], &mut name);
+        name.push_str(&shown(&self.key.begin(labels::COUNTED_PREFIX).text(digits).mac()));
         name
     }
 
@@ -103,9 +104,9 @@ impl Tagged<'_> {
         format!("{}key", self.prefix)
     }
 
-    /// One challenge, by the nonce in its epoch.
+    /// One challenge, by the nonce in its epoch: hexadecimal digits, which no other name of a recipient ends in.
     pub(super) fn challenge(&self, nonce: &str) -> String {
-        format!("{}challenge:{nonce}", self.prefix)
+        format!("{}{nonce}", self.prefix)
     }
 
     /// The recipient's comparisons.
@@ -132,16 +133,20 @@ impl Tagged<'_> {
         }
         let mut name = format!("{}pause:", self.prefix);
         let hash = self.names.key.begin(labels::COUNTED_NETWORK).text(&self.prefix).bytes(&network.to_bytes());
-        hex::push(&hash.mac().as_bytes()[..SHOWN], &mut name);
+        name.push_str(&shown(&hash.mac()));
         name
     }
 
     /// A solved puzzle.
     pub(super) fn proof(&self, id: [u8; 16]) -> String {
         let mut name = format!("{}proof:", self.prefix);
-        hex::push(&id, &mut name);
+        name.push_str(&base64url::encode(&id));
         name
     }
+}
+
+fn shown(hash: &Mac) -> String {
+    base64url::encode(&hash.as_bytes()[..SHOWN])
 }
 
 #[cfg(test)]
@@ -173,7 +178,7 @@ mod tests {
         assert_eq!(names.of(&ann).no_key(), shown[0]);
         assert_ne!(names.of(&Recipient::from_canonical(Channel::Email, "bob@example.com")).no_key(), shown[0]);
         assert_ne!(names.of(&Recipient::from_canonical(Channel::Mobile, "ann@example.com")).no_key(), shown[0]);
-        assert_eq!(names.network(network).len(), names.ceiling("network:").len() + 32);
+        assert_eq!(names.network(network).len(), names.ceiling("network:").len() + 22);
     }
 
     #[test]

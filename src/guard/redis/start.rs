@@ -7,7 +7,7 @@ use rand_core::CryptoRng;
 use redis::{ErrorKind, RedisError};
 
 use super::{
-    Fresh, RedisGuard,
+    Fresh, Memory, RedisGuard,
     connection::{Connections, RedisUrl},
     names::Names,
     scripts::{Call, SCRIPTS},
@@ -71,9 +71,11 @@ impl RedisGuard {
             names: RwLock::new(names.into()),
             fresh,
             difficulty: Difficulty::default(),
+            memory: Memory::default(),
             looked: 0.into(),
         };
         guard.take_part().await?;
+        guard.warn_without_limit().await?;
         Ok(guard)
     }
 
@@ -93,6 +95,20 @@ impl RedisGuard {
     async fn take_part(&self) -> Result<(), StartError> {
         self.connections.in_time(judge(&self.connections, self.durable)).await??;
         Ok(self.connections.in_time(self.begin()).await??)
+    }
+
+    /// Without a `maxmemory` nobody knows how full it is.
+    async fn warn_without_limit(&self) -> Result<(), StartError> {
+        let memory = self.connections.in_time(self.connections.info("memory")).await??;
+        #[cfg(feature = "server")]
+        if memory.iter().any(|memory| field(memory, "maxmemory") == Some("0")) {
+            tracing::warn!(
+                "guard.url: this Redis has no maxmemory, so whoever asks for many codes may fill its machine; with one, strangers \
+                 solve a puzzle from half of it on"
+            );
+        }
+        let _ = memory;
+        Ok(())
     }
 
     /// Takes the key of the counters that is in Redis, or puts ours there.

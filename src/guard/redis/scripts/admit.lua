@@ -15,9 +15,19 @@
 -- ARGV[9]  from how many of these on nothing is started, -1: something always is
 -- ARGV[10] how many are kept for known devices; "0" for who is none
 -- ARGV[11] "1" if it counts as a known device's, which no proof lifts
--- ARGV[12…] three for each ceiling
+-- ARGV[12] "1" if the caller wants to know how full the memory is
+-- ARGV[13…] three for each ceiling
 local pause, proof_ends, as_known = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[11] == '1'
 local strangers_most, known_most = tonumber(ARGV[9]), tonumber(ARGV[10])
+
+-- How much of `maxmemory` is used, in hundredths; 0 where there is none, -1 where nobody asked.
+local HALF = 50
+local function used_memory()
+  if ARGV[12] ~= '1' then return -1 end
+  local info = redis.call('INFO', 'memory')
+  local most = tonumber(string.match(info, 'maxmemory:(%d+)') or 0)
+  return most > 0 and math.floor(tonumber(string.match(info, 'used_memory:(%d+)')) * 100 / most) or 0
+end
 
 local at, today, yesterday = windows(KEYS[2], ARGV[8])
 local known_at, known_today, known_yesterday = windows(KEYS[2], known_field(ARGV[8]))
@@ -27,11 +37,15 @@ if not next_field(ARGV[8], strangers, known, strangers_most, known_most, -1) the
   return { 'throttled', (math.max(at, known_at) + (is_over_today and 2 or 1)) * DAY - now, -1 }
 end
 local proved = proof_ends > now and redis.call('EXISTS', KEYS[5]) == 0
-local wait, wait_with_proof, times = look(7, 12, proved)
+local wait, wait_with_proof, times = look(7, 13, proved)
 if pause > 0 and (as_known or not proved) then
   wait = math.max(wait, math.ceil(redis.call('PTTL', KEYS[3]) / 1000))
 end
 if wait > 0 then return as_known and { 'throttled', wait, -1 } or throttled(wait, wait_with_proof, times) end
+
+-- Each request makes a record, so strangers solve a puzzle for it from half of the memory on.
+local used = used_memory()
+if used >= HALF and not as_known and not proved then return { 'crowded', used } end
 
 -- A record that exists is never made again: it may have been spent. (Machines that were copied draw the same numbers.)
 if redis.call('EXISTS', KEYS[6]) == 1 then error('this nonce was had before') end
@@ -41,8 +55,8 @@ if pause > 0 then
   redis.call('SET', KEYS[4], '', 'EX', pause)
 end
 if proved then redis.call('SET', KEYS[5], '', 'EXAT', proof_ends + OUTLIVES) end
-count_message(7, 12)
+count_message(7, 13)
 redis.call('HSET', KEYS[6], 'u', 0)
 redis.call('EXPIREAT', KEYS[6], tonumber(ARGV[4]) + OUTLIVES)
 if ARGV[5] == '1' and not known_key then redis.call('SET', KEYS[1], ARGV[1]) end
-return { 'admitted', spelled, strangers, known, proved and 1 or 0 }
+return { 'admitted', spelled, strangers, known, proved and 1 or 0, used }
