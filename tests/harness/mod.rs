@@ -15,7 +15,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU16, Ordering},
     },
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -33,6 +33,8 @@ pub struct Server {
     /// `host:port` of the admin listener.
     pub admin: String,
     log: Arc<Mutex<String>>,
+    /// Reads the log to its end.
+    reader: JoinHandle<()>,
     folder: TempDir,
 }
 
@@ -107,14 +109,14 @@ impl Server {
             log.lock().unwrap().push_str(&line);
         }
         let sink = Arc::clone(&log);
-        thread::spawn(move || {
+        let reader = thread::spawn(move || {
             for line in lines.lines().map_while(Result::ok) {
                 let mut log = sink.lock().unwrap();
                 log.push_str(&line);
                 log.push('\n');
             }
         });
-        Self { child, address: address.unwrap(), admin: admin.unwrap(), log, folder }
+        Self { child, address: address.unwrap(), admin: admin.unwrap(), log, reader, folder }
     }
 
     /// Its folder: mail in `mail/`, SMS in `sms/`.
@@ -212,9 +214,11 @@ impl Server {
         });
     }
 
-    /// Waits for its end and returns its folder too.
+    /// Waits for its end and returns all that it has logged.
     pub fn wait(mut self) -> (ExitStatus, String) {
         let status = wait_for(|| self.child.try_wait().expect("it is ours"));
+        // What it wrote last may not have been read yet.
+        wait_for(|| self.reader.is_finished().then_some(()));
         (status, self.log())
     }
 }
