@@ -110,6 +110,25 @@ fn a_puzzle_lifts_strangers_ceiling_five_times_and_drop_by_drop() {
     assert_eq!((0..20).filter(|number| refusal(&guard, &from(*number, 3 * 3600)).is_none()).count(), 10, "all are back");
 }
 
+/// A network that has had all its messages, puzzles included, asks again and again with one solution that is never used up.
+#[test]
+fn a_refused_puzzle_puts_nothing_back_that_it_did_not_take() {
+    let guard = guard(Limits { max_messages_per_hour: 10, max_messages_per_network_per_hour: 1, ..limits() });
+    let (ann, hostile) = (mail("ann"), network(99));
+    for number in 0..5 {
+        let other = mail(usize::from(number));
+        let solved = Request { network: hostile, proof: Some(proof(number)), ..request(&other, START) };
+        assert_eq!(refusal(&guard, &solved), None);
+    }
+    let from = |number: u32| Request { network: network(number), ..request(&ann, START) };
+    (0..10).for_each(|number| assert_eq!(refusal(&guard, &from(number)), None));
+    for _ in 0..10 {
+        let refused = Request { network: hostile, proof: Some(proof(5)), ..request(&ann, START) };
+        assert_eq!(refusal(&guard, &refused), Some((720, false)));
+    }
+    assert_eq!(refusal(&guard, &from(10)), Some((360, true)), "ten an hour without a puzzle, whoever was refused meanwhile");
+}
+
 #[test]
 fn messages_on_behalf_of_a_network_are_limited_drop_by_drop_but_not_of_who_stands_for_many() {
     let guard = guard(Limits { max_messages_per_network_per_hour: 4, ..limits() });

@@ -145,6 +145,11 @@ impl Throttle {
     /// Takes a message out of each bucket and begins the pause, or does nothing.
     fn take(&self, asking: &Asking<'_>, limits: &Limits, hashes: &Hashes) -> Result<(), Stopped> {
         let steps = self.steps(asking, limits, hashes);
+        // With a proof a message leaves a bucket though none is in it, and then putting it back would add one that nobody took.
+        // So what some bucket refuses takes nothing out of the others.
+        if asking.has_proof && steps.iter().flatten().any(|step| step.wait(asking) > 0) {
+            return Err(self.why(asking, &steps, limits, hashes));
+        }
         let taken = steps.iter().flatten().take_while(|step| step.take(asking).is_ok()).count();
         let is_open = taken == steps.iter().flatten().count()
             && !(asking.crowded && !asking.has_proof && !asking.as_known)
@@ -226,6 +231,11 @@ impl Throttle {
 impl Step<'_> {
     fn take(&self, asking: &Asking<'_>) -> Result<(), Room> {
         self.buckets.take(self.key, asking.now, &self.ceiling, asking.has_proof)
+    }
+
+    /// Seconds until a message can be taken; 0: now.
+    fn wait(&self, asking: &Asking<'_>) -> u32 {
+        self.buckets.look(self.key, asking.now, &self.ceiling, asking.has_proof).0.wait
     }
 
     fn put_back(&self) {
