@@ -24,7 +24,7 @@ impl App {
         // A link token stands alone; everything else needs a recipient, an e-mail address if nothing says otherwise.
         let channel = given.or(if link.is_some() { None } else { Some(Channel::Email) });
         let recipient = channel.and_then(|channel| self.recipient(call, channel, &mut errors));
-        let envelopes = if link.is_some() { None } else { envelope::find(call, &mut errors) };
+        let envelopes = if link.is_some() { None } else { envelope::find(call, self.fleet.is_some(), &mut errors) };
         // A verifier that can't be one meets no binding: it is a wrong one.
         let verifier = call.fields.optional("code_verifier", &mut errors).and_then(Verifier::new);
         if !errors.is_empty() {

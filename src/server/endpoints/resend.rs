@@ -15,7 +15,7 @@ impl App {
         let channel = self.given_channel(call)?;
         channel.map_or(Ok(()), |channel| self.require(channel))?;
         let mut errors = FieldErrors::default();
-        let envelopes = envelope::find(call, &mut errors);
+        let envelopes = envelope::find(call, self.fleet.is_some(), &mut errors);
         let begin = self.begin(call, channel.unwrap_or(Channel::Email), errors)?;
         let Some(envelopes) = envelopes else { return Err(Problem::internal()) };
         let recipient = begin.recipient.clone();

@@ -27,7 +27,7 @@ impl App {
         // A link token stands alone; an envelope needs a recipient, an e-mail address if nothing says otherwise.
         let channel = given.or(if by_link { None } else { Some(Channel::Email) });
         let recipient = channel.and_then(|channel| self.recipient(call, channel, &mut errors));
-        let envelopes = if by_link { None } else { envelope::find(call, &mut errors) };
+        let envelopes = if by_link { None } else { envelope::find(call, self.fleet.is_some(), &mut errors) };
         if !errors.is_empty() {
             return Err(Problem::fields(errors));
         }

@@ -91,6 +91,23 @@ async fn of_several_envelopes_the_one_that_tells_most_is_told() {
     assert_eq!((status.status, &status.json()["state"]), (200, &json!("spent")));
 }
 
+/// A sibling host can plant an envelope that was made for the same person, before a restart say.
+#[tokio::test]
+async fn an_envelope_of_a_guard_that_nobody_can_ask_hides_no_wrong_code() {
+    let server = Server::start(&[NO_THROTTLE]).await;
+    let elsewhere = Server::start(&[NO_THROTTLE, ("guard.node", "elsewhere")]).await;
+    let (planted, _) = elsewhere.request("ann@example.com").await;
+    let (ours, code) = server.request("ann@example.com").await;
+    let ask = async |envelopes: &[&str]| {
+        let got = post(&server, "exchange/email/", &login(&wrong(&code)), &refs(&challenges(envelopes))).await;
+        (got.code(), got.json()["attempts_left"].as_u64())
+    };
+    assert_eq!(ask(&[&planted]).await, ("misdirected".into(), None));
+    assert_eq!(ask(&["zz", &planted]).await, ("misdirected".into(), None));
+    assert_eq!(ask(&[&planted, &ours]).await, ("invalid_credentials".into(), Some(4)));
+    assert_eq!(ask(&[&ours, &planted]).await, ("invalid_credentials".into(), Some(3)));
+}
+
 #[tokio::test]
 async fn eight_envelopes_are_tried_and_no_more() {
     let server = Server::start(&[NO_THROTTLE]).await;

@@ -23,7 +23,12 @@ pub(crate) enum Envelopes<'c> {
     /// The one in its body or its header.
     Given(&'c str),
     /// Those of its cookies, at least one. Any host of the site can set some, so none of them is the last word.
-    OfCookies(&'c [&'c str]),
+    OfCookies {
+        /// In the order in which the browser sent them.
+        envelopes: &'c [&'c str],
+        /// Whether other guards can still be asked about theirs.
+        may_be_relayed: bool,
+    },
 }
 
 /// How much an attempt at one envelope has found out. What is known most of is told when no envelope was good.
@@ -35,12 +40,13 @@ enum Known {
     Ended,
     /// It is, and that one was wrong; so many attempts are left.
     Wrong(u32),
-    /// Another guard knows.
+    /// Another guard knows, and is asked next.
     Elsewhere,
 }
 
-/// The envelope of a request: the body's, else the header's, else the cookies'.
-pub(crate) fn find<'c>(call: &'c Call<'_>, errors: &mut FieldErrors) -> Option<Envelopes<'c>> {
+/// The envelope of a request: the body's, else the header's, else the cookies'. `has_peers` says whether other guards can be
+/// asked at all.
+pub(crate) fn find<'c>(call: &'c Call<'_>, has_peers: bool, errors: &mut FieldErrors) -> Option<Envelopes<'c>> {
     if call.fields.is_given_at_all(FIELD) {
         return call.fields.optional(FIELD, errors).map(Envelopes::Given);
     }
@@ -52,23 +58,25 @@ pub(crate) fn find<'c>(call: &'c Call<'_>, errors: &mut FieldErrors) -> Option<E
         errors.add(FIELD, REQUIRED);
         return None;
     }
-    Some(Envelopes::OfCookies(call.jar.challenges()))
+    let may_be_relayed = has_peers && call.arrived.may_be_relayed();
+    Some(Envelopes::OfCookies { envelopes: call.jar.challenges(), may_be_relayed })
 }
 
 impl<'c> Envelopes<'c> {
     /// What comes of the first envelope that `attempt` accepts, else the most that was found out of one. Where an attempt fails
     /// for another reason, no other envelope is tried.
     pub(crate) async fn try_each<T, E: OfEnvelope>(self, mut attempt: impl AsyncFnMut(&'c str) -> Result<T, E>) -> Result<T, E> {
-        let mut most = match self {
+        let (mut most, may_be_relayed) = match self {
             Self::Given(envelope) => return attempt(envelope).await,
-            Self::OfCookies(_) => None,
+            Self::OfCookies { may_be_relayed, .. } => (None, may_be_relayed),
         };
         for envelope in self.all() {
             let error = match attempt(envelope).await {
                 Ok(accepted) => return Ok(accepted),
                 Err(error) => error,
             };
-            let Some(known) = error.of_envelope().and_then(Known::of) else { return Err(error) };
+            let known = error.of_envelope().and_then(|error| Known::of(error, may_be_relayed));
+            let Some(known) = known else { return Err(error) };
             if most.as_ref().is_none_or(|(so_far, _)| *so_far < known) {
                 most = Some((known, error));
             }
@@ -81,7 +89,7 @@ impl<'c> Envelopes<'c> {
     pub(crate) fn all(&self) -> &[&'c str] {
         match self {
             Self::Given(envelope) => std::slice::from_ref(envelope),
-            Self::OfCookies(envelopes) => envelopes,
+            Self::OfCookies { envelopes, .. } => envelopes,
         }
     }
 }
@@ -106,12 +114,14 @@ impl OfEnvelope for BeginError {
 
 impl Known {
     /// `None` where another envelope wouldn't fare better.
-    const fn of(error: &CompleteError) -> Option<Self> {
+    const fn of(error: &CompleteError, may_be_relayed: bool) -> Option<Self> {
         match error {
             CompleteError::InvalidCredentials { attempts_left: None } => Some(Self::Forged),
             CompleteError::InvalidCredentials { attempts_left: Some(left) } => Some(Self::Wrong(*left)),
             CompleteError::Expired | CompleteError::Spent | CompleteError::Exhausted => Some(Self::Ended),
-            CompleteError::Misdirected(_) => Some(Self::Elsewhere),
+            CompleteError::Misdirected(_) if may_be_relayed => Some(Self::Elsewhere),
+            // Nobody can be asked any more, so what this guard knows of another one tells more.
+            CompleteError::Misdirected(_) => Some(Self::Ended),
             CompleteError::MethodDisabled | CompleteError::Unavailable(_) => None,
         }
     }
