@@ -303,6 +303,8 @@ fn proof_is_kept() {
     }
     assert_eq!(keys(), before);
     run(guard.withdraw(&from(&cat, 3)));
+    let plain = ask(&guard, &from(&ann, 5)).map_err(|(_, puzzle)| puzzle);
+    assert_eq!(plain, Err(true), "what was refused put nothing back that it didn't take");
     assert_eq!(ask(&guard, &proved), Ok(()), "the ceiling is free, and the proof still good");
     // It counts once all the same.
     run(guard.withdraw(&from(&bob, 2)));

@@ -70,7 +70,7 @@ impl RedisGuard {
         if !self.connections.is_cluster() {
             keys.extend(self.shared(names, request).map(|capped| capped.key));
         }
-        Call::new(&SCRIPTS.withdraw, keys, self.arguments(names, ["2".to_owned()]))
+        Call::new(&SCRIPTS.withdraw, keys, self.arguments(names, ["2", "-1"].map(str::to_owned)))
     }
 
     /// Gives back all that an admission counted for its recipient, so also the record of a challenge that nobody gets, and the
@@ -80,17 +80,19 @@ impl RedisGuard {
         let mut gone = Vec::from(pauses(&tagged, request));
         gone.push(tagged.challenge(nonce_of(&pending.epoch)));
         gone.extend(request.proof.filter(|_| pending.proved).map(|proof| tagged.proof(proof.id)));
-        let arguments = self.arguments(names, [gone.len().to_string()]);
+        let own = self.own(&tagged, request).next();
+        let full = own.as_ref().filter(|_| pending.proved).map_or_else(|| "-1".to_owned(), |own| own.ceiling.most.to_string());
+        let arguments = self.arguments(names, [gone.len().to_string(), full]);
         let mut keys = vec![self.kept_key(names, &tagged)];
         keys.extend(gone);
-        keys.extend(self.own(&tagged, request).map(|capped| capped.key));
+        keys.extend(own.map(|own| own.key));
         Call::new(&SCRIPTS.withdraw, keys, arguments)
     }
 
     pub(super) fn lowering(&self, names: &Names, request: &Request<'_>) -> Call {
         let mut keys = vec![names.ceiling("key")];
         keys.extend(self.shared(names, request).map(|capped| capped.key));
-        Call::new(&SCRIPTS.withdraw, keys, self.arguments(names, ["0".to_owned()]))
+        Call::new(&SCRIPTS.withdraw, keys, self.arguments(names, ["0", "-1"].map(str::to_owned)))
     }
 
     pub(super) fn trial(&self, names: &Names, script: &'static Script, attempt: &Attempt<'_>, result: &str) -> Call {

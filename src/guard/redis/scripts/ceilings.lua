@@ -49,11 +49,14 @@ local function count_message(first_key, first_argument)
   end)
 end
 
-local function uncount_message(first_key)
+-- Puts one back. With a proof a message leaves a bucket though none is in it: one in which `full` are missing keeps that, since
+-- nobody can tell any more whether there was one to take. A number below 0: there was no proof.
+local function uncount_message(first_key, full)
   for i = first_key, #KEYS do
     local at, missing, lifted = string.match(redis.call('GET', KEYS[i]) or '', '^(%d+) (%d+) (%d+)$')
     if at then
-      local less = { math.max(0, tonumber(missing) - PARTS), math.max(0, tonumber(lifted) - PARTS) }
+      local stays = full >= 0 and tonumber(missing) >= full * PARTS
+      local less = { stays and missing or math.max(0, tonumber(missing) - PARTS), math.max(0, tonumber(lifted) - PARTS) }
       redis.call('SET', KEYS[i], string.format('%s %.0f %.0f', at, less[1], less[2]), 'KEEPTTL')
     end
   end
