@@ -118,10 +118,11 @@ impl Known {
         match error {
             CompleteError::InvalidCredentials { attempts_left: None } => Some(Self::Forged),
             CompleteError::InvalidCredentials { attempts_left: Some(left) } => Some(Self::Wrong(*left)),
-            CompleteError::Expired | CompleteError::Spent | CompleteError::Exhausted => Some(Self::Ended),
             CompleteError::Misdirected(_) if may_be_relayed => Some(Self::Elsewhere),
-            // Nobody can be asked any more, so what this guard knows of another one tells more.
-            CompleteError::Misdirected(_) => Some(Self::Ended),
+            // Where nobody can be asked any more about one, what this guard knows of another tells more.
+            CompleteError::Expired | CompleteError::Spent | CompleteError::Exhausted | CompleteError::Misdirected(_) => {
+                Some(Self::Ended)
+            }
             CompleteError::MethodDisabled | CompleteError::Unavailable(_) => None,
         }
     }
