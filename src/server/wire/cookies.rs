@@ -34,7 +34,7 @@ pub(crate) struct Jar<'h> {
     devices: Several<'h>,
 }
 
-/// The values of one name, at most [`MAX_COOKIES`] of them.
+/// The values of one name, each once, at most [`MAX_COOKIES`] of them.
 #[derive(Debug, Default)]
 struct Several<'h> {
     values: [&'h str; MAX_COOKIES],
@@ -102,7 +102,11 @@ impl<'h> Jar<'h> {
 }
 
 impl<'h> Several<'h> {
+    /// One that is there already says nothing new: an envelope that stands twice is tried once.
     fn push(&mut self, value: &'h str) {
+        if self.as_slice().contains(&value) {
+            return;
+        }
         if let Some(slot) = self.values.get_mut(self.length) {
             *slot = value;
             self.length += 1;
@@ -124,6 +128,19 @@ fn value_of<'h>(name: &str, pair: &'h [u8]) -> Option<&'h str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_that_stands_twice_is_tried_once() {
+        let mut headers = HeaderMap::new();
+        for cookie in [
+            "countersign_challenge=e.y.z; countersign_challenge=e.y.z",
+            "countersign_challenge=a.b.c; x=1",
+            "countersign_challenge=e.y.z",
+        ] {
+            headers.append(COOKIE, HeaderValue::from_static(cookie));
+        }
+        assert_eq!(Jar::read(&headers).challenges(), ["e.y.z", "a.b.c"]);
+    }
 
     #[test]
     fn attributes() {
