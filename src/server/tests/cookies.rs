@@ -112,10 +112,10 @@ async fn an_envelope_of_a_guard_that_nobody_can_ask_hides_no_wrong_code() {
 async fn eight_envelopes_are_tried_and_no_more() {
     let server = Server::start(&[NO_THROTTLE]).await;
     let (ours, code) = server.request("ann@example.com").await;
-    let others = |count| vec!["zz"; count];
-    let ninth = [&others(8)[..], &[&ours]].concat();
+    let others = ["z1", "z2", "z3", "z4", "z5", "z6", "z7", "z8"];
+    let ninth = [&others[..], &[&ours]].concat();
     assert_eq!(post(&server, "exchange/email/", &login(&code), &refs(&challenges(&ninth))).await.code(), "invalid_credentials");
-    let eighth = [&others(7)[..], &[&ours]].concat();
+    let eighth = [&others[1..], &[&ours]].concat();
     assert_eq!(post(&server, "exchange/email/", &login(&code), &refs(&challenges(&eighth))).await.status, 200);
 }
 
