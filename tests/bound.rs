@@ -7,6 +7,7 @@
 use std::{
     path::Path,
     pin::pin,
+    sync::LazyLock,
     sync::{Arc, atomic::AtomicU32},
     task::{Context, Poll, Waker},
 };
@@ -33,8 +34,10 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 use crate::given::{self, ISSUER, NOW};
 
-/// How many people are attacked.
-const VICTIMS: u32 = 1_000;
+/// How many people are attacked: 400, or as many as `COUNTERSIGN_VICTIMS` says. What is measured may be off by four standard errors,
+/// so more people find smaller faults of the bound.
+static VICTIMS: LazyLock<u32> =
+    LazyLock::new(|| std::env::var_os("COUNTERSIGN_VICTIMS").map_or(400, |n| n.to_str().unwrap().parse().unwrap()));
 const ATTEMPTS: u32 = 5;
 /// Challenges that are asked for before the first guess.
 const AT_ONCE: usize = 8;
@@ -299,8 +302,8 @@ fn attack_all<'n>(people: &mut [Victim], node: impl Fn(&Victim) -> &'n Node, com
 /// The share of accounts that are taken over. `channels` are lists of the same people.
 fn share_taken(channels: &[Vec<Victim>]) -> f64 {
     let is_taken = |number: usize| channels.iter().any(|people| people[number].is_taken);
-    let taken = (0..VICTIMS as usize).filter(|number| is_taken(*number)).count();
-    f64::from(u32::try_from(taken).unwrap()) / f64::from(VICTIMS)
+    let taken = (0..*VICTIMS as usize).filter(|number| is_taken(*number)).count();
+    f64::from(u32::try_from(taken).unwrap()) / f64::from(*VICTIMS)
 }
 
 /// What so many guesses at one code after the other find, where each challenge stands `each` different ones.
@@ -312,7 +315,7 @@ fn expected(comparisons: u32, each: u32) -> f64 {
 /// Within four standard errors of what is expected, and not above what is promised by more than that.
 #[track_caller]
 fn agrees(bound: &Bound, measured: f64, expected: f64) {
-    let error = 4.0 * (expected * (1.0 - expected) / f64::from(VICTIMS)).sqrt();
+    let error = 4.0 * (expected * (1.0 - expected) / f64::from(*VICTIMS)).sqrt();
     let promised = bound.probability;
     println!("measured {measured}, expected {expected:.3} ± {error:.3}, promised {promised:.3}");
     assert!((measured - expected).abs() <= error, "measured {measured}, expected {expected} ± {error}");
@@ -333,7 +336,7 @@ fn random() -> ChaCha8Rng {
 fn one_node_without_a_restart() {
     let (random, bound) = (&mut random(), deployment(Keeper::Memory, 0.2).bound());
     assert_eq!(bound.comparisons, 19);
-    let mut people = victims(Channel::Email, VICTIMS);
+    let mut people = victims(Channel::Email, *VICTIMS);
     let node = started(&bound, random);
     attack_all(&mut people, |_| &node, 19, random);
     attack_all(&mut people, |_| &node, 0, random);
@@ -346,7 +349,7 @@ fn strangers_have_less_than_whoever_once_read_the_mailbox() {
     let (random, bound) = (&mut random(), deployment(Keeper::Memory, 0.2).bound());
     assert_eq!((bound.for_strangers(), bound.for_known_devices()), (15, 4));
     let node = started(&bound, random);
-    let mut people = victims(Channel::Email, VICTIMS);
+    let mut people = victims(Channel::Email, *VICTIMS);
     let cookies: Vec<_> = people.iter_mut().map(|victim| std::mem::take(&mut victim.cookies)).collect();
     attack_all(&mut people, |_| &node, 15, random);
     agrees(&bound, share_taken(std::slice::from_ref(&people)), in_lives(1, 15));
@@ -361,7 +364,7 @@ fn strangers_have_less_than_whoever_once_read_the_mailbox() {
 fn a_restart_forgets_the_count_and_refuses_every_earlier_envelope() {
     let (random, bound) = (&mut random(), Deployment { restarts_per_day: 1, ..deployment(Keeper::Memory, 0.3) }.bound());
     assert_eq!(bound.comparisons, 14);
-    let mut people = victims(Channel::Email, VICTIMS);
+    let mut people = victims(Channel::Email, *VICTIMS);
     for _ in 0..2 {
         let node = started(&bound, random);
         attack_all(&mut people, |_| &node, 14, random);
@@ -373,7 +376,7 @@ fn a_restart_forgets_the_count_and_refuses_every_earlier_envelope() {
 fn nodes_that_count_alone_refuse_each_others_envelopes() {
     let (random, bound) = (&mut random(), Deployment { replicas: 3, ..deployment(Keeper::Memory, 0.3) }.bound());
     assert_eq!(bound.comparisons, 9);
-    let mut people = victims(Channel::Email, VICTIMS);
+    let mut people = victims(Channel::Email, *VICTIMS);
     let nodes: Vec<Node> = (0..3).map(|_| started(&bound, random)).collect();
     // Twice, so that each sees the envelopes of all the others.
     for comparisons in [9, 0] {
@@ -389,7 +392,7 @@ fn who_shares_nothing_counts_every_envelope_anew_at_each_node_and_each_start() {
     let deployment = Deployment { replicas: 2, restarts_per_day: 1, ..deployment(Keeper::SharedNothing, 0.6) };
     let (random, bound) = (&mut random(), deployment.bound());
     assert_eq!(bound.comparisons, 14);
-    let mut people = victims(Channel::Email, VICTIMS);
+    let mut people = victims(Channel::Email, *VICTIMS);
     for life in 0..2 {
         let nodes: Vec<Node> = (0..2).map(|_| started_sharing_nothing(&bound, random)).collect();
         let before: Vec<u32> = people.iter().map(|victim| victim.held.first().map_or(0, |held| held.next)).collect();
@@ -412,7 +415,7 @@ fn a_journal_counts_on_after_a_restart_and_after_a_crash_of_the_machine() {
     assert_eq!(bound.comparisons, 19);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("guard");
-    let mut people = victims(Channel::Email, VICTIMS);
+    let mut people = victims(Channel::Email, *VICTIMS);
     let node = opened(&path, 1, &bound, random);
     for victim in &mut people {
         let made = victim.attack(&node, 7, random);
@@ -439,7 +442,7 @@ fn a_home_that_restarts_is_two_counts_and_its_stand_in_a_third() {
         let home = homes.makers(&victim.spellings[0])[away].expect("of three nodes two make challenges");
         names.iter().position(|name| *name == home).unwrap()
     };
-    let mut people = victims(Channel::Email, VICTIMS);
+    let mut people = victims(Channel::Email, *VICTIMS);
     let mut start = || -> Vec<Node> { names.iter().map(|_| started(&bound, random)).collect() };
     let (before, after) = (start(), start());
     attack_all(&mut people, |victim| &before[place(victim, 0)], 14, random);
@@ -456,7 +459,7 @@ fn two_channels_that_open_one_account_have_a_count_each() {
     assert_eq!(bound.comparisons, 14);
     let node = started(&bound, random);
     let channels = [Channel::Email, Channel::Mobile].map(|channel| {
-        let mut people = victims(channel, VICTIMS);
+        let mut people = victims(channel, *VICTIMS);
         attack_all(&mut people, |_| &node, 14, random);
         people
     });

@@ -177,3 +177,21 @@ pub struct Languages {
 /// A message that could not be sent, in inline mode. No upstream text: that goes to the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeliveryFailed;
+
+#[cfg(all(test, feature = "server", feature = "mobile"))]
+mod tests {
+    use super::{testing::Fleet, *};
+    use crate::user::User;
+
+    /// Carriers take E.164 and nothing else.
+    #[test]
+    fn an_sms_goes_to_the_canonical_number_however_the_directory_spells_it() {
+        for stored in ["+447911123456", "+44 7911-123456", "+44 (0)7911 123456", "tel:+44-7911-123456"] {
+            let mut dispatch = Fleet::new().dispatch("+447911123456");
+            let user = User { phone_number: Some(stored.into()), ..dispatch.found.user().expect("it knows somebody").clone() };
+            dispatch.found = Found::new(dispatch.challenge.recipient(), Some(user.into()));
+            assert!(dispatch.found.user().is_some(), "{stored} is the same number");
+            assert_eq!(dispatch.address(), "+447911123456", "{stored}");
+        }
+    }
+}

@@ -25,7 +25,19 @@ pub enum AnyGuard {
 }
 
 impl AnyGuard {
-    /// How full it is; `None` where nothing can fill it.
+    /// How full it is, from 0 to 1; `None` where nobody knows.
+    #[must_use]
+    pub fn fullness(&self, now: UnixTime) -> Option<f64> {
+        match self {
+            Self::Memory(_) | Self::Journal(_) => {
+                self.pressure(now).map(|pressure| f64::from(pressure.entries) / f64::from(pressure.capacity))
+            }
+            #[cfg(feature = "redis")]
+            Self::Redis(guard) => guard.fullness(),
+        }
+    }
+
+    /// How many challenges it remembers, and could; `None` where that isn't counted.
     #[must_use]
     pub fn pressure(&self, now: UnixTime) -> Option<Pressure> {
         match self {

@@ -127,7 +127,8 @@ async fn serve(load: Load<'_>) -> Result<(), StartError> {
     let lost_lines = counter!("countersign_log_lines_lost_total");
     let observe = Box::new(move || {
         lost_lines.absolute(logging::lost());
-        Metrics::observe(observed.app.engine.guard.pressure(clock::now()));
+        let (guard, now) = (&observed.app.engine.guard, clock::now());
+        Metrics::observe(guard.fullness(now), guard.pressure(now));
     });
     let noted = Arc::clone(&service);
     let notice = Box::new(move || noted.app.fleet.as_ref().and_then(|fleet| fleet.notice()));

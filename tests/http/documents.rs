@@ -126,6 +126,7 @@ fn health_and_metrics_are_on_the_other_listener_only() {
         r#"countersign_http_requests_total{route="none",status="4xx"} 4"#,
         r#"countersign_refusals_total{code="not_found"} 4"#,
         r#"countersign_refusals_total{code="invalid"} 1"#,
+        "countersign_guard_fullness 0",
         "countersign_guard_entries 0",
         "countersign_guard_capacity 1000000",
     ] {

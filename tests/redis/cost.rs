@@ -48,6 +48,7 @@ fn half_of_memory() {
     let limit = |hundredths: u64| {
         let _: String = server.ask(&format!("CONFIG SET maxmemory {}", used_memory(&server) * 100 / hundredths));
     };
+    assert_eq!(guard.fullness(), None, "there is no limit yet");
     limit(60);
     // What is known counts for a second of the caller's clock.
     for later in 1..4 {
@@ -65,6 +66,7 @@ fn half_of_memory() {
     }
     limit(20);
     assert!(run(guard.admit(&request(&email("ann"), now.plus(4)))).is_ok(), "there is room again");
+    assert!(guard.fullness().is_some_and(|full| full > 0.1 && full < 0.3), "{:?}", guard.fullness());
 }
 
 fn used_memory(server: &Server) -> u64 {

@@ -50,8 +50,10 @@ fn gone() {
     let ann = email("ann");
     let challenge = begin(&guard, &ann, now);
     server.kill();
-    assert!(is_unavailable(&peek(&guard, &challenge, now)));
-    assert!(is_unavailable(&right(&guard, &challenge, now)));
+    let looked = peek(&guard, &challenge, now);
+    assert!(is_unavailable(&looked), "{looked:?}");
+    let counted = right(&guard, &challenge, now);
+    assert!(is_unavailable(&counted), "{counted:?}");
     assert!(matches!(run(guard.admit(&request(&ann, now))), Err(RequestRefused::Unavailable(_))));
     run(guard.withdraw(&request(&ann, now)));
     server.revive();

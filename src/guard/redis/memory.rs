@@ -10,7 +10,7 @@ const HALF: u32 = 50;
 /// What Redis last said about its memory. It is asked once a second at most, by a script that runs anyway.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    /// Hundredths of `maxmemory`.
+    /// Hundredths of `maxmemory`; 0 where there is none, or nothing was said yet.
     used: AtomicU32,
     /// When it was said, in seconds since 1970.
     at: AtomicU64,
@@ -25,6 +25,12 @@ impl Memory {
     /// Whether a stranger needs a proof of work, as far as is known in this second.
     pub(super) fn is_half_full(&self, now: UnixTime) -> bool {
         !self.is_unknown(now) && self.used.load(Ordering::Relaxed) >= HALF
+    }
+
+    /// How much of `maxmemory` was used when it was said last, from 0 to 1 and beyond; `None` where there is none.
+    pub(super) fn fullness(&self) -> Option<f64> {
+        let used = self.used.load(Ordering::Relaxed);
+        (used > 0).then(|| f64::from(used) / 100.0)
     }
 
     /// Remembers what a script said; `None` where it said nothing.
@@ -51,5 +57,8 @@ mod tests {
         assert!(memory.is_unknown(second) && !memory.is_half_full(second));
         memory.learn(Some(49), second);
         assert!(!memory.is_half_full(second));
+        assert_eq!(memory.fullness(), Some(0.49));
+        memory.learn(Some(0), second);
+        assert_eq!(memory.fullness(), None);
     }
 }

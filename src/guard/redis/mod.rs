@@ -138,6 +138,13 @@ impl Guard for RedisGuard {
 }
 
 impl RedisGuard {
+    /// How much of Redis' `maxmemory` was used when a request of this node asked last; `None` where there is none. In a cluster
+    /// it is that of one master or another.
+    #[must_use]
+    pub fn fullness(&self) -> Option<f64> {
+        self.memory.fullness()
+    }
+
     /// The guard's id without its epoch, which is Redis' to say.
     #[must_use]
     pub fn id(&self) -> &str {

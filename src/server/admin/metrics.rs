@@ -29,6 +29,7 @@ impl Metrics {
         describe_counter!("countersign_http_requests_total", "Answers by route and class of their status.");
         describe_counter!("countersign_refusals_total", "Problems by their code.");
         describe_counter!("countersign_logins_total", "Logins by channel.");
+        describe_gauge!("countersign_guard_fullness", "How much of the guard's room is taken, from 0 to 1.");
         describe_gauge!("countersign_guard_entries", "Challenges that the guard remembers.");
         describe_gauge!(
             "countersign_guard_capacity",
@@ -71,7 +72,10 @@ impl Metrics {
     }
 
     /// Notes how full the guard is. Of one that can't tell there are no such series: two zeros would keep every alert quiet.
-    pub(crate) fn observe(pressure: Option<Pressure>) {
+    pub(crate) fn observe(fullness: Option<f64>, pressure: Option<Pressure>) {
+        if let Some(fullness) = fullness {
+            gauge!("countersign_guard_fullness").set(fullness);
+        }
         let Some(pressure) = pressure else { return };
         gauge!("countersign_guard_entries").set(pressure.entries);
         gauge!("countersign_guard_capacity").set(pressure.capacity);
@@ -87,17 +91,19 @@ mod tests {
     #[test]
     fn there_are_series_only_for_what_there_is() {
         let recorder = PrometheusBuilder::new().build_recorder();
-        let page = |channels: &[Channel], pressure| {
+        let page = |channels: &[Channel], fullness, pressure| {
             metrics::with_local_recorder(&recorder, || {
                 Metrics::new(channels);
-                Metrics::observe(pressure);
+                Metrics::observe(fullness, pressure);
             });
             recorder.handle().render()
         };
-        let text = page(&[Channel::Email], None);
+        let text = page(&[Channel::Email], None, None);
         assert!(!text.contains("countersign_guard_"), "nobody knows how full it is: {text}");
         assert!(text.contains("countersign_logins_total{channel=\"email\"}") && !text.contains("channel=\"mobile\""), "{text}");
-        let text = page(&Channel::ALL, Some(Pressure { entries: 3, capacity: 64 }));
+        let text = page(&[Channel::Email], Some(0.5), None);
+        assert!(text.contains("countersign_guard_fullness 0.5") && !text.contains("countersign_guard_entries"), "{text}");
+        let text = page(&Channel::ALL, Some(0.25), Some(Pressure { entries: 3, capacity: 64 }));
         assert!(text.contains("countersign_guard_entries 3") && text.contains("countersign_guard_capacity 64"), "{text}");
         assert!(text.contains("channel=\"mobile\""), "{text}");
     }

@@ -20,13 +20,13 @@
 local pause, proof_ends, as_known = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[11] == '1'
 local strangers_most, known_most = tonumber(ARGV[9]), tonumber(ARGV[10])
 
--- How much of `maxmemory` is used, in hundredths; 0 where there is none, -1 where nobody asked.
+-- How much of `maxmemory` is used, in hundredths, at least 1; 0 where there is none, -1 where nobody asked.
 local HALF = 50
 local function used_memory()
   if ARGV[12] ~= '1' then return -1 end
   local info = redis.call('INFO', 'memory')
   local most = tonumber(string.match(info, 'maxmemory:(%d+)') or 0)
-  return most > 0 and math.floor(tonumber(string.match(info, 'used_memory:(%d+)')) * 100 / most) or 0
+  return most > 0 and math.max(1, math.floor(tonumber(string.match(info, 'used_memory:(%d+)')) * 100 / most)) or 0
 end
 
 local at, today, yesterday = windows(KEYS[2], ARGV[8])

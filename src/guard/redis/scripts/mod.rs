@@ -50,7 +50,7 @@ pub(super) struct Call {
 pub(super) struct Reply(Vec<Value>);
 
 macro_rules! script {
-    ($($file:literal),+) => { Script::new(concat!($(include_str!(concat!("scripts/", $file, ".lua")), "\n"),+)) };
+    ($($file:literal),+) => { Script::new(concat!($(include_str!(concat!($file, ".lua")), "\n"),+)) };
 }
 
 impl Scripts {
