@@ -138,7 +138,8 @@ fn user() -> User {
 }
 
 fn access_and_refresh_tokens() -> (String, String) {
-    let login = Login { user: &user(), recipient: &recipient(), amr: Amr::OTP };
+    let (user, recipient) = (user(), recipient());
+    let login = Login::new(&user, &recipient, Amr::OTP);
     let tokens = sessions().begin(&login, NOW, &mut ChaCha8Rng::from_seed([1; 32]));
     (tokens.access, tokens.refresh)
 }
@@ -149,7 +150,7 @@ fn access_and_refresh() -> Subject {
     assert_eq!(sessions.verify_access(&access, NOW).map(|access| access.subject() == "ann@example.com"), Ok(true));
     assert_eq!(sessions.open_refresh(&refresh, NOW).map(|session| session.recipient == recipient), Ok(true));
     let run = move || {
-        let login = Login { user: black_box(&user), recipient: &recipient, amr: Amr::OTP };
+        let login = Login::new(black_box(&user), &recipient, Amr::OTP);
         drop(black_box(sessions.begin(&login, NOW, &mut random)));
     };
     Subject { name: "access and refresh", limit: Some(("S", 1.25)), run: Box::new(run) }

@@ -160,7 +160,8 @@ fn sessions(algorithm: AccessAlgorithm) -> (Sessions, String, String) {
     }
     let sessions = Sessions::new(&KEYRING, &config).unwrap();
     let user = serde_json::from_str(r#"{"id":"42","is_active":true}"#).unwrap();
-    let login = Login { user: &user, recipient: &recipient("ann"), amr: Amr::of_message(Channel::Email) };
+    let recipient = recipient("ann");
+    let login = Login::new(&user, &recipient, Amr::of_message(Channel::Email));
     let tokens = sessions.begin(&login, NOW, &mut random());
     (sessions, tokens.access, tokens.refresh)
 }

@@ -130,7 +130,8 @@ fn a_right_signature_over_other_claims_is_worth_nothing() {
 
 #[test]
 fn an_access_token_is_no_envelope_and_an_envelope_no_access_token() {
-    let login = Login { user: &user(), recipient: &recipient(), amr: Amr::OTP };
+    let (user, recipient) = (user(), recipient());
+    let login = Login::new(&user, &recipient, Amr::OTP);
     for algorithm in AccessAlgorithm::ALL {
         let access = sessions(algorithm).begin(&login, NOW, &mut random()).access;
         for format in FORMATS {

@@ -28,7 +28,7 @@ const JWT: [AccessAlgorithm; 4] =
     [AccessAlgorithm::EdDsa, AccessAlgorithm::Es256, AccessAlgorithm::Rs256, AccessAlgorithm::Hs256];
 
 fn begin_as(sessions: &Sessions, user: &User) -> SessionTokens {
-    sessions.begin(&Login { user, recipient: &recipient(), amr: Amr::OTP }, NOW, &mut random())
+    sessions.begin(&Login::new(user, &recipient(), Amr::OTP), NOW, &mut random())
 }
 
 fn begin(sessions: &Sessions) -> SessionTokens {
@@ -637,7 +637,7 @@ proptest! {
         let amr = if mobile { Amr::OTP_TEL } else { Amr::new([&*name, "x-other"]).unwrap() };
         let now = UnixTime::from_seconds(now);
         let sessions = sessions(AccessAlgorithm::EdDsa);
-        let tokens = sessions.begin(&Login { user: &user, recipient: &recipient, amr: amr.clone() }, now, &mut random());
+        let tokens = sessions.begin(&Login::new(&user, &recipient, amr.clone()), now, &mut random());
         let session = sessions.open_refresh(&tokens.refresh, now).unwrap();
         prop_assert_eq!((session.subject, session.epoch, session.recipient, &session.amr), (subject.clone(), epoch, recipient, &amr));
         let access = sessions.verify_access(&tokens.access, now).unwrap();

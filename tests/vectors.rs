@@ -45,7 +45,8 @@ fn sealed(challenges: &Challenges, challenge: Challenge) -> VerifiedChallenge {
 }
 
 fn tokens(algorithm: AccessAlgorithm) -> SessionTokens {
-    let login = Login { user: &user(), recipient: &recipient(), amr: Amr::OTP };
+    let (user, recipient) = (user(), recipient());
+    let login = Login::new(&user, &recipient, Amr::OTP);
     sessions(algorithm).begin(&login, NOW, &mut random())
 }
 

@@ -63,7 +63,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
             Some(user) => user,
             None => self.register(attempt).await?,
         };
-        let tokens = keys.sessions.begin(&Login { user: &user, recipient, amr }, now, random);
+        let tokens = keys.sessions.begin(&Login::new(&user, recipient, amr), now, random);
         let device = DeviceId::random(random);
         let device_cookie = keys.devices.remember(caller.device_cookies, recipient, &user.epoch, device, now);
         Ok(SignedIn { tokens, device_cookie, challenge: challenge.clone() })

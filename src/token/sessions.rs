@@ -75,6 +75,7 @@ pub enum SessionsError {
 
 /// A login that was proved.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Login<'a> {
     /// Who.
     pub user: &'a User,
@@ -82,6 +83,14 @@ pub struct Login<'a> {
     pub recipient: &'a Recipient,
     /// How.
     pub amr: Amr,
+}
+
+impl<'a> Login<'a> {
+    /// This user proved this recipient, in this way.
+    #[must_use]
+    pub const fn new(user: &'a User, recipient: &'a Recipient, amr: Amr) -> Self {
+        Self { user, recipient, amr }
+    }
 }
 
 /// What a client gets. Never printed.

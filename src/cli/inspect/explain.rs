@@ -240,7 +240,8 @@ mod tests {
     fn session(config: &Config) -> SessionTokens {
         let user: User = serde_json::from_str(r#"{"id":"42","email":"ann@example.com","is_active":true}"#).unwrap();
         let sessions = Sessions::new(&config.keyring, &config.tokens.sessions).unwrap();
-        let login = Login { user: &user, recipient: &recipient(), amr: Amr::OTP };
+        let recipient = recipient();
+        let login = Login::new(&user, &recipient, Amr::OTP);
         sessions.begin(&login, NOW, &mut ChaCha12Rng::seed_from_u64(2))
     }
 

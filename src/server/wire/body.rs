@@ -1,6 +1,6 @@
 //! Reads a request's body, within its limits, into [`Fields`].
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use http_body_util::{BodyDataStream, BodyExt, Full};
 use hyper::{
@@ -8,20 +8,14 @@ use hyper::{
     body::{Body, Bytes},
     header::{CONTENT_TYPE, EXPECT},
 };
-use serde::{
-    Deserializer,
-    de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
-};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokio::time::timeout;
 
 use super::{
     fields::{Fields, Given},
-    long_integer,
     problem::Problem,
 };
-
-/// The field whose value may be an integer, of any length.
-const TOKEN: &str = "token";
 
 /// The whole body, if it has at most `limit` bytes: a declared length is judged at once, anything else by counting.
 pub(crate) async fn receive<B>(mut body: B, limit: usize) -> Result<Bytes, Problem>
@@ -106,150 +100,46 @@ async fn multipart<'b>(content_type: &str, body: &Bytes) -> Result<Fields<'b>, P
 
 fn json(body: &[u8]) -> Result<Fields<'_>, Problem> {
     let broken = |error: serde_json::Error| Problem::parse_error(format!("JSON parse error - {error}"));
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let top = deserializer.deserialize_any(TopVisitor).map_err(broken)?;
-    deserializer.end().map_err(broken)?;
-    match top {
-        Top::Object(mut entries) => {
-            // One scan at most: the last of a name counts.
-            if let Some((_, given @ Given::Other)) = entries.iter_mut().rfind(|(name, _)| name == TOKEN)
-                && let Some(digits) = long_integer::find(body, TOKEN)
-            {
-                *given = Given::Integer(digits.to_owned());
-            }
-            Ok(Fields::of_json(entries))
-        }
-        Top::Other(kind) => Err(Problem::not_an_object(kind)),
+    if body.trim_ascii_start().starts_with(b"{") {
+        // Of two members of one name the last counts.
+        let members: BTreeMap<Name<'_>, &RawValue> = serde_json::from_slice(body).map_err(broken)?;
+        let entries = members.into_iter().map(|(Name(name), value)| Ok((name, given(value)?)));
+        return entries.collect::<Result<_, _>>().map(Fields::of_json).map_err(broken);
     }
+    let value: &RawValue = serde_json::from_slice(body).map_err(broken)?;
+    Err(Problem::not_an_object(kind(value)))
 }
 
-/// What a JSON text is at its top, with Python's names for what isn't an object, since the original answers with them.
-enum Top<'b> {
-    Object(Vec<(Cow<'b, str>, Given<'b>)>),
-    Other(&'static str),
+/// A text, borrowed from the body where it has no escapes.
+#[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+struct Name<'b>(#[serde(borrow)] Cow<'b, str>);
+
+/// A member's value. Integers stay their digits: beyond 64 bits a number would lose some, and a code may have more than twenty.
+fn given(value: &RawValue) -> Result<Given<'_>, serde_json::Error> {
+    let text = value.get();
+    Ok(match kind(value) {
+        "str" => Given::Text(match text.as_bytes() {
+            // Most have none, and are what stands between the quotes.
+            [_, inside @ .., _] if memchr::memchr(b'\\', inside).is_none() => text[1..=inside.len()].into(),
+            _ => serde_json::from_str::<Name<'_>>(text)?.0,
+        }),
+        "int" => Given::Integer(text),
+        "null" => Given::Null,
+        _ => Given::Other,
+    })
 }
 
-struct TopVisitor;
-
-impl<'de> Visitor<'de> for TopVisitor {
-    type Value = Top<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
+/// What a value is, with Python's names, since the original answers with them.
+fn kind(value: &RawValue) -> &'static str {
+    match value.get().as_bytes() {
+        [b'"', ..] => "str",
+        [b'{', ..] => "dict",
+        [b'[', ..] => "list",
+        [b't' | b'f', ..] => "bool",
+        [b'n', ..] => "null",
+        number if number.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E')) => "float",
+        _ => "int",
     }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut entries = Vec::with_capacity(4);
-        while let Some(name) = map.next_key_seed(TextSeed)? {
-            entries.push((name, map.next_value_seed(GivenSeed)?));
-        }
-        Ok(Top::Object(entries))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
-        skip(seq).map(|()| Top::Other("list"))
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Top::Other("null"))
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Top::Other("bool"))
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(Top::Other("int"))
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(Top::Other("int"))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(Top::Other("float"))
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-        Ok(Top::Other("str"))
-    }
-}
-
-/// A member's name, borrowed from the body where it has no escapes.
-struct TextSeed;
-
-impl<'de> DeserializeSeed<'de> for TextSeed {
-    type Value = Cow<'de, str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        match deserializer.deserialize_str(GivenVisitor)? {
-            Given::Text(text) => Ok(text),
-            _ => Err(D::Error::custom("a name is a text")),
-        }
-    }
-}
-
-/// A member's value.
-struct GivenSeed;
-
-impl<'de> DeserializeSeed<'de> for GivenSeed {
-    type Value = Given<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(GivenVisitor)
-    }
-}
-
-struct GivenVisitor;
-
-impl<'de> Visitor<'de> for GivenVisitor {
-    type Value = Given<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Given::Text(text.into()))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Given::Text(text.to_owned().into()))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(Given::Integer(number.to_string()))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Given::Integer(number.to_string()))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(Given::Other)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Given::Other)
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Given::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
-        skip(seq).map(|()| Given::Other)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Given::Other)
-    }
-}
-
-fn skip<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<(), A::Error> {
-    while seq.next_element::<IgnoredAny>()?.is_some() {}
-    Ok(())
 }
 
 #[cfg(test)]
@@ -280,10 +170,7 @@ mod tests {
         }
         let body = Bytes::copy_from_slice(body);
         match now(read(&headers, &body)) {
-            Ok(fields) => {
-                let name = if fields.is_given_at_all(TOKEN) { TOKEN } else { "a" };
-                Ok(fields.required_token(name, &mut FieldErrors::default()).map(str::to_owned))
-            }
+            Ok(fields) => Ok(fields.required_token("a", &mut FieldErrors::default()).map(str::to_owned)),
             Err(problem) => Err(String::from_utf8(problem.into_raw()).unwrap()),
         }
     }
@@ -331,13 +218,20 @@ mod tests {
     }
 
     #[test]
+    fn of_a_name_that_stands_twice_the_last_counts_however_it_is_written() {
+        for body in [r#"{"a":"1","a":"2"}"#, r#"{"a":1,"\u0061":"2"}"#, r#"{"\u0061":null,"b":3,"a":2}"#] {
+            assert_eq!(field(Some("application/json"), body.as_bytes()), Ok(Some("2".into())), "{body}");
+        }
+    }
+
+    #[test]
     fn integers_are_their_digits_and_files_are_no_text() {
         assert_eq!(field(Some("application/json"), br#"{"a": 12345}"#), Ok(Some("12345".into())));
-        for digits in ["0", "18446744073709551616", "123456789012345678901234567890", "-18446744073709551616"] {
-            assert_eq!(field(Some("application/json"), format!("{{\"token\": {digits}}}").as_bytes()), Ok(Some(digits.into())));
+        for digits in ["0", "-0", "18446744073709551616", "123456789012345678901234567890", "-18446744073709551616"] {
+            assert_eq!(field(Some("application/json"), format!("{{\"a\": {digits}}}").as_bytes()), Ok(Some(digits.into())));
         }
         for none in ["1.5", "1e30", "123456789012345678901234567890.0"] {
-            assert_eq!(field(Some("application/json"), format!("{{\"token\": {none}}}").as_bytes()), Ok(None), "{none}");
+            assert_eq!(field(Some("application/json"), format!("{{\"a\": {none}}}").as_bytes()), Ok(None), "{none}");
         }
         assert_eq!(field(Some("application/json"), br#"{"a": true}"#), Ok(None));
         let file = "--B\r\nContent-Disposition: form-data; name=\"a\"; filename=\"f\"\r\n\r\nb\r\n--B--\r\n";

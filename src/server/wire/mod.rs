@@ -8,7 +8,6 @@ pub(crate) mod cors;
 pub(crate) mod envelope;
 pub(crate) mod fields;
 pub(crate) mod json;
-pub(crate) mod long_integer;
 pub(crate) mod origin;
 pub(crate) mod phones;
 pub(crate) mod problem;
