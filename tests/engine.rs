@@ -18,7 +18,9 @@ use countersign::{
         Authority, Begin, BeginError, Begun, ByCode, ByLink, Caller, Complete, CompleteError, Engine, Evidence, Policy, Proved,
         RefreshError, Resend, SignedIn, State, Trial, Way,
     },
-    guard::{Admitted, Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Looked, Request, RequestRefused, Verdict},
+    guard::{
+        Admitted, Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Looked, Request, RequestRefused, Taken, Verdict,
+    },
     network::ClientNetwork,
     recipient::{Channel, Recipient},
     time::UnixTime,
@@ -50,10 +52,10 @@ impl Guard for Ledger {
             return Err(RequestRefused::Unavailable(Unavailable::for_seconds(1)));
         }
         self.admitted.set(self.admitted.get() + 1);
-        Ok(Admitted { guard: self.id.clone(), strength: Strength::Short, is_known: false })
+        Ok(Admitted { guard: self.id.clone(), strength: Strength::Short, taken: Taken::default() })
     }
 
-    async fn withdraw(&self, _: &Request<'_>) {
+    async fn withdraw(&self, _: &Request<'_>, _: &Taken) {
         self.withdrawn.set(self.withdrawn.get() + 1);
     }
 

@@ -68,9 +68,9 @@ pub enum BeginError {
 
 /// A request that was let in.
 pub(super) struct Entry<'a> {
-    /// As the guard counted it.
+    /// What the guard was asked.
     pub(super) request: Request<'a>,
-    /// What the guard says about the challenge to make.
+    /// What the guard says about it, and about the challenge to make.
     pub(super) admitted: Admitted,
     /// Whom the directory knows by this recipient.
     pub(super) found: Found,
@@ -123,7 +123,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         match slot {
             Ok(slot) => Ok((slot, entry)),
             Err(no_room) => {
-                self.guard.withdraw(&entry.request).await;
+                self.guard.withdraw(&entry.request, &entry.admitted.taken).await;
                 Err(no_room.into())
             }
         }
@@ -145,10 +145,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
             request.is_known = keys.devices.verify(claimed, recipient, epoch).is_some();
             if let Some(found) = asked {
                 return match self.guard.admit(&request).await {
-                    Ok(admitted) => {
-                        request.is_known = admitted.is_known;
-                        Ok(Entry { request, admitted, found })
-                    }
+                    Ok(admitted) => Ok(Entry { request, admitted, found }),
                     Err(refused) => {
                         self.asked.keep(recipient, found, now);
                         Err(refused.into())
@@ -157,11 +154,10 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
             }
         }
         let admitted = self.guard.admit(&request).await?;
-        request.is_known = admitted.is_known;
         match self.directory.lookup(recipient).await {
             Ok(found) => Ok(Entry { request, admitted, found }),
             Err(unavailable) => {
-                self.guard.withdraw(&request).await;
+                self.guard.withdraw(&request, &admitted.taken).await;
                 Err(unavailable.into())
             }
         }
@@ -173,15 +169,15 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         slot: O::Slot,
         keys: &Arc<Keys>,
         begin: &Begin<'_>,
-        request: &Request<'_>,
+        entry: Entry<'_>,
         challenge: VerifiedChallenge,
-        found: Found,
     ) -> Result<(), BeginError> {
+        let Entry { request, admitted, found } = entry;
         let fate = if self.policy.may_log_in(&found) { Fate::Send } else { Fate::Drop };
         let languages = begin.languages.clone();
         let dispatch = Dispatch { challenge, found, fate, languages, keys: Arc::clone(keys) };
         if let Err(DeliveryFailed) = self.outbox.send(slot, dispatch).await {
-            self.guard.withdraw(request).await;
+            self.guard.withdraw(&request, &admitted.taken).await;
             return Err(BeginError::DeliveryFailed);
         }
         Ok(())

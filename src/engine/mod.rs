@@ -25,7 +25,6 @@ use rand_core::CryptoRng;
 
 use self::{
     asked::Asked,
-    begin::Entry,
     caller::{bucket_of, presumed_bucket},
 };
 pub use self::{
@@ -85,7 +84,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let channel = begin.recipient.channel();
         self.policy.require(channel)?;
         let keys = self.keys.load();
-        let (slot, Entry { request, admitted, found }) = self.admit(&keys, &begin, now, now).await?;
+        let (slot, entry) = self.admit(&keys, &begin, now, now).await?;
 
         let challenge = Challenge {
             id: ChallengeId::from_random(random::bytes(random)),
@@ -93,12 +92,12 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
             expires_at: now.plus(self.policy.challenge_lifetime),
             usage: Use::CODE,
             channel,
-            format: Some(self.policy.code_format.at_least(admitted.strength)),
-            guard: admitted.guard,
+            format: Some(self.policy.code_format.at_least(entry.admitted.strength)),
+            guard: entry.admitted.guard.clone(),
             binding: begin.binding,
         };
         let challenge = keys.challenges.seal(challenge, begin.recipient.clone());
-        self.dispatch(slot, &keys, &begin, &request, challenge.clone(), found).await?;
+        self.dispatch(slot, &keys, &begin, entry, challenge.clone()).await?;
         Ok(Begun { envelope: keys.challenges.sign(&challenge), challenge })
     }
 
@@ -118,8 +117,8 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let attempt = Attempt { challenge: &challenge, by: By::Resend, bucket, now, looked: Looked::default() };
         self.look(&attempt).await.map_err(BeginError::Envelope)?;
 
-        let (slot, Entry { request, found, .. }) = self.admit(&keys, &begin, challenge.challenge().issued_at, now).await?;
-        self.dispatch(slot, &keys, &begin, &request, challenge.clone(), found).await?;
+        let (slot, entry) = self.admit(&keys, &begin, challenge.challenge().issued_at, now).await?;
+        self.dispatch(slot, &keys, &begin, entry, challenge.clone()).await?;
         Ok(challenge)
     }
 

@@ -6,7 +6,7 @@ use alloc::boxed::Box;
 #[cfg(feature = "redis")]
 use super::redis::RedisGuard;
 use super::{
-    Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, Looked, MemoryGuard, Pressure, Request, RequestRefused,
+    Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, Looked, MemoryGuard, Pressure, Request, RequestRefused, Taken,
     Verdict, journal::JournalGuard,
 };
 use crate::time::UnixTime;
@@ -99,12 +99,12 @@ impl Guard for AnyGuard {
         }
     }
 
-    async fn withdraw(&self, request: &Request<'_>) {
+    async fn withdraw(&self, request: &Request<'_>, taken: &Taken) {
         match self {
-            Self::Memory(guard) => guard.withdraw(request).await,
-            Self::Journal(guard) => guard.withdraw(request).await,
+            Self::Memory(guard) => guard.withdraw(request, taken).await,
+            Self::Journal(guard) => guard.withdraw(request, taken).await,
             #[cfg(feature = "redis")]
-            Self::Redis(guard) => Box::pin(guard.withdraw(request)).await,
+            Self::Redis(guard) => Box::pin(guard.withdraw(request, taken)).await,
         }
     }
 

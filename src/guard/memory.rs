@@ -6,7 +6,7 @@ use rand_core::CryptoRng;
 
 use super::{
     Admitted, Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Limits, Looked, Pressure, Request, RequestRefused,
-    Verdict,
+    Taken, Verdict,
     counting::{
         change::{Log, NoLog},
         hashing::{Fingerprints, Hashes},
@@ -99,8 +99,8 @@ impl Guard for MemoryGuard {
         self.counters.admit(request)
     }
 
-    async fn withdraw(&self, request: &Request<'_>) {
-        self.counters.withdraw(request);
+    async fn withdraw(&self, request: &Request<'_>, taken: &Taken) {
+        self.counters.withdraw(request, taken);
     }
 
     async fn peek(&self, attempt: &Attempt<'_>) -> Result<Looked, AttemptRefused> {
@@ -163,13 +163,13 @@ impl<L: Log> Counters<L> {
             return Err(RequestRefused::Unavailable(FULL));
         }
         let crowded = entries > capacity / 2 || request.crowded;
-        let is_known = self.throttle.admit(request, &self.limits, &self.hashes, crowded)?;
+        let taken = self.throttle.admit(request, &self.limits, &self.hashes, crowded)?;
         let strength = rules::strength(&self.limits, request.is_known, compared);
-        Ok(Admitted { guard: self.id.unshared(), strength, is_known })
+        Ok(Admitted { guard: self.id.unshared(), strength, taken })
     }
 
-    pub(super) fn withdraw(&self, request: &Request<'_>) {
-        self.throttle.withdraw(request, &self.limits, &self.hashes);
+    pub(super) fn withdraw(&self, request: &Request<'_>, taken: &Taken) {
+        self.throttle.withdraw(request, taken, &self.limits, &self.hashes);
     }
 
     pub(super) fn peek(&self, attempt: &Attempt<'_>) -> Result<Looked, AttemptRefused> {

@@ -16,6 +16,7 @@ mod memory;
 #[cfg(feature = "redis")]
 pub mod redis;
 mod rules;
+mod taken;
 
 use core::{fmt, num::NonZeroU32};
 
@@ -23,6 +24,7 @@ pub use any::AnyGuard;
 pub use ceilings::Ceilings;
 pub use limits::{LEAST_CAPACITY, Limits, MOST_ATTEMPTS, MOST_USES};
 pub use memory::MemoryGuard;
+pub use taken::Taken;
 
 use crate::{
     browser::puzzle::Proof,
@@ -39,9 +41,8 @@ pub trait Guard {
     /// Admits or refuses a request for a message, and counts it if it is admitted.
     async fn admit(&self, request: &Request<'_>) -> Result<Admitted, RequestRefused>;
 
-    /// Gives back what [`Guard::admit`] counted, because no message left. `request` is that one, with `is_known` as
-    /// [`Admitted::is_known`] says.
-    async fn withdraw(&self, request: &Request<'_>);
+    /// Gives back what [`Guard::admit`] counted for this request, because no message left: [`Admitted::taken`] says what.
+    async fn withdraw(&self, request: &Request<'_>, taken: &Taken);
 
     /// Looks whether an attempt would be refused already, and counts nothing. What it found saves counting some work.
     async fn peek(&self, attempt: &Attempt<'_>) -> Result<Looked, AttemptRefused>;
@@ -67,8 +68,8 @@ impl<G: Guard> Guard for alloc::sync::Arc<G> {
         (**self).admit(request).await
     }
 
-    async fn withdraw(&self, request: &Request<'_>) {
-        (**self).withdraw(request).await;
+    async fn withdraw(&self, request: &Request<'_>, taken: &Taken) {
+        (**self).withdraw(request, taken).await;
     }
 
     async fn peek(&self, attempt: &Attempt<'_>) -> Result<Looked, AttemptRefused> {
@@ -191,8 +192,8 @@ pub struct Admitted {
     pub guard: GuardId,
     /// What its code must at least have.
     pub strength: Strength,
-    /// Whether it counts among those of known devices: past their limits they are strangers.
-    pub is_known: bool,
+    /// What it used up, for [`Guard::withdraw`].
+    pub taken: Taken,
 }
 
 /// Why a request gets no message.

@@ -61,9 +61,9 @@ fn a_puzzle_lifts_the_pause_whoever_holds_it() {
         let hers = Request { now: at(START + 60 * minute + 1), ..hostile };
         assert_eq!(refusal(&guard, &hers), Some((59, true)));
         let solved = Proof { expires_at: at(START + 60 * minute + 60), ..proof(u8::try_from(minute).unwrap()) };
-        assert_eq!(refusal(&guard, &Request { proof: Some(solved), ..hers }), None);
+        let taken = now(guard.admit(&Request { proof: Some(solved), ..hers })).unwrap().taken;
         assert_eq!(refusal(&guard, &Request { proof: Some(solved), ..hers }), Some((60, true)), "a solution counts once");
-        now(guard.withdraw(&hers));
+        now(guard.withdraw(&hers, &taken));
     }
 }
 
@@ -74,7 +74,7 @@ fn past_their_bucket_known_devices_are_strangers() {
     let guard = guard(all);
     let ann = mail("ann");
     let known = |number: u64| Request { is_known: true, network: network(1), ..request(&ann, START + 60 * number) };
-    let as_known = |request| now(guard.admit(&request)).unwrap().is_known;
+    let as_known = |request| now(guard.admit(&request)).unwrap().taken.as_known();
     assert!(as_known(known(0)));
     assert_eq!(refusal(&guard, &known(0)), Some((60, true)), "the network's pause holds who is none of theirs any more");
     assert!(!as_known(Request { network: network(2), ..known(0) }), "elsewhere they are strangers at once");
@@ -214,21 +214,41 @@ fn what_is_withdrawn_can_be_asked_again() {
     for is_known in [false, true] {
         let request = Request { is_known, ..request(&ann, START) };
         for _ in 0..3 {
-            assert_eq!(refusal(&guard, &request), None);
+            let taken = now(guard.admit(&request)).unwrap().taken;
             assert!(refusal(&guard, &request).is_some());
-            now(guard.withdraw(&request));
+            now(guard.withdraw(&request, &taken));
         }
     }
     // A proof is not given back: it may have counted for another request.
     let proven = Request { proof: Some(proof(1)), ..request(&ann, START) };
-    assert_eq!(refusal(&guard, &proven), None);
-    now(guard.withdraw(&proven));
+    let taken = now(guard.admit(&proven)).unwrap().taken;
+    now(guard.withdraw(&proven, &taken));
     assert_eq!(refusal(&guard, &request(&ann, START)), None);
     assert_eq!(
         refusal(&guard, &Request { network: network(2), ..proven }).map(|(_, puzzle)| puzzle),
         Some(false),
         "the node's ceiling"
     );
+}
+
+/// Messages with a puzzle that don't leave, over and over: each put a plain one back once, though it had taken none.
+#[test]
+fn what_a_puzzle_took_from_nothing_is_not_put_back() {
+    let guard = guard(Limits { max_messages_per_hour: 3, max_messages_per_network_per_hour: 0, ..limits() });
+    let ann = mail("ann");
+    (0..3).for_each(|_| assert_eq!(refusal(&guard, &request(&ann, START)), None));
+    for number in 0..30 {
+        let solved = Request { proof: Some(proof(number)), ..request(&ann, START) };
+        let taken = now(guard.admit(&solved)).unwrap().taken;
+        now(guard.withdraw(&solved, &taken));
+    }
+    assert_eq!(refusal(&guard, &request(&ann, START)), Some((1200, true)));
+    // Ten minutes later half a message is there, which a puzzle takes with it.
+    let later = Request { proof: Some(Proof { expires_at: at(START + 660), ..proof(31) }), ..request(&ann, START + 600) };
+    let taken = now(guard.admit(&later)).unwrap().taken;
+    assert_eq!(refusal(&guard, &request(&ann, START + 600)), Some((1200, true)));
+    now(guard.withdraw(&later, &taken));
+    assert_eq!(refusal(&guard, &request(&ann, START + 600)), Some((600, true)));
 }
 
 #[cfg(feature = "mobile")]

@@ -215,8 +215,8 @@ fn ceilings() {
     // It paused nobody: the same request passes with a proof, once.
     let mut proved = third;
     proved.proof = Some(proof(1, now));
-    assert_eq!(ask(&guard, &proved), Ok(()));
-    run(guard.withdraw(&proved));
+    let taken = run(guard.admit(&proved)).unwrap().taken;
+    run(guard.withdraw(&proved, &taken));
     proved.proof = Some(proof(2, now));
     assert_eq!(ask(&guard, &proved), Ok(()));
     // Forty for all, a quarter of them kept for known devices.
@@ -291,9 +291,8 @@ fn proof_is_kept() {
     let [ann, bob, cat] = ["ann", "bob", "cat"].map(email);
     // Of the four a stranger gets three.
     let from = |recipient, last| Request { network: network(last), ..request(recipient, now) };
-    for (recipient, last) in [(&ann, 1), (&bob, 2), (&cat, 3)] {
-        assert_eq!(ask(&guard, &from(recipient, last)), Ok(()));
-    }
+    let [_, of_bob, of_cat] =
+        [(&ann, 1), (&bob, 2), (&cat, 3)].map(|(recipient, last)| run(guard.admit(&from(recipient, last))).unwrap().taken);
     let mut proved = from(&ann, 4);
     proved.proof = Some(proof(1, now));
     let keys = || cluster.masters.iter().flat_map(|master| master.ask::<Vec<String>>("KEYS *")).count();
@@ -302,12 +301,12 @@ fn proof_is_kept() {
         assert_eq!(ask(&guard, &proved).map_err(|(_, puzzle)| puzzle), Err(false));
     }
     assert_eq!(keys(), before);
-    run(guard.withdraw(&from(&cat, 3)));
+    run(guard.withdraw(&from(&cat, 3), &of_cat));
     let plain = ask(&guard, &from(&ann, 5)).map_err(|(_, puzzle)| puzzle);
     assert_eq!(plain, Err(true), "what was refused put nothing back that it didn't take");
     assert_eq!(ask(&guard, &proved), Ok(()), "the ceiling is free, and the proof still good");
     // It counts once all the same.
-    run(guard.withdraw(&from(&bob, 2)));
+    run(guard.withdraw(&from(&bob, 2), &of_bob));
     assert_eq!(ask(&guard, &proved).map_err(|(_, puzzle)| puzzle), Err(true));
 }
 

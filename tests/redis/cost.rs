@@ -89,7 +89,6 @@ fn one_command() {
     let mut asking = request(&ann, now);
     asking.proof = Some(proof(1, now));
     run(async {
-        let mut id = None;
         // The first round meets a server that doesn't know the scripts; only the second one is watched.
         for is_watched in [false, true] {
             let mut watched = is_watched.then(|| Watched::new(&server));
@@ -98,13 +97,13 @@ fn one_command() {
                 let seen = watched.commands();
                 assert_eq!(seen, ["EVALSHA"], "{what}");
             };
-            id = guard.admit(&asking).await.map(|admitted| admitted.guard).ok().or(id);
+            let admitted = guard.admit(&asking).await.expect("it was withdrawn before");
             expect("a request");
             assert!(guard.admit(&asking).await.is_err());
             expect("a request that is throttled");
-            guard.withdraw(&asking).await;
+            guard.withdraw(&asking, &admitted.taken).await;
             expect("a request that is withdrawn");
-            let make = |usage| challenge_of(id.clone().unwrap(), &ann, now, numeric(20), usage);
+            let make = |usage| challenge_of(admitted.guard.clone(), &ann, now, numeric(20), usage);
             let challenge = make(Use::CODE);
             let attempt = attempt(&challenge, now);
             assert!(guard.peek(&attempt).await.is_ok());

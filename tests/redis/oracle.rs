@@ -86,6 +86,7 @@ async fn sequence(
 ) -> UnixTime {
     let recipients = ["ann", "bob"].map(email);
     let mut pairs: Vec<Pair> = Vec::new();
+    let mut asked = Vec::new();
     let mut history = Vec::new();
     for _ in 0..STEPS {
         if let Some(clock) = clock.filter(|_| choices.below(8) == 0) {
@@ -101,15 +102,17 @@ async fn sequence(
                 let (memory, redis) = (in_memory.admit(&request).await, in_redis.admit(&request).await);
                 if let (Ok(memory), Ok(redis)) = (&memory, &redis) {
                     pairs.push(choices.pair(recipient, memory, redis, now));
+                    asked.push((request, memory.taken, redis.taken));
                 }
                 (format!("admit {request:?}"), admitted(memory), admitted(redis))
             }
             // What is withdrawn later than it was asked for ends a pause in Redis only.
             3 if clock.is_some() => continue,
+            3 if asked.is_empty() => continue,
             3 => {
-                let request = choices.request(recipient, now);
-                in_memory.withdraw(&request).await;
-                in_redis.withdraw(&request).await;
+                let (request, by_memory, by_redis) = asked.swap_remove(choices.below(asked.len()));
+                in_memory.withdraw(&request, &by_memory).await;
+                in_redis.withdraw(&request, &by_redis).await;
                 (format!("withdraw {request:?}"), Done::GivenBack, Done::GivenBack)
             }
             _ if pairs.is_empty() => continue,

@@ -8,7 +8,7 @@ use std::{
 };
 
 use countersign::guard::{
-    AttemptRefused, Counted, Guard as _, Limits, RequestRefused, Verdict,
+    AttemptRefused, Counted, Guard as _, Limits, RequestRefused, Taken, Verdict,
     redis::{RedisUrl, StartError},
 };
 
@@ -55,7 +55,7 @@ fn gone() {
     let counted = right(&guard, &challenge, now);
     assert!(is_unavailable(&counted), "{counted:?}");
     assert!(matches!(run(guard.admit(&request(&ann, now))), Err(RequestRefused::Unavailable(_))));
-    run(guard.withdraw(&request(&ann, now)));
+    run(guard.withdraw(&request(&ann, now), &Taken::default()));
     server.revive();
     until_it_decides(&guard, now);
     assert_eq!(right(&guard, &begin(&guard, &ann, now), now), Ok(Counted::Accepted));

@@ -61,9 +61,13 @@ fn pause() {
     assert!(ask(&guard, &with(&ann, now, |request| request.is_known = true)).is_err());
     assert_eq!(ask(&guard, &request(&email("bob"), now)), Ok(()));
 
-    run(guard.withdraw(&here));
-    assert_eq!(ask(&guard, &here), Ok(()));
-    assert!(ask(&guard, &here).is_err());
+    let cat = email("cat");
+    let there = request(&cat, now);
+    let taken = run(guard.admit(&there)).unwrap().taken;
+    assert!(ask(&guard, &there).is_err());
+    run(guard.withdraw(&there, &taken));
+    assert_eq!(ask(&guard, &there), Ok(()));
+    assert!(ask(&guard, &there).is_err());
 }
 
 fn parallel() {
@@ -78,10 +82,11 @@ fn messages() {
     let (guard, now) = (guard(&server.url(), Limits { max_messages_per_hour: 2, ..limits() }), now(&server));
     let ann = email("ann");
     let plain = request(&ann, now);
-    assert_eq!((ask(&guard, &plain), ask(&guard, &plain)), (Ok(()), Ok(())));
+    assert_eq!(ask(&guard, &plain), Ok(()));
+    let taken = run(guard.admit(&plain)).unwrap().taken;
     let (wait, puzzle) = ask(&guard, &plain).unwrap_err();
     assert!((1_790..=1_800).contains(&wait) && puzzle, "{wait}");
-    run(guard.withdraw(&plain));
+    run(guard.withdraw(&plain, &taken));
     assert_eq!(ask(&guard, &plain), Ok(()));
     assert!(ask(&guard, &plain).is_err());
 
@@ -90,6 +95,13 @@ fn messages() {
     assert_eq!((ask(&guard, &device), ask(&guard, &device)), (Ok(()), Ok(())));
     assert!(ask(&guard, &device).is_err());
 
+    // One with a proof that took nothing from the others puts nothing back there.
+    for number in 50..60 {
+        let solved = with(&ann, now, |request| request.proof = Some(proof(number, now)));
+        let taken = run(guard.admit(&solved)).unwrap().taken;
+        run(guard.withdraw(&solved, &taken));
+    }
+    assert_eq!(ask(&guard, &plain).map_err(|(_, puzzle)| puzzle), Err(true));
     for number in 0..8 {
         assert_eq!(ask(&guard, &with(&ann, now, |request| request.proof = Some(proof(number, now)))), Ok(()));
     }
@@ -104,11 +116,11 @@ fn proof_once() {
     let ann = email("ann");
     assert_eq!(ask(&guard, &request(&ann, now)), Ok(()));
     let proved = with(&ann, now, |request| request.proof = Some(proof(1, now)));
-    assert_eq!(ask(&guard, &proved), Ok(()));
+    let taken = run(guard.admit(&proved)).unwrap().taken;
     let (_, puzzle) = ask(&guard, &proved).unwrap_err();
     assert!(puzzle, "another one would help");
     // It stays used where the message didn't leave: it may have counted for another one.
-    run(guard.withdraw(&proved));
+    run(guard.withdraw(&proved, &taken));
     assert_eq!(ask(&guard, &with(&ann, now, |request| request.proof = Some(proof(2, now)))), Ok(()));
     assert!(ask(&guard, &proved).is_err());
     let old = proof(3, now.minus(120));

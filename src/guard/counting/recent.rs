@@ -6,7 +6,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::{
-    guard::{drops::Missing, rules::Ceiling},
+    guard::{drops::Missing, rules::Ceiling, taken::Parts},
     time::UnixTime,
 };
 
@@ -124,11 +124,11 @@ impl Buckets {
         Self(Sets::new(keys))
     }
 
-    /// Takes one message out, if there is one.
+    /// Takes one message out, if there is one; says how much of it was there.
     ///
     /// # Errors
     /// When there will be.
-    pub(crate) fn take(&self, key: u64, now: u32, ceiling: &Ceiling, has_proof: bool) -> Result<(), Room> {
+    pub(crate) fn take(&self, key: u64, now: u32, ceiling: &Ceiling, has_proof: bool) -> Result<Parts, Room> {
         self.0.with(key, |name, set| {
             let at = set
                 .iter()
@@ -141,9 +141,10 @@ impl Buckets {
                 set[at].at = bucket.at.min(set[at].at);
                 return Err(room);
             }
-            let (missing, lifted) = (bucket.missing.take(ceiling.most), bucket.lifted.take(ceiling.lifted()));
+            let (missing, parts) = bucket.missing.take(ceiling.most);
+            let (lifted, _) = bucket.lifted.take(ceiling.lifted());
             set[at] = Bucket { missing, lifted, ..bucket };
-            Ok(())
+            Ok(parts)
         })
     }
 
@@ -155,11 +156,12 @@ impl Buckets {
         })
     }
 
-    /// Puts back one that was taken.
-    pub(crate) fn put_back(&self, key: u64) {
+    /// Puts back one that was taken, of which so much was there.
+    pub(crate) fn put_back(&self, key: u64, parts: Parts) {
         self.0.with(key, |name, set| {
             if let Some(bucket) = set.iter_mut().find(|bucket| bucket.name == name) {
-                (bucket.missing, bucket.lifted) = (bucket.missing.put_back(), bucket.lifted.put_back());
+                // Of the larger one a whole drop was there, or nobody asks for it.
+                (bucket.missing, bucket.lifted) = (bucket.missing.put_back(parts), bucket.lifted.put_back(Parts::WHOLE));
             }
         });
     }
@@ -184,7 +186,8 @@ impl Bucket {
             return Room { wait, wait_with_proof: wait };
         }
         let wait_with_proof = self.lifted.wait(ceiling.lifted(), ceiling.lifted());
-        Room { wait: if has_proof { wait_with_proof } else { wait }, wait_with_proof }
+        // The larger bucket holds all messages, those without a puzzle too.
+        Room { wait: if has_proof { wait_with_proof } else { wait.max(wait_with_proof) }, wait_with_proof }
     }
 
     /// How much would be forgotten with it.
@@ -281,7 +284,9 @@ mod tests {
     /// Three an hour; strangers' ceilings are lifted by puzzles.
     const THREE: Ceiling = Ceiling { counter: Counter::Recipient, per_hour: 3, most: 3, is_lifted: true };
 
-    fn empty(wait: u32, wait_with_proof: u32) -> Result<(), Room> {
+    const WHOLE: Result<Parts, Room> = Ok(Parts::WHOLE);
+
+    fn empty(wait: u32, wait_with_proof: u32) -> Result<Parts, Room> {
         Err(Room { wait, wait_with_proof })
     }
 
@@ -289,26 +294,26 @@ mod tests {
     fn a_bucket_fills_drop_by_drop() {
         let buckets = Buckets::new(1000);
         for now in [1000, 1001, 1500] {
-            assert_eq!(buckets.take(7, now, &THREE, false), Ok(()));
+            assert_eq!(buckets.take(7, now, &THREE, false), WHOLE);
         }
         assert_eq!(buckets.take(7, 1600, &THREE, false), empty(600, 0));
-        assert_eq!(buckets.take(8, 1600, &THREE, false), Ok(()), "another key");
-        assert_eq!(buckets.take(7, 2200, &THREE, false), Ok(()), "a third of an hour after the first");
+        assert_eq!(buckets.take(8, 1600, &THREE, false), WHOLE, "another key");
+        assert_eq!(buckets.take(7, 2200, &THREE, false), WHOLE, "a third of an hour after the first");
         assert_eq!(buckets.take(7, 2200, &THREE, false), empty(1200, 0));
     }
 
     #[test]
     fn puzzles_take_from_a_bucket_of_five_times_the_size() {
         let buckets = Buckets::new(1000);
-        (0..15).for_each(|_| assert_eq!(buckets.take(7, 1000, &THREE, true), Ok(())));
+        (0..15).for_each(|_| assert!(buckets.take(7, 1000, &THREE, true).is_ok()));
         assert_eq!(buckets.take(7, 1000, &THREE, true), empty(240, 240));
         assert_eq!(buckets.take(7, 1000, &THREE, false), empty(1200, 240));
         assert_eq!(buckets.look(7, 1000, &THREE, false), (Room { wait: 1200, wait_with_proof: 240 }, 15));
         for now in [1240, 1480] {
-            assert_eq!(buckets.take(7, now, &THREE, true), Ok(()));
+            assert!(buckets.take(7, now, &THREE, true).is_ok());
             assert_eq!(buckets.take(7, now, &THREE, true), empty(240, 240));
         }
-        assert_eq!(buckets.take(7, 1480 + 1200, &THREE, false), Ok(()), "while nobody solves any, there is one without, too");
+        assert_eq!(buckets.take(7, 1480 + 1200, &THREE, false), WHOLE, "while nobody solves any, there is one without, too");
     }
 
     #[test]
@@ -316,9 +321,9 @@ mod tests {
         let buckets = Buckets::new(1000);
         let all = Ceiling { per_hour: 4, most: 4, is_lifted: false, ..THREE };
         let strangers = Ceiling { most: 3, ..all };
-        (0..3).for_each(|_| assert_eq!(buckets.take(7, 1000, &strangers, true), Ok(())));
+        (0..3).for_each(|_| assert_eq!(buckets.take(7, 1000, &strangers, true), WHOLE));
         assert_eq!(buckets.take(7, 1000, &strangers, true), empty(900, 900));
-        assert_eq!(buckets.take(7, 1000, &all, false), Ok(()));
+        assert_eq!(buckets.take(7, 1000, &all, false), WHOLE);
         assert_eq!(buckets.take(7, 1000, &strangers, false), empty(1800, 1800));
         assert_eq!(buckets.take(7, 1000, &all, false), empty(900, 900));
     }
@@ -326,29 +331,52 @@ mod tests {
     #[test]
     fn what_is_put_back_can_be_taken_again() {
         let buckets = Buckets::new(1000);
-        (0..3).for_each(|_| buckets.take(7, 1000, &THREE, false).unwrap());
-        buckets.put_back(7);
-        assert_eq!(buckets.take(7, 1000, &THREE, false), Ok(()));
+        (0..3).for_each(|_| _ = buckets.take(7, 1000, &THREE, false).unwrap());
+        buckets.put_back(7, Parts::WHOLE);
+        assert_eq!(buckets.take(7, 1000, &THREE, false), WHOLE);
         assert_eq!(buckets.take(7, 1000, &THREE, false), empty(1200, 0));
-        buckets.put_back(9);
+        buckets.put_back(9, Parts::WHOLE);
+    }
+
+    #[test]
+    fn what_a_proof_took_where_nothing_was_is_not_put_back() {
+        let buckets = Buckets::new(1000);
+        (0..3).for_each(|_| assert_eq!(buckets.take(7, 1000, &THREE, true), WHOLE));
+        let nothing = buckets.take(7, 1000, &THREE, true).unwrap();
+        buckets.put_back(7, nothing);
+        assert_eq!(buckets.take(7, 1000, &THREE, false), empty(1200, 0));
+        assert_eq!(buckets.look(7, 1000, &THREE, false).1, 3, "the larger bucket has its own back");
+        let a_part = buckets.take(7, 1600, &THREE, true).unwrap();
+        assert_eq!(buckets.take(7, 1600, &THREE, false), empty(1200, 0));
+        buckets.put_back(7, a_part);
+        assert_eq!(buckets.take(7, 1600, &THREE, false), empty(600, 0));
+    }
+
+    #[test]
+    fn the_larger_bucket_holds_messages_without_a_puzzle_too() {
+        let buckets = Buckets::new(1000);
+        (0..15).for_each(|_| assert!(buckets.take(7, 1000, &THREE, true).is_ok()));
+        // As nodes with other limits, or a message put back that took nothing, would leave it.
+        buckets.0.with(7, |_, set| set[0].missing = Missing::default());
+        assert_eq!(buckets.take(7, 1000, &THREE, false), empty(240, 240));
     }
 
     #[test]
     fn a_clock_that_was_set_back_holds_nobody_up() {
         let buckets = Buckets::new(1000);
-        (0..3).for_each(|_| buckets.take(7, 100_000, &THREE, false).unwrap());
+        (0..3).for_each(|_| _ = buckets.take(7, 100_000, &THREE, false).unwrap());
         assert_eq!(buckets.take(7, 99_999, &THREE, false), empty(1200, 0));
         assert_eq!(buckets.take(7, 50_000, &THREE, false), empty(1200, 0), "half a day");
         assert_eq!(buckets.take(7, 51_199, &THREE, false), empty(1, 0));
-        assert_eq!(buckets.take(7, 51_200, &THREE, false), Ok(()));
+        assert_eq!(buckets.take(7, 51_200, &THREE, false), WHOLE);
     }
 
     #[test]
     fn a_flood_of_ones_does_not_push_out_an_empty_bucket() {
         let buckets = Buckets::new(8);
         let ten = Ceiling { per_hour: 10, most: 10, ..THREE };
-        (0..10).for_each(|_| buckets.take(crowded(1), 100, &ten, false).unwrap());
-        (2..1000).for_each(|name| buckets.take(crowded(name), 100, &ten, false).unwrap());
+        (0..10).for_each(|_| _ = buckets.take(crowded(1), 100, &ten, false).unwrap());
+        (2..1000).for_each(|name| _ = buckets.take(crowded(name), 100, &ten, false).unwrap());
         assert!(buckets.take(crowded(1), 100, &ten, false).is_err());
     }
 

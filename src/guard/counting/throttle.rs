@@ -15,6 +15,7 @@ use crate::{
         Limits, Request, RequestRefused,
         difficulty::Difficulty,
         rules::{self, CEILINGS, Ceiling, Counter},
+        taken::{Parts, Taken},
     },
 };
 
@@ -88,24 +89,24 @@ impl Throttle {
     }
 
     /// Lets a request in and counts it, or counts nothing. `crowded` says that only proofs and known devices get new envelopes.
-    /// Says whether it counts as a known device's: what their bucket doesn't hold any more is a stranger's.
+    /// Says what it took, and so whether it counts as a known device's: what their bucket doesn't hold any more is a stranger's.
     pub(crate) fn admit(
         &self,
         request: &Request<'_>,
         limits: &Limits,
         hashes: &Hashes,
         crowded: bool,
-    ) -> Result<bool, RequestRefused> {
+    ) -> Result<Taken, RequestRefused> {
         let now = seconds(request.now);
         // A solution that counted before, or that there is no room to remember, is as good as none.
         let proof = request.proof.map(|proof| (hashes.proof(&proof.id), seconds(proof.expires_at)));
         let proof = proof.filter(|(key, until)| self.proofs.set(*key, now, *until, u32::MAX).is_ok());
         let strangers = Asking { request, now, as_known: false, has_proof: proof.is_some(), crowded };
         let as_known = request.is_known.then(|| self.take(&Asking { as_known: true, ..strangers }, limits, hashes));
-        let as_known = match as_known {
-            Some(Ok(())) => true,
+        let taken = match as_known {
+            Some(Ok(taken)) => taken,
             refused => match (self.take(&strangers, limits, hashes), refused) {
-                (Ok(()), _) => false,
+                (Ok(taken), _) => taken,
                 (Err(stopped), as_known) => {
                     if let Some((key, until)) = proof {
                         self.proofs.unset(key, until);
@@ -118,7 +119,7 @@ impl Throttle {
                 }
             },
         };
-        if proof.is_some() || as_known {
+        if proof.is_some() || taken.as_known {
             let until = seconds(request.issued_at.plus(limits.challenge_lifetime));
             // Two of the same second are one mark: that it is set already is no fault.
             let _ = self.trusted.set(hashes.trusted(request.recipient, request.issued_at), now, until, u32::MAX);
@@ -126,15 +127,17 @@ impl Throttle {
         if proof.is_some() {
             self.difficulty.solved(now);
         }
-        Ok(as_known)
+        Ok(taken)
     }
 
-    /// Takes back all that a request used up but its proof, which may have counted for another request before.
-    pub(crate) fn withdraw(&self, request: &Request<'_>, limits: &Limits, hashes: &Hashes) {
-        let asking = Asking { request, now: seconds(request.now), as_known: request.is_known, has_proof: false, crowded: false };
-        self.steps(&asking, limits, hashes).iter().flatten().for_each(Step::put_back);
-        let until = asking.now.saturating_add(limits.throttle_seconds);
-        asking.pauses(hashes).into_iter().flatten().for_each(|key| self.pauses.unset(key, until));
+    /// Gives back all that a request took but its proof, which may have counted for another request before.
+    pub(crate) fn withdraw(&self, request: &Request<'_>, taken: &Taken, limits: &Limits, hashes: &Hashes) {
+        let now = seconds(request.now);
+        let asking = Asking { request, now, as_known: taken.as_known, has_proof: false, crowded: false };
+        let steps = self.steps(&asking, limits, hashes);
+        steps.iter().flatten().zip(taken.parts(0)).for_each(|(step, parts)| step.put_back(parts));
+        let (own, network) = asking.pauses(hashes);
+        [Some(own), network].into_iter().flatten().for_each(|key| self.pauses.unset(key, taken.paused_until));
     }
 
     /// Whether a challenge was made for a proof or a known device.
@@ -143,50 +146,48 @@ impl Throttle {
     }
 
     /// Takes a message out of each bucket and begins the pause, or does nothing.
-    fn take(&self, asking: &Asking<'_>, limits: &Limits, hashes: &Hashes) -> Result<(), Stopped> {
+    fn take(&self, asking: &Asking<'_>, limits: &Limits, hashes: &Hashes) -> Result<Taken, Stopped> {
         let steps = self.steps(asking, limits, hashes);
-        // With a proof a message leaves a bucket though none is in it, and then putting it back would add one that nobody took.
-        // So what some bucket refuses takes nothing out of the others.
-        if asking.has_proof && steps.iter().flatten().any(|step| step.wait(asking) > 0) {
-            return Err(self.why(asking, &steps, limits, hashes));
+        let mut taken = Taken { as_known: asking.as_known, ..Taken::default() };
+        let mut number = 0;
+        for parts in steps.iter().flatten().map_while(|step| step.take(asking).ok()) {
+            taken.note(number, [parts]);
+            number += 1;
         }
-        let taken = steps.iter().flatten().take_while(|step| step.take(asking).is_ok()).count();
-        let is_open = taken == steps.iter().flatten().count()
+        if number == steps.iter().flatten().count()
             && !(asking.crowded && !asking.has_proof && !asking.as_known)
-            && self.begin_pause(asking, limits, hashes);
-        if is_open {
-            return Ok(());
+            && let Some(paused_until) = self.begin_pause(asking, limits, hashes)
+        {
+            return Ok(Taken { paused_until, ..taken });
         }
-        steps.iter().flatten().take(taken).for_each(Step::put_back);
+        steps.iter().flatten().take(number).zip(taken.parts(0)).for_each(|(step, parts)| step.put_back(parts));
         Err(self.why(asking, &steps, limits, hashes))
     }
 
     /// Begins the pause after a message, unless one is still on that nothing lifts. A message to a known device begins that of its
-    /// network, too, but isn't held by it.
-    fn begin_pause(&self, asking: &Asking<'_>, limits: &Limits, hashes: &Hashes) -> bool {
+    /// network, too, but isn't held by it. Says when it ends; 0 where there are no pauses, and `None` while one is on.
+    fn begin_pause(&self, asking: &Asking<'_>, limits: &Limits, hashes: &Hashes) -> Option<u32> {
         let pause = limits.throttle_seconds;
         if pause == 0 {
-            return true;
+            return Some(0);
         }
         let until = asking.now.saturating_add(pause);
-        let [own, network] = asking.pauses(hashes);
+        let (own, network) = asking.pauses(hashes);
         let is_lifted = asking.has_proof && !asking.as_known;
-        let Some(own) = own else { return true };
         if is_lifted {
             self.pauses.renew(own, asking.now, until, pause);
         } else if self.pauses.set(own, asking.now, until, pause).is_err() {
-            return false;
+            return None;
         }
         if let Some(network) = network {
             self.pauses.renew(network, asking.now, until, pause);
         }
-        true
+        Some(until)
     }
 
     /// What refuses a request that was refused, and what would lift that: the longest of all waits counts.
     fn why(&self, asking: &Asking<'_>, steps: &[Option<Step<'_>>], limits: &Limits, hashes: &Hashes) -> Stopped {
-        let [own, _] = asking.pauses(hashes);
-        let paused = own.map_or(0, |own| self.pauses.left(own, asking.now, limits.throttle_seconds));
+        let paused = self.pauses.left(asking.pauses(hashes).0, asking.now, limits.throttle_seconds);
         let crowded = if asking.crowded && !asking.has_proof { CROWDED } else { 0 };
         let (mut wait, mut wait_with_proof, mut doublings) = (paused.max(crowded), 0, 0);
         for Step { buckets, key, ceiling } in steps.iter().flatten() {
@@ -229,25 +230,20 @@ impl Throttle {
 }
 
 impl Step<'_> {
-    fn take(&self, asking: &Asking<'_>) -> Result<(), Room> {
+    fn take(&self, asking: &Asking<'_>) -> Result<Parts, Room> {
         self.buckets.take(self.key, asking.now, &self.ceiling, asking.has_proof)
     }
 
-    /// Seconds until a message can be taken; 0: now.
-    fn wait(&self, asking: &Asking<'_>) -> u32 {
-        self.buckets.look(self.key, asking.now, &self.ceiling, asking.has_proof).0.wait
-    }
-
-    fn put_back(&self) {
-        self.buckets.put_back(self.key);
+    fn put_back(&self, parts: Parts) {
+        self.buckets.put_back(self.key, parts);
     }
 }
 
 impl Asking<'_> {
     /// The pause that a request keeps to, and another that it begins.
-    fn pauses(&self, hashes: &Hashes) -> [Option<u64>; 2] {
+    fn pauses(&self, hashes: &Hashes) -> (u64, Option<u64>) {
         let Request { recipient, network, .. } = *self.request;
         let network = hashes.throttle(recipient, Who::Network(network));
-        if self.as_known { [Some(hashes.throttle(recipient, Who::Known)), Some(network)] } else { [Some(network), None] }
+        if self.as_known { (hashes.throttle(recipient, Who::Known), Some(network)) } else { (network, None) }
     }
 }

@@ -27,7 +27,8 @@ use self::{
     writer::{Earlier, Kept, Writer, sync_folder},
 };
 use super::{
-    Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, Limits, Looked, Pressure, Request, RequestRefused, Verdict,
+    Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, Limits, Looked, Pressure, Request, RequestRefused, Taken,
+    Verdict,
     counting::{hashing::Hashes, ledger::SKETCHES, recent::seconds},
     memory::Counters,
 };
@@ -249,8 +250,8 @@ impl Guard for JournalGuard {
         self.counters.admit(request)
     }
 
-    async fn withdraw(&self, request: &Request<'_>) {
-        self.counters.withdraw(request);
+    async fn withdraw(&self, request: &Request<'_>, taken: &Taken) {
+        self.counters.withdraw(request, taken);
     }
 
     async fn peek(&self, attempt: &Attempt<'_>) -> Result<Looked, AttemptRefused> {

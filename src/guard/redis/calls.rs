@@ -8,6 +8,7 @@ use super::{
 use crate::guard::{
     Attempt, Bucket, By, Request,
     rules::{self, Ceiling, Counter},
+    taken::Taken,
 };
 
 /// Hexadecimal digits that an epoch begins with: the challenge's own.
@@ -62,37 +63,60 @@ impl RedisGuard {
         Call::new(&SCRIPTS.raise, keys, arguments)
     }
 
-    pub(super) fn withdrawal(&self, names: &Names, request: &Request<'_>) -> Call {
+    /// Gives back what was taken, but for what [`RedisGuard::lowering`] gives back in a cluster.
+    pub(super) fn withdrawal(&self, names: &Names, request: &Request<'_>, taken: &Taken) -> Call {
         let tagged = names.of(request.recipient);
-        let mut keys = vec![self.kept_key(names, &tagged)];
-        keys.extend(pauses(&tagged, request));
-        keys.extend(self.own(&tagged, request).map(|capped| capped.key));
-        if !self.connections.is_cluster() {
-            keys.extend(self.shared(names, request).map(|capped| capped.key));
-        }
-        Call::new(&SCRIPTS.withdraw, keys, self.arguments(names, ["2", "-1"].map(str::to_owned)))
+        self.giving_back(names, request, &tagged, Vec::new(), taken)
     }
 
     /// Gives back all that an admission counted for its recipient, so also the record of a challenge that nobody gets, and the
     /// proof: it counted for this request and no other.
     pub(super) fn undoing(&self, names: &Names, request: &Request<'_>, pending: &Pending) -> Call {
         let tagged = names.of(request.recipient);
-        let mut gone = Vec::from(pauses(&tagged, request));
-        gone.push(tagged.challenge(nonce_of(&pending.epoch)));
+        let mut gone = vec![tagged.challenge(nonce_of(&pending.epoch))];
         gone.extend(request.proof.filter(|_| pending.proved).map(|proof| tagged.proof(proof.id)));
-        let own = self.own(&tagged, request).next();
-        let full = own.as_ref().filter(|_| pending.proved).map_or_else(|| "-1".to_owned(), |own| own.ceiling.most.to_string());
-        let arguments = self.arguments(names, [gone.len().to_string(), full]);
-        let mut keys = vec![self.kept_key(names, &tagged)];
+        self.giving_back(names, request, &tagged, gone, &pending.taken)
+    }
+
+    fn giving_back(
+        &self,
+        names: &Names,
+        request: &Request<'_>,
+        tagged: &Tagged<'_>,
+        mut gone: Vec<String>,
+        taken: &Taken,
+    ) -> Call {
+        gone.extend(pauses(tagged, request));
+        let mut arguments = self.arguments(names, [gone.len().to_string()]);
+        let mut keys = vec![self.kept_key(names, tagged)];
         keys.extend(gone);
-        keys.extend(own.map(|own| own.key));
+        let is_cluster = self.connections.is_cluster();
+        let shared = self.shared(names, request).filter(|_| !is_cluster);
+        for (capped, parts) in shared.chain(self.own(tagged, request)).zip(taken.parts(self.first_of_admission(request))) {
+            keys.push(capped.key);
+            arguments.push(parts.get().to_string());
+        }
         Call::new(&SCRIPTS.withdraw, keys, arguments)
     }
 
-    pub(super) fn lowering(&self, names: &Names, request: &Request<'_>) -> Call {
+    /// Gives back what [`RedisGuard::raising`] counted.
+    pub(super) fn lowering(&self, names: &Names, request: &Request<'_>, taken: &Taken) -> Call {
         let mut keys = vec![names.ceiling("key")];
-        keys.extend(self.shared(names, request).map(|capped| capped.key));
-        Call::new(&SCRIPTS.withdraw, keys, self.arguments(names, ["0", "-1"].map(str::to_owned)))
+        let mut arguments = self.arguments(names, ["0".to_owned()]);
+        for (capped, parts) in self.shared(names, request).zip(taken.parts(0)) {
+            keys.push(capped.key);
+            arguments.push(parts.get().to_string());
+        }
+        Call::new(&SCRIPTS.withdraw, keys, arguments)
+    }
+
+    /// Which of the ceilings is the first that an admission counts: those that recipients share come first, and in a cluster
+    /// they are counted elsewhere.
+    pub(super) fn first_of_admission(&self, request: &Request<'_>) -> usize {
+        if !self.connections.is_cluster() {
+            return 0;
+        }
+        rules::ceilings(&self.limits, request, request.is_known).filter(|ceiling| ceiling.counter != Counter::Recipient).count()
     }
 
     pub(super) fn trial(&self, names: &Names, script: &'static Script, attempt: &Attempt<'_>, result: &str) -> Call {

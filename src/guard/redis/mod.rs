@@ -35,8 +35,8 @@ pub use self::{
     start::{RedisSettings, StartError},
 };
 use super::{
-    Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, Limits, Looked, Request, RequestRefused, Verdict,
-    budget::Compared, counting::recent::seconds, difficulty::Difficulty, rules,
+    Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, Limits, Looked, Request, RequestRefused, Taken, Verdict,
+    budget::Compared, counting::recent::seconds, difficulty::Difficulty, rules, taken::Parts,
 };
 use crate::{
     challenge::GuardId,
@@ -81,8 +81,9 @@ impl Guard for RedisGuard {
         }
     }
 
-    async fn withdraw(&self, request: &Request<'_>) {
-        if let Err(error) = self.connections.in_time(self.withdraw_in_redis(request)).await.flatten() {
+    async fn withdraw(&self, request: &Request<'_>, taken: &Taken) {
+        let request = &Request { is_known: taken.as_known, ..*request };
+        if let Err(error) = self.connections.in_time(self.withdraw_in_redis(request, taken)).await.flatten() {
             unavailable(&error);
         }
     }
@@ -197,31 +198,33 @@ impl RedisGuard {
             return Err(unexpected());
         };
         let compared = Compared { strangers, known };
+        let mut taken = Taken { as_known: request.is_known, ..Taken::default() };
+        taken.note(self.first_of_admission(request), reply.numbers(6).map(|parts| Parts::new(parts.into())));
         if self.counts_apart(request) {
-            *pending = Some(Pending { epoch: epoch.into(), proved });
+            *pending = Some(Pending { epoch: epoch.into(), proved, taken });
             let raised = self.decide(|names| self.raising(names, request, proved)).await?;
             match raised.word() {
-                "admitted" => {}
+                "admitted" => taken.note(0, raised.numbers(1).map(|parts| Parts::new(parts.into()))),
                 "throttled" => return Ok(Err(self.throttled(&raised, request.now))),
                 _ => return Err(unexpected()),
             }
         }
         if crowded && !request.is_known && !proved {
             // Its solution has counted before.
-            self.withdraw_in_redis(request).await?;
+            self.withdraw_in_redis(request, &taken).await?;
             return Ok(Err(self.crowded(request.now)));
         }
         if proved {
             self.difficulty.solved(seconds(request.now));
         }
         let guard = GuardId::new(format!("{}.{epoch}", self.id)).ok_or_else(unexpected)?;
-        Ok(Ok(Admitted { guard, strength: rules::strength(&self.limits, is_device, compared), is_known: request.is_known }))
+        Ok(Ok(Admitted { guard, strength: rules::strength(&self.limits, is_device, compared), taken }))
     }
 
-    async fn withdraw_in_redis(&self, request: &Request<'_>) -> RedisResult<()> {
-        self.decide(|names| self.withdrawal(names, request)).await?;
+    async fn withdraw_in_redis(&self, request: &Request<'_>, taken: &Taken) -> RedisResult<()> {
+        self.decide(|names| self.withdrawal(names, request, taken)).await?;
         if self.counts_apart(request) {
-            self.decide(|names| self.lowering(names, request)).await?;
+            self.decide(|names| self.lowering(names, request, taken)).await?;
         }
         Ok(())
     }
@@ -302,6 +305,8 @@ struct Pending {
     epoch: Box<str>,
     /// Whether a proof was taken for it.
     proved: bool,
+    /// What was taken for it.
+    taken: Taken,
 }
 
 /// Random values: MACs of a counter, under a key that was drawn once.

@@ -55,8 +55,7 @@ if pause > 0 then
   redis.call('SET', KEYS[4], '', 'EX', pause)
 end
 if proved then redis.call('SET', KEYS[5], '', 'EXAT', proof_ends + OUTLIVES) end
-count_message(7, 13)
 redis.call('HSET', KEYS[6], 'u', 0)
 redis.call('EXPIREAT', KEYS[6], tonumber(ARGV[4]) + OUTLIVES)
 if ARGV[5] == '1' and not known_key then redis.call('SET', KEYS[1], ARGV[1]) end
-return { 'admitted', spelled, strangers, known, proved and 1 or 0, used }
+return count_message(7, 13, { 'admitted', spelled, strangers, known, proved and 1 or 0, used })

@@ -33,31 +33,35 @@ local function look(first_key, first_argument, proved)
     if is_lifted then
       with_proof = until_drop(lifted, per_hour * LIFTED, per_hour * LIFTED)
       times = math.max(times, math.floor(math.ceil(lifted / PARTS) / per_hour))
-      if proved then own = with_proof end
+      -- The larger bucket holds all messages, those without a proof too.
+      own = proved and with_proof or math.max(own, with_proof)
     end
     wait, wait_with_proof = math.max(wait, own), math.max(wait_with_proof, with_proof)
   end)
   return wait, wait_with_proof, times
 end
 
-local function count_message(first_key, first_argument)
+-- Takes one message out of each bucket, and adds to `answer` how many parts of one were there: with a proof a message leaves a
+-- bucket even where none is in it.
+local function count_message(first_key, first_argument, answer)
   each_ceiling(first_key, first_argument, function(key, per_hour, most)
-    local missing, lifted = missing_in(key, per_hour)
-    missing = math.min(missing + PARTS, most * PARTS)
+    local before, lifted = missing_in(key, per_hour)
+    local missing = math.max(before, math.min(before + PARTS, most * PARTS))
     lifted = math.min(lifted + PARTS, per_hour * LIFTED * PARTS)
     redis.call('SET', key, string.format('%.0f %.0f %.0f', now, missing, lifted), 'EX', PARTS)
+    answer[#answer + 1] = missing - before
   end)
+  return answer
 end
 
--- Puts one back. With a proof a message leaves a bucket though none is in it: one in which `full` are missing keeps that, since
--- nobody can tell any more whether there was one to take. A number below 0: there was no proof.
-local function uncount_message(first_key, full)
-  for i = first_key, #KEYS do
-    local at, missing, lifted = string.match(redis.call('GET', KEYS[i]) or '', '^(%d+) (%d+) (%d+)$')
+-- Puts back what was taken: the parts that an argument for each bucket says.
+local function uncount_message(first_key, first_argument)
+  for i = 0, #KEYS - first_key do
+    local key = KEYS[first_key + i]
+    local at, missing, lifted = string.match(redis.call('GET', key) or '', '^(%d+) (%d+) (%d+)$')
     if at then
-      local stays = full >= 0 and tonumber(missing) >= full * PARTS
-      local less = { stays and missing or math.max(0, tonumber(missing) - PARTS), math.max(0, tonumber(lifted) - PARTS) }
-      redis.call('SET', KEYS[i], string.format('%s %.0f %.0f', at, less[1], less[2]), 'KEEPTTL')
+      local less = { math.max(0, tonumber(missing) - tonumber(ARGV[first_argument + i])), math.max(0, tonumber(lifted) - PARTS) }
+      redis.call('SET', key, string.format('%s %.0f %.0f', at, less[1], less[2]), 'KEEPTTL')
     end
   end
 end

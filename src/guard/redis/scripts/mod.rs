@@ -113,6 +113,11 @@ impl Reply {
         }
     }
 
+    /// All numbers from there on.
+    pub(super) fn numbers(&self, from: usize) -> impl Iterator<Item = u32> + use<'_> {
+        (from..).map_while(|at| self.number(at))
+    }
+
     /// A number behind it.
     pub(super) fn number(&self, at: usize) -> Option<u32> {
         match self.0.get(at)? {

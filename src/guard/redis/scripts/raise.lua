@@ -5,5 +5,4 @@
 -- ARGV[4…] three for each ceiling
 local wait, wait_with_proof, times = look(2, 4, ARGV[3] == '1')
 if wait > 0 then return throttled(wait, wait_with_proof, times) end
-count_message(2, 4)
-return { 'admitted' }
+return count_message(2, 4, { 'admitted' })
