@@ -88,6 +88,8 @@ pub mod directory;
 pub mod edge;
 #[cfg(feature = "std")]
 pub mod engine;
+#[cfg(feature = "server")]
+pub mod events;
 pub mod fleet;
 #[cfg(feature = "std")]
 pub mod guard;

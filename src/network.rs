@@ -1,6 +1,10 @@
 //! Where requests come from, as far as anything is counted by it.
 
-use core::{fmt, net::IpAddr};
+use alloc::string::{String, ToString as _};
+use core::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 /// Where a request came from.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,6 +55,20 @@ impl ClientNetwork {
         self.stands_for_many
     }
 
+    /// As it is written: `192.0.2.1`, or `2001:db8::/64`; `None` where it has no address, as behind a Unix socket.
+    #[must_use]
+    pub fn to_text(self) -> Option<String> {
+        if self.address == 0 {
+            return None;
+        }
+        Some(if self.is_v6 {
+            alloc::format!("{}/64", Ipv6Addr::from_bits(u128::from(self.address) << 64))
+        } else {
+            #[allow(clippy::cast_possible_truncation, reason = "an IPv4 address has 32 bits")]
+            Ipv4Addr::from_bits(self.address as u32).to_string()
+        })
+    }
+
     /// 9 bytes that no other network has.
     #[must_use]
     pub fn to_bytes(self) -> [u8; 9] {
@@ -69,5 +87,23 @@ impl fmt::Debug for Client {
 impl fmt::Debug for ClientNetwork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ClientNetwork(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_are_written_as_addresses_and_prefixes() {
+        for (address, written) in [
+            ("192.0.2.1", Some("192.0.2.1")),
+            ("::ffff:192.0.2.1", Some("192.0.2.1")),
+            ("2001:db8:1:2:3:4:5:6", Some("2001:db8:1:2::/64")),
+            ("0.0.0.0", None),
+            ("::", None),
+        ] {
+            assert_eq!(ClientNetwork::of(address.parse().unwrap()).to_text().as_deref(), written, "{address}");
+        }
     }
 }

@@ -16,7 +16,7 @@ use super::{
     transport::Transport,
     worker::{Job, Worker},
 };
-use crate::{outbound::deadline, recipient::Channel, time::Clock};
+use crate::{events::Events, outbound::deadline, recipient::Channel, time::Clock};
 
 /// When messages leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub struct QueueSettings {
     pub email: Option<Box<dyn Carrier>>,
     /// Carries SMS; `None`, the default: they are discarded, and not even written.
     pub sms: Option<Box<dyn Carrier>>,
+    /// Told what becomes of each message; by default nobody is.
+    pub events: Events,
     /// Tells the time.
     pub clock: Clock,
 }
@@ -70,8 +72,9 @@ pub struct Slot(Option<HeldSlot>);
 impl QueueSettings {
     /// Of a queue that discards everything until it is given carriers.
     #[must_use]
-    pub const fn new(composer: Composer, clock: Clock) -> Self {
-        Self { mode: Mode::Queued, length: 10_000, max_connections: 16, composer, email: None, sms: None, clock }
+    pub fn new(composer: Composer, clock: Clock) -> Self {
+        let events = Events::default();
+        Self { mode: Mode::Queued, length: 10_000, max_connections: 16, composer, email: None, sms: None, events, clock }
     }
 }
 
@@ -79,7 +82,7 @@ impl Queue {
     /// Starts to deliver on `background`, a runtime that lives until [`Queue::drain`] has returned.
     #[must_use]
     pub fn start(settings: QueueSettings, background: &Handle) -> Self {
-        let QueueSettings { mode, length, max_connections, composer, email, sms, clock } = settings;
+        let QueueSettings { mode, length, max_connections, composer, email, sms, events, clock } = settings;
         let transport = |carrier| Transport::new(carrier, max_connections);
         let composer = Arc::new(composer);
         let (discards_email, discards_sms) = (email.is_none(), sms.is_none());
@@ -92,6 +95,7 @@ impl Queue {
             composer: Arc::clone(&composer),
             email: email.map(transport),
             sms: sms.map(transport),
+            events,
             clock,
             ending: ended,
         };
@@ -187,6 +191,7 @@ mod tests {
             room::Lengths,
             testing::{Fleet, Scripted, clock, composer, scripted, site},
         },
+        events::testing::Kept,
         time::UnixTime,
     };
 
@@ -535,6 +540,31 @@ mod tests {
         assert_eq!(begun.elapsed().as_secs(), 4);
         assert!(times(&mut told).await.is_empty(), "no message left for a challenge that nobody holds");
         assert!(!is_full(&queue));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_becomes_of_a_message_is_told_and_of_a_dropped_one_nothing() {
+        for mode in [Mode::Queued, Mode::Inline] {
+            let kept = Kept::default();
+            let (email, _told) = scripted(ZERO, |to| if to == ANN { Ok(()) } else { permanent() });
+            let mut settings = QueueSettings::new(composer(site()), clock());
+            settings.email = Some(Box::new(email));
+            (settings.mode, settings.events) = (mode, kept.events());
+            let (fleet, queue) = (Fleet::new(), Queue::start(settings, &Handle::current()));
+            let [sent, failed, dropped] = [ANN, "bob@example.org", ANN].map(|to| fleet.dispatch(to));
+            let dropped = Dispatch { fate: Fate::Drop, ..dropped };
+            let ids = [&sent, &failed].map(|dispatch| dispatch.challenge.challenge().id.to_text());
+            for dispatch in [sent, failed, dropped] {
+                let _ = send(&queue, dispatch).await;
+                queue.0.room.all_free().await;
+            }
+            let told = kept.take();
+            let of = |event: &serde_json::Value, key: &str| event["data"][key].as_str().map(str::to_owned);
+            let kinds: Vec<_> = told.iter().map(|event| event["type"].as_str().unwrap()).collect();
+            assert_eq!(kinds, ["delivery.succeeded", "delivery.failed"], "{mode:?}");
+            assert_eq!(told.iter().map(|event| of(event, "challenge_id").unwrap()).collect::<Vec<_>>(), ids, "{mode:?}");
+            assert_eq!([of(&told[0], "reason"), of(&told[1], "reason")], [None, Some("delivery_failed".into())], "{mode:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -17,7 +17,11 @@ use super::{
     room::{Deferred, HeldSlot},
     transport::Transport,
 };
-use crate::{recipient::Channel, time::Clock};
+use crate::{
+    events::{Events, Kind, Subject},
+    recipient::Channel,
+    time::Clock,
+};
 
 /// The longest wait between two tries, in seconds, and the longest while the process wants to end.
 const MAX_WAIT: u64 = 60;
@@ -37,6 +41,7 @@ pub(super) struct Worker {
     /// `None` where messages are discarded: then no job comes.
     pub email: Option<Transport>,
     pub sms: Option<Transport>,
+    pub events: Events,
     pub clock: Clock,
     /// Turns true when the process wants to end.
     pub ending: watch::Receiver<bool>,
@@ -65,6 +70,23 @@ impl Worker {
         };
         metrics::count(channel, outcome);
         metrics::on_their_way(room.lengths());
+        self.tell(&dispatch, outcome);
+    }
+
+    /// Tells of a message that has left, or never will. Of one that is dropped there is nothing to tell.
+    fn tell(&self, dispatch: &Dispatch, outcome: Outcome) {
+        let (kind, reason) = match outcome {
+            Outcome::Sent => (Kind::DeliverySucceeded, None),
+            Outcome::Failed => (Kind::DeliveryFailed, Some("delivery_failed")),
+            Outcome::Retried | Outcome::Dropped => return,
+        };
+        let challenge = dispatch.challenge.challenge();
+        self.events.emit(kind, (self.clock)(), |event| {
+            event.channel = Some(challenge.channel);
+            event.challenge = Some(challenge.id);
+            event.subject = Some(Subject::Found(dispatch.found.clone()));
+            event.reason = reason;
+        });
     }
 
     /// Everything that is the same for those who get the message and those who don't.

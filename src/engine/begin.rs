@@ -173,6 +173,10 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         challenge: VerifiedChallenge,
     ) -> Result<(), BeginError> {
         let Entry { request, admitted, found } = entry;
+        begin.caller.learn(|learned| {
+            learned.note_challenge(&challenge);
+            learned.note_found(&found);
+        });
         let fate = if self.policy.may_log_in(&found) { Fate::Send } else { Fate::Drop };
         let languages = begin.languages.clone();
         let dispatch = Dispatch { challenge, found, fate, languages, keys: Arc::clone(keys) };

@@ -1,5 +1,6 @@
 //! Who is asking: a network, and a browser that may have proved this recipient before.
 
+use super::Learned;
 use crate::{
     browser::device::{ClaimedDevice, MAX_COOKIES},
     directory::Found,
@@ -18,19 +19,31 @@ pub struct Caller<'a> {
     pub network: ClientNetwork,
     /// The values of its device cookies: none or one, or more where a sibling host has set some too.
     pub device_cookies: &'a [&'a str],
+    /// Where the engine notes what it finds out, if that is wanted.
+    pub learned: Option<&'a Learned>,
 }
 
 impl<'a> Caller<'a> {
     /// Somebody without a device cookie.
     #[must_use]
     pub const fn new(network: ClientNetwork) -> Self {
-        Self { network, device_cookies: &[] }
+        Self { network, device_cookies: &[], learned: None }
     }
 
     /// With the values of the device cookies that came with the request.
     #[must_use]
     pub const fn with_device_cookies(self, device_cookies: &'a [&'a str]) -> Self {
         Self { device_cookies, ..self }
+    }
+
+    /// Whose request is kept a record of.
+    #[must_use]
+    pub const fn noted_in(self, learned: &'a Learned) -> Self {
+        Self { learned: Some(learned), ..self }
+    }
+
+    pub(super) fn learn(&self, note: impl FnOnce(&Learned)) {
+        self.learned.map(note);
     }
 
     /// The device that it says it is for this recipient: of several, the one that logged in last.

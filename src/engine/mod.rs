@@ -12,6 +12,7 @@ mod by_code;
 mod by_link;
 mod caller;
 mod complete;
+mod learned;
 mod policy;
 mod refresh;
 mod sign_in;
@@ -34,6 +35,7 @@ pub use self::{
     by_link::{ByLink, SealedEpoch},
     caller::Caller,
     complete::{Complete, CompleteError},
+    learned::Learned,
     policy::Policy,
     refresh::RefreshError,
     sign_in::SignedIn,
@@ -137,6 +139,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let keys = self.keys.load();
         let authority = Authority::new(&self.policy, &keys);
         let (challenge, evidence) = way.believe(&authority)?;
+        caller.learn(|learned| learned.note_challenge(&challenge));
         let recipient = challenge.recipient();
         self.policy.require(recipient.channel())?;
 
@@ -153,6 +156,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         }
 
         let found = self.directory.lookup(recipient).await?;
+        caller.learn(|learned| learned.note_found(&found));
         attempt.bucket = bucket_of(&keys, claimed, recipient, found.epoch());
         let amr = evidence.amr(recipient);
         match evidence.judge(Trial::new(&self.guard, &authority, &attempt, &found)).await {

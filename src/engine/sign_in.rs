@@ -61,7 +61,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let recipient = challenge.recipient();
         let user = match found.clone().into_user() {
             Some(user) => user,
-            None => self.register(attempt).await?,
+            None => self.register(attempt, caller).await?,
         };
         let tokens = keys.sessions.begin(&Login::new(&user, recipient, amr), now, random);
         let device = DeviceId::random(random);
@@ -70,12 +70,16 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
     }
 
     /// Makes a user of somebody who just proved an unknown recipient. What doesn't end well gives the attempt's use back.
-    async fn register(&self, attempt: &Attempt<'_>) -> Result<Arc<User>, CompleteError> {
+    async fn register(&self, attempt: &Attempt<'_>, caller: &Caller<'_>) -> Result<Arc<User>, CompleteError> {
         let mut owed = Owed { guard: &self.guard, attempt: Some(attempt) };
         let registered = self.registered(attempt.challenge.recipient()).await;
         owed.attempt = None;
-        if registered.is_err() {
-            self.guard.give_back(attempt).await;
+        match &registered {
+            Ok(user) => {
+                let found = Found::new(attempt.challenge.recipient(), Some(Arc::clone(user)));
+                caller.learn(|learned| learned.note_found(&found));
+            }
+            Err(_) => self.guard.give_back(attempt).await,
         }
         registered
     }

@@ -24,6 +24,7 @@ use crate::{
         http::{FieldNames, HttpDirectory},
     },
     engine::Engine,
+    events::Events,
     fleet::Homes,
     guard::{
         AnyGuard, MemoryGuard,
@@ -69,12 +70,14 @@ pub(crate) async fn assemble(
 ) -> Result<Assembled, StartError> {
     let (server, rules) = (&config.server, &config.passwordless);
     let keys = keys(config)?;
+    let events = Events::default();
     let queue = QueueSettings {
         mode: config.delivery.mode,
         length: config.delivery.queue_length,
         max_connections: config.delivery.max_connections,
         email: email(config)?.filter(|_| rules.policy.allows(Channel::Email)),
         sms: sms(config)?.filter(|_| rules.policy.allows(Channel::Mobile)),
+        events: events.clone(),
         ..QueueSettings::new(composer(config), Arc::clone(&clock))
     };
     let queue = Queue::start(queue, background);
@@ -106,6 +109,7 @@ pub(crate) async fn assemble(
         pages: server.pages.then(|| pages(config)),
         metrics: Metrics::new(&rules.policy.channels),
         fleet: fleet(config, &clock, random).map(Arc::new),
+        events,
         clock,
         random,
     };

@@ -34,6 +34,7 @@ use crate::{
     delivery::Queue,
     directory::AnyDirectory,
     engine::{self, Caller},
+    events::Events,
     guard::AnyGuard,
     recipient::{Channel, InvalidRecipient, Recipient},
     time::{Clock, UnixTime},
@@ -54,6 +55,7 @@ pub(crate) struct App {
     pub(crate) pages: Option<Pages>,
     pub(crate) metrics: Metrics,
     pub(crate) fleet: Option<Arc<Fleet>>,
+    pub(crate) events: Events,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
 }

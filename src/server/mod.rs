@@ -8,6 +8,7 @@ pub(crate) mod fleet;
 pub(crate) mod http;
 pub mod pages;
 pub(crate) mod random;
+pub(crate) mod report;
 pub(crate) mod routes;
 pub(crate) mod service;
 #[cfg(test)]

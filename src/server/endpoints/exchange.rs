@@ -2,7 +2,7 @@
 
 use crate::{
     challenge::{UntrustedLink, Verifier},
-    engine::{ByCode, ByLink, Complete, CompleteError, SignedIn, Way},
+    engine::{ByCode, ByLink, SignedIn},
     recipient::Channel,
     server::{
         app::App,
@@ -32,20 +32,15 @@ impl App {
         }
 
         let signed_in = match (link, recipient, envelopes, token) {
-            (Some(link), recipient, _, _) => self.log_in(call, ByLink { recipient, link }, verifier).await,
+            (Some(link), recipient, _, _) => self.attempt(call, ByLink { recipient, link }, verifier).await,
             (None, Some(recipient), Some(envelopes), Some(code)) => {
                 let by_code = |envelope| ByCode { recipient: recipient.clone(), envelope, code };
-                let log_in = async |envelope| self.log_in(call, by_code(envelope), verifier).await;
-                envelopes.try_each(log_in).await
+                let attempt = async |envelope| self.attempt(call, by_code(envelope), verifier).await;
+                envelopes.try_each(attempt).await
             }
             _ => return Err(Problem::internal()),
         };
-        Ok(self.welcome(call, &signed_in.map_err(Problem::of_complete)?))
-    }
-
-    async fn log_in(&self, call: &Call<'_>, way: impl Way, verifier: Option<Verifier<'_>>) -> Result<SignedIn, CompleteError> {
-        let complete = Complete::new(way, call.caller).with_verifier(verifier);
-        self.engine.complete(complete, call.now, &mut self.random.clone()).await
+        Ok(self.welcome(call, &signed_in.map_err(|refused| self.refused(call, refused, Problem::of_complete))?))
     }
 
     fn welcome(&self, call: &Call<'_>, signed_in: &SignedIn) -> Answer {

@@ -3,7 +3,8 @@
 use crate::{
     challenge::Binding,
     delivery::Languages,
-    engine::Begin,
+    engine::{Begin, Learned},
+    events::Kind,
     recipient::Channel,
     server::{
         app::App,
@@ -18,15 +19,18 @@ use crate::{
 
 impl App {
     pub(crate) async fn request(&self, call: &Call<'_>, channel: Channel) -> Result<Answer, Problem> {
-        let begin = self.begin(call, channel, FieldErrors::default())?;
+        let mut begin = self.begin(call, channel, FieldErrors::default())?;
         let recipient = begin.recipient.clone();
         if let Some(fleet) = &self.fleet
             && let Some(answer) = fleet.at_home(&self.engine.keys, &call.arrived, &recipient).await
         {
             return Ok(answer);
         }
+        let learned = Learned::nothing();
+        begin.caller = self.noted(call, &learned);
         let sent = self.engine.begin(begin, call.now, &mut self.random.clone()).await;
         let sent = sent.map_err(|error| Problem::of_begin(error, |largest| self.puzzle(&recipient, largest.get(), call.now)))?;
+        self.tell(Kind::ChallengeRequested, call, &learned, |_| {});
         let throttle = self.settings.throttle_seconds;
         Ok(envelope::sent(call, &self.cookies, &sent.envelope, &sent.challenge, throttle, call.now))
     }

@@ -15,7 +15,7 @@ use http_body_util::Full;
 use hyper::{
     HeaderMap, Response, StatusCode,
     body::Bytes,
-    header::{ACCEPT_LANGUAGE, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue, ORIGIN},
+    header::{ACCEPT_LANGUAGE, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue, ORIGIN, USER_AGENT},
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -47,9 +47,9 @@ const SEEN: usize = 1 << 20;
 const UNANSWERED_LINES: u32 = 10;
 /// When it makes sense to ask again after a node was away.
 const AWAY: Unavailable = Unavailable::for_seconds(5);
-/// The headers that a request is decided by.
-static HEADERS: [HeaderName; 6] =
-    [CONTENT_TYPE, COOKIE, ACCEPT_LANGUAGE, ORIGIN, HeaderName::from_static("sec-fetch-site"), COUNTERSIGN_CHALLENGE];
+/// The headers that a request is decided by, and what is told of it.
+static HEADERS: [HeaderName; 7] =
+    [CONTENT_TYPE, COOKIE, ACCEPT_LANGUAGE, ORIGIN, USER_AGENT, HeaderName::from_static("sec-fetch-site"), COUNTERSIGN_CHALLENGE];
 
 /// This node's place in its fleet.
 pub(crate) struct Fleet {
@@ -91,7 +91,7 @@ impl Fleet {
 
     /// The owner's answer to a request for a challenge of `guard`; `None` where this node has to answer itself.
     pub(crate) async fn at_owner(&self, keys: &CurrentKeys, arrived: &Arrived<'_>, guard: &GuardId) -> Option<Answer> {
-        if !arrived.may_be_relayed() || *self.name == *guard.node() {
+        if !self.asks(arrived, guard) {
             return None;
         }
         let answer = match self.peers.node(guard.node()) {
@@ -104,6 +104,11 @@ impl Fleet {
             }
             Problem::unavailable(AWAY).into_answer()
         }))
+    }
+
+    /// Whether the owner of a challenge of `guard` is another node, which is asked.
+    pub(crate) fn asks(&self, arrived: &Arrived<'_>, guard: &GuardId) -> bool {
+        arrived.may_be_relayed() && *self.name != *guard.node()
     }
 
     /// What an operator should know of the fleet: nodes that have another list of nodes.

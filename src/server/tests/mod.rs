@@ -2,6 +2,7 @@
 
 mod cookies;
 mod echo;
+mod events;
 mod login;
 mod refusals;
 mod status;
