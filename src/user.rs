@@ -40,6 +40,27 @@ pub struct User {
 }
 
 impl User {
+    /// Whoever has this recipient, as where nobody keeps users: its id is the recipient.
+    #[must_use]
+    pub fn of(recipient: &Recipient) -> Self {
+        let address = Some(Box::from(recipient.as_str()));
+        let (email, phone_number) = match recipient.channel() {
+            Channel::Email => (address, None),
+            Channel::Mobile => (None, address),
+        };
+        Self {
+            id: recipient.as_str().into(),
+            email,
+            phone_number,
+            is_active: true,
+            is_staff: false,
+            is_superuser: false,
+            epoch: Box::default(),
+            claims: Map::new(),
+            locale: None,
+        }
+    }
+
     /// The stored address of one channel, if there is one.
     #[must_use]
     pub fn address(&self, channel: Channel) -> Option<&str> {

@@ -2,17 +2,25 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use countersign::{
-    challenge::Challenge,
+    challenge::{Challenge, Challenges},
     crypto::{MacKey, Secret},
-    edge::{AccessVerifier, EnvelopeInvalid, EnvelopeVerifier, JwksError, MAX_JWKS_BYTES, read_jwks},
+    edge::{AccessVerifier, DocumentError, EnvelopeInvalid, EnvelopeVerifier, MAX_DOCUMENT_BYTES, read_jwks, read_paserk},
     keyring::{EnvelopeFormat, SigningKey},
-    token::{AccessAlgorithm, Amr, KeyDocuments, Login},
+    token::{AccessAlgorithm, Amr, KeyDocuments, Login, Sessions},
 };
 use serde_json::{Value, json};
 
 use crate::given::{
-    AUDIENCE, ISSUER, NOW, challenge, challenges, envelope_verifier, keyring, random, recipient, rsa_key, sessions, user,
+    AUDIENCE, ISSUER, NOW, challenge, challenges, envelope_verifier, keyring, random, recipient, rsa_key, sessions,
+    sessions_config, user,
 };
+
+#[path = "../examples/edge.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the example is a program")]
+mod public_keys;
+#[path = "../examples/edge_login.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the example is a program")]
+mod with_secret;
 
 const FORMATS: [EnvelopeFormat; 3] = [EnvelopeFormat::EdDsa, EnvelopeFormat::Es256, EnvelopeFormat::V4Public];
 const JWS: [EnvelopeFormat; 2] = [EnvelopeFormat::EdDsa, EnvelopeFormat::Es256];
@@ -256,10 +264,10 @@ fn documents_that_are_refused() {
     let (good, mut private) = (jwk(&ed25519()), jwk(&ed25519()));
     private["d"] = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A".into();
     let refused = |keys: &[Value]| read_jwks(&jwks(keys)).unwrap_err();
-    assert_eq!(refused(&[good.clone(), json!({"kty": "oct", "k": "AAAA"})]), JwksError::Symmetric(1));
-    assert_eq!(refused(&[json!({"kty": "oct", "use": "enc"}), good.clone()]), JwksError::Symmetric(0));
-    assert_eq!(refused(&[good.clone(), private]), JwksError::Private(1));
-    assert_eq!(refused(&[good.clone(), good.clone()]), JwksError::Repeated(1));
+    assert_eq!(refused(&[good.clone(), json!({"kty": "oct", "k": "AAAA"})]), DocumentError::Symmetric(1));
+    assert_eq!(refused(&[json!({"kty": "oct", "use": "enc"}), good.clone()]), DocumentError::Symmetric(0));
+    assert_eq!(refused(&[good.clone(), private]), DocumentError::Private(1));
+    assert_eq!(refused(&[good.clone(), good.clone()]), DocumentError::Repeated(1));
     for (name, value) in [
         ("x", json!("AAAA")),
         ("x", json!("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo=")),
@@ -268,21 +276,21 @@ fn documents_that_are_refused() {
     ] {
         let mut broken = good.clone();
         broken[name] = value;
-        assert_eq!(refused(&[broken.clone()]), JwksError::Unusable(0), "{broken}");
+        assert_eq!(refused(&[broken.clone()]), DocumentError::Unusable(0), "{broken}");
     }
     let mut off_the_curve = jwk(&p256());
     off_the_curve["y"] = off_the_curve["x"].clone();
-    assert_eq!(refused(&[off_the_curve]), JwksError::Unusable(0));
+    assert_eq!(refused(&[off_the_curve]), DocumentError::Unusable(0));
     for (name, value) in
         [("n", "AQAB".into()), ("e", json!("")), ("n", format!("AAAA{}", jwk(&rsa_key())["n"].as_str().unwrap()).into())]
     {
         let mut weak = jwk(&rsa_key());
         weak[name] = value;
-        assert_eq!(refused(&[weak.clone()]), JwksError::Unusable(0), "{weak}");
+        assert_eq!(refused(&[weak.clone()]), DocumentError::Unusable(0), "{weak}");
     }
     let mut misnamed = good.clone();
     misnamed["kid"] = "2026-01".into();
-    assert_eq!(refused(&[good.clone(), misnamed]), JwksError::OtherKid(1));
+    assert_eq!(refused(&[good.clone(), misnamed]), DocumentError::OtherKid(1));
 
     let key = good.to_string();
     for malformed in [
@@ -300,8 +308,137 @@ fn documents_that_are_refused() {
         r#"{"keys":[{"kty":1}]}"#.into(),
         r#"{"keys":[{"x":"AAAA"}]}"#.into(),
     ] {
-        assert_eq!(read_jwks(&malformed), Err(JwksError::Malformed), "{malformed}");
+        assert_eq!(read_jwks(&malformed), Err(DocumentError::Malformed), "{malformed}");
     }
-    let long = format!(r#"{{"keys":[],"pad":"{}"}}"#, "x".repeat(MAX_JWKS_BYTES));
-    assert_eq!(read_jwks(&long), Err(JwksError::TooLong));
+    let long = format!(r#"{{"keys":[],"pad":"{}"}}"#, "x".repeat(MAX_DOCUMENT_BYTES));
+    assert_eq!(read_jwks(&long), Err(DocumentError::TooLong));
+}
+
+fn paserk(keys: &[Value]) -> String {
+    json!({ "keys": keys }).to_string()
+}
+
+fn paserk_entry(key: &SigningKey, usage: &str) -> Value {
+    json!({"kid": key.public().paserk_id().unwrap(), "paserk": key.public().paserk().unwrap(), "use": usage})
+}
+
+#[test]
+fn what_a_fleet_publishes_as_paserk_is_read_again() {
+    for algorithm in AccessAlgorithm::ALL {
+        let sessions = sessions(algorithm);
+        for format in FORMATS {
+            let keyring = keyring(&[1, 2]);
+            let read = read_paserk(&KeyDocuments::new(&sessions, &keyring, format).paserk).unwrap();
+            let is_public = algorithm == AccessAlgorithm::V4Public;
+            assert_eq!(read.access, if is_public { sessions.public_keys() } else { &[] }, "{algorithm:?}");
+            let envelopes = keyring.roots().iter().map(|root| root.envelope_key(format).public().clone());
+            let is_paseto = format == EnvelopeFormat::V4Public;
+            assert_eq!(read.challenge, envelopes.filter(|_| is_paseto).collect::<Vec<_>>(), "{format:?}");
+        }
+    }
+    let (user, recipient) = (user(), recipient());
+    let access = sessions(AccessAlgorithm::V4Public).begin(&Login::new(&user, &recipient, Amr::OTP), NOW, &mut random()).access;
+    let documents = KeyDocuments::new(&sessions(AccessAlgorithm::V4Public), &keyring(&[1]), EnvelopeFormat::V4Public);
+    let keys = read_paserk(&documents.paserk).unwrap();
+    let verifier = AccessVerifier::v4_public(keys.access, ISSUER, vec![AUDIENCE.into()], 0);
+    assert_eq!(verifier.verify(&access, NOW).unwrap().subject(), "42");
+    let envelope = made(EnvelopeFormat::V4Public, challenge());
+    assert!(EnvelopeVerifier::v4_public(keys.challenge.clone(), ISSUER).verify(&envelope, NOW).is_ok());
+    let confused = AccessVerifier::v4_public(keys.challenge, ISSUER, vec![AUDIENCE.into()], 0);
+    assert!(confused.verify(&access, NOW).is_err(), "keys of envelopes sign no access token");
+}
+
+#[test]
+fn paserk_documents_that_are_refused_or_skipped() {
+    let good = paserk_entry(&ed25519(), "access");
+    let with = |name: &str, value: Value| {
+        let mut entry = good.clone();
+        entry[name] = value;
+        entry
+    };
+    for other in [
+        json!({"kid": "k3.pid.AA", "paserk": "k3.public.AA", "use": "access"}),
+        json!({"kid": "k4.sid.AA", "paserk": "k4.seal.AA", "use": "access"}),
+        paserk_entry(&SigningKey::ed25519(&Secret::new([4; 32])), "encryption"),
+    ] {
+        let read = read_paserk(&paserk(&[other.clone(), good.clone()])).unwrap();
+        assert_eq!((read.access, read.challenge), (vec![ed25519().public().clone()], vec![]), "{other}");
+    }
+    let both = read_paserk(&paserk(&[good.clone(), paserk_entry(&ed25519(), "challenge")])).unwrap();
+    assert_eq!((both.access.len(), both.challenge.len()), (1, 1));
+
+    let refused = |entry: Value| read_paserk(&paserk(&[good.clone(), entry])).unwrap_err();
+    for version in ["k3", "k4"] {
+        assert_eq!(refused(with("paserk", format!("{version}.local.AA").into())), DocumentError::Symmetric(1));
+        assert_eq!(refused(with("paserk", format!("{version}.secret.AA").into())), DocumentError::Private(1));
+    }
+    for unusable in ["", "k4", "k4.public", "k4.public.", "k4.public.AAAA", "k4.public.!"] {
+        assert_eq!(refused(with("paserk", unusable.into())), DocumentError::Unusable(1), "{unusable}");
+    }
+    assert_eq!(refused(with("kid", ed25519().kid().into())), DocumentError::OtherKid(1));
+    assert_eq!(refused(good.clone()), DocumentError::Repeated(1));
+    let entry = good.to_string();
+    for malformed in [
+        String::new(),
+        "{}".into(),
+        entry.clone(),
+        format!("[{entry}]"),
+        format!(r#"{{"keys":[{entry}],"keys":[]}}"#),
+        format!(r#"{{"keys":[{}]}}"#, entry.replacen('{', r#"{"use":"access","#, 1)),
+        paserk(&[with("use", json!(null))]),
+        paserk(&[json!({"paserk": good["paserk"], "use": "access"})]),
+    ] {
+        assert_eq!(read_paserk(&malformed), Err(DocumentError::Malformed), "{malformed}");
+    }
+    let long = format!(r#"{{"keys":[],"pad":"{}"}}"#, "x".repeat(MAX_DOCUMENT_BYTES));
+    assert_eq!(read_paserk(&long), Err(DocumentError::TooLong));
+}
+
+/// What an edge without secrets believes, in every format, by the code of the example.
+#[test]
+fn the_example_of_an_edge_with_public_keys() {
+    let (user, recipient) = (user(), recipient());
+    for (algorithm, format) in [
+        (AccessAlgorithm::EdDsa, EnvelopeFormat::EdDsa),
+        (AccessAlgorithm::Es256, EnvelopeFormat::Es256),
+        (AccessAlgorithm::V4Public, EnvelopeFormat::V4Public),
+    ] {
+        let mut config = sessions_config(algorithm);
+        config.audiences = vec![ISSUER.into()];
+        let sessions = Sessions::new(&keyring(&[1]), &config).unwrap();
+        let documents = KeyDocuments::new(&sessions, &keyring(&[1]), format);
+        let edge = public_keys::Edge::new(ISSUER, &documents.jwks, &documents.challenge_jwks, &documents.paserk).unwrap();
+
+        let access = sessions.begin(&Login::new(&user, &recipient, Amr::OTP), NOW, &mut random()).access;
+        assert!(edge.judge(&access, NOW).starts_with("an access token of 42"), "{algorithm:?}");
+        let envelope = made(format, challenge());
+        assert!(edge.judge(&envelope, NOW).ends_with("node node-1"), "{format:?}");
+        let refused = "neither: refuse it here";
+        assert_eq!(edge.judge(&access, NOW.plus(300)), refused);
+        assert_eq!(edge.judge(&envelope, NOW.plus(600)), refused);
+        for foreign in ["", "a.b.c", &access[1..], &envelope[..envelope.len() - 1]] {
+            assert_eq!(edge.judge(foreign, NOW), refused);
+        }
+    }
+}
+
+/// `begin` and `complete` where nobody counts: codes of 64 bits, and none of a node's own.
+#[test]
+fn the_example_of_an_edge_with_a_secret() {
+    let edge = with_secret::EdgeLogin::new(vec![1; 32]).unwrap();
+    let mut random = random();
+    let (envelope, code) = edge.begin(" Ann@Example.com", NOW, &mut random).unwrap();
+    assert_eq!(code.len(), 15);
+    let mut complete = |address: &str, envelope: &str, code: &str, now| edge.complete(address, envelope, code, now, &mut random);
+    let tokens = complete("ann@example.com", &envelope, &code.to_lowercase(), NOW.plus(599)).unwrap();
+    assert_eq!(tokens.expires_in, 300);
+    assert!(complete("ann@example.com", &envelope, &code, NOW.plus(600)).is_none(), "it has ended");
+    assert!(complete("bob@example.com", &envelope, &code, NOW).is_none(), "another recipient");
+    assert!(complete("ann@example.com", &envelope, &code[1..], NOW).is_none(), "another code");
+
+    // A node of the same fleet: its codes are short, and counted there.
+    let challenges = Challenges::new(&keyring(&[1]), "https://edge.example", EnvelopeFormat::EdDsa);
+    let nodes = challenges.seal(challenge(), recipient());
+    let code = challenges.code(&nodes, "").unwrap();
+    assert!(complete("ann@example.com", &challenges.sign(&nodes), code.expose(), NOW).is_none());
 }

@@ -12,15 +12,9 @@ pub mod http;
 #[cfg(feature = "server")]
 mod index;
 
-use alloc::{boxed::Box, sync::Arc};
+use alloc::sync::Arc;
 
-use serde_json::Map;
-
-use crate::{
-    recipient::{Channel, Recipient},
-    unavailable::Unavailable,
-    user::User,
-};
+use crate::{recipient::Recipient, unavailable::Unavailable, user::User};
 
 #[cfg(feature = "server")]
 pub use any::AnyDirectory;
@@ -40,33 +34,12 @@ pub trait Directory {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoDirectory;
 
-impl NoDirectory {
-    fn user(recipient: &Recipient) -> User {
-        let address = Some(Box::from(recipient.as_str()));
-        let (email, phone_number) = match recipient.channel() {
-            Channel::Email => (address, None),
-            Channel::Mobile => (None, address),
-        };
-        User {
-            id: recipient.as_str().into(),
-            email,
-            phone_number,
-            is_active: true,
-            is_staff: false,
-            is_superuser: false,
-            epoch: Box::default(),
-            claims: Map::new(),
-            locale: None,
-        }
-    }
-}
-
 impl Directory for NoDirectory {
     async fn lookup(&self, recipient: &Recipient) -> Result<Found, Unavailable> {
-        Ok(Found::new(recipient, Some(Arc::new(Self::user(recipient)))))
+        Ok(Found::new(recipient, Some(Arc::new(User::of(recipient)))))
     }
 
     async fn register(&self, recipient: &Recipient, _: bool) -> Result<User, Unavailable> {
-        Ok(Self::user(recipient))
+        Ok(User::of(recipient))
     }
 }

@@ -1,33 +1,11 @@
 //! Reads the documents in which keys are published: JWK sets (RFC 7517 §5).
 
 use alloc::{borrow::Cow, vec::Vec};
-use core::fmt;
 
 use serde::Deserialize;
 
+use super::document::{DocumentError, MAX_DOCUMENT_BYTES};
 use crate::{crypto::base64url, keyring::PublicKey};
-
-/// The longest document that is read. A fleet publishes at most 10 keys, some 6 KiB.
-pub const MAX_JWKS_BYTES: usize = 64 << 10;
-
-/// Why a document isn't believed. Places count the document's keys from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JwksError {
-    /// More than [`MAX_JWKS_BYTES`].
-    TooLong,
-    /// It is no JSON object with a list `keys`, or a member has another type than RFC 7517 says, or stands there twice.
-    Malformed,
-    /// The key at this place is symmetric (`oct`): whoever reads the document could sign with it.
-    Symmetric(usize),
-    /// The key at this place is a private one.
-    Private(usize),
-    /// The key at this place lacks a part, or is no key of its kind.
-    Unusable(usize),
-    /// The `kid` of the key at this place isn't its thumbprint (RFC 7638), so no token could name it.
-    OtherKid(usize),
-    /// The key at this place stands there twice.
-    Repeated(usize),
-}
 
 #[derive(Deserialize)]
 struct Set<'a> {
@@ -71,21 +49,21 @@ struct Jwk<'a> {
 ///     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#,
 /// )?;
 /// assert_eq!(keys[0].kid(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
-/// # Ok::<(), countersign::edge::JwksError>(())
+/// # Ok::<(), countersign::edge::DocumentError>(())
 /// ```
 ///
 /// # Errors
-/// See [`JwksError`].
-pub fn read_jwks(document: &str) -> Result<Vec<PublicKey>, JwksError> {
-    if document.len() > MAX_JWKS_BYTES {
-        return Err(JwksError::TooLong);
+/// See [`DocumentError`].
+pub fn read_jwks(document: &str) -> Result<Vec<PublicKey>, DocumentError> {
+    if document.len() > MAX_DOCUMENT_BYTES {
+        return Err(DocumentError::TooLong);
     }
-    let set: Set<'_> = serde_json::from_str(document).map_err(|_| JwksError::Malformed)?;
+    let set: Set<'_> = serde_json::from_str(document).map_err(|_| DocumentError::Malformed)?;
     let mut keys: Vec<PublicKey> = Vec::new();
     for (place, jwk) in set.keys.iter().enumerate() {
         let Some(key) = jwk.read(place)? else { continue };
         if keys.contains(&key) {
-            return Err(JwksError::Repeated(place));
+            return Err(DocumentError::Repeated(place));
         }
         keys.push(key);
     }
@@ -94,11 +72,11 @@ pub fn read_jwks(document: &str) -> Result<Vec<PublicKey>, JwksError> {
 
 impl Jwk<'_> {
     /// The key at this place; `None` if it is of no kind that checks signatures here.
-    fn read(&self, place: usize) -> Result<Option<PublicKey>, JwksError> {
+    fn read(&self, place: usize) -> Result<Option<PublicKey>, DocumentError> {
         let curve = self.crv.as_deref();
         let key = match (&*self.kty, curve) {
-            ("oct", _) => return Err(JwksError::Symmetric(place)),
-            _ if self.d.is_some() => return Err(JwksError::Private(place)),
+            ("oct", _) => return Err(DocumentError::Symmetric(place)),
+            _ if self.d.is_some() => return Err(DocumentError::Private(place)),
             _ if !self.is_to_verify() => return Ok(None),
             // RFC 9864 has another name for it.
             ("OKP", Some("Ed25519")) if self.is_for(&["EdDSA", "Ed25519"]) => self.ed25519(),
@@ -107,9 +85,9 @@ impl Jwk<'_> {
             ("RSA", _) if self.is_for(&["RS256"]) => self.rsa(),
             _ => return Ok(None),
         };
-        let key = key.ok_or(JwksError::Unusable(place))?;
+        let key = key.ok_or(DocumentError::Unusable(place))?;
         match &self.kid {
-            Some(kid) if **kid != *key.kid() => Err(JwksError::OtherKid(place)),
+            Some(kid) if **kid != *key.kid() => Err(DocumentError::OtherKid(place)),
             _ => Ok(Some(key)),
         }
     }
@@ -139,19 +117,3 @@ impl Jwk<'_> {
         PublicKey::rsa(&modulus?, &exponent?)
     }
 }
-
-impl fmt::Display for JwksError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong => write!(f, "the key document has more than {MAX_JWKS_BYTES} bytes"),
-            Self::Malformed => f.write_str("this is no JWK set"),
-            Self::Symmetric(place) => write!(f, "key {} is symmetric: it must not be published", place + 1),
-            Self::Private(place) => write!(f, "key {} is a private one: it must not be published", place + 1),
-            Self::Unusable(place) => write!(f, "key {} is incomplete, or no key of its kind", place + 1),
-            Self::OtherKid(place) => write!(f, "the kid of key {} is not its thumbprint (RFC 7638)", place + 1),
-            Self::Repeated(place) => write!(f, "key {} stands in the document twice", place + 1),
-        }
-    }
-}
-
-impl core::error::Error for JwksError {}

@@ -37,9 +37,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod document;
 mod envelope;
 mod jwks;
+mod paserk;
 
 pub use crate::token::access::{AccessVerifier, VerifiedAccess};
+pub use document::{DocumentError, MAX_DOCUMENT_BYTES};
 pub use envelope::{EnvelopeInvalid, EnvelopeVerifier, VerifiedEnvelope};
-pub use jwks::{JwksError, MAX_JWKS_BYTES, read_jwks};
+pub use jwks::read_jwks;
+pub use paserk::{PaserkKeys, read_paserk};
