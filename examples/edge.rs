@@ -59,6 +59,7 @@ impl Edge {
     }
 
     /// What `text` is, at the moment `now`.
+    #[must_use]
     pub fn judge(&self, text: &str, now: UnixTime) -> String {
         if let Some(envelope) = self.envelopes.iter().find_map(|verifier| verifier.verify(text, now).ok()) {
             let challenge = envelope.challenge();
