@@ -115,8 +115,9 @@ fn defaults_are_the_documented_ones() {
     assert_eq!((&*tokens.issuer, &tokens.audiences[..]), ("http://localhost:8000", &["http://localhost:8000".to_owned()][..]));
     assert_eq!((tokens.access_lifetime, tokens.refresh_lifetime, tokens.leeway), (300, 86_400, 0));
     assert_eq!((&*tokens.client_id, &*tokens.user_id_claim), ("countersign", "user_id"));
-    assert!(matches!(config.email.transport, EmailTransport::Console) && matches!(config.sms.transport, SmsTransport::Console));
-    assert_eq!(config.email.from, Sender::parse("noreply@example.com").unwrap());
+    let ([email], [sms]) = (&config.email.ways[..], &config.sms.ways[..]) else { panic!("one way each") };
+    assert!(matches!(email.transport, EmailTransport::Console) && matches!(sms.transport, SmsTransport::Console));
+    assert_eq!(email.from, Sender::parse("noreply@example.com").unwrap());
     assert!(config.sms.max_per_hour >= 1_000 && config.sms.max_per_prefix_per_hour >= 1_000 && config.email.max_per_hour == 0);
     assert!(matches!(config.directory, Directory::None) && config.external_2fa.is_none() && config.events.is_none());
     let guard = &config.guard;
@@ -535,18 +536,16 @@ fn email() {
         (&section("transport = \"file\"\npath = \"\""), "email.path", "required"),
         (&section("from = \"nobody\""), "email.from", "mailbox"),
         (&section("from = \"a@example.com\\nBcc: b@example.com\""), "email.from", "mailbox"),
-        (
-            &section(&format!("transport = \"http\"\nurl = \"https://a/\"\nsecret = \"{WHSEC}\"")),
-            "email.transport",
-            "this version",
-        ),
+        (&section(&format!("transport = \"http\"\nsecret = \"{WHSEC}\"")), "email.url", "is required with transport = \"http\""),
+        (&section("transport = \"http\"\nurl = \"https://a/\""), "email.secret", "is required with transport = \"http\""),
+        (&section(&format!("transport = \"http\"\nurl = \"smtp://a/\"\nsecret = \"{WHSEC}\"")), "email.url", "https://"),
+        (&section("transport = \"\""), "email.transport", "console, file, smtp"),
     ]);
     assert_eq!(faulty(&section("templates = \"bad-templates\"")), ["email.templates", "email.templates"]);
     accepted(&section("templates = \"templates\""));
-    assert_eq!(faulty(&section("transport = \"http\"")), ["email.transport"]);
-    assert_eq!(faulty(&section("transport = \"http\"\nfrom = \"nobody\"")), ["email.transport", "email.from"]);
+    assert_eq!(faulty(&section("transport = \"http\"\nfrom = \"nobody\"")), ["email.from", "email.url", "email.secret"]);
     let config = accepted(&section("transport = \"smtp\"\nurl = \"smtp://ann:pass@mail:587?tls=required\""));
-    let EmailTransport::Smtp(smtp) = &config.email.transport else { panic!("{:?}", config.email) };
+    let EmailTransport::Smtp(smtp) = &config.email.ways[0].transport else { panic!("{:?}", config.email) };
     assert_eq!((&*smtp.server.host, smtp.server.port, smtp.server.tls), ("mail", 587, Tls::Required));
     let smtp = |key: &str| section(&format!("transport = \"smtp\"\nurl = \"smtp://mail\"\n{key}"));
     assert_refused(&[
@@ -558,11 +557,69 @@ fn email() {
 }
 
 #[test]
+fn sms() {
+    let section = |text: &str| format!("[sms]\n{text}");
+    let twilio = "transport = \"twilio\"\naccount_sid = \"AC1\"\nauth_token = \"t\"\nfrom = \"+1\"\n";
+    assert_eq!(faulty(&section("transport = \"twilio\"")), ["sms.account_sid", "sms.auth_token", "sms.from"]);
+    assert_eq!(faulty(&section("transport = \"telnyx\"")), ["sms.api_key", "sms.from"]);
+    assert_eq!(faulty(&section("transport = \"http\"")), ["sms.url", "sms.secret"]);
+    assert_refused(&[
+        (&section(&format!("{twilio}api_base = \"ftp://a\"")), "sms.api_base", "https://"),
+        (&section(&format!("{twilio}api_base = \"https://a/?b\"")), "sms.api_base", "no query"),
+    ]);
+    let config = accepted(&section(twilio));
+    let SmsTransport::Twilio(settings) = &config.sms.ways[0].transport else { panic!("{:?}", config.sms) };
+    assert_eq!((settings.api_base.as_str(), &*settings.account_sid), ("https://api.twilio.com/", "AC1"));
+    let config = accepted(&section("transport = \"telnyx\"\napi_key = \"k\"\nfrom = \"+1\"\napi_base = \"http://127.0.0.1:1\""));
+    let SmsTransport::Telnyx(settings) = &config.sms.ways[0].transport else { panic!("{:?}", config.sms) };
+    assert_eq!(settings.api_base.as_str(), "http://127.0.0.1:1/");
+    assert!(accepted(&section("transport = \"discard\"")).sms.ways.is_empty());
+}
+
+#[test]
+fn several_ways_of_one_channel_are_kept_in_order() {
+    let http = format!("transport = \"http\"\nurl = \"https://a/\"\nsecret = \"{WHSEC}\"");
+    let text = format!(
+        "[email]\ntransport = \"smtp\"\nurl = \"smtp://mail\"\nfrom = \"a@one.example\"\n\
+         [email_2]\n{http}\n[email_3]\ntransport = \"file\"\nfrom = \"b@two.example\"\n\
+         [sms]\n{http}\n[sms_3]\ntransport = \"telnyx\"\napi_key = \"k\"\nfrom = \"+1\""
+    );
+    let config = accepted(&text);
+    let sections: Vec<_> = config.email.ways.iter().map(|way| way.section).collect();
+    assert_eq!(sections, ["email", "email_2", "email_3"]);
+    let first = Sender::parse("a@one.example").unwrap();
+    assert_eq!(config.email.ways[1].from, first, "the first one's sender");
+    let own = Sender::parse("b@two.example").unwrap();
+    assert!(config.email.ways[2].from != own && config.email.ways[2].from == own.naming_as(&first));
+    assert_eq!(config.sms.ways.iter().map(|way| way.section).collect::<Vec<_>>(), ["sms", "sms_3"]);
+    assert!(config.warnings.iter().all(|warning| !warning.contains("not used")), "{:?}", config.warnings);
+
+    let environment = [("COUNTERSIGN_EMAIL_2__TRANSPORT", "http"), ("COUNTERSIGN_EMAIL_2__URL", "https://a/")];
+    let faults = judge_with("", &environment).unwrap_err();
+    assert_eq!(faults.as_slice()[0].key, "email_2.secret");
+    assert_eq!(faulty("[sms_2]\ntransport = \"twilio\""), ["sms_2.account_sid", "sms_2.auth_token", "sms_2.from"]);
+    assert_refused(&[
+        ("[email_2]\ntransport = \"discard\"", "email_2.transport", "console, file, smtp, http"),
+        ("[email_2]\ntransport = \"file\"\nfrom = \"nobody\"", "email_2.from", "mailbox"),
+        ("[email_2]\nmax_per_hour = 1", "email_2.max_per_hour", "[email]"),
+        ("[email_4]\ntransport = \"file\"", "email_4", "no such section"),
+    ]);
+    for (text, warning) in [
+        (
+            "[email]\ntransport = \"discard\"\n[email_2]\ntransport = \"file\"",
+            "email_2.transport: is not used with email.transport",
+        ),
+        ("[email_2]\nurl = \"https://a/\"", "email_2.url: is not used without a transport"),
+        ("[sms]\ntransport = \"discard\"\n[sms_2]\ntransport = \"file\"", "sms_2.transport: is not used with sms.transport"),
+    ] {
+        let warnings = accepted(text).warnings;
+        assert!(warnings.iter().any(|found| found.starts_with(warning)), "{text}: {warnings:?}");
+    }
+}
+
+#[test]
 fn what_comes_later_is_refused_once_and_marked_where_it_is_offered() {
     let whole = [
-        ("[sms]\ntransport = \"twilio\"\naccount_sid = \"AC1\"\nauth_token = \"t\"\nfrom = \"+1\"", "sms.transport"),
-        ("[sms]\ntransport = \"telnyx\"\napi_key = \"k\"\nfrom = \"+1\"", "sms.transport"),
-        (&format!("[sms]\ntransport = \"http\"\nurl = \"https://a/\"\nsecret = \"{WHSEC}\""), "sms.transport"),
         ("[external_2fa]\nprovider = \"telnyx\"\napi_key = \"k\"\nverify_profile_id = \"p\"", "external_2fa.provider"),
         (
             "[external_2fa]\nprovider = \"twilio\"\naccount_sid = \"AC\"\nauth_token = \"t\"\nservice_sid = \"VA\"",
@@ -576,17 +633,13 @@ fn what_comes_later_is_refused_once_and_marked_where_it_is_offered() {
     }
     // What it would need besides is no second fault.
     for (text, key) in [
-        ("[sms]\ntransport = \"twilio\"", "sms.transport"),
         ("[external_2fa]\nprovider = \"telnyx\"\nwebhook_public_key = \"x\"", "external_2fa.provider"),
         ("[events]\nurl = \"ftp://a\"\nsecret = \"abc\"", "events.url"),
-        ("[email]\ntransport = \"http\"", "email.transport"),
     ] {
         assert_refused(&[(text, key, "is not available in this version")]);
     }
     let init = annotated(SECRET);
     for mark in [
-        "# Not in this version: http.\n#transport = \"console\"",
-        "# Not in this version: twilio, telnyx, http.\n#transport = \"console\"",
         "# Not in this version: telnyx, twilio, http.\n#provider = \"\"",
         "# Not in this version.\n#rotate_refresh = false",
         "# What happened, as signed webhooks. Not in this version.\n[events]",
@@ -895,7 +948,12 @@ fn every_default_is_of_its_kind() {
             if let Kind::Number { default, min, max } = key.kind {
                 assert!((min..=max).contains(&default), "{}.{}", section.name, key.name);
             }
-            assert!(!key.about.is_empty() && key.about().lines().all(|line| line.len() <= 150), "{}.{}", section.name, key.name);
+            assert!(
+                !key.about().is_empty() && key.about().lines().all(|line| line.len() <= 150),
+                "{}.{}",
+                section.name,
+                key.name
+            );
         }
     }
 }

@@ -19,9 +19,12 @@ pub fn annotated(secret: &str) -> String {
     for section in SECTIONS {
         let _ = write!(text, "\n\n# {}\n[{}]\n", section.about(), section.name);
         for key in section.keys {
-            text.push('\n');
-            for line in key.about().lines() {
-                let _ = writeln!(text, "# {line}");
+            // What another section explains takes a line.
+            if key.like.is_none() {
+                text.push('\n');
+                for line in key.about().lines() {
+                    let _ = writeln!(text, "# {line}");
+                }
             }
             let _ = match (section.name, key.name) {
                 ("keyring", "secrets") => writeln!(text, "{} = {}", key.name, list([secret].into_iter())),

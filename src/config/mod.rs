@@ -104,8 +104,8 @@ fn read(judge: &Judge<'_>, random: &mut impl CryptoRng, to_serve: bool) -> Optio
     let keyring = keyring::read(&sections.keyring, random);
     let passwordless = passwordless::read(&sections.passwordless, server.as_ref());
     let tokens = tokens::read(&sections.tokens, server.as_ref());
-    let email = email::read(&sections.email);
-    let sms = sms::read(&sections.sms);
+    let email = email::read(&sections.email, sections.email_others.each_ref());
+    let sms = sms::read(&sections.sms, sections.sms_others.each_ref());
     let delivery = delivery::read(&sections.delivery);
     let external_2fa = external_2fa::read(&sections.external_2fa);
     let directory = directory::read(&sections.directory);

@@ -8,13 +8,17 @@ use super::sections::{delivery, directory, email, events, external_2fa, guard, k
 pub use super::reader::schema::{Absent, Key, Kind, SectionSchema};
 
 /// All sections, in the order in which they are written.
-pub static SECTIONS: [&SectionSchema; 11] = [
+pub static SECTIONS: [&SectionSchema; 15] = [
     &server::SCHEMA,
     &keyring::SCHEMA,
     &passwordless::SCHEMA,
     &tokens::SCHEMA,
     &email::SCHEMA,
+    &email::SECOND,
+    &email::THIRD,
     &sms::SCHEMA,
+    &sms::SECOND,
+    &sms::THIRD,
     &delivery::SCHEMA,
     &external_2fa::SCHEMA,
     &directory::SCHEMA,

@@ -27,7 +27,9 @@ pub(super) struct Sections<'j> {
     pub(super) passwordless: Section<'j>,
     pub(super) tokens: Section<'j>,
     pub(super) email: Section<'j>,
+    pub(super) email_others: [Section<'j>; 2],
     pub(super) sms: Section<'j>,
+    pub(super) sms_others: [Section<'j>; 2],
     pub(super) delivery: Section<'j>,
     pub(super) external_2fa: Section<'j>,
     pub(super) directory: Section<'j>,
@@ -54,7 +56,9 @@ impl<'j> Sections<'j> {
             passwordless: judge.section(&passwordless::SCHEMA),
             tokens: judge.section(&tokens::SCHEMA),
             email: judge.section(&email::SCHEMA),
+            email_others: [&email::SECOND, &email::THIRD].map(|schema| judge.section(schema)),
             sms: judge.section(&sms::SCHEMA),
+            sms_others: [&sms::SECOND, &sms::THIRD].map(|schema| judge.section(schema)),
             delivery: judge.section(&delivery::SCHEMA),
             external_2fa: judge.section(&external_2fa::SCHEMA),
             directory: judge.section(&directory::SCHEMA),
@@ -92,13 +96,16 @@ impl<'j> Sections<'j> {
         if !server.public_url.is_https() {
             return;
         }
-        let email = matches!(read.email.map(|email| &email.transport), Some(EmailTransport::Console));
-        let sms = matches!(read.sms.map(|sms| &sms.transport), Some(SmsTransport::Console));
-        for (section, channel, is_console, others) in [
-            (&self.email, Channel::Email, email, "nobody gets an e-mail: set it to smtp"),
-            (&self.sms, Channel::Mobile, sms, "nobody gets an SMS"),
-        ] {
-            if is_console && rules.policy.allows(channel) {
+        let email = read.email.iter().flat_map(|email| &email.ways);
+        let email = email.filter(|way| matches!(way.transport, EmailTransport::Console)).map(|way| way.section);
+        let sms = read.sms.iter().flat_map(|sms| &sms.ways);
+        let sms = sms.filter(|way| matches!(way.transport, SmsTransport::Console)).map(|way| way.section);
+        let email = email.map(|name| (name, Channel::Email, "nobody gets an e-mail: set it to smtp"));
+        let sms = sms.map(|name| (name, Channel::Mobile, "nobody gets an SMS"));
+        let sections = [&self.email, &self.sms].into_iter().chain(&self.email_others).chain(&self.sms_others);
+        for (name, channel, others) in email.chain(sms) {
+            let section = sections.clone().find(|section| section.name() == name).expect("it was read from there");
+            if rules.policy.allows(channel) {
                 let text = format!(
                     "is console, though server.public_url is https: codes are printed on stdout, where whoever reads the logs can log in \
                      as anyone, and {others}"
@@ -178,8 +185,11 @@ impl<'j> Sections<'j> {
 
     /// Refuses what comes in a later version, so that nothing is ignored silently.
     pub(super) fn judge_available(&self) {
-        let Self { server, keyring, passwordless, tokens, email, sms, delivery, external_2fa, directory, guard, events } = self;
-        for section in [server, keyring, passwordless, tokens, email, sms, delivery, external_2fa, directory, guard, events] {
+        let Self { email_others, sms_others, .. } = self;
+        let Self { server, keyring, passwordless, tokens, email, sms, delivery, external_2fa, directory, guard, events, .. } =
+            self;
+        let all = [server, keyring, passwordless, tokens, email, sms, delivery, external_2fa, directory, guard, events];
+        for section in all.into_iter().chain(email_others).chain(sms_others) {
             section.judge_available();
         }
     }

@@ -12,6 +12,9 @@ use crate::time::UnixTime;
 /// A message is formatted once and then tried until it is sent, so every try sends the same. Adapters are boxed: delivery
 /// runs after the answer, where a call through a table costs nothing that anybody waits for.
 pub trait Carrier: fmt::Debug + Send + Sync {
+    /// What metrics and the log call it: a short word like `smtp`.
+    fn name(&self) -> &'static str;
+
     /// Puts a message, written at `at`, into the form in which it leaves.
     ///
     /// # Errors
@@ -47,16 +50,33 @@ pub struct Outgoing {
 
 /// A try that failed. Reasons are for the log: they hold neither the recipient nor anything of the message, and so never
 /// what a provider said.
+///
+/// Where a channel has several carriers, what one refuses or can't do now goes to the next one at once; only a
+/// [`SendError::Final`] ends it for all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SendError {
-    /// It won't work, however often it is tried.
+    /// This message won't leave, whoever carries it: its recipient is refused, say.
     Final(String),
-    /// It may work later.
+    /// This carrier never takes it: it is set up wrongly, or its provider doesn't serve this kind. Another one may.
+    Refused(String),
+    /// This message may leave later. The carrier works: it puts off one recipient, say.
     Temporary {
         /// Why.
         reason: String,
         /// The least time until it makes sense to try again, where the provider said one.
         retry_after: Option<Duration>,
+    },
+    /// The carrier doesn't work for now, whatever it is given.
+    Down {
+        /// Why.
+        reason: String,
+        /// The least time until it makes sense to try again, where the provider said one.
+        retry_after: Option<Duration>,
+    },
+    /// The carrier took the message up and didn't answer in time. That may be due to where the message goes.
+    NoAnswer {
+        /// Why.
+        reason: String,
     },
     /// The other side takes no more at once, and has nothing against the message: fewer tries will run at once.
     Busy {
@@ -68,9 +88,14 @@ pub enum SendError {
 }
 
 impl SendError {
-    /// It may work later.
+    /// This message may leave later.
     pub fn temporary(reason: impl Into<String>) -> Self {
         Self::Temporary { reason: reason.into(), retry_after: None }
+    }
+
+    /// The carrier doesn't work for now.
+    pub fn down(reason: impl Into<String>) -> Self {
+        Self::Down { reason: reason.into(), retry_after: None }
     }
 
     /// The other side takes no more at once.
@@ -82,7 +107,21 @@ impl SendError {
     #[must_use]
     pub fn reason(&self) -> &str {
         match self {
-            Self::Final(reason) | Self::Temporary { reason, .. } | Self::Busy { reason, .. } => reason,
+            Self::Final(reason)
+            | Self::Refused(reason)
+            | Self::Temporary { reason, .. }
+            | Self::Down { reason, .. }
+            | Self::NoAnswer { reason }
+            | Self::Busy { reason, .. } => reason,
+        }
+    }
+
+    /// The least time until it makes sense to try again, where the provider said one.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Final(_) | Self::Refused(_) | Self::NoAnswer { .. } => None,
+            Self::Temporary { retry_after, .. } | Self::Down { retry_after, .. } | Self::Busy { retry_after, .. } => *retry_after,
         }
     }
 }
@@ -93,7 +132,12 @@ impl SendError {
 /// What `sending` says, or that it took too long.
 pub async fn in_time(timeout: Duration, sending: impl Future<Output = Result<(), SendError>>) -> Result<(), SendError> {
     let sent = tokio::time::timeout(timeout, sending).await;
-    sent.unwrap_or_else(|_| Err(SendError::temporary(format!("no answer within {} s", timeout.as_secs()))))
+    sent.unwrap_or_else(|_| Err(SendError::NoAnswer { reason: no_answer(timeout) }))
+}
+
+/// What is said of somebody who didn't answer.
+pub(super) fn no_answer(timeout: Duration) -> String {
+    format!("no answer within {} s", timeout.as_secs())
 }
 
 impl fmt::Debug for Outgoing {

@@ -22,7 +22,11 @@ const MAX_LINE: usize = 998;
 
 /// Whom our e-mail comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sender(Mailbox);
+pub struct Sender {
+    mailbox: Mailbox,
+    /// The domain of its messages' names.
+    names: Box<str>,
+}
 
 impl Sender {
     /// `noreply@example.com` or `Example <noreply@example.com>`; `None` for anything else. The domain becomes ASCII
@@ -34,7 +38,14 @@ impl Sender {
         }
         let mailbox: Mailbox = text.parse().ok()?;
         let email = Address::new(ascii(mailbox.email.user())?, idna::domain_to_ascii(mailbox.email.domain()).ok()?).ok()?;
-        Some(Self(Mailbox::new(mailbox.name, email)))
+        let names = email.domain().into();
+        Some(Self { mailbox: Mailbox::new(mailbox.name, email), names })
+    }
+
+    /// This sender, whose messages have names in the domain of `other`: a message keeps its name, whoever sends it.
+    #[must_use]
+    pub fn naming_as(self, other: &Self) -> Self {
+        Self { names: other.names.clone(), ..self }
     }
 
     /// The e-mail of `message`, dated `at`. It goes to the address in ASCII.
@@ -47,7 +58,7 @@ impl Sender {
 
     /// Whom SMTP is told about an e-mail to `to`; `None` if no e-mail can go there.
     pub(super) fn envelope(&self, to: &str) -> Option<Envelope> {
-        Envelope::new(Some(self.0.email.clone()), vec![address(to)?]).ok()
+        Envelope::new(Some(self.mailbox.email.clone()), vec![address(to)?]).ok()
     }
 
     fn bytes(&self, message: &Message, at: UnixTime) -> Option<Outgoing> {
@@ -56,11 +67,11 @@ impl Sender {
             .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(body(&message.text)))
             .singlepart(SinglePart::builder().header(ContentType::TEXT_HTML).body(body(&message.html)));
         let mail = Mail::builder()
-            .from(self.0.clone())
+            .from(self.mailbox.clone())
             .to(Mailbox::new(None, to.clone()))
             .subject(message.subject.as_str())
             .date(SystemTime::UNIX_EPOCH + Duration::from_secs(at.as_seconds()))
-            .header(MessageId::from(format!("<{}@{}>", message.id, self.0.email.domain())))
+            .header(MessageId::from(format!("<{}@{}>", message.id, self.names)))
             // RFC 3834: no out-of-office answers to this.
             .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".into()))
             .envelope(self.envelope(&message.to)?)

@@ -4,6 +4,8 @@
 //! delivery's work, outside the request.
 
 #[cfg(feature = "server")]
+mod breaker;
+#[cfg(feature = "server")]
 mod carrier;
 #[cfg(feature = "server")]
 pub mod carriers;
@@ -14,6 +16,8 @@ mod gate;
 #[cfg(feature = "server")]
 mod language;
 #[cfg(feature = "server")]
+mod letter;
+#[cfg(feature = "server")]
 mod mail;
 #[cfg(feature = "server")]
 mod message;
@@ -23,6 +27,8 @@ mod metrics;
 mod queue;
 #[cfg(feature = "server")]
 mod room;
+#[cfg(feature = "server")]
+mod route;
 #[cfg(feature = "server")]
 mod templates;
 #[cfg(all(test, feature = "server"))]
@@ -192,6 +198,41 @@ mod tests {
             dispatch.found = Found::new(dispatch.challenge.recipient(), Some(user.into()));
             assert!(dispatch.found.user().is_some(), "{stored} is the same number");
             assert_eq!(dispatch.address(), "+447911123456", "{stored}");
+        }
+    }
+}
+
+/// Why a message never left, in words that stay the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Its recipient, or what it says, was refused for good.
+    Recipient,
+    /// Every carrier refused it for good, for a reason of its own: how it is set up, say.
+    Refused,
+    /// No carrier could take it in the one try of inline mode.
+    Unsent,
+    /// Its challenge ended first.
+    Expired,
+    /// Later messages needed its place among those that wait to be tried again.
+    Displaced,
+    /// It couldn't be written: a template failed.
+    Unwritten,
+    /// Inline: whoever had asked for it was gone.
+    Abandoned,
+}
+
+impl Failure {
+    /// Its word in events.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Recipient => "recipient_refused",
+            Self::Refused => "provider_refused",
+            Self::Unsent => "provider_unavailable",
+            Self::Expired => "expired",
+            Self::Displaced => "queue_full",
+            Self::Unwritten => "not_written",
+            Self::Abandoned => "abandoned",
         }
     }
 }

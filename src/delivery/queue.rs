@@ -35,14 +35,14 @@ pub struct QueueSettings {
     /// How many messages may wait for their first try, by default 10,000; a request that finds no room is refused. What waits
     /// to be tried again has half as much besides.
     pub length: usize,
-    /// How many messages of one channel are sent at once, by default 16; fewer where a server or provider asks for that.
+    /// How many tries of one carrier run at once, by default 16; fewer where a server or provider asks for that.
     pub max_connections: usize,
     /// Writes messages.
     pub composer: Composer,
-    /// Carries e-mail; `None`, the default: it is discarded, and not even written.
-    pub email: Option<Box<dyn Carrier>>,
-    /// Carries SMS; `None`, the default: they are discarded, and not even written.
-    pub sms: Option<Box<dyn Carrier>>,
+    /// What carries e-mail, in the order in which it is asked; nothing, the default: it is discarded, and not even written.
+    pub email: Vec<Box<dyn Carrier>>,
+    /// What carries SMS, in the order in which it is asked; nothing, the default: they are discarded, and not even written.
+    pub sms: Vec<Box<dyn Carrier>>,
     /// Told what becomes of each message; by default nobody is.
     pub events: Events,
     /// Tells the time.
@@ -73,8 +73,8 @@ impl QueueSettings {
     /// Of a queue that discards everything until it is given carriers.
     #[must_use]
     pub fn new(composer: Composer, clock: Clock) -> Self {
-        let events = Events::default();
-        Self { mode: Mode::Queued, length: 10_000, max_connections: 16, composer, email: None, sms: None, events, clock }
+        let (email, sms, events) = (Vec::new(), Vec::new(), Events::default());
+        Self { mode: Mode::Queued, length: 10_000, max_connections: 16, composer, email, sms, events, clock }
     }
 }
 
@@ -83,18 +83,16 @@ impl Queue {
     #[must_use]
     pub fn start(settings: QueueSettings, background: &Handle) -> Self {
         let QueueSettings { mode, length, max_connections, composer, email, sms, events, clock } = settings;
-        let transport = |carrier| Transport::new(carrier, max_connections);
         let composer = Arc::new(composer);
-        let (discards_email, discards_sms) = (email.is_none(), sms.is_none());
+        let (discards_email, discards_sms) = (email.is_empty(), sms.is_empty());
         // The slots bound the channel.
         let (jobs, received) = mpsc::unbounded_channel();
         let (ending, ended) = watch::channel(false);
-        let carried = [(Channel::Email, email.is_some()), (Channel::Mobile, sms.is_some())];
-        metrics::describe(length, carried.into_iter().filter_map(|(channel, is_carried)| is_carried.then_some(channel)));
+        metrics::describe(length);
         let worker = Worker {
             composer: Arc::clone(&composer),
-            email: email.map(transport),
-            sms: sms.map(transport),
+            email: Transport::new(Channel::Email, email, max_connections),
+            sms: Transport::new(Channel::Mobile, sms, max_connections),
             events,
             clock,
             ending: ended,
@@ -210,8 +208,8 @@ mod tests {
     fn started(mode: Mode, length: usize, email: Scripted, sms: Scripted) -> (Fleet, Queue) {
         let fleet = Fleet::new();
         let mut settings = QueueSettings { mode, length, ..QueueSettings::new(composer(site()), clock()) };
-        settings.email = Some(Box::new(email));
-        settings.sms = Some(Box::new(sms));
+        settings.email = vec![Box::new(email)];
+        settings.sms = vec![Box::new(sms)];
         (fleet, Queue::start(settings, &Handle::current()))
     }
 
@@ -421,6 +419,10 @@ mod tests {
     }
 
     impl Carrier for Limited {
+        fn name(&self) -> &'static str {
+            "limited"
+        }
+
         fn format(&self, message: &Message, at: UnixTime) -> Result<Outgoing, SendError> {
             Ok(Outgoing { id: message.id.clone(), written_at: at, to: message.to.clone(), body: Bytes::new() })
         }
@@ -444,7 +446,7 @@ mod tests {
             let (refused, sent): (Arc<AtomicUsize>, Arc<AtomicUsize>) = (Arc::default(), Arc::default());
             let carrier = Limited { places: Semaphore::new(limit), refused: Arc::clone(&refused), sent: Arc::clone(&sent) };
             let mut settings = QueueSettings::new(composer(site()), clock());
-            settings.email = Some(Box::new(carrier));
+            settings.email = vec![Box::new(carrier)];
             let (fleet, queue) = (Fleet::new(), Queue::start(settings, &Handle::current()));
             let begun = Instant::now();
             for number in 0..60 {
@@ -548,7 +550,7 @@ mod tests {
             let kept = Kept::default();
             let (email, _told) = scripted(ZERO, |to| if to == ANN { Ok(()) } else { permanent() });
             let mut settings = QueueSettings::new(composer(site()), clock());
-            settings.email = Some(Box::new(email));
+            settings.email = vec![Box::new(email)];
             (settings.mode, settings.events) = (mode, kept.events());
             let (fleet, queue) = (Fleet::new(), Queue::start(settings, &Handle::current()));
             let [sent, failed, dropped] = [ANN, "bob@example.org", ANN].map(|to| fleet.dispatch(to));
@@ -563,7 +565,7 @@ mod tests {
             let kinds: Vec<_> = told.iter().map(|event| event["type"].as_str().unwrap()).collect();
             assert_eq!(kinds, ["delivery.succeeded", "delivery.failed"], "{mode:?}");
             assert_eq!(told.iter().map(|event| of(event, "challenge_id").unwrap()).collect::<Vec<_>>(), ids, "{mode:?}");
-            assert_eq!([of(&told[0], "reason"), of(&told[1], "reason")], [None, Some("delivery_failed".into())], "{mode:?}");
+            assert_eq!([of(&told[0], "reason"), of(&told[1], "reason")], [None, Some("recipient_refused".into())], "{mode:?}");
         }
     }
 
@@ -575,5 +577,165 @@ mod tests {
         assert_eq!(send(&queue, fleet.dispatch(ANN)).await, Ok(()));
         assert_eq!(send(&queue, fleet.dispatch(NUMBER)).await, Ok(()));
         assert_eq!(queue.drain(ZERO).await, 0);
+    }
+
+    /// A queue with several carriers of e-mail, and what each of them was given: place, recipient, second.
+    fn in_order(mode: Mode, carriers: Vec<Scripted>) -> (Fleet, Queue) {
+        let mut settings = QueueSettings { mode, ..QueueSettings::new(composer(site()), clock()) };
+        settings.email = carriers.into_iter().map(|carrier| Box::new(carrier) as Box<dyn Carrier>).collect();
+        (Fleet::new(), Queue::start(settings, &Handle::current()))
+    }
+
+    fn down() -> Result<(), SendError> {
+        Err(SendError::down("nobody there"))
+    }
+
+    fn refused() -> Result<(), SendError> {
+        Err(SendError::Refused("wrong key".into()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_one_carrier_doesn_t_take_goes_to_the_next_at_once() {
+        for mode in [Mode::Queued, Mode::Inline] {
+            for first in [transient, down, refused] {
+                let (one, mut first_told) = scripted(ZERO, move |_| first());
+                let (two, mut second_told) = scripted(ZERO, |_| Ok(()));
+                let (three, mut third_told) = scripted(ZERO, |_| Ok(()));
+                let (fleet, queue) = in_order(mode, vec![one, two, three]);
+                assert_eq!(send(&queue, fleet.dispatch(ANN)).await, Ok(()));
+                assert_eq!(times(&mut first_told).await, [0], "{mode:?}");
+                assert_eq!(times(&mut second_told).await, [0], "{mode:?}");
+                assert!(times(&mut third_told).await.is_empty());
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_recipient_who_is_refused_is_refused_by_all() {
+        let (one, mut first_told) = scripted(ZERO, |_| permanent());
+        let (two, mut second_told) = scripted(ZERO, |_| Ok(()));
+        let (fleet, queue) = in_order(Mode::Queued, vec![one, two]);
+        send(&queue, fleet.dispatch(ANN)).await.unwrap();
+        assert_eq!((times(&mut first_told).await, times(&mut second_told).await), (vec![0], vec![]));
+        assert_eq!(queue.0.room.lengths().total(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_carrier_that_refuses_is_not_asked_again_and_the_others_are_until_the_end() {
+        let (one, mut first_told) = scripted(ZERO, |_| refused());
+        let (two, mut second_told) = scripted(ZERO, |_| transient());
+        let (fleet, queue) = in_order(Mode::Queued, vec![one, two]);
+        send(&queue, fleet.dispatch(ANN)).await.unwrap();
+        assert_eq!(times(&mut first_told).await, [0]);
+        assert!(times(&mut second_told).await.len() >= 15);
+        let (one, mut told) = scripted(ZERO, |_| refused());
+        let (two, _told) = scripted(ZERO, |_| refused());
+        let (fleet, queue) = in_order(Mode::Queued, vec![one, two]);
+        send(&queue, fleet.dispatch(ANN)).await.unwrap();
+        assert_eq!(times(&mut told).await, [0], "nobody is left");
+        assert_eq!(queue.0.room.lengths().total(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_carrier_keeps_the_pause_that_it_asked_for() {
+        let asks = || Err(SendError::Busy { reason: "429".into(), retry_after: Some(Duration::from_secs(30)) });
+        let (one, mut first_told) = scripted(ZERO, move |_| asks());
+        let (two, mut second_told) = scripted(ZERO, |_| transient());
+        let (fleet, queue) = in_order(Mode::Queued, vec![one, two]);
+        send(&queue, fleet.dispatch(ANN)).await.unwrap();
+        sleep(Duration::from_secs(25)).await;
+        queue.0.room.lengths();
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        while let Ok((_, at)) = first_told.try_recv() {
+            first.push(at);
+        }
+        while let Ok((_, at)) = second_told.try_recv() {
+            second.push(at);
+        }
+        assert_eq!(first, [0], "not before 30 s");
+        assert!(second.len() >= 4, "{second:?}");
+        assert!((30..=31).contains(&times(&mut first_told).await[0]));
+    }
+
+    /// A dead first carrier costs five messages a try each; then it is left alone, and probed by one message at a time.
+    #[tokio::test(start_paused = true)]
+    async fn a_dead_carrier_is_left_alone_and_probed() {
+        let begun = Instant::now();
+        let dead = move || if begun.elapsed().as_secs() < 60 { down() } else { Ok(()) };
+        let (one, mut first_told) = scripted(ZERO, move |_| dead());
+        let (two, mut second_told) = scripted(ZERO, |_| Ok(()));
+        let (fleet, queue) = in_order(Mode::Queued, vec![one, two]);
+        for _ in 0..1000 {
+            send(&queue, fleet.dispatch(ANN)).await.unwrap();
+            sleep(Duration::from_millis(100)).await;
+        }
+        let (first, second) = (times(&mut first_told).await, times(&mut second_told).await);
+        let before = first.iter().filter(|at| **at < 60).count();
+        assert!((5..=12).contains(&before), "{before} tries while it was dead: {first:?}");
+        let sent_first = first.iter().filter(|at| **at >= 60).count();
+        assert_eq!(sent_first + second.len(), 1000, "nothing is lost or sent twice");
+        assert!(sent_first > 90, "it is used again, at the latest half a minute later: {sent_first}");
+    }
+
+    /// With one carrier alone, those who wait are sent as soon as a probe shows that it works again.
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_for_a_dead_carrier_is_sent_when_it_works_again() {
+        let begun = Instant::now();
+        let dead = move || if begun.elapsed().as_secs() < 100 { down() } else { Ok(()) };
+        let (one, mut told) = scripted(ZERO, move |_| dead());
+        let (fleet, queue) = in_order(Mode::Queued, vec![one]);
+        for number in 0..200 {
+            send(&queue, fleet.dispatch(&format!("{number}@example.com"))).await.unwrap();
+        }
+        let times = times(&mut told).await;
+        let while_dead = times.iter().filter(|at| **at < 100).count();
+        let sent: Vec<_> = times.iter().filter(|at| **at >= 100).collect();
+        assert_eq!(sent.len(), 200, "each once");
+        assert!(while_dead < 40, "{while_dead} tries while it was dead");
+        assert!(sent.iter().all(|at| **at <= 132), "{sent:?}");
+        assert!(sent.last().unwrap().abs_diff(*sent[0]) <= 1, "all at once, when it was known: {sent:?}");
+    }
+
+    /// Somebody asks for codes at a domain whose server hangs, as often as he likes.
+    #[tokio::test(start_paused = true)]
+    async fn a_domain_that_hangs_shuts_no_carrier_for_who_has_no_other() {
+        let hangs =
+            |to: &str| if to.ends_with("@hangs.example") { Err(SendError::NoAnswer { reason: "slow".into() }) } else { Ok(()) };
+        for carriers in [1, 2] {
+            let (all, mut told): (Vec<_>, Vec<_>) = (0..carriers).map(|_| scripted(Duration::from_secs(9), hangs)).unzip();
+            let (fleet, queue) = in_order(Mode::Queued, all);
+            for number in 0..50 {
+                send(&queue, fleet.dispatch(&format!("{number}@hangs.example"))).await.unwrap();
+            }
+            for _ in 0..20 {
+                sleep(Duration::from_secs(10)).await;
+                let begun = Instant::now();
+                send(&queue, fleet.dispatch(ANN)).await.unwrap();
+                let mut sent = false;
+                while !sent && begun.elapsed() <= Duration::from_secs(19) {
+                    sleep(Duration::from_millis(100)).await;
+                    for told in &mut told {
+                        while let Ok((to, _)) = told.try_recv() {
+                            sent |= to == ANN;
+                        }
+                    }
+                }
+                assert!(sent, "{carriers} carriers: one of nine seconds, after at most one other");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_the_end_of_the_process_a_dead_carrier_is_tried_all_the_same() {
+        let begun = Instant::now();
+        let dead = move || if begun.elapsed().as_secs() < 200 { down() } else { Ok(()) };
+        let (one, mut told) = scripted(ZERO, move |_| dead());
+        let (fleet, queue) = in_order(Mode::Queued, vec![one]);
+        for _ in 0..20 {
+            send(&queue, fleet.dispatch(ANN)).await.unwrap();
+        }
+        sleep(Duration::from_secs(195)).await;
+        assert_eq!(queue.drain(Duration::from_secs(25)).await, 0);
+        assert_eq!(times(&mut told).await.into_iter().filter(|at| *at >= 200).count(), 20);
     }
 }

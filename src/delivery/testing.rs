@@ -114,6 +114,10 @@ pub(super) fn scripted(
 }
 
 impl Carrier for Scripted {
+    fn name(&self) -> &'static str {
+        "scripted"
+    }
+
     fn format(&self, message: &Message, at: UnixTime) -> Result<Outgoing, SendError> {
         Ok(Outgoing { id: message.id.clone(), written_at: at, to: message.to.clone(), body: Bytes::new() })
     }

@@ -1,20 +1,18 @@
-//! One channel's way out: a carrier, the tries that run at once, and how a dropped message passes for a sent one.
+//! One channel's way out: its carriers in the order in which they are asked, and how a dropped message passes for a sent
+//! one.
 
-use std::{
-    hash::{BuildHasher as _, RandomState},
-    sync::{Mutex, PoisonError},
-};
+use std::sync::{Mutex, PoisonError};
 
 use tokio::{
-    sync::Semaphore,
+    sync::{Notify, Semaphore},
     time::{Duration, sleep},
 };
 
 use super::{
-    carrier::{Carrier, Outgoing, SendError},
-    gate::{Gate, Ticket, Turn},
+    carrier::{Carrier, Outgoing},
+    route::Route,
 };
-use crate::seldom::Seldom;
+use crate::{recipient::Channel, seldom::Seldom};
 
 /// Lines a minute about messages that weren't sent for now, and about those that never will be.
 const RETRIED_LINES: u32 = 5;
@@ -23,12 +21,13 @@ const FAILED_LINES: u32 = 20;
 /// One channel's way out.
 #[derive(Debug)]
 pub(super) struct Transport {
-    carrier: Box<dyn Carrier>,
-    gate: Gate,
-    destinations: RandomState,
+    /// One at least.
+    routes: Vec<Route>,
     rehearsals: Semaphore,
-    /// How long the last message took from the request to the end of its first try.
+    /// How long the last message took from the request until each carrier had been asked, or one had taken it.
     usual: Mutex<Duration>,
+    /// Tells those who wait that a carrier works again.
+    pub(super) recovered: Notify,
     /// Lines about messages that weren't sent for now.
     pub(super) retried: Seldom,
     /// Lines about messages that never will be.
@@ -36,45 +35,31 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    /// With at most so many tries at once.
-    pub(super) fn new(carrier: Box<dyn Carrier>, most: usize) -> Self {
-        Self {
-            carrier,
-            gate: Gate::new(most),
-            destinations: RandomState::new(),
+    /// With at most so many tries of each carrier at once. `None` without carriers.
+    pub(super) fn new(channel: Channel, carriers: Vec<Box<dyn Carrier>>, most: usize) -> Option<Self> {
+        let route = |(place, carrier)| Route::new(channel, place, carrier, most);
+        let routes: Vec<_> = carriers.into_iter().enumerate().map(route).collect();
+        (!routes.is_empty()).then(|| Self {
+            routes,
             rehearsals: Semaphore::new(most),
             usual: Mutex::new(Duration::ZERO),
+            recovered: Notify::new(),
             retried: Seldom::new(RETRIED_LINES),
             failed: Seldom::new(FAILED_LINES),
-        }
+        })
     }
 
-    /// What carries its messages.
-    pub(super) fn carrier(&self) -> &dyn Carrier {
-        &*self.carrier
+    /// Its carriers, the first first.
+    pub(super) fn routes(&self) -> &[Route] {
+        &self.routes
     }
 
-    /// A place in the line: behind all others, for a first try or for another one.
-    pub(super) fn ticket(&self, outgoing: &Outgoing, again: bool) -> Ticket {
-        let domain = outgoing.to.rsplit_once('@').map(|(_, domain)| domain.to_ascii_lowercase());
-        self.gate.ticket(domain.map(|domain| self.destinations.hash_one(domain)), again)
+    /// The carrier that is asked first.
+    pub(super) fn first(&self) -> &Route {
+        &self.routes[0]
     }
 
-    /// Waits for a turn.
-    pub(super) async fn enter(&self, ticket: Ticket) -> Turn<'_> {
-        self.gate.enter(ticket).await
-    }
-
-    /// Tries to send.
-    pub(super) async fn send(&self, turn: &Turn<'_>, outgoing: &Outgoing) -> Result<(), SendError> {
-        let result = self.carrier.send(outgoing).await;
-        if result.is_ok() {
-            turn.went_well();
-        }
-        result
-    }
-
-    /// A first try has ended, so long after the request.
+    /// A message has left or has to wait, so long after the request.
     pub(super) fn took(&self, time: Duration) {
         *self.usual.lock().unwrap_or_else(PoisonError::into_inner) = time;
     }
@@ -82,7 +67,7 @@ impl Transport {
     /// Takes as long as a message usually does: one that is dropped holds its slot like one that is sent, so that a full queue
     /// tells nobody which recipients exist. No real one waits for it.
     pub(super) async fn imitate(&self, outgoing: &Outgoing) {
-        if let Some(rehearsal) = self.carrier.rehearse(outgoing) {
+        if let Some(rehearsal) = self.first().carrier().rehearse(outgoing) {
             let _permit = self.rehearsals.acquire().await;
             // What fails for a real one is in the log already.
             let _ = rehearsal.await;

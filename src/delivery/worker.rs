@@ -1,31 +1,34 @@
 //! Messages on their way: a task for each, which tries until it is sent, until it never will be, or until its challenge
 //! ends.
 
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{future::pending, pin::pin, sync::Arc, time::Duration};
 
-use rand::RngExt as _;
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    time::{Instant, sleep},
+    time::{Instant, sleep_until},
 };
 use tracing::{error, warn};
 
 use super::{
-    Composer, DeliveryFailed, Dispatch, Fate,
-    carrier::{Outgoing, SendError},
+    Composer, DeliveryFailed, Dispatch, Failure, Fate,
+    breaker::Need,
+    carrier::SendError,
+    letter::{Letter, Next},
     metrics::{self, Outcome},
     room::{Deferred, HeldSlot},
+    route::Tried,
     transport::Transport,
 };
 use crate::{
     events::{Events, Kind, Subject},
     recipient::Channel,
-    time::Clock,
+    time::{Clock, UnixTime},
 };
 
-/// The longest wait between two tries, in seconds, and the longest while the process wants to end.
-const MAX_WAIT: u64 = 60;
-const MAX_WAIT_AT_THE_END: u64 = 5;
+/// Why the message that waited longest is given up.
+const DISPLACED: &str = "later ones needed its room";
+/// Why a message whose time is over is given up.
+const EXPIRED: &str = "its challenge has ended";
 
 /// One message to write and send.
 pub(super) struct Job {
@@ -58,153 +61,248 @@ impl Worker {
 
     async fn carry(self: Arc<Self>, job: Job) {
         let Job { dispatch, slot, waiting } = job;
-        let channel = dispatch.challenge.challenge().channel;
-        let Some(transport) = self.transport(channel) else { return };
+        let Some(transport) = self.transport(dispatch.challenge.challenge().channel) else { return };
         let room = Arc::clone(slot.room());
         metrics::on_their_way(room.lengths());
-        let message = Written { dispatch: &dispatch, transport, outgoing: self.write(transport, &dispatch) };
-        let outcome = match (waiting, dispatch.fate) {
-            (None, Fate::Send) => self.send(message, slot).await,
-            (None, Fate::Drop) => self.imitate(message, slot).await,
-            (Some(waiting), _) => self.send_once(message, slot, waiting).await,
-        };
-        metrics::count(channel, outcome);
+        // The same for those who get the message and those who don't.
+        let letter = self.write(transport, &dispatch);
+        let trip = Trip { dispatch: &dispatch, transport, is_inline: waiting.is_some() };
+        match (waiting, dispatch.fate) {
+            (None, Fate::Send) => self.send(&trip, letter, slot).await,
+            (None, Fate::Drop) => self.imitate(&trip, letter, slot).await,
+            (Some(waiting), _) => self.send_inline(&trip, letter, slot, waiting).await,
+        }
         metrics::on_their_way(room.lengths());
-        self.tell(&dispatch, outcome);
     }
 
-    /// Tells of a message that has left, or never will. Of one that is dropped there is nothing to tell.
-    fn tell(&self, dispatch: &Dispatch, outcome: Outcome) {
-        let (kind, reason) = match outcome {
-            Outcome::Sent => (Kind::DeliverySucceeded, None),
-            Outcome::Failed => (Kind::DeliveryFailed, Some("delivery_failed")),
-            Outcome::Retried | Outcome::Dropped => return,
-        };
-        let challenge = dispatch.challenge.challenge();
-        self.events.emit(kind, (self.clock)(), |event| {
-            event.channel = Some(challenge.channel);
-            event.challenge = Some(challenge.id);
-            event.subject = Some(Subject::Found(dispatch.found.clone()));
-            event.reason = reason;
-        });
-    }
-
-    /// Everything that is the same for those who get the message and those who don't.
-    fn write(&self, transport: &Transport, dispatch: &Dispatch) -> Result<Outgoing, String> {
+    fn write<'t>(&self, transport: &'t Transport, dispatch: &Dispatch) -> Result<Letter<'t>, (Failure, String)> {
         let now = (self.clock)();
-        let message = self.composer.compose(dispatch, now, &mut rand::rng()).map_err(|error| error.kind().to_string())?;
-        transport.carrier().format(&message, now).map_err(|error| error.reason().to_owned())
+        let message = self.composer.compose(dispatch, now, &mut rand::rng());
+        let message = message.map_err(|error| (Failure::Unwritten, error.kind().to_string()))?;
+        Letter::new(transport, message, now).map_err(|error| match error {
+            SendError::Final(reason) => (Failure::Recipient, reason),
+            error => (Failure::Refused, error.reason().to_owned()),
+        })
     }
 
-    /// Tries after 1, 2, 4 … seconds. The slot is held for the first try; then the message is deferred.
-    async fn send(&self, message: Written<'_>, slot: HeldSlot) -> Outcome {
-        let (transport, begun) = (message.transport, Instant::now());
-        let outgoing = match &message.outgoing {
-            Ok(outgoing) => outgoing,
-            Err(reason) => return self.failed(&message, reason),
+    /// Asks one carrier after the other, each again after 1, 2, 4 … seconds. The slot is held until each was asked once; then
+    /// the message is deferred.
+    async fn send(&self, trip: &Trip<'_>, letter: Result<Letter<'_>, (Failure, String)>, slot: HeldSlot) {
+        let mut letter = match letter {
+            Ok(letter) => letter,
+            Err((failure, reason)) => return self.failed(trip, "", 0, failure, &reason),
         };
-        let expires_at = message.dispatch.challenge.challenge().expires_at;
+        let begun = Instant::now();
         let (mut slot, mut deferred) = (Some(slot), None);
-        let mut ticket = transport.ticket(outgoing, false);
-        let mut ending = self.ending.clone();
-        let mut waits = Waits::new(MAX_WAIT);
+        let (mut ending, mut is_ending) = (self.ending.clone(), false);
+        let mut last = 0;
         loop {
-            let turn = tokio::select! {
-                turn = transport.enter(ticket) => turn,
-                () = displaced(deferred.as_mut()) => return self.failed(&message, "later ones needed its room"),
-            };
-            if (self.clock)() >= expires_at {
-                return self.failed(&message, "its challenge has ended");
-            }
-            let tried = transport.send(&turn, outgoing).await;
-            if slot.is_some() {
-                transport.took(begun.elapsed());
-            }
-            let (reason, retry_after) = match tried {
-                Ok(()) => return Outcome::Sent,
-                Err(SendError::Final(reason)) => return self.failed(&message, &reason),
-                Err(SendError::Busy { retry_after, .. }) if turn.was_too_many() && retry_after.is_none() => continue,
-                Err(SendError::Temporary { reason, retry_after } | SendError::Busy { reason, retry_after }) => {
-                    (reason, retry_after)
+            // From here on nobody who begins to work again is missed.
+            let mut recovered = pin!(trip.transport.recovered.notified());
+            recovered.as_mut().enable();
+            let asked = match letter.next(Instant::now()) {
+                Next::Ask { place, need } => {
+                    last = place;
+                    self.ask(trip, &mut letter, (place, need), deferred.as_mut()).await
                 }
+                Next::Wait(until) => {
+                    if let Some(slot) = slot.take() {
+                        trip.transport.took(begun.elapsed());
+                        let room = Arc::clone(slot.room());
+                        deferred = Some(slot.defer());
+                        metrics::on_their_way(room.lengths());
+                    }
+                    // The longest that makes sense, whatever a provider asks for.
+                    let until = until.min(Instant::now() + Duration::from_secs(trip.expires_at().seconds_since((self.clock)())));
+                    tokio::select! {
+                        () = sleep_until(until) => {}
+                        () = recovered => {}
+                        _ = ending.wait_for(|ending| *ending), if !is_ending => {
+                            is_ending = true;
+                            letter.hurry();
+                        }
+                        () = displaced(deferred.as_mut()) => {
+                            return self.failed(trip, letter.id(), last, Failure::Displaced, DISPLACED);
+                        }
+                    }
+                    if trip.has_expired((self.clock)()) {
+                        return self.failed(trip, letter.id(), last, Failure::Expired, EXPIRED);
+                    }
+                    continue;
+                }
+                Next::Nowhere => Asked::Ended(Failure::Refused, letter.last_reason().to_owned()),
             };
-            drop(turn);
-            let wait = waits.next().max(retry_after.unwrap_or_default());
-            self.retried(&message, outgoing, &reason, wait);
-            if let Some(slot) = slot.take() {
-                let room = Arc::clone(slot.room());
-                deferred = Some(slot.defer());
-                metrics::on_their_way(room.lengths());
+            if let Asked::Later = asked {
+                continue;
             }
-            ticket = transport.ticket(outgoing, true);
-            tokio::select! {
-                () = sleep(wait) => {}
-                // What waits longer than the end of the process can wait would never leave.
-                _ = ending.wait_for(|ending| *ending), if waits.longest == MAX_WAIT => waits = Waits::new(MAX_WAIT_AT_THE_END),
-                () = displaced(deferred.as_mut()) => return self.failed(&message, "later ones needed its room"),
+            if slot.is_some() {
+                trip.transport.took(begun.elapsed());
             }
+            return match asked {
+                Asked::Ended(failure, reason) => self.failed(trip, letter.id(), last, failure, &reason),
+                Asked::Sent | Asked::Later => self.sent(trip, last),
+            };
         }
     }
 
+    /// Asks one carrier once: waits for its turn, tries, and notes how that went.
+    async fn ask(
+        &self,
+        trip: &Trip<'_>,
+        letter: &mut Letter<'_>,
+        (place, need): (usize, Need),
+        deferred: Option<&mut Deferred>,
+    ) -> Asked {
+        let tried = match letter.outgoing(place) {
+            Ok((route, outgoing, ticket)) => {
+                let turn = tokio::select! {
+                    turn = route.enter(ticket) => turn,
+                    () = displaced(deferred) => return Asked::Ended(Failure::Displaced, DISPLACED.into()),
+                };
+                if trip.has_expired((self.clock)()) {
+                    return Asked::Ended(Failure::Expired, EXPIRED.into());
+                }
+                route.send(&turn, outgoing, need).await
+            }
+            // It can't have the form that this carrier needs.
+            Err(error) => Tried::Failed(error),
+        };
+        let error = match tried {
+            Tried::Sent { recovered } => {
+                if recovered {
+                    trip.transport.recovered.notify_waiters();
+                }
+                return Asked::Sent;
+            }
+            Tried::WaitForPlace => return Asked::Later,
+            Tried::NotAsked(again) => {
+                letter.not_asked(place, again);
+                return Asked::Later;
+            }
+            Tried::Failed(error) => error,
+        };
+        let wait = letter.failed(place, &error);
+        let (outcome, again_in) = match error {
+            SendError::Final(reason) => return Asked::Ended(Failure::Recipient, reason),
+            SendError::Refused(reason) if !letter.has_carriers() => return Asked::Ended(Failure::Refused, reason),
+            SendError::Refused(_) => (Outcome::Refused, None),
+            _ if trip.is_inline && !matches!(letter.next(Instant::now()), Next::Ask { .. }) => {
+                return Asked::Ended(Failure::Unsent, error.reason().to_owned());
+            }
+            _ => (Outcome::Retried, Some(wait.as_secs_f32())),
+        };
+        let route = &trip.transport.routes()[place];
+        route.count(outcome);
+        if let Some(left_out) = trip.transport.retried.due((self.clock)()) {
+            let (adapter, reason) = (route.name(), error.reason());
+            warn!(id = letter.id(), adapter, reason, again_in, left_out, "a message wasn't sent");
+        }
+        Asked::Later
+    }
+
     /// Nobody waits for the end of a message that doesn't leave.
-    async fn imitate(&self, message: Written<'_>, slot: HeldSlot) -> Outcome {
+    async fn imitate(&self, trip: &Trip<'_>, letter: Result<Letter<'_>, (Failure, String)>, slot: HeldSlot) {
         let mut ending = self.ending.clone();
-        if let Ok(outgoing) = &message.outgoing {
+        if let Some(outgoing) = letter.as_ref().ok().and_then(Letter::for_the_first) {
             tokio::select! {
-                () = message.transport.imitate(outgoing) => {}
+                () = trip.transport.imitate(outgoing) => {}
                 _ = ending.wait_for(|ending| *ending) => {}
             }
         }
         drop(slot);
-        Outcome::Dropped
+        trip.transport.first().count(Outcome::Dropped);
     }
 
-    /// Inline: one try. Whoever can't log in is answered at once; the mode's documentation says what that gives away.
-    async fn send_once(
+    /// Inline: one try of each carrier, until one takes it. Whoever can't log in is answered at once; the mode's documentation
+    /// says what that gives away.
+    async fn send_inline(
         &self,
-        message: Written<'_>,
+        trip: &Trip<'_>,
+        letter: Result<Letter<'_>, (Failure, String)>,
         slot: HeldSlot,
         mut waiting: oneshot::Sender<Result<(), DeliveryFailed>>,
-    ) -> Outcome {
-        let outcome = match &message.outgoing {
-            _ if message.dispatch.fate == Fate::Drop => Outcome::Dropped,
-            Err(reason) => self.failed(&message, reason),
-            Ok(outgoing) => {
-                let transport = message.transport;
-                let trying = async { transport.send(&transport.enter(transport.ticket(outgoing, false)).await, outgoing).await };
-                tokio::select! {
+    ) {
+        let result = match letter {
+            _ if trip.dispatch.fate == Fate::Drop => {
+                trip.transport.first().count(Outcome::Dropped);
+                Ok(())
+            }
+            Err((failure, reason)) => {
+                self.failed(trip, "", 0, failure, &reason);
+                Err(DeliveryFailed)
+            }
+            Ok(mut letter) => {
+                let mut last = 0;
+                let trying = self.try_each(trip, &mut letter, &mut last);
+                let ended = tokio::select! {
                     biased;
-                    tried = trying => match tried {
-                        Ok(()) => Outcome::Sent,
-                        Err(error) => self.failed(&message, error.reason()),
-                    },
+                    ended = trying => ended,
                     // Nobody would hold the envelope that its code belongs to.
-                    () = waiting.closed() => self.failed(&message, "nobody waits for it any more"),
+                    () = waiting.closed() => Err((Failure::Abandoned, "nobody waits for it any more".into())),
+                };
+                match ended {
+                    Ok(()) => {
+                        self.sent(trip, last);
+                        Ok(())
+                    }
+                    Err((failure, reason)) => {
+                        self.failed(trip, letter.id(), last, failure, &reason);
+                        Err(DeliveryFailed)
+                    }
                 }
             }
         };
         drop(slot);
         // Nobody waits any more if the client has gone.
-        let _ = waiting.send(if outcome == Outcome::Failed { Err(DeliveryFailed) } else { Ok(()) });
-        outcome
+        let _ = waiting.send(result);
     }
 
-    /// A try that failed for now.
-    fn retried(&self, message: &Written<'_>, outgoing: &Outgoing, reason: &str, wait: Duration) {
-        metrics::count(message.channel(), Outcome::Retried);
-        if let Some(left_out) = message.transport.retried.due((self.clock)()) {
-            let again_in = wait.as_secs_f32();
-            warn!(id = %outgoing.id, reason, again_in, left_out, "a message wasn't sent");
+    async fn try_each(&self, trip: &Trip<'_>, letter: &mut Letter<'_>, last: &mut usize) -> Result<(), (Failure, String)> {
+        loop {
+            match letter.next(Instant::now()) {
+                Next::Ask { place, need } => {
+                    *last = place;
+                    match self.ask(trip, letter, (place, need), None).await {
+                        Asked::Sent => return Ok(()),
+                        Asked::Ended(failure, reason) => return Err((failure, reason)),
+                        Asked::Later => {}
+                    }
+                }
+                Next::Wait(_) | Next::Nowhere => return Err((Failure::Unsent, letter.last_reason().to_owned())),
+            }
         }
     }
 
-    /// A message that won't leave.
-    fn failed(&self, message: &Written<'_>, reason: &str) -> Outcome {
-        if let Some(left_out) = message.transport.failed.due((self.clock)()) {
-            let id = message.outgoing.as_ref().map_or("", |outgoing| outgoing.id.as_str());
-            error!(id, channel = message.channel().as_str(), reason, left_out, "a message can't be sent");
+    /// A message that has left by the carrier of this place.
+    fn sent(&self, trip: &Trip<'_>, place: usize) {
+        trip.transport.routes()[place].count(Outcome::Sent);
+        self.tell(trip, Ok(()));
+    }
+
+    /// A message that won't leave; the carrier of this place was asked last.
+    fn failed(&self, trip: &Trip<'_>, id: &str, place: usize, failure: Failure, reason: &str) {
+        let route = &trip.transport.routes()[place];
+        route.count(Outcome::Failed);
+        if let Some(left_out) = trip.transport.failed.due((self.clock)()) {
+            let (channel, adapter) = (trip.channel().as_str(), route.name());
+            error!(id, channel, adapter, reason, left_out, "a message can't be sent");
         }
-        Outcome::Failed
+        self.tell(trip, Err(failure));
+    }
+
+    /// Tells of a message that has left, or never will. Of one that is dropped there is nothing to tell.
+    fn tell(&self, trip: &Trip<'_>, result: Result<(), Failure>) {
+        let (kind, reason) = match result {
+            Ok(()) => (Kind::DeliverySucceeded, None),
+            Err(failure) => (Kind::DeliveryFailed, Some(failure.as_str())),
+        };
+        let challenge = trip.dispatch.challenge.challenge();
+        self.events.emit(kind, (self.clock)(), |event| {
+            event.channel = Some(challenge.channel);
+            event.challenge = Some(challenge.id);
+            event.subject = Some(Subject::Found(trip.dispatch.found.clone()));
+            event.reason = reason;
+        });
     }
 
     const fn transport(&self, channel: Channel) -> Option<&Transport> {
@@ -215,40 +313,39 @@ impl Worker {
     }
 }
 
-/// A message in the form in which it leaves, or why it has none.
-struct Written<'a> {
+/// What a message was asked for, and its channel's way out.
+struct Trip<'a> {
     dispatch: &'a Dispatch,
     transport: &'a Transport,
-    outgoing: Result<Outgoing, String>,
+    is_inline: bool,
 }
 
-impl Written<'_> {
+impl Trip<'_> {
     const fn channel(&self) -> Channel {
         self.dispatch.challenge.challenge().channel
     }
+
+    const fn expires_at(&self) -> UnixTime {
+        self.dispatch.challenge.challenge().expires_at
+    }
+
+    fn has_expired(&self, now: UnixTime) -> bool {
+        now >= self.expires_at()
+    }
+}
+
+/// What asking a carrier came to.
+enum Asked {
+    Sent,
+    /// Nothing yet: another one, or another time.
+    Later,
+    /// It never leaves.
+    Ended(Failure, String),
 }
 
 async fn displaced(deferred: Option<&mut Deferred>) {
     match deferred {
         Some(deferred) => deferred.displaced().await,
         None => pending().await,
-    }
-}
-
-/// 1, 2, 4 … seconds, each up to a quarter less: what failed together doesn't come back together.
-struct Waits {
-    seconds: u64,
-    longest: u64,
-}
-
-impl Waits {
-    const fn new(longest: u64) -> Self {
-        Self { seconds: 1, longest }
-    }
-
-    fn next(&mut self) -> Duration {
-        let milliseconds = self.seconds * 1000;
-        self.seconds = (self.seconds * 2).min(self.longest);
-        Duration::from_millis(milliseconds - rand::rng().random_range(0..=milliseconds / 4))
     }
 }

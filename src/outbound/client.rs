@@ -57,6 +57,8 @@ pub fn client(timeout: Duration) -> Client {
         .with_no_client_auth();
     // Many servers close a connection after five idle seconds.
     let client = Client::builder().tls_backend_preconfigured(tls).timeout(timeout).pool_idle_timeout(Duration::from_secs(4));
+    // Whoever can't be connected to by half of the time won't answer by the end of it.
+    let client = client.connect_timeout(timeout / 2);
     let client = client.redirect(redirect::Policy::none()).no_proxy().referer(false);
     client.user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION"))).build().expect("nothing in it comes from outside")
 }

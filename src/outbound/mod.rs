@@ -4,6 +4,10 @@
 pub mod client;
 #[cfg(feature = "server")]
 pub(crate) mod deadline;
+#[cfg(feature = "server")]
+pub(crate) mod form;
+#[cfg(feature = "server")]
+pub(crate) mod retry_after;
 pub mod signing;
 #[cfg(feature = "server")]
 pub(crate) mod url;

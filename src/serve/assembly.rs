@@ -9,13 +9,22 @@ use crate::{
     challenge::{CodeFormat, GuardId, NodeName},
     config::{
         Config,
-        sections::{directory::Directory, email::EmailTransport, guard::GuardKind, sms::SmsTransport},
+        sections::{
+            directory::Directory,
+            email::{EmailTransport, EmailWay},
+            guard::GuardKind,
+            sms::{SmsTransport, SmsWay},
+        },
     },
     delivery::{
         Carrier, Composer, Queue, QueueSettings, Site,
         carriers::{
+            api::Caller,
             console::Console,
             file::{EmailFiles, SmsFiles},
+            http::Http,
+            telnyx::Telnyx,
+            twilio::Twilio,
         },
     },
     directory::{
@@ -31,6 +40,7 @@ use crate::{
         journal::{self, JournalGuard, OpenError},
     },
     keys::Keys,
+    outbound::client::client,
     recipient::Channel,
     server::{
         Phones,
@@ -71,12 +81,13 @@ pub(crate) async fn assemble(
     let (server, rules) = (&config.server, &config.passwordless);
     let keys = keys(config)?;
     let events = Events::default();
+    let caller = Caller::new(client(config.delivery.timeout), Arc::clone(&clock));
     let queue = QueueSettings {
         mode: config.delivery.mode,
         length: config.delivery.queue_length,
         max_connections: config.delivery.max_connections,
-        email: email(config)?.filter(|_| rules.policy.allows(Channel::Email)),
-        sms: sms(config)?.filter(|_| rules.policy.allows(Channel::Mobile)),
+        email: email(config, &caller)?,
+        sms: sms(config, &caller)?,
         events: events.clone(),
         ..QueueSettings::new(composer(config), Arc::clone(&clock))
     };
@@ -157,13 +168,19 @@ fn composer(config: &Config) -> Composer {
     Composer::new(site, Arc::clone(&config.email.templates))
 }
 
-/// What carries e-mail; `None`: it is discarded.
-fn email(config: &Config) -> Result<Option<Box<dyn Carrier>>, StartError> {
-    let sender = config.email.from.clone();
-    Ok(Some(match &config.email.transport {
+/// What carries e-mail, in the order in which it is asked; nothing: it is discarded.
+fn email(config: &Config, caller: &Caller) -> Result<Vec<Box<dyn Carrier>>, StartError> {
+    let ways = config.email.ways.iter().filter(|_| config.passwordless.policy.allows(Channel::Email));
+    ways.map(|way| email_way(config, way, caller)).collect()
+}
+
+fn email_way(config: &Config, way: &EmailWay, caller: &Caller) -> Result<Box<dyn Carrier>, StartError> {
+    let EmailWay { section, transport, from, .. } = way;
+    let sender = from.clone();
+    Ok(match transport {
         EmailTransport::Console => Box::new(Console),
         EmailTransport::File(path) => {
-            let unusable = |error| StartError::at("email.path", format!("can't make {}: {error}", path.display()));
+            let unusable = |error| StartError::at(&format!("{section}.path"), format!("can't make {}: {error}", path.display()));
             Box::new(EmailFiles::open(path, sender).map_err(unusable)?)
         }
         #[cfg(feature = "smtp")]
@@ -172,22 +189,30 @@ fn email(config: &Config) -> Result<Option<Box<dyn Carrier>>, StartError> {
             settings.timeout = config.delivery.timeout;
             let host = || HelloName::parse(config.server.public_url.host());
             settings.hello = settings.hello.or_else(HelloName::of_system).or_else(host);
-            Box::new(Smtp::new(settings, sender).map_err(|reason| StartError::at("email.url", reason))?)
+            Box::new(Smtp::new(settings, sender).map_err(|reason| StartError::at(&format!("{section}.url"), reason))?)
         }
-        EmailTransport::Discard => return Ok(None),
-    }))
+        EmailTransport::Http(webhook) => Box::new(Http::new(caller.clone(), webhook.clone())),
+    })
 }
 
-/// What carries SMS; `None`: they are discarded.
-fn sms(config: &Config) -> Result<Option<Box<dyn Carrier>>, StartError> {
-    Ok(Some(match &config.sms.transport {
+/// What carries SMS, in the order in which it is asked; nothing: they are discarded.
+fn sms(config: &Config, caller: &Caller) -> Result<Vec<Box<dyn Carrier>>, StartError> {
+    let ways = config.sms.ways.iter().filter(|_| config.passwordless.policy.allows(Channel::Mobile));
+    ways.map(|way| sms_way(way, caller)).collect()
+}
+
+fn sms_way(way: &SmsWay, caller: &Caller) -> Result<Box<dyn Carrier>, StartError> {
+    Ok(match &way.transport {
         SmsTransport::Console => Box::new(Console),
         SmsTransport::File(path) => {
-            let unusable = |error| StartError::at("sms.path", format!("can't make {}: {error}", path.display()));
+            let unusable =
+                |error| StartError::at(&format!("{}.path", way.section), format!("can't make {}: {error}", path.display()));
             Box::new(SmsFiles::open(path).map_err(unusable)?)
         }
-        SmsTransport::Discard => return Ok(None),
-    }))
+        SmsTransport::Twilio(settings) => Box::new(Twilio::new(caller.clone(), settings.clone())),
+        SmsTransport::Telnyx(settings) => Box::new(Telnyx::new(caller.clone(), settings.clone())),
+        SmsTransport::Http(webhook) => Box::new(Http::new(caller.clone(), webhook.clone())),
+    })
 }
 
 fn directory(config: &Config, clock: &Clock, background: &Handle) -> Result<AnyDirectory, StartError> {

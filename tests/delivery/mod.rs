@@ -2,6 +2,8 @@
 
 mod directory;
 mod files;
+mod http_stand_in;
+mod providers;
 mod same_answer;
 mod smtp;
 mod stand_in;

@@ -25,7 +25,7 @@ fn metric(server: &Server, line: &str) -> u64 {
 }
 
 fn messages(server: &Server, outcome: &str) -> u64 {
-    metric(server, &format!("countersign_messages_total{{channel=\"email\",outcome=\"{outcome}\"}}"))
+    metric(server, &format!("countersign_messages_total{{channel=\"email\",adapter=\"smtp\",outcome=\"{outcome}\"}}"))
 }
 
 #[test]

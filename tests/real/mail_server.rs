@@ -217,7 +217,7 @@ fn connection_limit() {
     }
     wait_for(|| mail.message(60));
     let metrics = String::from_utf8(server.get_admin("/metrics").body).expect("text");
-    let retried = "countersign_messages_total{channel=\"email\",outcome=\"retried\"} 0";
+    let retried = "countersign_messages_total{channel=\"email\",adapter=\"smtp\",outcome=\"retried\"} 0";
     assert!(metrics.contains(retried), "a message was put off: {metrics}");
     let counted = fs::read(mail.folder.path().join("connections.json")).expect("it is written");
     let counted: Value = serde_json::from_slice(&counted).expect("JSON");

@@ -152,6 +152,11 @@ impl Section<'_> {
         &self.values[key]
     }
 
+    /// Its name, as in `[server]`.
+    pub(crate) const fn name(&self) -> &'static str {
+        self.schema.name
+    }
+
     fn name_of(&self, key: &str) -> Name {
         (self.schema.name, self.schema.key(key).expect("only keys of the schema are asked for").name)
     }

@@ -20,7 +20,7 @@ pub struct SectionSchema {
 }
 
 /// A key of a section.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Key {
     /// Its name.
     pub name: &'static str,
@@ -28,6 +28,8 @@ pub struct Key {
     pub kind: Kind,
     /// What it does: a few lines.
     pub about: &'static str,
+    /// The section whose key of this name explains it.
+    pub like: Option<&'static str>,
     /// What of it comes in a later version.
     pub absent: Absent,
 }
@@ -101,6 +103,9 @@ impl Key {
     /// What it does, and what of it this version doesn't have.
     #[must_use]
     pub fn about(&self) -> String {
+        if let Some(section) = self.like {
+            return format!("As in [{section}].");
+        }
         match self.absent {
             Absent::Nothing => self.about.into(),
             Absent::Choices(words) => format!("{}\n{NOT_YET}: {}.", self.about, words.join(", ")),
@@ -164,7 +169,12 @@ impl Kind {
 
 impl Key {
     pub(crate) const fn new(name: &'static str, kind: Kind, about: &'static str) -> Self {
-        Self { name, kind, about, absent: Absent::Nothing }
+        Self { name, kind, about, like: None, absent: Absent::Nothing }
+    }
+
+    /// This key, explained by that of its name in `section`.
+    pub(crate) const fn like(self, section: &'static str) -> Self {
+        Self { like: Some(section), ..self }
     }
 
     /// This key, of which `absent` comes in a later version.
@@ -199,4 +209,28 @@ pub(crate) const fn switch(name: &'static str, default: bool, about: &'static st
 
 pub(crate) const fn texts(name: &'static str, default: &'static [&'static str], about: &'static str) -> Key {
     Key::new(name, Kind::Texts(default), about)
+}
+
+/// The keys of `first` and then those of `second`; `N` is how many that makes.
+pub(crate) const fn joined<const N: usize>(first: &[Key], second: &[Key]) -> [Key; N] {
+    assert!(first.len() + second.len() == N, "N is the number of keys");
+    let mut keys = [first[0]; N];
+    let mut at = 0;
+    while at < N {
+        keys[at] = if at < first.len() { first[at] } else { second[at - first.len()] };
+        at += 1;
+    }
+    keys
+}
+
+/// These keys, explained in `section`.
+pub(crate) const fn all_like<const N: usize>(keys: &[Key], section: &'static str) -> [Key; N] {
+    assert!(keys.len() == N, "N is the number of keys");
+    let mut like = [keys[0]; N];
+    let mut at = 0;
+    while at < N {
+        like[at] = keys[at].like(section);
+        at += 1;
+    }
+    like
 }

@@ -1,62 +1,94 @@
-//! `[email]`: how e-mail goes out.
+//! `[email]`, `[email_2]` and `[email_3]`: how e-mail goes out.
 
 use std::{path::PathBuf, sync::Arc};
 
 #[cfg(feature = "smtp")]
 use crate::delivery::carriers::smtp;
 use crate::{
-    config::reader::{
-        choice::choices,
-        judge::Section,
-        schema::{Absent, SectionSchema, number, one_of, secret, text, url},
+    config::{
+        reader::{
+            choice::{Choice as _, choices},
+            judge::Section,
+            schema::{Key, Kind, SectionSchema, all_like, joined, number, one_of, secret, text, url},
+        },
+        sections::webhook::read_webhook,
     },
     delivery::{Sender, Templates},
+    outbound::webhook::Webhook,
 };
 
-pub(crate) static SCHEMA: SectionSchema = SectionSchema {
-    name: "email",
-    about: "How e-mail goes out.",
-    keys: &[
-        one_of::<Choice>(
-            "transport",
-            "console: readable text on stdout. file: one .eml a message in `path`. smtp, http: to `url`. discard: nothing leaves.",
-        )
-        .without(Absent::Choices(&["http"])),
-        url(
-            "url",
-            "smtp://user:pass@host:587: plain; ?tls=opportunistic or ?tls=required: STARTTLS; smtps://: TLS.\n\
-             User and password are percent-encoded. For transport http: where each message is POSTed.",
-        ),
-        text("from", "noreply@example.com", "The sender, as noreply@example.com or Example <noreply@example.com>."),
-        text(
-            "hello_name",
-            "",
-            "What we call ourselves to the mail server (EHLO): a name with a dot, or an address in brackets. Default: the host name\n\
-             of this machine or of server.public_url, if it has a dot, else this machine's address.",
-        ),
-        text(
-            "ca_file",
-            "",
-            "A PEM file of certificates that are trusted for the mail server, beside the system's: of its CA, or its own.",
-        ),
-        text("path", "mail", "The folder of transport file."),
-        text(
-            "templates",
-            "",
-            "A folder of [<language>/]email.subject.txt, email.txt, email.html and sms.txt (minijinja), used before the built-in ones.\n\
-             They know code, link, site_name, minutes, host and locale.",
-        ),
-        secret("secret", "Signs what transport http POSTs: whsec_ and base64 of 24 to 64 bytes (Standard Webhooks).")
-            .without(Absent::Part),
-        number(
-            "max_per_hour",
-            0,
-            0,
-            1_000_000_000,
-            "E-mails an hour that this node (the fleet, with guard.nodes or redis) sends at most; beyond: 429. 0: off.",
-        ),
-    ],
+pub(crate) static SCHEMA: SectionSchema = SectionSchema { name: "email", about: "How e-mail goes out.", keys: &FIRST };
+
+pub(crate) static SECOND: SectionSchema = SectionSchema {
+    name: "email_2",
+    about: "What carries an e-mail that [email] doesn't take now, or never takes. Empty: nothing.",
+    keys: &OTHER,
 };
+
+pub(crate) static THIRD: SectionSchema = SectionSchema {
+    name: "email_3",
+    about: "What carries an e-mail that neither [email] nor [email_2] takes. Empty: nothing.",
+    keys: &OTHER,
+};
+
+const FIRST: [Key; 9] = joined(
+    &joined::<2>(
+        &[one_of::<Choice>(
+            "transport",
+            "console: readable text on stdout. file: one .eml a message in `path`. smtp: through the server at `url`. http: signed and\n\
+             POSTed to `url`. discard: nothing leaves.",
+        )],
+        &[text("from", "noreply@example.com", "The sender, as noreply@example.com or Example <noreply@example.com>.")],
+    ),
+    &joined::<7>(
+        &ADAPTER,
+        &[
+            text(
+                "templates",
+                "",
+                "A folder of [<language>/]email.subject.txt, email.txt, email.html and sms.txt (minijinja), used before the built-in ones.\n\
+                 They know code, link, site_name, minutes, host and locale.",
+            ),
+            number(
+                "max_per_hour",
+                0,
+                0,
+                1_000_000_000,
+                "E-mails an hour that this node (the fleet, with guard.nodes or redis) sends at most; beyond: 429. 0: off.",
+            ),
+        ],
+    ),
+);
+
+/// What each adapter has: these are the keys of the second and third one, too.
+const ADAPTER: [Key; 5] = [
+    url(
+        "url",
+        "smtp://user:pass@host:587: plain; ?tls=opportunistic or ?tls=required: STARTTLS; smtps://: TLS.\n\
+         User and password are percent-encoded. For transport http: where each message is POSTed.",
+    ),
+    text(
+        "hello_name",
+        "",
+        "What we call ourselves to the mail server (EHLO): a name with a dot, or an address in brackets. Default: the host name\n\
+         of this machine or of server.public_url, if it has a dot, else this machine's address.",
+    ),
+    text(
+        "ca_file",
+        "",
+        "A PEM file of certificates that are trusted for the mail server, beside the system's: of its CA, or its own.",
+    ),
+    text("path", "mail", "The folder of transport file."),
+    secret("secret", "Signs what transport http POSTs: whsec_ and base64 of 24 to 64 bytes (Standard Webhooks)."),
+];
+
+const OTHER: [Key; 7] = joined(
+    &[
+        Key::new("transport", Kind::Choice(&["", "console", "file", "smtp", "http"]), "Which one; empty: none."),
+        text("from", "", "The sender; empty: that of [email]."),
+    ],
+    &all_like::<5>(&ADAPTER, "email"),
+);
 
 choices! {
     enum Choice {
@@ -72,14 +104,24 @@ choices! {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Email {
-    /// By what.
-    pub transport: EmailTransport,
-    /// The sender's mailbox.
-    pub from: Sender,
+    /// What carries it, in the order in which it is asked; nothing: it is discarded.
+    pub ways: Vec<EmailWay>,
     /// The words of messages, of e-mail and SMS.
     pub templates: Arc<Templates>,
     /// E-mails an hour that this node, or the fleet that counts as one, sends at most; 0: off.
     pub max_per_hour: u32,
+}
+
+/// One way for e-mail.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct EmailWay {
+    /// The section that it is from: `email`, `email_2` or `email_3`.
+    pub section: &'static str,
+    /// By what.
+    pub transport: EmailTransport,
+    /// The sender's mailbox.
+    pub from: Sender,
 }
 
 /// What carries an e-mail.
@@ -93,28 +135,65 @@ pub enum EmailTransport {
     /// An SMTP server.
     #[cfg(feature = "smtp")]
     Smtp(smtp::Settings),
-    /// Nothing.
-    Discard,
+    /// An endpoint of one's own.
+    Http(Webhook),
 }
 
-pub(crate) fn read(section: &Section<'_>) -> Option<Email> {
-    let why = format!("with transport = \"{}\"", section.text("transport"));
+pub(crate) fn read(first: &Section<'_>, others: [&Section<'_>; 2]) -> Option<Email> {
+    let sender = read_sender(first);
+    let way = read_way(first, sender.as_ref());
+    let templates =
+        if first.text("templates").is_empty() { Some(Templates::built_in()) } else { first.read_templates("templates") };
+    let rest = others.map(|section| read_other(section, sender.as_ref()));
+    let mut ways: Vec<_> = way?.into_iter().collect();
+    let is_discarded = ways.is_empty();
+    for (other, section) in rest.into_iter().zip(others) {
+        let Some(other) = other? else { continue };
+        if is_discarded {
+            section.warn("transport", "is not used with email.transport = \"discard\"");
+        } else {
+            ways.push(other);
+        }
+    }
+    Some(Email { ways, templates: templates?.into(), max_per_hour: first.number("max_per_hour") })
+}
+
+/// A way after the first. `None`: faulty. `Some(None)`: there is none.
+#[allow(clippy::option_option, reason = "faulty, or right with or without a way")]
+fn read_other(section: &Section<'_>, first: Option<&Sender>) -> Option<Option<EmailWay>> {
+    if section.text("transport").is_empty() {
+        section.reads_only_what_is_used("without a transport");
+        return Some(None);
+    }
+    let sender = match section.text("from") {
+        "" => first.cloned(),
+        // Whatever carries a message, it has one name.
+        _ => read_sender(section).map(|sender| first.map_or(sender.clone(), |first| sender.naming_as(first))),
+    };
+    // A sender that is missing is a fault of the first.
+    read_way(section, sender.as_ref())
+}
+
+fn read_sender(section: &Section<'_>) -> Option<Sender> {
+    section.parse("from", |text| {
+        Sender::parse(text).ok_or_else(|| "is no mailbox: write noreply@example.com or Example <noreply@example.com>".to_owned())
+    })
+}
+
+/// `None`: faulty. `Some(None)`: nothing leaves.
+#[allow(clippy::option_option, reason = "faulty, or right with or without a way")]
+fn read_way(section: &Section<'_>, from: Option<&Sender>) -> Option<Option<EmailWay>> {
+    let word = section.text("transport");
+    let why = format!("with transport = \"{word}\"");
     section.reads_only_what_is_used(&why);
-    let transport = match section.choice("transport") {
+    let transport = match Choice::of_word(word)? {
         Choice::Console => Some(EmailTransport::Console),
         Choice::File => section.required("path", &why).map(|path| EmailTransport::File(path.into())),
         Choice::Smtp => read_smtp(section, &why),
-        Choice::Discard => Some(EmailTransport::Discard),
-        // What isn't available in this version is refused for all sections together.
-        Choice::Http => None,
+        Choice::Http => read_webhook(section, &why).map(EmailTransport::Http),
+        Choice::Discard => return from.map(|_| None),
     };
-    let from = section.parse("from", |text| {
-        Sender::parse(text).ok_or_else(|| "is no mailbox: write noreply@example.com or Example <noreply@example.com>".to_owned())
-    });
-    let templates =
-        if section.text("templates").is_empty() { Some(Templates::built_in()) } else { section.read_templates("templates") };
-    let templates = Arc::new(templates?);
-    Some(Email { transport: transport?, from: from?, templates, max_per_hour: section.number("max_per_hour") })
+    Some(Some(EmailWay { section: section.name(), transport: transport?, from: from?.clone() }))
 }
 
 #[cfg(feature = "smtp")]

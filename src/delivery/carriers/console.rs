@@ -14,6 +14,10 @@ use crate::{
 pub struct Console;
 
 impl Carrier for Console {
+    fn name(&self) -> &'static str {
+        "console"
+    }
+
     fn format(&self, message: &Message, at: UnixTime) -> Result<Outgoing, SendError> {
         let Message { id, to, .. } = message;
         Ok(Outgoing { id: id.clone(), written_at: at, to: to.clone(), body: readable(message).into() })

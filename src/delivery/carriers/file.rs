@@ -46,6 +46,10 @@ impl SmsFiles {
 }
 
 impl Carrier for EmailFiles {
+    fn name(&self) -> &'static str {
+        "file"
+    }
+
     fn format(&self, message: &Message, at: UnixTime) -> Result<Outgoing, SendError> {
         self.sender.format(message, at)
     }
@@ -60,6 +64,10 @@ impl Carrier for EmailFiles {
 }
 
 impl Carrier for SmsFiles {
+    fn name(&self) -> &'static str {
+        "file"
+    }
+
     fn format(&self, message: &Message, at: UnixTime) -> Result<Outgoing, SendError> {
         let body = serde_json::json!({"to": message.to, "body": message.text.as_str()}).to_string();
         Ok(Outgoing { id: message.id.clone(), written_at: at, to: message.to.clone(), body: body.into() })

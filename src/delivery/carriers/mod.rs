@@ -1,9 +1,13 @@
 //! The adapters of [`Carrier`](super::Carrier), one file each.
 
+pub mod api;
 pub mod console;
 pub mod file;
+pub mod http;
 #[cfg(feature = "smtp")]
 pub mod smtp;
+pub mod telnyx;
+pub mod twilio;
 
 use std::io;
 
@@ -15,8 +19,8 @@ fn blocking(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> Sending<'
     Box::pin(async {
         match task.await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(SendError::temporary(error.to_string())),
-            Err(_) => Err(SendError::temporary("the runtime is shutting down")),
+            Ok(Err(error)) => Err(SendError::down(error.to_string())),
+            Err(_) => Err(SendError::down("the runtime is shutting down")),
         }
     })
 }

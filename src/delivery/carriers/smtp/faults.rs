@@ -10,27 +10,68 @@ use crate::delivery::SendError;
 /// "Service not available, closing transmission channel" (RFC 5321 §4.2.3): what a server says beyond its limits.
 const UNAVAILABLE: u16 = 421;
 
-/// What an error means once there is a connection: 5xx is final, and so is what can't work with this server; everything
-/// else may work later.
-pub(super) fn refused(error: &Error, host: &str) -> SendError {
+/// How far a conversation had come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Nothing of the message was told: greeting, TLS, logging in, and whom it comes from.
+    Opening,
+    /// The recipient was told.
+    Recipient,
+    /// The message itself was.
+    Content,
+}
+
+/// What an error means once there is a connection. What is refused for good before the recipient was told is the server's; after
+/// that it depends on what the server says.
+pub(super) fn refused(error: &Error, stage: Stage, host: &str) -> SendError {
     let reason = describe(error, host);
     match error.status().map(u16::from) {
         Some(UNAVAILABLE) => SendError::busy(reason),
-        _ if error.is_permanent() || error.is_client() => SendError::Final(reason),
-        _ => SendError::temporary(reason),
+        Some(code) if error.is_permanent() => match stage {
+            Stage::Opening => SendError::Refused(reason),
+            Stage::Recipient | Stage::Content => {
+                if is_of_recipient(code, stage, enhanced(error)) {
+                    SendError::Final(reason)
+                } else {
+                    SendError::Refused(reason)
+                }
+            }
+        },
+        Some(_) if stage != Stage::Opening => SendError::temporary(reason),
+        None if error.is_client() => SendError::Refused(reason),
+        _ => SendError::down(reason),
     }
 }
 
-/// What an error means while there is none. A server that hangs up at once may have too many, too.
+/// What an error means while there is no connection. A server that hangs up at once may have too many.
 pub(super) fn not_connected(error: &Error, host: &str) -> SendError {
-    let hung_up = |error: &io::Error| {
-        matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
-    };
+    let hung_up = |error: &io::Error| matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe);
     match cause::<io::Error>(error) {
         _ if error.is_response() => SendError::busy(describe(error, host)),
         Some(cause) if hung_up(cause) => SendError::busy(describe(error, host)),
-        _ => refused(error, host),
+        _ => refused(error, Stage::Opening, host),
     }
+}
+
+/// Whether a permanent refusal is about the recipient, so that no other server would do: by its enhanced code (RFC 3463: x.1
+/// addresses, x.2 mailboxes, x.4 routing; x.7 is policy, such as "relaying denied"), else by its plain one (RFC 5321 §4.2.3).
+fn is_of_recipient(code: u16, stage: Stage, enhanced: Option<u16>) -> bool {
+    match enhanced {
+        Some(subject) => matches!(subject, 1 | 2 | 4),
+        None => stage == Stage::Recipient && matches!(code, 501 | 550..=553 | 556),
+    }
+}
+
+/// The subject of the enhanced status code (RFC 2034) that the server's words begin with: the 7 of `5.7.1`.
+fn enhanced(error: &Error) -> Option<u16> {
+    subject(&error.source()?.to_string())
+}
+
+fn subject(words: &str) -> Option<u16> {
+    let mut parts = words.split_whitespace().next()?.splitn(3, '.');
+    let (class, subject, detail) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_number = |part: &str| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    (class == "5" && is_number(subject) && is_number(detail)).then(|| subject.parse().ok()).flatten()
 }
 
 /// What went wrong, without the server's own words: they often name the recipient.
@@ -81,4 +122,36 @@ fn cause<E: StdError + 'static>(error: &Error) -> Option<&E> {
         next = held.map(|held| held as &(dyn StdError + 'static)).or_else(|| error.source());
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_the_recipient_s_or_the_server_s() {
+        use Stage::{Content, Recipient};
+        for (code, stage, words, is_of_the_recipient) in [
+            (550, Recipient, "5.1.1 <ann@example.com> unknown", true),
+            (550, Recipient, "5.2.1 mailbox disabled", true),
+            (550, Recipient, "5.4.1 no such route", true),
+            (550, Recipient, "no such user", true),
+            (553, Recipient, "", true),
+            (554, Recipient, "5.1.8 odd", true),
+            (554, Recipient, "5.7.1 <ann@example.com>: Relay access denied", false),
+            (550, Recipient, "5.7.1 relaying denied", false),
+            (554, Recipient, "transaction failed", false),
+            (530, Recipient, "log in first", false),
+            (503, Recipient, "5.5.1 bad sequence", false),
+            (550, Content, "5.1.1 unknown after all", true),
+            (554, Content, "5.7.1 looks like spam", false),
+            (550, Content, "looks like spam", false),
+            (552, Content, "5.3.4 too big", false),
+            (550, Recipient, "5.1 odd", true),
+            (550, Recipient, "5.7.1x odd", true),
+            (550, Recipient, "4.7.1 odd", true),
+        ] {
+            assert_eq!(is_of_recipient(code, stage, subject(words)), is_of_the_recipient, "{code} {words}");
+        }
+    }
 }

@@ -11,17 +11,22 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use lettre::transport::smtp::{
-    authentication::{Credentials, Mechanism},
-    client::{AsyncSmtpConnection, TlsParameters, TlsParametersBuilder},
-    extension::ClientId,
+use lettre::{
+    address::Envelope,
+    transport::smtp::{
+        Error,
+        authentication::{Credentials, Mechanism},
+        client::{AsyncSmtpConnection, TlsParameters, TlsParametersBuilder},
+        commands::{Data, Mail, Rcpt},
+        extension::ClientId,
+    },
 };
-use tokio::time::{Duration, Instant};
+use tokio::time::{Duration, Instant, timeout_at};
 
-use self::faults::{not_connected, refused};
+use self::faults::{Stage, not_connected, refused};
 pub use self::settings::{HelloName, Roots, Server, Settings, Tls};
 use crate::{
-    delivery::{Carrier, Message, Outgoing, SendError, Sender, Sending, carrier::in_time},
+    delivery::{Carrier, Message, Outgoing, SendError, Sender, Sending, carrier::no_answer},
     time::UnixTime,
 };
 
@@ -76,8 +81,17 @@ impl Smtp {
 
     async fn deliver(&self, outgoing: &Outgoing) -> Result<(), SendError> {
         let envelope = self.sender.envelope(&outgoing.to).ok_or_else(|| SendError::Final("no e-mail can go there".into()))?;
-        let mut connection = self.connection().await?;
-        connection.send(&envelope, &outgoing.body).await.map_err(|error| refused(&error, &self.host))?;
+        let end = Instant::now() + self.timeout;
+        // Until there is a connection, nothing depends on where the message goes.
+        let connected = timeout_at(end, self.connection()).await;
+        let mut connection = connected.map_err(|_| SendError::down(no_answer(self.timeout)))??;
+        let told = timeout_at(end, tell(&mut connection, &envelope, &outgoing.body)).await;
+        let told = told.map_err(|_| SendError::NoAnswer { reason: no_answer(self.timeout) })?;
+        if let Err((stage, error)) = told {
+            // It may say goodbye for as long as there is time.
+            let _ = timeout_at(end, connection.abort()).await;
+            return Err(refused(&error, stage, &self.host));
+        }
         let mut idle = self.idle();
         if idle.len() < IDLE.0 {
             idle.push((connection, Instant::now()));
@@ -115,9 +129,9 @@ impl Smtp {
         let mut connection = connected.map_err(|error| not_connected(&error, &self.host))?;
         if let Encryption::Upgrade { tls, required } = &self.encryption {
             if connection.can_starttls() {
-                connection.starttls(tls.clone(), &hello).await.map_err(|error| refused(&error, &self.host))?;
+                connection.starttls(tls.clone(), &hello).await.map_err(|error| refused(&error, Stage::Opening, &self.host))?;
             } else if *required {
-                return Err(SendError::Final("the SMTP server offers no STARTTLS, which ?tls=required insists on".into()));
+                return Err(SendError::Refused("the SMTP server offers no STARTTLS, which ?tls=required insists on".into()));
             }
         }
         Ok(connection)
@@ -133,10 +147,10 @@ impl Smtp {
             match connection.auth(&[mechanism], credentials).await {
                 Ok(_) => return Ok(()),
                 Err(error) if error.is_permanent() => answered = error.status(),
-                Err(error) => return Err(refused(&error, &self.host)),
+                Err(error) => return Err(refused(&error, Stage::Opening, &self.host)),
             }
         }
-        Err(SendError::Final(match answered {
+        Err(SendError::Refused(match answered {
             Some(code) => format!("the SMTP server refused the user or the password of email.url ({code})"),
             None => "the SMTP server offers no way to log in that we know (PLAIN, LOGIN)".into(),
         }))
@@ -153,13 +167,29 @@ impl Smtp {
     }
 }
 
+/// The conversation about one message; an error says how far it had come.
+async fn tell(connection: &mut AsyncSmtpConnection, envelope: &Envelope, mail: &[u8]) -> Result<(), (Stage, Error)> {
+    // Addresses are ASCII, and so is the mail: nothing of it needs an extension.
+    connection.command(Mail::new(envelope.from().cloned(), Vec::new())).await.map_err(|error| (Stage::Opening, error))?;
+    for to in envelope.to() {
+        connection.command(Rcpt::new(to.clone(), Vec::new())).await.map_err(|error| (Stage::Recipient, error))?;
+    }
+    connection.command(Data).await.map_err(|error| (Stage::Content, error))?;
+    connection.message(mail).await.map_err(|error| (Stage::Content, error))?;
+    Ok(())
+}
+
 impl Carrier for Smtp {
+    fn name(&self) -> &'static str {
+        "smtp"
+    }
+
     fn format(&self, message: &Message, at: UnixTime) -> Result<Outgoing, SendError> {
         self.sender.format(message, at)
     }
 
     fn send<'a>(&'a self, outgoing: &'a Outgoing) -> Sending<'a> {
-        Box::pin(in_time(self.timeout, self.deliver(outgoing)))
+        Box::pin(self.deliver(outgoing))
     }
 }
 

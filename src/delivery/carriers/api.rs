@@ -1,0 +1,173 @@
+//! What the adapters of HTTP APIs share: one call, and what its answer means.
+
+use std::{error::Error as _, fmt};
+
+use hyper::body::Bytes;
+use reqwest::{Client, RequestBuilder, Url};
+use serde_json::Value;
+
+use crate::{
+    delivery::SendError,
+    outbound::{client, retry_after::retry_after},
+    time::Clock,
+};
+
+/// What it takes to call others: one for all adapters.
+#[derive(Clone)]
+pub struct Caller {
+    client: Client,
+    pub(super) clock: Clock,
+}
+
+/// What an answer that isn't 2xx means, where its provider's own word for it says more than its status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// The recipient or the message is refused: no other provider would do.
+    Recipient,
+    /// This account or sender can't: another provider may.
+    Account,
+    /// It may work later.
+    Later,
+    /// Too much at once.
+    TooMany,
+}
+
+/// What a provider says of an error: its own code, if that is a short number, and what it means, if it isn't what the status
+/// says. Nothing else of an answer is ever kept, since it often quotes the recipient.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) code: Option<u32>,
+    pub(super) meaning: Option<Meaning>,
+}
+
+impl Caller {
+    /// With a client whose calls end in time.
+    #[must_use]
+    pub const fn new(client: Client, clock: Clock) -> Self {
+        Self { client, clock }
+    }
+
+    /// A POST of these bytes.
+    pub(super) fn post(&self, url: &Url, content_type: &'static str, body: &Bytes) -> RequestBuilder {
+        self.client.post(url.clone()).header("content-type", content_type).body(body.clone())
+    }
+
+    /// Makes a call. `provider` names whom it asks in reasons; `told` reads what it says of an error.
+    pub(super) async fn call(&self, provider: &str, request: RequestBuilder, told: fn(&[u8]) -> Told) -> Result<(), SendError> {
+        let response = request.send().await.map_err(|error| unanswered(provider, error))?;
+        let status = response.status().as_u16();
+        let wait = retry_after(response.headers(), (self.clock)());
+        // Read to its end, a connection can be used again.
+        let read = client::read(response).await;
+        if (200..300).contains(&status) {
+            // It was taken, whatever became of the rest of the answer.
+            return Ok(());
+        }
+        let Told { code, meaning } = read.map(|reply| told(&reply.body)).unwrap_or_default();
+        let reason = match code {
+            Some(code) => format!("{provider} answered {status} (its error {code})"),
+            None => format!("{provider} answered {status}"),
+        };
+        Err(match meaning.unwrap_or_else(|| of_status(status)) {
+            Meaning::Recipient => SendError::Final(reason),
+            Meaning::Account => SendError::Refused(reason),
+            Meaning::Later => SendError::Down { reason, retry_after: wait },
+            Meaning::TooMany => SendError::Busy { reason, retry_after: wait },
+        })
+    }
+}
+
+/// What a status means by itself. A redirect is never followed: a message goes where the configuration says, or nowhere.
+const fn of_status(status: u16) -> Meaning {
+    match status {
+        408 | 425 | 500..=599 => Meaning::Later,
+        429 => Meaning::TooMany,
+        400 | 422 => Meaning::Recipient,
+        _ => Meaning::Account,
+    }
+}
+
+/// What it means that there was no answer.
+fn unanswered(provider: &str, error: reqwest::Error) -> SendError {
+    let error = error.without_url();
+    if error.is_timeout() && !error.is_connect() {
+        return SendError::NoAnswer { reason: format!("{provider} didn't answer in time") };
+    }
+    let mut reason = format!("{provider} can't be reached: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        reason.extend([": ", &cause.to_string()]);
+        source = cause.source();
+    }
+    SendError::down(reason)
+}
+
+/// A whole number of at most six digits, or its text: a code, and never a phone number.
+pub(super) fn code(value: &Value) -> Option<u32> {
+    let code = match value {
+        Value::Number(number) => u32::try_from(number.as_u64()?).ok()?,
+        Value::String(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok()?,
+        _ => return None,
+    };
+    (code < 1_000_000).then_some(code)
+}
+
+/// The path `segments` below `base`.
+pub(super) fn below(base: &Url, segments: &[&str]) -> Url {
+    let mut url = base.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(segments);
+    }
+    url
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn statuses() {
+        for (status, meaning) in [
+            (302, Meaning::Account),
+            (400, Meaning::Recipient),
+            (401, Meaning::Account),
+            (403, Meaning::Account),
+            (404, Meaning::Account),
+            (408, Meaning::Later),
+            (413, Meaning::Account),
+            (422, Meaning::Recipient),
+            (425, Meaning::Later),
+            (429, Meaning::TooMany),
+            (500, Meaning::Later),
+            (503, Meaning::Later),
+        ] {
+            assert_eq!(of_status(status), meaning, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_a_short_number() {
+        assert_eq!((code(&json!(21211)), code(&json!("40310"))), (Some(21211), Some(40310)));
+        for other in
+            [json!(4_915_112_345_678_u64), json!("4915112345678"), json!("ann@example.com"), json!(-1), json!(1.5), json!(null)]
+        {
+            assert_eq!(code(&other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_a_path_stays_in_its_segment() {
+        let url = |base: &str, segments: &[&str]| below(&Url::parse(base).unwrap(), segments).to_string();
+        assert_eq!(url("https://a.example", &["v2", "messages"]), "https://a.example/v2/messages");
+        assert_eq!(url("https://a.example/x/", &["v2"]), "https://a.example/x/v2");
+        assert_eq!(url("https://a.example", &["a/../b?c#d"]), "https://a.example/a%2F..%2Fb%3Fc%23d");
+    }
+}
