@@ -7,9 +7,10 @@ use countersign::{
     config::{
         Config, Faults, FileSystem, Files, Origin, Sources, annotated,
         schema::{Kind, SECTIONS},
-        sections::{directory::Directory, email::EmailTransport, guard::GuardKind, sms::SmsTransport},
+        sections::{directory::Directory, email::EmailTransport, events::Subjects, guard::GuardKind, sms::SmsTransport},
     },
     delivery::{Sender, TemplateFault, Templates, carriers::smtp::Tls},
+    events::audit::Target,
     keyring::{EnvelopeFormat, Root},
     recipient::Channel,
     server::Listen,
@@ -119,7 +120,9 @@ fn defaults_are_the_documented_ones() {
     assert!(matches!(email.transport, EmailTransport::Console) && matches!(sms.transport, SmsTransport::Console));
     assert_eq!(email.from, Sender::parse("noreply@example.com").unwrap());
     assert!(config.sms.max_per_hour >= 1_000 && config.sms.max_per_prefix_per_hour >= 1_000 && config.email.max_per_hour == 0);
-    assert!(matches!(config.directory, Directory::None) && config.external_2fa.is_none() && config.events.is_none());
+    assert!(matches!(config.directory, Directory::None) && config.external_2fa.is_none());
+    let events = &config.events;
+    assert!(events.webhooks.is_none() && events.audit.is_none() && matches!(events.audit_subjects, Subjects::Plain));
     let guard = &config.guard;
     assert!(matches!(guard.kind, GuardKind::Memory) && guard.node.is_none() && guard.peers.is_none());
     assert_eq!((guard.replicas, guard.capacity, guard.restarts_per_day), (1, 1_000_000, 1));
@@ -626,25 +629,41 @@ fn what_comes_later_is_refused_once_and_marked_where_it_is_offered() {
             "external_2fa.provider",
         ),
         (&format!("[external_2fa]\nprovider = \"http\"\nurl = \"https://a/\"\nsecret = \"{WHSEC}\""), "external_2fa.provider"),
-        (&format!("[events]\nurl = \"https://a/\"\nsecret = \"{WHSEC}\""), "events.url"),
     ];
     for (text, key) in whole {
         assert_refused(&[(text, key, "is not available in this version")]);
     }
     // What it would need besides is no second fault.
-    for (text, key) in [
-        ("[external_2fa]\nprovider = \"telnyx\"\nwebhook_public_key = \"x\"", "external_2fa.provider"),
-        ("[events]\nurl = \"ftp://a\"\nsecret = \"abc\"", "events.url"),
-    ] {
-        assert_refused(&[(text, key, "is not available in this version")]);
-    }
+    let text = "[external_2fa]\nprovider = \"telnyx\"\nwebhook_public_key = \"x\"";
+    assert_refused(&[(text, "external_2fa.provider", "is not available in this version")]);
     let init = annotated(SECRET);
-    for mark in [
-        "# Not in this version: telnyx, twilio, http.\n#provider = \"\"",
-        "# Not in this version.\n#rotate_refresh = false",
-        "# What happened, as signed webhooks. Not in this version.\n[events]",
-    ] {
+    for mark in
+        ["# Not in this version: telnyx, twilio, http.\n#provider = \"\"", "# Not in this version.\n#rotate_refresh = false"]
+    {
         assert!(init.contains(mark), "{mark} is missing: {init}");
+    }
+}
+
+#[test]
+fn events() {
+    assert_refused(&[
+        ("[events]\nurl = \"https://a/\"", "events.secret", "is required with a url"),
+        (&format!("[events]\nurl = \"ftp://a\"\nsecret = \"{WHSEC}\""), "events.url", "must start with http:// or https://"),
+        ("[events]\nurl = \"https://a/\"\nsecret = \"abc\"", "events.secret", "must be whsec_"),
+        ("[events]\naudit_subjects = \"hash\"", "events.audit_subjects", "did you mean hashed?"),
+        ("[events]\ntimeout_seconds = 0", "events.timeout_seconds", "must be 1 to 60"),
+    ]);
+    let config = accepted(&format!(
+        "[events]\nurl = \"https://a/\"\nsecret = \"{WHSEC}\"\ntimeout_seconds = 3\naudit = \"audit.log\"\naudit_subjects = \"hashed\""
+    ));
+    let events = &config.events;
+    assert_eq!(events.webhooks.as_ref().unwrap().timeout.as_secs(), 3);
+    assert_eq!(events.audit, Some(Target::File("audit.log".into())));
+    assert!(matches!(events.audit_subjects, Subjects::Hashed));
+    assert_eq!(accepted("[events]\naudit = \"stdout\"").events.audit, Some(Target::Stdout));
+    let config = accepted(&format!("[events]\nsecret = \"{WHSEC}\"\naudit_subjects = \"hashed\""));
+    for warning in ["events.secret: is not used without a url", "events.audit_subjects: is not used without audit"] {
+        assert!(config.warnings.iter().any(|given| given == warning), "{:?}", config.warnings);
     }
 }
 

@@ -9,6 +9,7 @@ mod ceilings;
 mod chaos;
 mod cli;
 mod delivery;
+mod events;
 mod fleet;
 #[cfg(target_os = "linux")]
 mod flood;

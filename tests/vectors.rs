@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use countersign::{
     challenge::{Binding, Challenge, Challenges, Links, UntrustedEnvelope, UntrustedLink, Use, VerifiedChallenge},
     crypto::{base64url, labels},
+    events::SubjectHasher,
     keyring::EnvelopeFormat,
     token::{AccessAlgorithm, Amr, KeyDocuments, Login, SessionTokens},
 };
@@ -67,6 +68,11 @@ fn every_label() {
 fn root_id() {
     frozen("root-id", &keyring(&[1]).current().id().to_text());
     frozen(labels::ROOT_ID, &hex(keyring(&[1]).current().derive::<48>(labels::ROOT_ID).expose()));
+}
+
+#[test]
+fn audit_subject() {
+    frozen("audit-subject", &SubjectHasher::new(&keyring(&[1])).hash("ann@example.com"));
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub use reader::{
 
 use rand_core::CryptoRng;
 
-use crate::{keyring::Keyring, outbound::webhook::Webhook};
+use crate::keyring::Keyring;
 use reader::{judge::Judge, shown::Effective};
 use schema::SECTIONS;
 use sections::{bound, delivery, directory, email, events, external_2fa, guard, keyring, passwordless, server, sms, tokens};
@@ -51,7 +51,7 @@ pub struct Config {
     /// The memory of what was spent, and this node's place in its fleet.
     pub guard: guard::Guard,
     /// Where events go.
-    pub events: Option<Webhook>,
+    pub events: events::Events,
     /// What works but should be known; each is one sentence that names its key. `serve` prints them.
     pub warnings: Vec<String>,
     effective: Effective,

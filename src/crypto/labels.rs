@@ -22,6 +22,8 @@ pub const ACCESS_V4_LOCAL_KEY: &str = "countersign/v1/key/access-v4-local";
 pub const REFRESH_KEY: &str = "countersign/v1/key/refresh";
 /// Key of the link tokens.
 pub const LINK_KEY: &str = "countersign/v1/key/link";
+/// Key of the hashed subjects in the audit log.
+pub const AUDIT_KEY: &str = "countersign/v1/key/audit";
 /// Key of what nodes relay to each other.
 pub const RELAY_KEY: &str = "countersign/v1/key/relay";
 /// Key of the device cookie.
@@ -61,5 +63,7 @@ pub const COUNTED_RECIPIENT: &str = "countersign/v1/counted-recipient";
 pub const COUNTED_NETWORK: &str = "countersign/v1/counted-network";
 /// First field under the name of a number's prefix in Redis.
 pub const COUNTED_PREFIX: &str = "countersign/v1/counted-prefix";
+/// First field under a hashed subject in the audit log.
+pub const AUDIT_SUBJECT: &str = "countersign/v1/audit-subject";
 /// First field under the random values that a node offers Redis.
 pub const FRESH: &str = "countersign/v1/fresh";

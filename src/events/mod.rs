@@ -3,15 +3,23 @@
 //! Emitting is part of a login, so it neither waits nor fails, and costs the same for known and unknown recipients. What a
 //! sink can't take, it counts.
 
+pub mod audit;
 mod event;
+mod room;
+mod subjects;
+mod tally;
 #[cfg(test)]
 pub(crate) mod testing;
 mod user_agent;
+pub mod webhooks;
 
-use std::{fmt, future::ready, pin::Pin, sync::Arc, time::Duration};
+use std::{fmt, future::ready, pin::Pin, sync::Arc};
+
+use tokio::time::Instant;
 
 pub use self::{
     event::{Event, EventId, Kind, Subject},
+    subjects::SubjectHasher,
     user_agent::UserAgent,
 };
 use crate::time::UnixTime;
@@ -27,9 +35,9 @@ pub trait Sink: Send + Sync {
     /// Begins anew with the file that it writes to, if it writes to one: the old one may have been moved away.
     fn reopen(&self) {}
 
-    /// Waits until every event has left, for at most `at_most`. To be called when nothing is emitted any more.
-    fn drain(&self, at_most: Duration) -> Draining<'_> {
-        let _ = at_most;
+    /// Waits until every event has left, no longer than `until`. To be called when nothing is emitted any more.
+    fn drain(&self, until: Instant) -> Draining<'_> {
+        let _ = until;
         Box::pin(ready(0))
     }
 }
@@ -75,9 +83,9 @@ impl Events {
         }
     }
 
-    /// Waits until every sink has let go of its events, for at most `at_most` each, and returns how many haven't left.
-    pub async fn drain(&self, at_most: Duration) -> usize {
-        let draining: Vec<_> = self.sinks.iter().map(|sink| sink.drain(at_most)).collect();
+    /// Waits until every event has left, no longer than `until`, and returns how many haven't.
+    pub async fn drain(&self, until: Instant) -> usize {
+        let draining: Vec<_> = self.sinks.iter().map(|sink| sink.drain(until)).collect();
         let mut left = 0;
         for sink in draining {
             left += sink.await;

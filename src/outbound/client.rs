@@ -6,7 +6,11 @@
 use std::{error::Error, fmt, io, sync::Arc, time::Duration};
 
 use hyper::body::Bytes;
-use reqwest::{Client, Response, Url, header::CONTENT_TYPE, redirect};
+use reqwest::{
+    Client, Response, Url,
+    header::{CONTENT_TYPE, HeaderMap},
+    redirect,
+};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use tokio::runtime::Handle;
 
@@ -34,6 +38,8 @@ pub struct WebhookCaller {
 pub struct Reply {
     /// The status.
     pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
     /// The body, whole.
     pub body: Vec<u8>,
 }
@@ -43,6 +49,7 @@ pub struct Reply {
 pub struct CallFailed {
     reason: String,
     was_closed: bool,
+    found_nobody: bool,
 }
 
 /// A client for calls that may take `timeout` each, with the system's root certificates or those of `SSL_CERT_FILE`.
@@ -93,7 +100,7 @@ impl WebhookCaller {
 /// # Errors
 /// [`CallFailed`].
 pub async fn read(mut response: Response) -> Result<Reply, CallFailed> {
-    let status = response.status().as_u16();
+    let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         if body.len() + chunk.len() > MAX_ANSWER {
@@ -101,7 +108,7 @@ pub async fn read(mut response: Response) -> Result<Reply, CallFailed> {
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Reply { status, body })
+    Ok(Reply { status, headers, body })
 }
 
 impl CallFailed {
@@ -112,15 +119,27 @@ impl CallFailed {
         self.was_closed
     }
 
+    /// Whether there was no connection to call by, so that nobody was asked anything.
+    #[must_use]
+    pub const fn found_nobody(&self) -> bool {
+        self.found_nobody
+    }
+
+    /// A call of somebody who isn't there.
+    #[cfg(test)]
+    pub(crate) fn finding_nobody() -> Self {
+        Self { found_nobody: true, ..Self::because("there is nobody") }
+    }
+
     fn because(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), was_closed: false }
+        Self { reason: reason.into(), was_closed: false, found_nobody: false }
     }
 }
 
 impl From<reqwest::Error> for CallFailed {
     fn from(error: reqwest::Error) -> Self {
         let error = error.without_url();
-        let mut failed = Self::because(error.to_string());
+        let mut failed = Self { found_nobody: error.is_connect(), ..Self::because(error.to_string()) };
         let mut source = error.source();
         while let Some(cause) = source {
             failed.reason.extend([": ", &cause.to_string()]);
@@ -149,6 +168,6 @@ impl fmt::Debug for WebhookCaller {
 
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reply").field("status", &self.status).field("length", &self.body.len()).finish()
+        f.debug_struct("Reply").field("status", &self.status).field("length", &self.body.len()).finish_non_exhaustive()
     }
 }

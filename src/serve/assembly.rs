@@ -12,6 +12,7 @@ use crate::{
         sections::{
             directory::Directory,
             email::{EmailTransport, EmailWay},
+            events,
             guard::GuardKind,
             sms::{SmsTransport, SmsWay},
         },
@@ -33,7 +34,11 @@ use crate::{
         http::{FieldNames, HttpDirectory},
     },
     engine::Engine,
-    events::Events,
+    events::{
+        Events, Sink, SubjectHasher,
+        audit::{AuditLog, Subjects},
+        webhooks::Webhooks,
+    },
     fleet::Homes,
     guard::{
         AnyGuard, MemoryGuard,
@@ -69,6 +74,8 @@ pub(crate) struct Assembled {
     pub(crate) protocol: Protocol,
     /// Delivers until it is drained; the application's outbox is the same.
     pub(crate) queue: Queue,
+    /// Tells what happened until it is drained; the application and the queue have the same.
+    pub(crate) events: Events,
 }
 
 /// Builds everything. Deliveries run on `background`; time and randomness are the caller's.
@@ -80,7 +87,7 @@ pub(crate) async fn assemble(
 ) -> Result<Assembled, StartError> {
     let (server, rules) = (&config.server, &config.passwordless);
     let keys = keys(config)?;
-    let events = Events::default();
+    let events = events(config, &clock, background)?;
     let caller = Caller::new(client(config.delivery.timeout), Arc::clone(&clock));
     let queue = QueueSettings {
         mode: config.delivery.mode,
@@ -120,12 +127,12 @@ pub(crate) async fn assemble(
         pages: server.pages.then(|| pages(config)),
         metrics: Metrics::new(&rules.policy.channels),
         fleet: fleet(config, &clock, random).map(Arc::new),
-        events,
+        events: events.clone(),
         clock,
         random,
     };
     let patience = Patience { request: server.request_timeout, idle: server.idle_timeout };
-    Ok(Assembled { app, protocol: Protocol::new(server.max_head_bytes, patience), queue })
+    Ok(Assembled { app, protocol: Protocol::new(server.max_head_bytes, patience), queue, events })
 }
 
 fn pages(config: &Config) -> Pages {
@@ -213,6 +220,23 @@ fn sms_way(way: &SmsWay, caller: &Caller) -> Result<Box<dyn Carrier>, StartError
         SmsTransport::Telnyx(settings) => Box::new(Telnyx::new(caller.clone(), settings.clone())),
         SmsTransport::Http(webhook) => Box::new(Http::new(caller.clone(), webhook.clone())),
     })
+}
+
+/// Whoever is told what happens; nobody, unless it is configured.
+fn events(config: &Config, clock: &Clock, background: &Handle) -> Result<Events, StartError> {
+    let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+    if let Some(settings) = &config.events.webhooks {
+        sinks.push(Box::new(Webhooks::start(settings.clone(), clock, background)));
+    }
+    if let Some(target) = &config.events.audit {
+        let subjects = match config.events.audit_subjects {
+            events::Subjects::Plain => Subjects::Plain,
+            events::Subjects::Hashed => Subjects::Hashed(SubjectHasher::new(&config.keyring)),
+        };
+        let log = AuditLog::open(target, subjects, Arc::clone(clock));
+        sinks.push(Box::new(log.map_err(|error| StartError::at("events.audit", format!("can't be written to: {error}")))?));
+    }
+    Ok(Events::new(sinks, rand::random))
 }
 
 fn directory(config: &Config, clock: &Clock, background: &Handle) -> Result<AnyDirectory, StartError> {

@@ -21,7 +21,7 @@ use rand_core::Rng as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     task::{LocalSet, spawn_local},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
@@ -35,6 +35,7 @@ use crate::{
     config::{Config, Faults},
     delivery::Queue,
     directory::AnyDirectory,
+    events::Events,
     server::{
         Listen,
         admin::{Admin, metrics::Metrics},
@@ -54,6 +55,9 @@ use crate::{
 const ADMIN_HEAD_BYTES: usize = 16 << 10;
 /// Patience with those who ask for health and metrics.
 const ADMIN_PATIENCE: Patience = Patience { request: Duration::from_secs(10), idle: Duration::from_secs(120) };
+
+/// What events have of the time that the queue has at the end.
+const TELLING: Duration = Duration::from_secs(3);
 
 /// The thread's own generator, seeded by the system.
 const SYSTEM_RANDOM: Random = Random::new(|bytes| rand::rng().fill_bytes(bytes));
@@ -116,7 +120,7 @@ async fn serve(load: Load<'_>) -> Result<(), StartError> {
     let workers = config.server.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let background = tokio::runtime::Handle::current();
     // What is wrong with the configuration comes first: a port is bound by whoever can serve.
-    let Assembled { app, protocol, queue } =
+    let Assembled { app, protocol, queue, events } =
         assembly::assemble(&config, &background, Arc::new(clock::now), SYSTEM_RANDOM).await?;
     let listener = bind("server.listen", &config.server.listen)?;
     let admin_listener = bind("server.admin_listen", &config.server.admin_listen)?;
@@ -144,7 +148,10 @@ async fn serve(load: Load<'_>) -> Result<(), StartError> {
                 () = &mut feeding => break,
                 asked = signals.next() => match asked {
                     Asked::End => break,
-                    Asked::Reload => reload(&config, load(), &queue, &service.app.engine.directory),
+                    Asked::Reload => {
+                        events.reopen();
+                        reload(&config, load(), &queue, &service.app.engine.directory);
+                    }
                 }
             }
         }
@@ -166,7 +173,8 @@ async fn serve(load: Load<'_>) -> Result<(), StartError> {
     drop(listener);
     admin.abort();
     let _ = admin.await;
-    match shutdown::finish(workers, Workers::in_flight, Workers::stop, async |at_most| queue.drain(at_most).await).await {
+    let deliver = async |at_most| deliver(&queue, &events, at_most).await;
+    match shutdown::finish(workers, Workers::in_flight, Workers::stop, deliver).await {
         0 => {}
         left => tracing::warn!(left, "messages could not be delivered before the end"),
     }
@@ -174,6 +182,13 @@ async fn serve(load: Load<'_>) -> Result<(), StartError> {
         tracing::warn!(%error, "the journal could not be closed: after a reboot, outstanding challenges are refused");
     }
     Ok(())
+}
+
+/// Has the queue delivered, and then told what became of it, for at most so long together; returns how many messages are left.
+async fn deliver(queue: &Queue, events: &Events, at_most: Duration) -> usize {
+    let left = queue.drain(if events.are_wanted() { at_most.saturating_sub(TELLING) } else { at_most }).await;
+    events.drain(Instant::now() + TELLING).await;
+    left
 }
 
 /// Takes over what can be taken over from a configuration that was read again, and says what can't.

@@ -2,6 +2,7 @@
 
 mod description;
 mod directory;
+mod events;
 #[cfg(target_os = "linux")]
 mod flood;
 mod mail_server;
@@ -17,6 +18,7 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
     let trials = [
         mail_server::trials(),
         directory::trials(),
+        events::trials(),
         tokens::trials(),
         description::trials(),
         pages::trials(),

@@ -30,8 +30,12 @@ impl Part {
     /// Why it can't be used, if it can't.
     fn missing(self) -> Option<&'static str> {
         static PYTHON: LazyLock<bool> = LazyLock::new(|| runs(python().args(["-c", PACKAGES])));
-        static NODE: LazyLock<bool> =
-            LazyLock::new(|| runs(node().args(["-e", "require('playwright-core'); require('altcha-lib/v1'); require('jose')"])));
+        static NODE: LazyLock<bool> = LazyLock::new(|| {
+            runs(node().args([
+                "-e",
+                "require('playwright-core'); require('altcha-lib/v1'); require('jose'); require('standardwebhooks')",
+            ]))
+        });
         static CHROMIUM: LazyLock<bool> = LazyLock::new(|| runs(Command::new("chromium").arg("--version")));
         static REDIS: LazyLock<bool> = LazyLock::new(|| runs(Command::new("redis-server").arg("--version")));
         match self {

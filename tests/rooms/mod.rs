@@ -35,6 +35,8 @@ const BEHIND_PORTS: &[&str] = &[
     "directory::file",
     "directory::http",
     "delivery::carriers",
+    "events::audit",
+    "events::webhooks",
 ];
 
 /// Inside a room: a module, and what it doesn't know of its own room.
@@ -42,6 +44,8 @@ const INSIDE_A_ROOM: &[(&str, &[&str])] = &[
     ("config::reader", &["config::Config", "config::schema", "config::sections", "config::together"]),
     ("config::sections", &["config::schema", "config::together"]),
     ("delivery::carriers", &["delivery::queue", "delivery::worker", "delivery::transport"]),
+    ("events::audit", &["events::webhooks"]),
+    ("events::webhooks", &["events::audit"]),
     ("directory::file", &["directory::http"]),
     ("directory::http", &["directory::file"]),
     ("guard::counting", &["guard::journal", "guard::memory", "guard::redis"]),
@@ -65,7 +69,7 @@ const WORLD: &[(&[&str], &[&str])] = &[
     (&["redis"], &["guard"]),
     (&["clap"], &["cli"]),
     (&["std::env", "std::process"], &["guard", "config", "serve", "cli"]),
-    (&["std::fs"], &["guard", "directory", "delivery", "config", "server", "serve", "cli"]),
+    (&["std::fs"], &["guard", "directory", "delivery", "events", "config", "server", "serve", "cli"]),
 ];
 
 /// Plain values that crates of the world give.
