@@ -1,20 +1,25 @@
 //! What a decision costs: one round trip.
 
+use std::net::Ipv4Addr;
+
 use countersign::{
+    browser::puzzle::Proof,
     challenge::Use,
-    guard::{Amendment, Attempt, By, Guard as _, Limits, RequestRefused, Verdict},
+    guard::{Amendment, Attempt, By, Guard as _, Limits, Request, RequestRefused, Verdict},
+    network::ClientNetwork,
 };
 use redis::Connection;
 
 use super::{
     Test,
     server::{Server, ask},
-    world::{admit, attempt, challenge_of, email, guard, limits, now, numeric, proof, request, run},
+    world::{LIFETIME, admit, attempt, challenge_of, email, guard, limits, now, numeric, proof, request, run},
 };
 
 pub(crate) const TESTS: &[Test] = &[
     Test::new("every_decision_is_one_command", one_command),
     Test::new("a_challenge_takes_at_most_200_bytes", bytes_of_a_challenge),
+    Test::new("whoever_asks_for_many_from_everywhere_makes_no_more_than_their_records", bytes_of_an_attack),
     Test::new("from_half_of_maxmemory_on_strangers_solve_a_puzzle", half_of_memory),
 ];
 
@@ -37,6 +42,46 @@ fn bytes_of_a_challenge() {
     // One of them is the key of the counters, one the first challenge.
     assert_eq!(keys, CHALLENGES + 2);
     assert!((100..=200).contains(&each), "{each} bytes");
+}
+
+/// By default each request is counted for its recipient, its network and what the network has of a ceiling. A quarter of these
+/// solved a puzzle.
+fn bytes_of_an_attack() {
+    // So many that all tables are there, and that Redis' own table of keys doesn't grow between the two measurements.
+    const FIRST: u32 = 30_000;
+    const THEN: u32 = 15_000;
+    // Pauses, solved puzzles and messages of 4,096 groups; networks and their shares in 1,024 tables each; channels; the key.
+    const TABLES: u64 = 3 * 4_096 + 2 * 1_024 + 1 + 1;
+    const FIXED: u64 = 16 << 20;
+    let server = Server::plain();
+    let limits = Limits { email_per_hour: 1_000_000, challenge_lifetime: LIFETIME, ..Limits::default() };
+    let (guard, now) = (guard(&server.url(), limits), now(&server));
+    let ask = |number: u32| {
+        let mut id = [0; 16];
+        id[..4].copy_from_slice(&number.to_be_bytes());
+        let solved = number.is_multiple_of(4).then(|| Proof { id, expires_at: now.plus(60) });
+        let network = ClientNetwork::of(Ipv4Addr::from_bits(number).into());
+        (email(&format!("person-{number}")), network, solved)
+    };
+    let all = |numbers: std::ops::Range<u32>| {
+        run(async {
+            for number in numbers {
+                let (recipient, network, proof) = ask(number);
+                let admitted = guard.admit(&Request { network, proof, ..request(&recipient, now) }).await;
+                assert!(admitted.is_ok(), "{number}: {admitted:?}");
+            }
+        });
+    };
+    let empty = used_memory(&server);
+    all(0..FIRST);
+    let first = used_memory(&server);
+    all(FIRST..FIRST + THEN);
+    let each = (used_memory(&server) - first) / u64::from(THEN);
+    let fixed = (first - empty).saturating_sub(each * u64::from(FIRST));
+    let tables = server.ask::<u64>("DBSIZE") - u64::from(FIRST + THEN);
+    eprintln!("{each} bytes each, beyond {} KiB in {tables} tables", fixed >> 10);
+    assert!(tables <= TABLES, "{tables}");
+    assert!(each <= 200 && fixed <= FIXED, "{each} bytes each, and {fixed}");
 }
 
 fn half_of_memory() {

@@ -106,8 +106,6 @@ async fn sequence(
                 }
                 (format!("admit {request:?}"), admitted(memory), admitted(redis))
             }
-            // What is withdrawn later than it was asked for ends a pause in Redis only.
-            3 if clock.is_some() => continue,
             3 if asked.is_empty() => continue,
             3 => {
                 let (request, by_memory, by_redis) = asked.swap_remove(choices.below(asked.len()));

@@ -21,6 +21,8 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("of_parallel_requests_within_a_pause_one_is_admitted", parallel),
     Test::new("messages_an_hour_are_counted_and_a_proof_lifts_them", messages),
     Test::new("a_proof_counts_once", proof_once),
+    Test::new("proofs_that_there_is_no_room_to_remember_count_as_none", proofs_without_room),
+    Test::new("a_flood_pushes_out_what_counts_least", flood),
     Test::new("with_a_crowded_message_queue_a_stranger_needs_a_proof_that_counts", crowded_queue),
     Test::new("a_network_has_a_ceiling", networks),
     Test::new("ceilings_that_cost_money_are_hard_and_keep_a_quarter_for_devices", hard),
@@ -125,6 +127,60 @@ fn proof_once() {
     assert!(ask(&guard, &proved).is_err());
     let old = proof(3, now.minus(120));
     assert!(ask(&guard, &with(&ann, now, |request| request.proof = Some(old))).is_err());
+}
+
+fn proofs_without_room() {
+    let server = Server::plain();
+    let (guard, now) = (guard(&server.url(), Limits { max_messages_per_hour: 100, ..limits() }), now(&server));
+    let ann = email("ann");
+    let solved = |number| with(&ann, now, |request| request.proof = Some(proof(number, now)));
+    (0..120).for_each(|number| assert_eq!(ask(&guard, &solved(number)), Ok(())));
+    let plain = ask(&guard, &request(&ann, now)).unwrap_err();
+    assert_eq!(ask(&guard, &solved(120)), Err(plain), "as none");
+    (0..120).for_each(|number| assert!(ask(&guard, &solved(number)).is_err(), "and none is forgotten"));
+}
+
+/// The scripts' tables by themselves: in one set of eight, who had many messages stays, whoever had one comes and goes.
+fn flood() {
+    const TABLES: &str = concat!(
+        "local now = 1000\n",
+        include_str!("../../src/guard/redis/scripts/tables.lua"),
+        include_str!("../../src/guard/redis/scripts/marks.lua"),
+        include_str!("../../src/guard/redis/scripts/ceilings.lua"),
+    );
+    let server = Server::plain();
+    let mut connection = server.connect();
+    // A ceiling of a hundred an hour, in the second set.
+    let mut count = |name: u32, times: u32| {
+        let body = format!(
+            "{TABLES} for i = 1, {times} do count_message(ceilings(1, 1), {{}}) end return ceilings(1, 1)[1].missing / PARTS"
+        );
+        let mut call = redis::cmd("EVAL");
+        call.arg(body).arg(1).arg("table").arg(1).arg(name).arg(100).arg(100).arg(1);
+        call.query::<u32>(&mut connection).unwrap()
+    };
+    (1..=7).for_each(|name| assert_eq!(count(name, 10 + name), 10 + name));
+    // Whatever the bytes of a name, it is found: those of the slots before have them inside, too.
+    (1_000..1_500).for_each(|name| assert_eq!(count(name << 8, 1), 1, "one after the other in one slot"));
+    (1..=7).for_each(|name| assert_eq!(count(name, 0), 10 + name, "{name}"));
+    assert_eq!(count(1_000 << 8, 0), 0, "forgotten");
+    assert_eq!(server.ask::<u32>("STRLEN table"), 5 * 8 * 24);
+    assert!((3_500..=3_600).contains(&server.ask::<u32>("TTL table")));
+
+    let mut mark = |name: u32, ends: u32| {
+        let body = format!(
+            "{TABLES} mark(PAUSES, KEYS[1], 6, name_of(ARGV[1]), {ends}) return mark_left(PAUSES, KEYS[1], 6, name_of(ARGV[1]), 60)"
+        );
+        redis::cmd("EVAL").arg(body).arg(1).arg("marks").arg(name).query::<u32>(&mut connection).unwrap()
+    };
+    assert_eq!((mark(1, 1_060), mark(2, 1_061), mark(3, 1_000)), (60, 0, 0), "too far away is none, and what has ended");
+    (4..=8).for_each(|name| assert_eq!(mark(name, 1_010 + name), 10 + name));
+    assert_eq!(mark(9, 1_050), 50);
+    let left = |name: u32, connection: &mut redis::Connection| {
+        let body = format!("{TABLES} return mark_left(PAUSES, KEYS[1], 6, name_of(ARGV[1]), 60)");
+        redis::cmd("EVAL").arg(body).arg(1).arg("marks").arg(name).query::<u32>(connection).unwrap()
+    };
+    assert_eq!([1, 3, 4, 9].map(|name| left(name, &mut connection)), [60, 0, 14, 50], "what had ended made room");
 }
 
 fn crowded_queue() {

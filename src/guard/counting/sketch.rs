@@ -169,7 +169,6 @@ mod tests {
         strangers
     }
 
-    /// A spread-out key; in the guard a keyed hash.
     /// As good as a guard's: names that differ in a few bits share no cells for it.
     fn key(name: u64) -> u64 {
         BuildHasherDefault::<DefaultHasher>::default().hash_one(name)

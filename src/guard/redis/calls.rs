@@ -2,13 +2,14 @@
 
 use super::{
     Pending, RedisGuard,
-    names::{Names, Tagged},
+    names::{Names, Spot, Tagged},
     scripts::{Call, SCRIPTS, Script},
 };
 use crate::guard::{
-    Attempt, Bucket, By, Request,
+    Attempt, By, Request,
+    counting::recent::seconds,
     rules::{self, Ceiling, Counter},
-    taken::Taken,
+    taken::{Parts, Taken},
 };
 
 /// Hexadecimal digits that an epoch begins with: the challenge's own.
@@ -17,9 +18,10 @@ const NONCE: usize = 16;
 const CODES: &str = "c";
 const EXTERNAL: &str = "x";
 
-/// A ceiling and its key in Redis.
+/// A ceiling and its place in Redis: a table, and the spot there.
 pub(super) struct Capped {
     key: String,
+    spot: Spot,
     ceiling: Ceiling,
 }
 
@@ -27,10 +29,14 @@ impl RedisGuard {
     /// `is_device` says whose comparisons count, and `request` how its message does.
     pub(super) fn admission(&self, names: &Names, request: &Request<'_>, is_device: bool) -> Call {
         let tagged = names.of(request.recipient);
-        let proof = request.proof.map_or_else(|| tagged.proof([0; 16]), |proof| tagged.proof(proof.id));
         let nonce = self.fresh.hex::<{ NONCE / 2 }>();
-        let [own, network] = pauses(&tagged, request);
-        let mut keys = vec![self.kept_key(names, &tagged), tagged.compared(), own, network, proof, tagged.challenge(&nonce)];
+        let mut keys = vec![
+            self.kept_key(names, &tagged),
+            tagged.compared(),
+            tagged.pauses_table(),
+            tagged.proofs_table(),
+            tagged.challenge(&nonce),
+        ];
         let is_cluster = self.connections.is_cluster();
         let allowance = rules::to_start(&self.limits, request);
         let field = if request.by == By::External { EXTERNAL } else { CODES };
@@ -41,7 +47,7 @@ impl RedisGuard {
                 request.now.plus(self.limits.challenge_lifetime).as_seconds().to_string(),
                 u8::from(!is_cluster).to_string(),
                 self.limits.throttle_seconds.to_string(),
-                request.proof.map_or(0, |proof| proof.expires_at.as_seconds()).to_string(),
+                request.proof.map_or(0, |proof| seconds(proof.expires_at)).to_string(),
                 field.to_owned(),
                 limit(allowance.map(|allowance| allowance.strangers)),
                 limit(allowance.filter(|_| is_device).map_or(Some(0), |allowance| Some(allowance.known))),
@@ -49,6 +55,7 @@ impl RedisGuard {
                 u8::from(self.memory.is_unknown(request.now)).to_string(),
             ],
         );
+        pauses(&tagged, request).into_iter().chain([proof_of(&tagged, request)]).for_each(|spot| spot.push(&mut arguments));
         if !is_cluster {
             push(&mut keys, &mut arguments, self.shared(names, request));
         }
@@ -65,49 +72,43 @@ impl RedisGuard {
 
     /// Gives back what was taken, but for what [`RedisGuard::lowering`] gives back in a cluster.
     pub(super) fn withdrawal(&self, names: &Names, request: &Request<'_>, taken: &Taken) -> Call {
-        let tagged = names.of(request.recipient);
-        self.giving_back(names, request, &tagged, Vec::new(), taken)
+        self.giving_back(names, request, taken, None)
     }
 
     /// Gives back all that an admission counted for its recipient, so also the record of a challenge that nobody gets, and the
     /// proof: it counted for this request and no other.
     pub(super) fn undoing(&self, names: &Names, request: &Request<'_>, pending: &Pending) -> Call {
-        let tagged = names.of(request.recipient);
-        let mut gone = vec![tagged.challenge(nonce_of(&pending.epoch))];
-        gone.extend(request.proof.filter(|_| pending.proved).map(|proof| tagged.proof(proof.id)));
-        self.giving_back(names, request, &tagged, gone, &pending.taken)
+        self.giving_back(names, request, &pending.taken, Some(pending))
     }
 
-    fn giving_back(
-        &self,
-        names: &Names,
-        request: &Request<'_>,
-        tagged: &Tagged<'_>,
-        mut gone: Vec<String>,
-        taken: &Taken,
-    ) -> Call {
-        gone.extend(pauses(tagged, request));
-        let mut arguments = self.arguments(names, [gone.len().to_string()]);
-        let mut keys = vec![self.kept_key(names, tagged)];
-        keys.extend(gone);
+    fn giving_back(&self, names: &Names, request: &Request<'_>, taken: &Taken, gone: Option<&Pending>) -> Call {
+        let tagged = names.of(request.recipient);
+        let mut keys = vec![
+            self.kept_key(names, &tagged),
+            tagged.pauses_table(),
+            tagged.proofs_table(),
+            tagged.challenge(gone.map_or("", |pending| nonce_of(&pending.epoch))),
+        ];
+        let mut arguments = self.arguments(names, [taken.paused_until.to_string()]);
+        for spot in pauses(&tagged, request) {
+            spot.push(&mut arguments);
+        }
+        let proof = request.proof.filter(|_| gone.is_some_and(|pending| pending.proved));
+        arguments.push(proof.map_or(0, |proof| seconds(proof.expires_at)).to_string());
+        proof_of(&tagged, request).push(&mut arguments);
+        arguments.push(u8::from(gone.is_some()).to_string());
         let is_cluster = self.connections.is_cluster();
         let shared = self.shared(names, request).filter(|_| !is_cluster);
-        for (capped, parts) in shared.chain(self.own(tagged, request)).zip(taken.parts(self.first_of_admission(request))) {
-            keys.push(capped.key);
-            arguments.push(parts.get().to_string());
-        }
+        let ceilings = shared.chain(self.own(&tagged, request)).zip(taken.parts(self.first_of_admission(request)));
+        push_taken(&mut keys, &mut arguments, ceilings);
         Call::new(&SCRIPTS.withdraw, keys, arguments)
     }
 
     /// Gives back what [`RedisGuard::raising`] counted.
     pub(super) fn lowering(&self, names: &Names, request: &Request<'_>, taken: &Taken) -> Call {
-        let mut keys = vec![names.ceiling("key")];
-        let mut arguments = self.arguments(names, ["0".to_owned()]);
-        for (capped, parts) in self.shared(names, request).zip(taken.parts(0)) {
-            keys.push(capped.key);
-            arguments.push(parts.get().to_string());
-        }
-        Call::new(&SCRIPTS.withdraw, keys, arguments)
+        let (mut keys, mut arguments) = (vec![names.ceiling("key")], self.arguments(names, []));
+        push_taken(&mut keys, &mut arguments, self.shared(names, request).zip(taken.parts(0)));
+        Call::new(&SCRIPTS.lower, keys, arguments)
     }
 
     /// Which of the ceilings is the first that an admission counts: those that recipients share come first, and in a cluster
@@ -159,42 +160,49 @@ impl RedisGuard {
 
     /// The ceilings that count one recipient's messages.
     fn own<'a>(&self, tagged: &'a Tagged<'_>, request: &Request<'_>) -> impl Iterator<Item = Capped> + use<'a> {
-        let bucket = bucket(request);
+        let spot = tagged.messages(request.is_known);
         let ceilings =
             rules::ceilings(&self.limits, request, request.is_known).filter(|ceiling| ceiling.counter == Counter::Recipient);
-        ceilings.map(move |ceiling| Capped { key: tagged.messages(bucket), ceiling })
+        ceilings.map(move |ceiling| Capped { key: tagged.messages_table(), spot, ceiling })
     }
 
     /// The ceilings that count messages of more than one recipient.
     pub(super) fn shared<'a>(&self, names: &'a Names, request: &Request<'a>) -> impl Iterator<Item = Capped> + use<'a> {
         let Request { recipient, network, is_known, .. } = *request;
         rules::ceilings(&self.limits, request, request.is_known).filter_map(move |ceiling| {
-            let key = match ceiling.counter {
-                Counter::Channel(channel) => names.ceiling(channel.as_str()),
+            let (key, spot) = match ceiling.counter {
+                Counter::Channel(channel) => names.channel(channel),
                 Counter::Prefix => names.prefix(rules::prefix(recipient.as_str())),
                 Counter::Network => names.network(network),
                 Counter::ChannelOfNetwork(channel) => names.share(network, is_known, channel.as_str()),
                 Counter::PrefixOfNetwork => names.share(network, is_known, rules::prefix(recipient.as_str())),
                 Counter::Recipient => return None,
             };
-            Some(Capped { key, ceiling })
+            Some(Capped { key, spot, ceiling })
         })
     }
 }
 
+impl Spot {
+    /// As two arguments.
+    fn push(self, arguments: &mut Vec<String>) {
+        arguments.extend([self.set.to_string(), self.name.to_string()]);
+    }
+}
+
 /// The pause that a request keeps to, and another that it begins: a message to a known device pauses its network, too.
-fn pauses(tagged: &Tagged<'_>, request: &Request<'_>) -> [String; 2] {
+fn pauses(tagged: &Tagged<'_>, request: &Request<'_>) -> [Spot; 2] {
     [tagged.pause(request.network, request.is_known), tagged.pause(request.network, false)]
+}
+
+/// Where the solved puzzle of a request is remembered.
+fn proof_of(tagged: &Tagged<'_>, request: &Request<'_>) -> Spot {
+    request.proof.map_or(Spot { set: 0, name: 1 }, |proof| tagged.proof(proof.id))
 }
 
 /// A limit as the scripts read it: -1 for none.
 fn limit(most: Option<u32>) -> String {
     most.filter(|most| *most < u32::MAX).map_or(-1, i64::from).to_string()
-}
-
-/// The bucket of a request.
-fn bucket(request: &Request<'_>) -> Bucket {
-    if request.is_known { Bucket::Known } else { Bucket::Strangers }
 }
 
 /// The nonce in an epoch. An epoch that has none is current nowhere, whatever record it leads to.
@@ -203,8 +211,17 @@ fn nonce_of(epoch: &str) -> &str {
 }
 
 fn push(keys: &mut Vec<String>, arguments: &mut Vec<String>, ceilings: impl IntoIterator<Item = Capped>) {
-    for Capped { key, ceiling } in ceilings {
+    for Capped { key, spot, ceiling } in ceilings {
         keys.push(key);
+        spot.push(arguments);
         arguments.extend([ceiling.per_hour, ceiling.most, u32::from(ceiling.is_lifted)].map(|number| number.to_string()));
+    }
+}
+
+fn push_taken(keys: &mut Vec<String>, arguments: &mut Vec<String>, taken: impl IntoIterator<Item = (Capped, Parts)>) {
+    for (Capped { key, spot, .. }, parts) in taken {
+        keys.push(key);
+        spot.push(arguments);
+        arguments.push(parts.get().to_string());
     }
 }

@@ -198,8 +198,9 @@ impl RedisGuard {
             return Err(unexpected());
         };
         let compared = Compared { strangers, known };
-        let mut taken = Taken { as_known: request.is_known, ..Taken::default() };
-        taken.note(self.first_of_admission(request), reply.numbers(6).map(|parts| Parts::new(parts.into())));
+        let paused_until = reply.number(6).unwrap_or_default();
+        let mut taken = Taken { as_known: request.is_known, paused_until, ..Taken::default() };
+        taken.note(self.first_of_admission(request), reply.numbers(7).map(|parts| Parts::new(parts.into())));
         if self.counts_apart(request) {
             *pending = Some(Pending { epoch: epoch.into(), proved, taken });
             let raised = self.decide(|names| self.raising(names, request, proved)).await?;

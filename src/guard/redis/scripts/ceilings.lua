@@ -1,67 +1,88 @@
--- Ceilings on messages: buckets that hold as many messages as they get back in an hour, drop by drop. A ceiling is a key,
--- "<second> <missing> <missing with proofs>" in parts of which 3600 are a message, and three arguments: how many messages it gets
--- back in an hour, how many may be missing, and "1" if a proof of work lifts it, to LIFTED times as many.
+-- Ceilings on messages: buckets that hold as many messages as they get back in an hour, drop by drop. A ceiling is a key, which is a
+-- table, and five arguments: its set there, its name, how many messages it gets back in an hour, how many may be missing, and "1" if a
+-- proof of work lifts it, to LIFTED times as many. A slot holds, behind the name, the second at which so much was missing, and so
+-- much of the larger bucket, in parts of which 3600 are a message.
 local PARTS, LIFTED = 3600, 5
+local BUCKETS, FORM = { sets = 5, slots = 8, bytes = 24 }, '>I4dd'
 
-local function missing_in(key, per_hour)
-  local at, missing, lifted = string.match(redis.call('GET', key) or '', '^(%d+) (%d+) (%d+)$')
-  if not at then return 0, 0 end
-  local back = math.max(0, now - tonumber(at)) * per_hour
-  -- One that was written by a clock that was set back since goes on from here.
-  if tonumber(at) > now then redis.call('SET', key, string.format('%.0f %s %s', now, missing, lifted), 'KEEPTTL') end
-  return math.max(0, tonumber(missing) - back), math.max(0, tonumber(lifted) - back * LIFTED)
+-- What is forgotten with a slot: messages, none after an hour.
+local function messages(slots, behind)
+  local at, missing, lifted = struct.unpack(FORM, slots, behind)
+  if math.abs(at - now) >= PARTS then return 0 end
+  return math.ceil(math.max(missing, lifted) / PARTS)
+end
+
+-- The ceilings from a key and an argument on, as they are now.
+local function ceilings(first_key, first_argument)
+  local all = {}
+  for i = 0, #KEYS - first_key do
+    local at = first_argument + 5 * i
+    local key, set, name, per_hour = KEYS[first_key + i], tonumber(ARGV[at]), name_of(ARGV[at + 1]), tonumber(ARGV[at + 2])
+    local ceiling = { key = key, set = set, name = name, per_hour = per_hour, missing = 0, lifted = 0 }
+    ceiling.most, ceiling.is_lifted = tonumber(ARGV[at + 3]), ARGV[at + 4] == '1'
+    local place, found, slots = find(BUCKETS, key, set, name)
+    ceiling.place, ceiling.slots = place, slots
+    if place then
+      local since, missing, lifted = struct.unpack(FORM, slots, found + NAME)
+      -- One that was written by a clock that was set back since goes on from here.
+      if since > now then redis.call('SETRANGE', key, place + NAME, struct.pack('>I4', now)) end
+      local back = math.max(0, now - since) * per_hour
+      ceiling.missing, ceiling.lifted = math.max(0, missing - back), math.max(0, lifted - back * LIFTED)
+    end
+    all[i + 1] = ceiling
+  end
+  return all
 end
 
 local function until_drop(missing, most, per_hour)
   return math.max(0, math.ceil((missing + PARTS - most * PARTS) / per_hour))
 end
 
-local function each_ceiling(first_key, first_argument, act)
-  for i = 0, #KEYS - first_key do
-    local at = first_argument + 3 * i
-    act(KEYS[first_key + i], tonumber(ARGV[at]), tonumber(ARGV[at + 1]), ARGV[at + 2] == '1')
-  end
-end
-
 -- Seconds until no ceiling refuses, as it is and with a proof; and how often what is lifted had all messages of an hour.
-local function look(first_key, first_argument, proved)
+local function look(all, proved)
   local wait, wait_with_proof, times = 0, 0, 0
-  each_ceiling(first_key, first_argument, function(key, per_hour, most, is_lifted)
-    local missing, lifted = missing_in(key, per_hour)
-    local own = until_drop(missing, most, per_hour)
+  for _, ceiling in ipairs(all) do
+    local own = until_drop(ceiling.missing, ceiling.most, ceiling.per_hour)
     local with_proof = own
-    if is_lifted then
-      with_proof = until_drop(lifted, per_hour * LIFTED, per_hour * LIFTED)
-      times = math.max(times, math.floor(math.ceil(lifted / PARTS) / per_hour))
+    if ceiling.is_lifted then
+      with_proof = until_drop(ceiling.lifted, ceiling.per_hour * LIFTED, ceiling.per_hour * LIFTED)
+      times = math.max(times, math.floor(math.ceil(ceiling.lifted / PARTS) / ceiling.per_hour))
       -- The larger bucket holds all messages, those without a proof too.
       own = proved and with_proof or math.max(own, with_proof)
     end
     wait, wait_with_proof = math.max(wait, own), math.max(wait_with_proof, with_proof)
-  end)
+  end
   return wait, wait_with_proof, times
 end
 
 -- Takes one message out of each bucket, and adds to `answer` how many parts of one were there: with a proof a message leaves a
 -- bucket even where none is in it.
-local function count_message(first_key, first_argument, answer)
-  each_ceiling(first_key, first_argument, function(key, per_hour, most)
-    local before, lifted = missing_in(key, per_hour)
-    local missing = math.max(before, math.min(before + PARTS, most * PARTS))
-    lifted = math.min(lifted + PARTS, per_hour * LIFTED * PARTS)
-    redis.call('SET', key, string.format('%.0f %.0f %.0f', now, missing, lifted), 'EX', PARTS)
-    answer[#answer + 1] = missing - before
-  end)
+local function count_message(all, answer)
+  for _, ceiling in ipairs(all) do
+    local place, slots = ceiling.place, ceiling.slots
+    if not place then
+      -- Another one may have been written into this set meanwhile.
+      local _
+      _, _, slots = find(BUCKETS, ceiling.key, ceiling.set, ceiling.name)
+      place = least(BUCKETS, ceiling.set, slots, messages)
+    end
+    local missing = math.max(ceiling.missing, math.min(ceiling.missing + PARTS, ceiling.most * PARTS))
+    local lifted = math.min(ceiling.lifted + PARTS, ceiling.per_hour * LIFTED * PARTS)
+    write(BUCKETS, ceiling.key, place, slots, ceiling.name .. struct.pack(FORM, now, missing, lifted), PARTS)
+    answer[#answer + 1] = missing - ceiling.missing
+  end
   return answer
 end
 
--- Puts back what was taken: the parts that an argument for each bucket says.
+-- Puts back what was taken. Here a ceiling has three arguments: its set, its name, and the parts that were taken.
 local function uncount_message(first_key, first_argument)
   for i = 0, #KEYS - first_key do
-    local key = KEYS[first_key + i]
-    local at, missing, lifted = string.match(redis.call('GET', key) or '', '^(%d+) (%d+) (%d+)$')
-    if at then
-      local less = { math.max(0, tonumber(missing) - tonumber(ARGV[first_argument + i])), math.max(0, tonumber(lifted) - PARTS) }
-      redis.call('SET', key, string.format('%s %.0f %.0f', at, less[1], less[2]), 'KEEPTTL')
+    local key, argument = KEYS[first_key + i], first_argument + 3 * i
+    local place, at, slots = find(BUCKETS, key, tonumber(ARGV[argument]), name_of(ARGV[argument + 1]))
+    if place then
+      local since, missing, lifted = struct.unpack(FORM, slots, at + NAME)
+      local less = { math.max(0, missing - tonumber(ARGV[argument + 2])), math.max(0, lifted - PARTS) }
+      redis.call('SETRANGE', key, place + NAME, struct.pack(FORM, since, less[1], less[2]))
     end
   end
 end

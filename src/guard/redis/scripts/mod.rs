@@ -22,8 +22,10 @@ pub(super) struct Scripts {
     pub(super) admit: Script,
     /// Counts it under the ceilings that are in another slot of a cluster.
     pub(super) raise: Script,
-    /// Gives either back.
+    /// Gives the first back.
     pub(super) withdraw: Script,
+    /// Gives the second back.
+    pub(super) lower: Script,
     /// Judges an attempt.
     pub(super) peek: Script,
     /// Judges and counts it.
@@ -57,9 +59,10 @@ impl Scripts {
     fn new() -> Self {
         Self {
             begin: script!("memory", "begin"),
-            admit: script!("memory", "windows", "ceilings", "admit"),
-            raise: script!("memory", "ceilings", "raise"),
-            withdraw: script!("memory", "ceilings", "withdraw"),
+            admit: script!("memory", "windows", "tables", "marks", "ceilings", "admit"),
+            raise: script!("memory", "tables", "ceilings", "raise"),
+            withdraw: script!("memory", "tables", "marks", "ceilings", "withdraw"),
+            lower: script!("memory", "tables", "ceilings", "lower"),
             peek: script!("memory", "windows", "standing", "peek"),
             count: script!("memory", "windows", "standing", "comparisons", "count"),
             amend: script!("memory", "windows", "standing", "comparisons", "amend"),
@@ -148,8 +151,8 @@ mod tests {
 
     #[test]
     fn no_two_scripts_are_the_same() {
-        let Scripts { begin, admit, raise, withdraw, peek, count, amend, give_back } = Scripts::new();
-        let all = [begin, admit, raise, withdraw, peek, count, amend, give_back];
+        let Scripts { begin, admit, raise, withdraw, lower, peek, count, amend, give_back } = Scripts::new();
+        let all = [begin, admit, raise, withdraw, lower, peek, count, amend, give_back];
         let hashes: std::collections::HashSet<_> = all.iter().map(|script| script.hash.clone()).collect();
         assert!(hashes.len() == all.len() && hashes.iter().all(|hash| hash.len() == 40));
     }

@@ -2,7 +2,8 @@
 --
 -- KEYS[2…] ceilings
 -- ARGV[3]  "1" if a proof lifts what it lifts
--- ARGV[4…] three for each ceiling
-local wait, wait_with_proof, times = look(2, 4, ARGV[3] == '1')
+-- ARGV[4…] five for each ceiling
+local all = ceilings(2, 4)
+local wait, wait_with_proof, times = look(all, ARGV[3] == '1')
 if wait > 0 then return throttled(wait, wait_with_proof, times) end
-return count_message(2, 4, { 'admitted' })
+return count_message(all, { 'admitted' })

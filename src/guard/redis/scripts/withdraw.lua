@@ -1,10 +1,25 @@
--- Gives back what admit.lua or raise.lua counted.
+-- Gives back what admit.lua counted; of what nobody got, the record and the proof, too.
 --
--- KEYS[2…] keys that go
--- KEYS[…]  ceilings
--- ARGV[3]  how many keys go
--- ARGV[4…] for each ceiling the parts of a message that were taken
-local first_ceiling = 2 + tonumber(ARGV[3])
-for i = 2, first_ceiling - 1 do redis.call('DEL', KEYS[i]) end
-uncount_message(first_ceiling, 4)
+-- KEYS[2]  the table of pauses
+-- KEYS[3]  the table of solved puzzles
+-- KEYS[4]  the record
+-- KEYS[5…] ceilings
+-- ARGV[3]  when the pauses end that it began
+-- ARGV[4], ARGV[5] set and name of the one
+-- ARGV[6], ARGV[7] and of the other
+-- ARGV[8]  when the proof ends that goes, 0: it stays, or there is none
+-- ARGV[9], ARGV[10] its set and name
+-- ARGV[11] "1" if the record goes
+-- ARGV[12…] three for each ceiling
+local function take_back(kind, key, argument, ends)
+  unmark(kind, key, tonumber(ARGV[argument]), name_of(ARGV[argument + 1]), ends)
+end
+local paused_until, proof_ends = tonumber(ARGV[3]), tonumber(ARGV[8])
+if paused_until > 0 then
+  take_back(PAUSES, KEYS[2], 4, paused_until)
+  take_back(PAUSES, KEYS[2], 6, paused_until)
+end
+if proof_ends > 0 then take_back(PROOFS, KEYS[3], 9, proof_ends + OUTLIVES) end
+if ARGV[11] == '1' then redis.call('DEL', KEYS[4]) end
+uncount_message(5, 12)
 return { 'done' }
