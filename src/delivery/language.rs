@@ -56,7 +56,7 @@ impl Tag {
     }
 
     /// This tag, then each shorter one: `zh-Hant-TW`, `zh-Hant`, `zh` (RFC 4647 §3.4).
-    pub(super) fn shortened(&self) -> impl Iterator<Item = Self> + use<> {
+    pub(crate) fn shortened(&self) -> impl Iterator<Item = Self> + use<> {
         std::iter::successors(Some(self.clone()), |tag| {
             let (mut shorter, _) = tag.0.rsplit_once('-')?;
             // A single letter or digit only introduces what follows it.
@@ -70,7 +70,7 @@ impl Tag {
 
 impl Languages {
     /// What is wanted, first things first: the request's locale, the user's, then `Accept-Language` by its weights.
-    pub(super) fn wanted(&self, stored: Option<&str>) -> Vec<Tag> {
+    pub(crate) fn wanted(&self, stored: Option<&str>) -> Vec<Tag> {
         let mut wanted: Vec<Tag> = [self.requested.as_deref(), stored].into_iter().flatten().filter_map(Tag::parse).collect();
         wanted.extend(self.accepted.as_deref().map(accepted).unwrap_or_default());
         wanted

@@ -6,7 +6,7 @@ use http_body_util::Full;
 use hyper::{
     Response, StatusCode,
     body::Bytes,
-    header::{CONTENT_TYPE, HeaderValue},
+    header::{ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderValue},
     http::request::Parts,
 };
 
@@ -21,7 +21,7 @@ use super::{
     wire::{
         body,
         client::{Peer, Proxies},
-        cookies::{Cookies, Jar},
+        cookies::{self, Cookies, Jar},
         cors,
         fields::FieldErrors,
         origin::Sites,
@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     browser::puzzle::Proof,
-    delivery::Queue,
+    delivery::{Languages, Queue},
     directory::AnyDirectory,
     engine::{self, Caller},
     events::Events,
@@ -99,7 +99,7 @@ impl App {
     pub(crate) fn answer_at_once(&self, route: &Route, head: &Parts) -> Result<Answer, Problem> {
         match route.endpoint {
             Endpoint::Document(document) => Ok(self.documents.answer(document, &self.engine.keys.load().documents)),
-            Endpoint::Page => self.page(head.uri.path()),
+            Endpoint::Page => self.page(head),
             _ => Err(Problem::internal()),
         }
     }
@@ -156,8 +156,15 @@ impl App {
         if self.sites.is_closed() { None } else { cors::preflight(&self.sites, route.map(|route| route.methods), head) }
     }
 
-    fn page(&self, path: &str) -> Result<Answer, Problem> {
-        let asset = self.pages.as_ref().and_then(|pages| pages.answer(path)).ok_or_else(Problem::not_found)?;
+    /// A page comes in the language that was chosen on one, else in one that the browser asks for. A choice changes nothing but
+    /// words, so it counts wherever the request comes from: a link in a mail program is another site's.
+    fn page(&self, head: &Parts) -> Result<Answer, Problem> {
+        let wanted = || Languages {
+            requested: cookies::language(&head.headers).map(Box::from),
+            accepted: head.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).map(Box::from),
+        };
+        let pages = self.pages.as_ref().ok_or_else(Problem::not_found)?;
+        let asset = pages.answer(head.uri.path(), wanted).ok_or_else(Problem::not_found)?;
         let mut answer = Response::new(Full::new(Bytes::copy_from_slice(asset.body.as_bytes())));
         let headers = answer.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type));

@@ -48,6 +48,13 @@ function posts(page) {
   return all;
 }
 
+/** From now on the page's time passes only where a scenario says so. */
+async function stopTheClock(page) {
+  const now = Date.now();
+  await page.clock.install({ time: now });
+  await page.clock.pauseAt(now + 1000);
+}
+
 async function elsewhere(context, options = {}) {
   return (await context.browser().newContext(options)).newPage();
 }
@@ -617,19 +624,33 @@ const scenarios = {
     assert.equal(new URL(other.url()).hash, '');
   },
 
-  async fetching_the_link_spends_nothing({ page, context }) {
+  async a_thousand_visits_of_the_link_spend_nothing_and_receive_nothing({ page, context }) {
     await ask(page, 'ann@example.com');
     const text = await mail('ann@example.com');
     const link = linkIn(text);
     const escaped = link.replace('#', '%23');
-    for (let n = 0; n < 20; n += 1) assert.equal((await context.request.get(n % 2 ? link : escaped)).status(), 200);
-    for (let n = 0; n < 4; n += 1) {
-      const scanner = await elsewhere(context);
-      const all = posts(scanner);
-      await scanner.goto(n % 2 ? link : escaped, { waitUntil: 'networkidle' });
-      assert.deepEqual([...new Set(all.map(({ path }) => path))], ['status/']);
-      await scanner.close();
+    const scanner = await context.browser().newContext();
+    const fetchers = [{}, { 'Sec-Purpose': 'prefetch' }, { 'Sec-Purpose': 'prefetch;prerender' }, { Purpose: 'prefetch' }, { 'User-Agent': 'Slackbot-LinkExpanding 1.0' }];
+    for (let n = 0; n < 1000 - given.options.visits; n += 1) {
+      const [method, headers] = [n % 2 ? 'HEAD' : 'GET', fetchers[n % fetchers.length]];
+      const answer = await scanner.request.fetch(n % 3 ? link : escaped, { method, headers });
+      assert.equal(answer.status(), 200);
+      assert.equal(answer.headers()['set-cookie'], undefined);
     }
+    // With scripts: each waits until the page is ready for the click, and leaves.
+    const visitor = await scanner.newPage();
+    const all = posts(visitor);
+    const answers = [];
+    visitor.on('response', async (response) => response.request().method() === 'POST' && answers.push(await response.text().catch(() => '')));
+    for (let n = 0; n < given.options.visits; n += 1) {
+      await visitor.goto(`${n % 2 ? link : escaped}`.replace('/link', n % 4 > 1 ? '/link/' : '/link'));
+      await signIn(visitor).waitFor();
+      await visitor.goto('about:blank');
+    }
+    assert.deepEqual([...new Set(all.map(({ path }) => path))], ['status/']);
+    assert.equal(all.length, given.options.visits);
+    assert.deepEqual([...new Set(answers)], ['{"state":"open","recipient":"a…@example.com"}']);
+    assert.deepEqual(await scanner.cookies(), []);
     await page.goto(link);
     await signIn(page).click();
     await signedIn(page).waitFor();
@@ -703,18 +724,134 @@ const scenarios = {
     await page.goto('about:blank');
   },
 
-  async a_tab_learns_that_its_link_was_used({ page, context }) {
+  // ── Meanwhile, in other tabs and on other devices ──────────────────────────────────────────────────────────────────
+
+  async the_tab_that_asked_goes_on_signed_in_where_its_link_is_used_in_this_browser({ page, context }) {
     await ask(page, 'ann@example.com');
-    const link = linkIn(await mail('ann@example.com'));
     const other = await context.newPage();
-    await other.goto(link);
+    await other.goto(linkIn(await mail('ann@example.com')));
     await signIn(other).click();
-    await signedIn(other).waitFor();
-    await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
-    await says(page, /has been used already/);
-    await page.getByRole('button', { name: 'Get a new code' }).waitFor();
+    const [there, here] = [await claims(other), await claims(page)];
+    assert.deepEqual(here, there);
+    assert.equal(here.sub, 'ann@example.com');
     await page.reload();
     await emailField(page).waitFor();
+  },
+
+  async a_code_signs_in_every_tab_that_waits_for_it({ page, context }) {
+    await ask(page, 'ann@example.com');
+    const other = await context.newPage();
+    await ask(other, 'ann@example.com');
+    await enter(other, codeIn(await mail('ann@example.com')));
+    assert.deepEqual(await claims(page), await claims(other));
+  },
+
+  /** Ann and Alice are both a…@example.com, and both wait in this browser. */
+  async a_link_signs_in_no_tab_of_somebody_else({ page, context }) {
+    const alices = await context.newPage();
+    await ask(page, 'ann@example.com');
+    await ask(alices, 'alice@example.com');
+    const code = codeIn(await mail('ann@example.com'));
+    const looked = page.waitForResponse('**/status/');
+    const other = await context.newPage();
+    await other.goto(linkIn(await mail('alice@example.com')));
+    await signIn(other).click();
+    assert.equal((await claims(alices)).sub, 'alice@example.com');
+    assert.equal((await (await looked).json()).state, 'open');
+    assert.equal(await signedIn(page).isVisible(), false);
+    await enter(page, code);
+    assert.equal((await claims(page)).sub, 'ann@example.com');
+  },
+
+  async a_login_on_another_device_tells_the_tab_and_gives_it_nothing({ page, context }) {
+    await stopTheClock(page);
+    const answers = [];
+    page.on('response', async (response) => response.request().method() === 'POST' && answers.push(await response.text().catch(() => '')));
+    await ask(page, 'ann@example.com');
+    const device = await elsewhere(context);
+    await device.goto(linkIn(await mail('ann@example.com')));
+    await signIn(device).click();
+    const { jti } = await claims(device);
+    const looked = page.waitForResponse('**/status/');
+    await page.clock.runFor(5_000);
+    await looked;
+    // Another tab of this browser would speak up within a second.
+    const told = page.getByRole('heading', { name: 'Signed in on another device' });
+    while (!(await told.isVisible())) await page.clock.runFor(1_000);
+    await page.getByText('This page received nothing').waitFor();
+    const kept = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.body.innerText]));
+    assert.ok(!/"access"|"refresh"/.test(answers.join()), 'tokens in an answer');
+    assert.ok(!kept.includes(jti) && !/eyJ[\w-]+\.[\w-]+\.[\w-]+/.test(kept), kept);
+    assert.ok(!(await context.cookies()).some(({ name }) => name === 'countersign_device'));
+    await page.getByRole('button', { name: 'Sign in here too' }).click();
+    assert.equal(await emailField(page).inputValue(), 'ann@example.com');
+  },
+
+  async looks_every_five_seconds_at_most_and_only_while_it_is_seen({ page }) {
+    await stopTheClock(page);
+    const all = posts(page);
+    const looks = () => all.filter(({ path }) => path === 'status/').length;
+    const isSeen = (state) => page.evaluate((state) => {
+      Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, state);
+    const look = async (time) => {
+      const answered = page.waitForResponse('**/status/').then((response) => response.finished());
+      await page.clock.runFor(time);
+      await answered;
+    };
+    await ask(page, 'ann@example.com');
+    await mail('ann@example.com');
+    await look(5_000);
+    for (let turn = 1; turn < 12; turn += 1) {
+      for (let times = 0; times < 3; times += 1) await isSeen('visible');
+      await page.clock.runFor(4_800);
+      assert.equal(looks(), turn, 'it looked too early');
+      await look(200);
+    }
+    assert.ok(all.filter(({ path }) => path === 'status/').every(({ body }) => body.email === 'ann@example.com' && body.challenge));
+    await isSeen('hidden');
+    await page.clock.runFor(120_000);
+    assert.equal(looks(), 12, 'it looked while nobody saw it');
+    const answered = page.waitForResponse('**/status/');
+    await isSeen('visible');
+    await answered;
+    assert.equal(looks(), 13);
+    await page.getByRole('button', { name: 'Change address' }).click();
+    await page.clock.runFor(60_000);
+    assert.equal(looks(), 13, 'it looked after what nobody waits for');
+  },
+
+  async looks_less_often_where_the_engine_does_not_say({ page }) {
+    await stopTheClock(page);
+    const all = posts(page);
+    await ask(page, 'ann@example.com');
+    await page.route('**/status/', (route) => route.fulfill({
+      status: 503, headers: { 'Retry-After': '90' }, contentType: 'application/problem+json', body: '{"code":"unavailable"}',
+    }));
+    const answered = page.waitForResponse('**/status/').then((response) => response.finished());
+    await page.clock.runFor(5_000);
+    await answered;
+    await page.clock.runFor(84_000);
+    assert.equal(all.filter(({ path }) => path === 'status/').length, 1);
+    assert.equal(await complaint(page).textContent(), '');
+  },
+
+  /** Code and link of one message are one challenge, whichever is used first and wherever. */
+  async on_another_device_the_page_says_how_to_go_on_with_the_code({ page, context }) {
+    await ask(page, 'ann@example.com');
+    const text = await mail('ann@example.com');
+    const device = await elsewhere(context, PHONE);
+    await device.goto(linkIn(text));
+    await device.getByText('Did you ask on another device? Go back to it and enter the code').waitFor();
+    await device.getByText(/This browser did not ask for this link/).waitFor();
+    const button = device.getByRole('button', { name: 'Sign in as a…@example.com' });
+    await button.waitFor();
+    await enter(page, codeIn(text));
+    assert.equal((await claims(page)).sub, 'ann@example.com');
+    await button.click();
+    await says(device, /has been used already/);
+    assert.equal(await signedIn(device).isVisible(), false);
   },
 
   // ── Links after a mail gateway ─────────────────────────────────────────────────────────────────────────────────────
@@ -819,14 +956,304 @@ const scenarios = {
     const link = linkIn(await mail('ann@example.com'));
     const other = await elsewhere(context);
     await other.goto(link);
+    await other.getByText(/This browser did not ask for this link/).waitFor();
+    await other.getByText('Did you ask on another device?').waitFor();
     await other.getByLabel('E-mail address that the link was sent to').fill('ann@example.com');
     await other.getByRole('button', { name: 'Sign in' }).click();
     await says(other, /only in the browser that asked for it/);
+    assert.equal(await signedIn(other).isVisible(), false);
     await page.evaluate(() => localStorage.clear());
     await page.goto(link);
     await page.getByLabel('E-mail address that the link was sent to').fill('ann@example.com');
     await page.getByRole('button', { name: 'Sign in' }).click();
     await signedIn(page).waitFor();
+  },
+
+  /** A long code doesn't say whose it is. */
+  async a_bound_link_finds_its_recipient_among_those_who_asked_in_this_browser({ page }) {
+    for (const name of ['ann', 'bob', 'carol']) await ask(page, `${name}@example.com`);
+    const text = await mail('ann@example.com');
+    await page.goto(linkIn(text));
+    await signIn(page).click();
+    assert.equal((await claims(page)).sub, 'ann@example.com');
+    const left = await page.evaluate(() => JSON.parse(localStorage.getItem('countersign.recipient')).map(({ recipient }) => recipient));
+    assert.deepEqual(left, ['carol@example.com', 'bob@example.com']);
+    await page.goto('about:blank');
+    await page.goto(linkIn(text));
+    await signIn(page).click();
+    await says(page, /don’t belong together/);
+  },
+
+  async the_tab_that_asked_goes_on_where_its_bound_link_is_used({ page, context }) {
+    await ask(page, 'ann@example.com');
+    const text = await mail('ann@example.com');
+    const challenge = await page.evaluate(() => JSON.parse(localStorage.getItem('countersign.recipient'))[0].envelope);
+    const other = await context.newPage();
+    await other.goto(linkIn(text));
+    await other.getByText('a…@example.com').waitFor();
+    await signIn(other).click();
+    assert.deepEqual(await claims(page), await claims(other));
+    // Code and link of one message are one challenge.
+    const data = { email: 'ann@example.com', token: codeIn(text), challenge };
+    const answer = await page.request.post(`${url}/passwordless/exchange/email/`, { data });
+    assert.deepEqual([answer.status(), (await answer.json()).code], [400, 'challenge_spent']);
+  },
+
+  // ── While one waits ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async the_button_counts_down_until_the_code_may_be_sent_again({ page }) {
+    await stopTheClock(page);
+    await ask(page, 'ann@example.com');
+    const all = posts(page);
+    const button = () => page.locator('#again');
+    assert.match(await button().textContent(), /^Send again in 60 s$/);
+    assert.equal(await button().getAttribute('aria-disabled'), 'true');
+    await button().click({ force: true });
+    await page.clock.runFor(30_000);
+    assert.match(await button().textContent(), /^Send again in 30 s$/);
+    assert.deepEqual(all.filter(({ path }) => path === 'resend/'), []);
+    await page.clock.runFor(31_000);
+    assert.equal(await button().textContent(), 'Send again');
+    assert.equal(await button().getAttribute('aria-disabled'), 'false');
+  },
+
+  async helps_whose_message_does_not_come({ page }) {
+    await stopTheClock(page);
+    const help = () => page.locator('#nothing-yet').textContent();
+    const program = page.locator('#open-mail');
+    await ask(page, 'ann@example.com');
+    assert.equal(await program.isVisible(), false);
+    await page.clock.runFor(29_000);
+    assert.equal(await help(), '');
+    await page.clock.runFor(1_500);
+    assert.match(await help(), /spam folder/);
+    for (const [address, name, host] of [
+      ['ann@GMAIL.com', 'Open Gmail', 'mail.google.com'], ['bob@hotmail.com', 'Open Outlook', 'outlook.live.com'], ['carol@gmx.de', 'Open GMX', 'www.gmx.net'],
+    ]) {
+      await page.getByRole('button', { name: 'Change address' }).click();
+      assert.equal(await help(), '');
+      await emailField(page).fill(address);
+      await page.keyboard.press('Enter');
+      await codeField(page).waitFor();
+      const link = page.getByRole('link', { name });
+      assert.equal(new URL(await link.getAttribute('href')).host, host);
+      assert.deepEqual([await link.getAttribute('target'), await link.getAttribute('rel')], ['_blank', 'noopener noreferrer']);
+    }
+    await page.getByRole('button', { name: 'Change address' }).click();
+    await page.getByLabel('Mobile number').fill('+1 202-555-0143');
+    await page.keyboard.press('Enter');
+    await codeField(page).waitFor();
+    await page.getByRole('button', { name: 'Change number' }).waitFor();
+    assert.equal(await program.isVisible(), false);
+    await page.clock.runFor(31_000);
+    assert.match(await help(), /number above/);
+  },
+
+  // ── Languages ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async speaks_the_language_that_the_browser_asks_for({ browser }) {
+    for (const [locale, lang, dir, heading] of [
+      ['en-GB', 'en', 'ltr', 'Sign in'], ['de-AT', 'de', 'ltr', 'Anmelden'], ['fr-CA', 'fr', 'ltr', 'Se connecter'],
+      ['es-MX', 'es', 'ltr', 'Iniciar sesión'], ['it', 'it', 'ltr', 'Accedi'], ['pt-BR', 'pt', 'ltr', 'Entrar'],
+      ['fi', 'fi', 'ltr', 'Kirjaudu sisään'], ['ja-JP', 'ja', 'ltr', 'ログイン'], ['ar-EG', 'ar', 'rtl', 'تسجيل الدخول'], ['sv', 'en', 'ltr', 'Sign in'],
+    ]) {
+      const context = await browser.newContext({ locale });
+      const page = await context.newPage();
+      await page.goto(url);
+      await page.getByRole('heading', { name: heading, exact: true }).waitFor();
+      assert.deepEqual(await page.evaluate(() => [document.documentElement.lang, document.documentElement.dir]), [lang, dir]);
+      const [address, all] = [`${lang}-${locale.toLowerCase()}@example.com`, posts(page)];
+      await page.locator('#recipient-email').fill(address);
+      await page.keyboard.press('Enter');
+      await page.locator('#code').waitFor();
+      assert.equal(all[0].body.locale, lang);
+      assert.ok((await page.locator('#sent-to').textContent()).includes(address));
+      const code = codeIn(await mail(address));
+      await page.locator('#code').fill(another(code));
+      await page.waitForFunction(() => document.querySelector('[role=alert]').textContent !== '');
+      const words = await complaint(page).textContent();
+      assert.ok(words.includes('4'), words);
+      assert.equal(/[A-Za-z]{3}/.test(words), !['ja', 'ar'].includes(lang), words);
+      await page.locator('#code').fill(code);
+      await page.locator('#claims dt').first().waitFor();
+      await context.close();
+    }
+  },
+
+  async the_choice_of_a_language_stays_for_the_visit({ page, context }) {
+    const lang = (page) => page.evaluate(() => document.documentElement.lang);
+    const choose = async (page, name) => {
+      const loaded = page.waitForEvent('load');
+      await page.locator('#language').selectOption(name);
+      await loaded;
+    };
+    await page.goto(url);
+    const names = await page.locator('#language option').allTextContents();
+    assert.deepEqual(names, ['English', 'Deutsch', 'Français', 'Español', 'Italiano', 'Português', 'Suomi', '日本語', 'العربية']);
+    await page.getByLabel('Language').waitFor();
+    await emailField(page).fill('ann@exa');
+    await choose(page, 'Deutsch');
+    assert.equal(await page.getByLabel('E-Mail-Adresse').inputValue(), 'ann@exa');
+    await page.getByLabel('E-Mail-Adresse').fill('ann@example.com');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Code eingeben' }).waitFor();
+    // In the middle of it, too: the challenge and what was typed stay.
+    await page.locator('#code').fill('12');
+    await choose(page, 'العربية');
+    await page.getByRole('heading', { name: 'أدخل الرمز' }).waitFor();
+    assert.equal(await page.locator('#code').inputValue(), '12');
+    assert.equal(await page.evaluate(() => document.documentElement.dir), 'rtl');
+    const text = await mail('ann@example.com');
+    const other = await context.newPage();
+    await other.goto(linkIn(text));
+    await other.locator('#follow').waitFor();
+    assert.equal(await lang(other), 'ar');
+    await choose(other, 'Suomi');
+    await other.getByRole('button', { name: 'Kirjaudu sisään' }).click();
+    await other.locator('#claims dt').first().waitFor();
+    for (const path of ['/passwordless/login', '/passwordless/link']) {
+      await other.goto(`${url}${path}`);
+      assert.equal(await lang(other), 'fi', path);
+    }
+    const { expires, sameSite, httpOnly } = (await context.cookies()).find(({ name }) => name === 'countersign_language');
+    assert.deepEqual([expires, sameSite, httpOnly], [-1, 'Lax', false]);
+    const another = await elsewhere(context);
+    await another.goto(url);
+    assert.equal(await lang(another), 'en');
+  },
+
+  /** What the engine says is in English, and for programs: a person reads what its code means, in their language. */
+  async says_what_a_code_means_and_never_what_the_engine_said({ browser }) {
+    const codes = ['invalid', 'parse_error', 'not_found', 'method_disabled', 'method_not_allowed', 'request_timeout', 'content_too_large',
+      'unsupported_media_type', 'head_too_large', 'internal', 'invalid_credentials', 'challenge_expired', 'challenge_spent', 'attempts_exhausted',
+      'misdirected', 'throttled', 'delivery_failed', 'unavailable', 'provider_not_configured', 'whatever_comes_later'];
+    const said = new Map();
+    for (const locale of ['en', 'de', 'fr', 'es', 'it', 'pt', 'fi', 'ja', 'ar']) {
+      const context = await browser.newContext({ locale });
+      const page = await context.newPage();
+      await page.goto(url);
+      for (const code of codes) {
+        const answer = { code, detail: 'Raw words', title: 'Raw words', non_field_errors: ['Raw words'], errors: code === 'invalid' ? { email: ['Raw words'] } : undefined };
+        await page.route('**/request/**', (route) => route.fulfill({
+          status: 400, headers: { 'Retry-After': '42' }, contentType: 'application/problem+json', body: JSON.stringify(answer),
+        }));
+        await page.locator('#recipient-email').fill('ann@example.com');
+        await page.keyboard.press('Enter');
+        await page.waitForFunction(() => document.querySelector('[role=alert]').textContent !== '' && !document.body.hasAttribute('aria-busy'));
+        const words = await complaint(page).textContent();
+        assert.ok(!/Raw|undefined|\{|\}/.test(words), `${locale} ${code}: ${words}`);
+        if (['throttled', 'unavailable'].includes(code)) assert.match(words, /42/);
+        assert.ok(locale === 'en' || !said.has(words), `${locale} ${code} is what another language says: ${words}`);
+        said.set(`${words}`, `${locale} ${code}`);
+        await page.unroute('**/request/**');
+      }
+      await context.close();
+    }
+  },
+
+  /** CLDR's categories of each number that can come. */
+  async every_number_has_its_form({ browser }) {
+    for (const locale of ['en', 'de', 'fr', 'es', 'it', 'pt', 'fi', 'ja', 'ar']) {
+      const context = await browser.newContext({ locale });
+      const page = await context.newPage();
+      await page.goto(url);
+      const missing = await page.evaluate(() => {
+        const texts = JSON.parse(document.getElementById('texts').content.textContent);
+        const rules = new Intl.PluralRules(document.documentElement.lang);
+        const lacks = (name, from) => Array.from({ length: 101 - from }, (_, n) => rules.select(from + n)).filter((category) => {
+          // Where a language counts one like many in our sentence, "other" is its form.
+          return !texts[name][category] && category !== 'other' && rules.resolvedOptions().pluralCategories.length > 3;
+        });
+        return [...lacks('attempts_left', 1), ...lacks('code_of_digits', 4), ...lacks('length_in_digits', 4), ...lacks('code_of_characters', 4)]
+          .concat(Object.keys(texts.attempts_left).includes(rules.select(1)) ? [] : ['one']);
+      });
+      assert.deepEqual(missing, [], locale);
+      await context.close();
+    }
+  },
+
+  // ── For everyone ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** WCAG 2.2, level AA, as far as a program can judge, at each step, and that nothing has to be scrolled sideways. */
+  async is_accessible({ browser }) {
+    const axe = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+    const [zoomed, narrow, wide] = [{ width: 640, height: 400 }, { width: 320, height: 640 }, { width: 1280, height: 800 }];
+    const views = [
+      ['en', 'light', wide], ['en', 'dark', narrow], ['de', 'light', narrow], ['de', 'dark', zoomed], ['ar', 'light', narrow],
+      ['ar', 'dark', wide], ['ja', 'light', zoomed], ['ja', 'dark', narrow], ['fi', 'light', narrow],
+    ];
+    for (const [locale, colorScheme, viewport] of views) {
+      const where = `${locale} ${colorScheme} ${viewport.width}`;
+      const options = { locale, colorScheme, viewport, reducedMotion: 'reduce', deviceScaleFactor: viewport === zoomed ? 2 : 1 };
+      const context = await browser.newContext(options);
+      context.setDefaultTimeout(20_000);
+      const judge = async (page, step) => {
+        const { violations, passes } = await page.evaluate(`${axe};axe.run(document, { resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })`);
+        const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join('\n')}`);
+        assert.deepEqual(found, [], `${where} ${step}`);
+        assert.ok(passes.length > 15, `${where} ${step}: hardly anything was judged`);
+        const motions = await page.evaluate(() => document.getAnimations().length);
+        assert.equal(motions, 0, `${where} ${step}: something moves`);
+        // Text of twice the size, without the zoom of the page (WCAG 1.4.4), except where that is below 320 pixels.
+        for (const size of viewport === narrow ? ['100%'] : ['100%', '200%']) {
+          await page.evaluate((size) => { document.documentElement.style.fontSize = size; }, size);
+          const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+          assert.ok(overflow <= 0, `${where} ${step} ${size}: ${overflow} pixels wider than the window`);
+        }
+        await page.evaluate(() => { document.documentElement.style.fontSize = ''; });
+      };
+      const page = await context.newPage();
+      await stopTheClock(page);
+      const address = `maximiliane-${locale}-${colorScheme}@gmail.com`;
+      await page.goto(url);
+      await judge(page, 'ask');
+      await page.locator('#recipient-email').fill('ann@');
+      await page.keyboard.press('Enter');
+      await page.waitForFunction(() => document.querySelector('[role=alert]').textContent !== '');
+      await judge(page, 'a bad address');
+      await page.locator('#recipient-email').fill(address);
+      await page.keyboard.press('Enter');
+      await page.locator('#code').waitFor();
+      await page.clock.runFor(31_000);
+      const text = await mail(address);
+      await page.locator('#code').fill(another(codeIn(text)));
+      await page.waitForFunction(() => document.querySelector('[role=alert]').textContent !== '');
+      await judge(page, 'a wrong code');
+
+      const device = await (await browser.newContext(options)).newPage();
+      await device.goto(linkIn(text).split('#')[0]);
+      await device.locator('#code').waitFor();
+      await judge(device, 'a damaged link');
+      await device.goto(linkIn(text));
+      await device.locator('#follow').waitFor();
+      await judge(device, 'a link');
+      await device.locator('#follow').click();
+      await device.locator('#claims dt').first().waitFor();
+      await judge(device, 'signed in');
+      await device.locator('summary').click();
+      await judge(device, 'the token');
+      await device.reload();
+      await device.locator('#ended').waitFor();
+      await judge(device, 'a used link');
+
+      while (!(await page.locator('#elsewhere').isVisible())) await page.clock.runFor(5_000);
+      await judge(page, 'elsewhere');
+      await device.context().close();
+      await context.close();
+    }
+  },
+
+  async moves_only_for_those_who_like_it({ browser }) {
+    for (const [reducedMotion, moves] of [['reduce', false], ['no-preference', true]]) {
+      const page = await (await browser.newContext({ reducedMotion })).newPage();
+      await page.goto(url);
+      await page.route('**/request/**', () => {});
+      await emailField(page).fill('ann@example.com');
+      await page.keyboard.press('Enter');
+      await page.locator('[aria-busy=true]').waitFor();
+      const running = () => page.evaluate(() => document.getAnimations().some((one) => one instanceof CSSAnimation));
+      assert.equal(await running(), moves, reducedMotion);
+    }
   },
 };
 

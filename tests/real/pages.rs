@@ -23,7 +23,7 @@ const MANY_USES: Settings = &[("passwordless.max_token_uses", "50")];
 const AT_ANOTHER_BASE: Settings = &[("server.base_path", "/auth/x")];
 
 /// What a person does in browser.cjs, and the configuration that it takes.
-const SCENARIOS: [(&str, Settings); 44] = [
+const SCENARIOS: [(&str, Settings); 59] = [
     ("logs_in", NONE),
     ("shows_claims_of_paseto", &[("tokens.format", "paseto"), ("tokens.algorithm", "v4.public")]),
     ("says_that_a_local_paseto_is_opaque", &[("tokens.format", "paseto"), ("tokens.algorithm", "v4.local")]),
@@ -54,13 +54,18 @@ const SCENARIOS: [(&str, Settings); 44] = [
     ("lets_nothing_from_elsewhere_run", NONE),
     ("loads_without_complaint", NONE),
     ("link_signs_in_by_one_click", NONE),
-    ("fetching_the_link_spends_nothing", NONE),
     ("a_used_link_says_so_and_leads_on", NONE),
     ("a_reload_after_the_login_blames_nobody", NONE),
     ("an_expired_link_says_so", NONE),
     ("the_landing_page_names_the_account_and_warns_other_browsers", NONE),
     ("works_where_the_state_of_a_link_cannot_be_told", NONE),
-    ("a_tab_learns_that_its_link_was_used", NONE),
+    ("the_tab_that_asked_goes_on_signed_in_where_its_link_is_used_in_this_browser", NONE),
+    ("a_code_signs_in_every_tab_that_waits_for_it", NONE),
+    ("a_link_signs_in_no_tab_of_somebody_else", NONE),
+    ("a_login_on_another_device_tells_the_tab_and_gives_it_nothing", NONE),
+    ("looks_every_five_seconds_at_most_and_only_while_it_is_seen", NONE),
+    ("looks_less_often_where_the_engine_does_not_say", NONE),
+    ("on_another_device_the_page_says_how_to_go_on_with_the_code", NONE),
     ("takes_links_that_a_gateway_has_changed", MANY_USES),
     ("a_link_that_lost_its_token_takes_the_code", NONE),
     ("a_damaged_link_takes_the_code_where_the_page_remembers_nothing", NONE),
@@ -68,6 +73,16 @@ const SCENARIOS: [(&str, Settings); 44] = [
     ("takes_bound_links_that_a_gateway_has_changed", BOUND),
     ("a_bound_link_signs_in_its_own_browser", BOUND),
     ("a_bound_link_is_worth_nothing_elsewhere", BOUND),
+    ("a_bound_link_finds_its_recipient_among_those_who_asked_in_this_browser", BOUND),
+    ("the_tab_that_asked_goes_on_where_its_bound_link_is_used", BOUND),
+    ("the_button_counts_down_until_the_code_may_be_sent_again", NONE),
+    ("helps_whose_message_does_not_come", BOTH),
+    ("speaks_the_language_that_the_browser_asks_for", NONE),
+    ("the_choice_of_a_language_stays_for_the_visit", NONE),
+    ("says_what_a_code_means_and_never_what_the_engine_said", NONE),
+    ("every_number_has_its_form", NONE),
+    ("is_accessible", BOTH),
+    ("moves_only_for_those_who_like_it", NONE),
 ];
 
 /// Two messages an hour by strangers, and no throttle that would come first.
@@ -82,6 +97,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial(&format!("pages::{scenario}"), &browser, move || play(scenario, &Server::start_public(settings), &options))
     });
     let puzzles = [
+        trial("pages::a_thousand_visits_of_the_link_spend_nothing_and_receive_nothing", &browser, || {
+            let server = Server::start_public(NONE);
+            play("a_thousand_visits_of_the_link_spend_nothing_and_receive_nothing", &server, &json!({ "visits": 100 }));
+        }),
         trial("pages::solves_the_puzzle_past_the_message_ceiling", &browser, page_solves_the_puzzle),
         trial("pages::altchas_library_of_npm_solves_the_puzzle", &[Part::Node], || {
             altcha_solves_the_puzzle(node().arg(folder().join("solve_puzzle.mjs")));

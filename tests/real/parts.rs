@@ -31,10 +31,8 @@ impl Part {
     fn missing(self) -> Option<&'static str> {
         static PYTHON: LazyLock<bool> = LazyLock::new(|| runs(python().args(["-c", PACKAGES])));
         static NODE: LazyLock<bool> = LazyLock::new(|| {
-            runs(node().args([
-                "-e",
-                "require('playwright-core'); require('altcha-lib/v1'); require('jose'); require('standardwebhooks')",
-            ]))
+            let all = ["playwright-core", "altcha-lib/v1", "jose", "standardwebhooks", "axe-core"];
+            runs(node().args(["-e", &all.map(|name| format!("require('{name}');")).concat()]))
         });
         static CHROMIUM: LazyLock<bool> = LazyLock::new(|| runs(Command::new("chromium").arg("--version")));
         static REDIS: LazyLock<bool> = LazyLock::new(|| runs(Command::new("redis-server").arg("--version")));

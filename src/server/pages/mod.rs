@@ -1,11 +1,20 @@
 //! The login page, the landing page of links, and what they load. All of it is in the binary, and nothing comes from elsewhere.
 //!
-//! The pages are rendered once, at the start: configuration reaches the scripts as attributes of the document. A page
-//! spends nothing by being fetched; everything happens by POST, after a click.
+//! The pages are rendered once in each language, at the start: configuration and texts reach the scripts as attributes and
+//! a template of the document. A page spends nothing by being fetched; everything happens by POST, after a click.
 
-use minijinja::{Environment, Value, context};
+mod assets;
+mod texts;
 
-use crate::recipient::Channel;
+use minijinja::{AutoEscape, Environment, Value, context};
+use serde::Serialize;
+
+pub use self::assets::Asset;
+use self::texts::Texts;
+use crate::{
+    delivery::{Languages, Tag},
+    recipient::Channel,
+};
 
 /// The headers of every page and asset, beside its `Content-Type`.
 ///
@@ -25,7 +34,6 @@ pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 const HTML: &str = "text/html; charset=utf-8";
-const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// What the pages say and where they send.
 #[derive(Clone, Debug)]
@@ -46,68 +54,93 @@ pub struct PagesConfig<'a> {
     pub bound_link_length: Option<u8>,
 }
 
-/// One answer to a GET.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asset<'a> {
-    /// The value of `Content-Type`.
-    pub content_type: &'static str,
-    /// The body.
-    pub body: &'a str,
-}
-
 /// The pages of one configuration.
 #[derive(Debug)]
 pub struct Pages {
     base_path: String,
+    /// In each language; the first is for those who want none of them.
+    versions: Vec<Version>,
+}
+
+/// Both pages in one language.
+#[derive(Debug)]
+struct Version {
+    language: Tag,
     login: String,
     link: String,
 }
 
 impl Pages {
-    /// Renders both pages.
+    /// Renders both pages in every language.
     #[must_use]
     pub fn new(config: &PagesConfig<'_>) -> Self {
-        let base_path = config.base_path.trim_end_matches('/').to_owned();
-        let fields = config.channels.iter().map(|channel| field(*channel, config)).collect::<Value>();
-        let render = |page, steps| {
-            let values = context! {
-                page,
-                base => path_value(&base_path),
-                site_name => config.site_name,
-                email_field => config.email_field_name,
-                bound_link_length => config.bound_link_length,
-                fields => &fields,
-            };
-            let steps = Value::from_safe_string(render(steps, &values));
-            render(LAYOUT, &context! { steps, ..values })
+        let templates = templates();
+        let version = |texts: &&Texts| Version {
+            language: Tag::parse(texts.tag).expect("a test parses the tags"),
+            login: render(&templates, "login", texts, config),
+            link: render(&templates, "link", texts, config),
         };
-        Self { login: render("login", LOGIN), link: render("link", LINK), base_path }
+        let base_path = config.base_path.trim_end_matches('/').to_owned();
+        Self { base_path, versions: texts::ALL.iter().map(version).collect() }
     }
 
-    /// The page or asset at a path, with or without a trailing slash.
+    /// The page or asset at a path, with or without a trailing slash; a page in the first of the wanted languages that there is.
     #[must_use]
-    pub fn answer(&self, path: &str) -> Option<Asset<'_>> {
+    pub fn answer(&self, path: &str, wanted: impl FnOnce() -> Languages) -> Option<Asset<'_>> {
         let page = |body| Some(Asset { content_type: HTML, body });
         if path == "/" {
-            return page(&self.login);
+            return page(&self.version(&wanted()).login);
         }
         let path = path.strip_suffix('/').unwrap_or(path);
         match path.strip_prefix(&*self.base_path)? {
-            "/login" => page(&self.login),
+            "/login" => page(&self.version(&wanted()).login),
             // What else may follow is the router's affair.
-            below if below.starts_with("/link") => page(&self.link),
-            below => {
-                let name = below.strip_prefix("/assets/")?;
-                let (_, content_type, body) = ASSETS.iter().find(|(asset, ..)| *asset == name)?;
-                Some(Asset { content_type, body })
-            }
+            below if below.starts_with("/link") => page(&self.version(&wanted()).link),
+            below => assets::find(below.strip_prefix("/assets/")?),
         }
+    }
+
+    fn version(&self, wanted: &Languages) -> &Version {
+        let mut tags = wanted.wanted(None).into_iter().flat_map(|tag| tag.shortened());
+        let version = tags.find_map(|tag| self.versions.iter().find(|version| version.language == tag));
+        version.unwrap_or(&self.versions[0])
     }
 }
 
-fn render(template: &str, values: &Value) -> String {
-    let templates = Environment::new();
-    templates.render_named_str("page.html", template, values).expect("a built-in template renders: a test does it")
+fn templates() -> Environment<'static> {
+    let mut templates = Environment::new();
+    templates.set_auto_escape_callback(|_| AutoEscape::Html);
+    for (name, source) in
+        [("layout", include_str!("layout.html")), ("login", include_str!("login.html")), ("link", include_str!("link.html"))]
+    {
+        templates.add_template(name, source).expect("a test parses the built-in pages");
+    }
+    templates
+}
+
+fn render(templates: &Environment<'_>, page: &str, texts: &Texts, config: &PagesConfig<'_>) -> String {
+    let render = |template, values: &Value| {
+        let template = templates.get_template(template).expect("it was added");
+        template.render(values).expect("a built-in page renders: a test does it")
+    };
+    let fields: Value = config.channels.iter().map(|channel| field(*channel, config)).collect();
+    let initial = config.site_name.chars().find(|character| character.is_alphanumeric()).unwrap_or('·');
+    let values = context! {
+        page,
+        base => path_value(config.base_path.trim_end_matches('/')),
+        site_name => config.site_name,
+        initial => initial.to_uppercase().to_string(),
+        language => context! { tag => texts.tag, direction => texts.direction.as_str() },
+        languages => texts::ALL.map(|texts| context! { tag => texts.tag, name => texts.name }),
+        modules => assets::modules(&format!("{page}.js")),
+        texts => page_texts(&texts.page),
+        script_texts => json_value(&texts.script),
+        email_field => config.email_field_name,
+        bound_link_length => config.bound_link_length,
+        fields,
+    };
+    let steps = Value::from_safe_string(render(page, &values));
+    render("layout", &context! { steps, ..values })
 }
 
 /// A path of plain characters goes into attributes as it is; the engine would write its slashes as `&#x2f;`.
@@ -116,39 +149,29 @@ fn path_value(path: &str) -> Value {
     if is_plain { Value::from_safe_string(path.to_owned()) } else { Value::from(path) }
 }
 
+fn page_texts(texts: &texts::PageTexts) -> Value {
+    let serde_json::Value::Object(texts) = json(texts) else { return Value::UNDEFINED };
+    Value::from_pairs(texts.into_iter().filter_map(|(name, text)| Some((name, text.as_str()?.to_owned()))))
+}
+
+/// JSON as the text of an element: what HTML would read is escaped as JSON has it.
+fn json_value(texts: &texts::ScriptTexts) -> Value {
+    Value::from_safe_string(json(texts).to_string().replace('<', "\\u003c").replace('&', "\\u0026"))
+}
+
+fn json(texts: &impl Serialize) -> serde_json::Value {
+    serde_json::to_value(texts).expect("texts are always JSON")
+}
+
 /// One input of the login page.
 fn field(channel: Channel, config: &PagesConfig<'_>) -> Value {
     match channel {
-        Channel::Email => context! {
-            channel => channel.as_str(), name => config.email_field_name, kind => "email", label => "E-mail address",
-        },
+        Channel::Email => context! { channel => channel.as_str(), name => config.email_field_name, kind => "email" },
         Channel::Mobile => context! {
-            channel => channel.as_str(), name => config.mobile_field_name, kind => "tel", label => "Mobile number",
-            hint => config.needs_country_code.then_some("With + and the country code."),
+            channel => channel.as_str(), name => config.mobile_field_name, kind => "tel", hint => config.needs_country_code,
         },
     }
 }
-
-const LAYOUT: &str = include_str!("layout.html");
-const LOGIN: &str = include_str!("login.html");
-const LINK: &str = include_str!("link.html");
-
-const ASSETS: [(&str, &str, &str); 14] = [
-    ("style.css", "text/css; charset=utf-8", include_str!("assets/style.css")),
-    ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
-    ("login.js", SCRIPT, include_str!("assets/login.js")),
-    ("link.js", SCRIPT, include_str!("assets/link.js")),
-    ("api.js", SCRIPT, include_str!("assets/api.js")),
-    ("asked.js", SCRIPT, include_str!("assets/asked.js")),
-    ("code.js", SCRIPT, include_str!("assets/code.js")),
-    ("code-field.js", SCRIPT, include_str!("assets/code-field.js")),
-    ("link-token.js", SCRIPT, include_str!("assets/link-token.js")),
-    ("session.js", SCRIPT, include_str!("assets/session.js")),
-    ("storage.js", SCRIPT, include_str!("assets/storage.js")),
-    ("puzzle.js", SCRIPT, include_str!("assets/puzzle.js")),
-    ("puzzle-worker.js", SCRIPT, include_str!("assets/puzzle-worker.js")),
-    ("view.js", SCRIPT, include_str!("assets/view.js")),
-];
 
 #[cfg(test)]
 mod tests {
@@ -166,24 +189,35 @@ mod tests {
         }
     }
 
+    fn answer<'p>(pages: &'p Pages, path: &str) -> Option<Asset<'p>> {
+        pages.answer(path, Languages::default)
+    }
+
     fn body(pages: &Pages, path: &str) -> String {
-        pages.answer(path).unwrap_or_else(|| panic!("nothing at {path}")).body.to_owned()
+        answer(pages, path).unwrap_or_else(|| panic!("nothing at {path}")).body.to_owned()
+    }
+
+    /// As who chose a language on a page, with a browser that asks for others.
+    fn body_for(pages: &Pages, path: &str, chosen: &str, accepted: &str) -> String {
+        let some = |text: &str| (!text.is_empty()).then(|| text.into());
+        let wanted = || Languages { requested: some(chosen), accepted: some(accepted) };
+        pages.answer(path, wanted).unwrap().body.to_owned()
     }
 
     #[test]
     fn pages_and_assets_are_where_the_contract_says() {
         let pages = Pages::new(&config());
         for path in ["/", "/passwordless/login", "/passwordless/login/", "/passwordless/link", "/passwordless/link/"] {
-            assert_eq!(pages.answer(path).map(|asset| asset.content_type), Some(HTML), "{path}");
+            assert_eq!(answer(&pages, path).map(|asset| asset.content_type), Some(HTML), "{path}");
         }
         for path in
             ["/link", "/login", "/passwordless", "/passwordless/assets", "/passwordless/assets/mod.rs", "/passwordlesslink", ""]
         {
-            assert_eq!(pages.answer(path), None, "{path}");
+            assert_eq!(answer(&pages, path), None, "{path}");
         }
         let at_the_root = Pages::new(&PagesConfig { base_path: "", ..config() });
         for path in ["/", "/login", "/link", "/assets/login.js"] {
-            assert!(at_the_root.answer(path).is_some(), "{path}");
+            assert!(answer(&at_the_root, path).is_some(), "{path}");
         }
     }
 
@@ -219,13 +253,13 @@ mod tests {
         for page in ["/", "/passwordless/link"] {
             let html = body(&pages, page);
             for attribute in html.split(['"', '\'']).filter(|value| value.starts_with("/passwordless/")) {
-                assert!(pages.answer(attribute).is_some(), "{page} names {attribute}");
+                assert!(answer(&pages, attribute).is_some(), "{page} names {attribute}");
             }
         }
-        for (name, _, script) in ASSETS.iter().filter(|(_, kind, _)| *kind == SCRIPT) {
-            for import in script.lines().filter_map(|line| line.split_once(" from './")).map(|(_, import)| import) {
-                let import = import.trim_end_matches("';");
-                assert!(ASSETS.iter().any(|(asset, ..)| *asset == import), "{name} imports {import}");
+        for (name, _, script) in assets::ALL.iter().filter(|(_, kind, _)| *kind == assets::SCRIPT) {
+            assert_eq!(assets::imports(script).count(), script.matches(" from '").count(), "{name}");
+            for import in assets::imports(script) {
+                assert!(assets::find(import).is_some(), "{name} imports {import}");
             }
         }
     }
@@ -240,8 +274,10 @@ mod tests {
             assert_eq!(html.matches("<script").count(), html.matches("<script type=\"module\" src=\"/passwordless/").count());
             assert!(!html.contains("//"), "{page} names another origin");
         }
-        for (name, kind, asset) in ASSETS {
-            assert!(kind == "image/svg+xml" || !asset.contains("://"), "{name} names another origin");
+        for (name, kind, asset) in assets::ALL {
+            // Mail programs are led to, and nothing is loaded from there.
+            let is_exempt = kind == "image/svg+xml" || name == "mail-programs.js";
+            assert!(is_exempt || !asset.contains("://"), "{name} names another origin");
             assert!(!asset.contains("innerHTML") && !asset.contains("eval("), "{name}");
         }
     }
@@ -266,6 +302,86 @@ mod tests {
         let html = body(&Pages::new(&PagesConfig { site_name, ..config() }), "/");
         assert!(!html.contains("<script>alert") && !html.contains("\" onload=\""));
         assert!(html.contains("&lt;script&gt;"));
+    }
+
+    #[test]
+    fn each_language_has_its_pages_and_the_menu_names_all() {
+        let pages = Pages::new(&config());
+        for texts in texts::ALL {
+            for path in ["/", "/passwordless/login", "/passwordless/link"] {
+                let html = body_for(&pages, path, texts.tag, "en, fr;q=0.5");
+                let dir = if texts.tag == "ar" { "rtl" } else { "ltr" };
+                assert!(html.contains(&format!("<html lang=\"{}\" dir=\"{dir}\"", texts.tag)), "{path} {}", texts.tag);
+                assert!(html.contains(&format!("value=\"{0}\" lang=\"{0}\" selected>{1}<", texts.tag, texts.name)), "{html}");
+                assert_eq!(html.matches("<option ").count(), texts::ALL.len());
+                assert!(html.contains(&format!("<title>{} · example.com</title>", texts.page.sign_in)), "{html}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_choice_of_the_visit_comes_first_then_the_browsers_then_english() {
+        let pages = Pages::new(&config());
+        for (chosen, accepted, language) in [
+            ("de", "fr", "de"),
+            ("", "fr-CA, en;q=0.9", "fr"),
+            ("", "nl, it;q=0.2, es;q=0.8", "es"),
+            ("", "pt-BR", "pt"),
+            ("", "nl, da", "en"),
+            ("", "", "en"),
+            ("xx", "ja", "ja"),
+            ("../..", "zz\"><script>", "en"),
+            ("de\r\nX: y", "*", "en"),
+        ] {
+            let html = body_for(&pages, "/", chosen, accepted);
+            assert!(html.contains(&format!("<html lang=\"{language}\"")), "{chosen:?} {accepted:?}");
+        }
+    }
+
+    #[test]
+    fn the_texts_of_the_scripts_are_json_in_a_template() {
+        let pages = Pages::new(&config());
+        for texts in texts::ALL {
+            let html = body_for(&pages, "/", texts.tag, "");
+            let (_, rest) = html.split_once("<template id=\"texts\">").unwrap();
+            let (json, _) = rest.split_once("</template>").unwrap();
+            assert!(!json.contains(['<', '&']));
+            let read: serde_json::Value = serde_json::from_str(json).unwrap();
+            assert_eq!(read, serde_json::to_value(&texts.script).unwrap());
+        }
+    }
+
+    /// What the scripts ask for by name is there.
+    #[test]
+    fn every_text_that_a_script_names_exists_and_every_text_is_named() {
+        let script = serde_json::to_value(&texts::ALL[0].script).unwrap();
+        let scripts: String = assets::ALL.iter().filter(|(_, kind, _)| *kind == assets::SCRIPT).map(|(.., body)| *body).collect();
+        for call in ["text('", "counted('"] {
+            for rest in scripts.split(call).skip(1) {
+                let (name, _) = rest.split_once('\'').unwrap();
+                assert!(script.get(name).is_some(), "{name}");
+            }
+        }
+        for name in script.as_object().unwrap().keys() {
+            let is_made = [
+                "code_",
+                "link_",
+                "invalid_",
+                "enter_",
+                "length_in_",
+                "code_of_",
+                "throttled",
+                "unavailable",
+                "method_",
+                "delivery_",
+                "unreach",
+                "soon",
+                "again",
+                "new_code",
+            ];
+            let is_named = scripts.contains(&format!("'{name}'")) || is_made.iter().any(|start| name.starts_with(start));
+            assert!(is_named, "no script says {name}");
+        }
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub(crate) const CHALLENGE: &str = "countersign_challenge";
 const GUARD: &str = "countersign_guard";
 /// What this browser has proved.
 const DEVICE: &str = "countersign_device";
+/// The language that somebody chose on a page. The page itself sets it, for the visit.
+const LANGUAGE: &str = "countersign_language";
 /// Seconds that the device cookie lives: 90 days.
 const DEVICE_LIFETIME: u64 = 90 * 24 * 60 * 60;
 
@@ -99,6 +101,12 @@ impl<'h> Jar<'h> {
     pub(crate) fn devices(&self) -> &[&'h str] {
         self.devices.as_slice()
     }
+}
+
+/// The language that somebody chose on a page: a tag by its looks, for who judges it.
+pub(crate) fn language(headers: &HeaderMap) -> Option<&str> {
+    let pairs = headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+    pairs.map(<[u8]>::trim_ascii).find_map(|pair| value_of(LANGUAGE, pair))
 }
 
 impl<'h> Several<'h> {
@@ -208,6 +216,15 @@ mod tests {
                 assert_eq!(jar(&[&cookies]), (vec!["c.1".into()], vec!["d1".into()]), "{}", cookies.escape_ascii());
             }
         }
+    }
+
+    #[test]
+    fn a_language_is_found_among_others() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(language(&headers), None);
+        headers.append(COOKIE, HeaderValue::from_static("countersign_language=; a=b"));
+        headers.append(COOKIE, HeaderValue::from_static("c=\"d; countersign_language=pt-BR; countersign_language=de"));
+        assert_eq!(language(&headers), Some("pt-BR"));
     }
 
     #[test]

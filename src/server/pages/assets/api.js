@@ -1,4 +1,4 @@
-// Talks to the engine, and says in plain words what it answers.
+// Talks to the engine.
 
 const { base } = document.documentElement.dataset;
 
@@ -25,60 +25,12 @@ export function isOver({ code, body }) {
   return ends.includes(code) || body.attempts_left === 0;
 }
 
-/** The first message about a field, if the answer has one. */
-export function fieldError({ code, body }, field) {
-  return code === 'invalid' ? body.errors?.[field]?.[0] : undefined;
+/** Whether what was sent is not right, or not this recipient's. */
+export function isWrong({ code }) {
+  return code === 'invalid_credentials';
 }
 
-/** `thing` is what was refused: "code" or "link". */
-export function explain(answer, thing) {
-  const { code, body, retryAfter } = answer;
-  switch (code) {
-    case 'invalid_credentials':
-      return wrong(body.attempts_left, thing);
-    case 'challenge_expired':
-      return `This ${thing} has expired. Get a new code.`;
-    case 'challenge_spent':
-      return `This ${thing} has been used already. Get a new code.`;
-    case 'attempts_exhausted':
-      return 'No attempts left for this code. Get a new one.';
-    case 'misdirected':
-      return `The server has forgotten this ${thing}, probably because it was restarted. Get a new code.`;
-    case 'method_disabled':
-      return 'Signing in this way is switched off here.';
-    case 'throttled':
-      return `Too soon for another code. Try again ${later(retryAfter)}.`;
-    case 'delivery_failed':
-      return 'The message could not be sent. Try again in a moment.';
-    case 'unavailable':
-      return `The service can’t answer just now. Try again ${later(retryAfter)}.`;
-    case 'unreachable':
-      return 'The server can’t be reached. Check your connection and try again.';
-    case 'request_timeout':
-      return 'The connection is too slow. Try again.';
-    case 'invalid':
-      return complaint(body);
-    default:
-      return `Something went wrong${code ? ` (${code})` : ''}. Try again in a moment.`;
-  }
-}
-
-/** "in 42 seconds", "in 3 minutes". */
-export function later(seconds) {
-  if (seconds <= 0) return 'in a moment';
-  const [count, unit] = seconds < 100 ? [seconds, 'second'] : [Math.ceil(seconds / 60), 'minute'];
-  return `in ${count} ${unit}${count === 1 ? '' : 's'}`;
-}
-
-function wrong(attemptsLeft, thing) {
-  if (thing === 'link') return 'This link is not valid here. Something may have damaged it on its way.';
-  if (attemptsLeft === undefined) return 'This code is not right.';
-  if (attemptsLeft === 0) return 'This code is not right. No attempts left: get a new code.';
-  return `This code is not right. ${attemptsLeft} ${attemptsLeft === 1 ? 'attempt' : 'attempts'} left.`;
-}
-
-function complaint(body) {
-  if (body.errors?.challenge) return 'This browser holds no open request for a code. Get a new code.';
-  const first = Object.values(body.errors ?? {})[0]?.[0];
-  return first ?? body.non_field_errors?.[0] ?? 'The server did not understand the request.';
+/** Whether this field was refused, and not what it is about. */
+export function refuses({ code, body }, field) {
+  return code === 'invalid' && Boolean(body.errors?.[field]);
 }

@@ -2,6 +2,7 @@
 
 import { readCode } from './code.js';
 import { sealedIn } from './link-token.js';
+import { counted, text } from './texts.js';
 import { complain, work } from './view.js';
 
 /**
@@ -18,9 +19,9 @@ export function takeCodes({ form, field, format, isReady = () => true, exchange 
     // Digits send themselves, so that whoever presses Enter after the last one would lose an attempt.
     if (value === refused) return field.focus();
     if (!isReady()) return undefined;
-    if (!link && token === '') return complain('Enter the code first.', field);
+    if (!link && token === '') return complain(text('enter_code_first'), field);
     if (!link && !hasLength(token)) {
-      return complain(`The code has ${format().length} ${units()}. Nothing was sent, so no attempt is lost.`, field);
+      return complain(counted(`length_in_${units()}`, format().length), field);
     }
     return work(async () => {
       if (await exchange(link && !isWhole(token) ? link : token)) refused = value;
@@ -41,9 +42,10 @@ export function takeCodes({ form, field, format, isReady = () => true, exchange 
   return function prepare() {
     const { length, charset } = format();
     refused = null;
-    form.querySelector(`label[for=${field.id}]`).textContent = length ? `Code of ${length} ${units()}` : 'Code';
+    form.querySelector(`label[for=${field.id}]`).textContent = length ? counted(`code_of_${units()}`, length) : text('code');
     field.inputMode = isNumeric() || !charset ? 'numeric' : 'text';
     field.autocapitalize = charset === 'base20' ? 'characters' : 'off';
+    field.classList.toggle('long', length > 10);
     field.value = '';
   };
 }

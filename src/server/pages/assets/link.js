@@ -1,10 +1,14 @@
 // The landing page of a link. Loading it spends nothing, scripts included: only the click does.
 
-import { explain, fieldError, isOver, post } from './api.js';
+import { isOver, isWrong, post, refuses } from './api.js';
 import { asked, askedFor, fits, forgetAsked, isSame } from './asked.js';
 import { takeCodes } from './code-field.js';
+import { explain, explainRecipient } from './explain.js';
+import { restoreTyped } from './language.js';
 import { linksAreBound, sealedIn, tokenOf } from './link-token.js';
 import { showSession } from './session.js';
+import { tellTabs } from './tabs.js';
+import { tell, text } from './texts.js';
 import { complain, show, work } from './view.js';
 
 const element = (id) => document.getElementById(id);
@@ -25,10 +29,10 @@ let challenge = null;
 async function arrive() {
   [token, account, challenge] = [tokenOf(location), null, byEmail()[0] ?? null];
   if (!token) {
-    if (history.state?.signedIn) return end('You have signed in with this link, and then loaded the page again. To sign in once more, get a new code.');
-    return askForCode('This link has lost its last part on its way to you.');
+    if (history.state?.signedIn) return end(text('link_reloaded'));
+    return askForCode(text('link_lost_its_end'));
   }
-  if (!linksAreBound && !sealedIn(token)) return askForCode('This link is damaged: something has changed it on its way to you.');
+  if (!linksAreBound && !sealedIn(token)) return askForCode(text('link_damaged'));
   // A token in the path has been seen by servers, but it doesn't have to stay in the history too.
   if (location.pathname.includes('%')) history.replaceState(null, '', `${base}/link#${encodeURIComponent(token)}`);
   askToConfirm();
@@ -39,21 +43,23 @@ async function arrive() {
 /** Asks what became of the challenge. Where that can't be told, the click will. */
 async function look() {
   const looked = token;
-  if (linksAreBound && !challenge) return;
+  if (linksAreBound && byEmail().length !== 1) return;
   const what = linksAreBound ? { [challenge.name]: challenge.recipient, challenge: challenge.envelope } : { token };
   const answer = await post('status/', what, AbortSignal.timeout?.(4000));
   if (token !== looked || confirm.hidden) return;
-  if (answer.ok) return tell(answer.body);
+  if (answer.ok) return heed(answer.body);
   if (isOver(answer) || (isWrong(answer) && !linksAreBound)) refuse(answer);
 }
 
-function tell({ state, recipient: masked }) {
-  if (state === 'spent') return end('This link has been used already. To sign in again, get a new code.');
-  if (state === 'expired') return end('This link has expired. Get a new code.');
+function heed({ state, recipient: masked }) {
+  if (state === 'spent') return end(text('link_spent'));
+  if (state === 'expired') return end(text('link_expired'));
   account = masked;
-  element('account').querySelector('strong').textContent = masked;
-  element('account').hidden = false;
-  element('unasked').hidden = byEmail().some((one) => fits(masked, one));
+  const isAsked = byEmail().some((one) => fits(masked, one));
+  // Who didn't ask here confirms whose account it is.
+  tell(isAsked ? element('account') : element('follow'), isAsked ? 'as_recipient' : 'sign_in_as', masked);
+  element('account').hidden = !isAsked;
+  element('unasked').hidden = isAsked;
 }
 
 // ── By one click ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -61,27 +67,39 @@ function tell({ state, recipient: masked }) {
 confirmForm.addEventListener('submit', (event) => {
   event.preventDefault();
   if (!linksAreBound) return work(follow);
-  if (recipient.value.trim() === '') return complain('Enter the address that the link was sent to.', recipient);
+  const isMissing = !element('ask-recipient').hidden && recipient.value.trim() === '';
+  if (isMissing) return complain(text('enter_link_recipient'), recipient);
   return work(followBound);
 });
 
 async function follow() {
   const answer = await post('exchange/', { token });
-  if (answer.ok) return signedIn(answer.body, (one) => account !== null && fits(account, one));
-  return refuse(answer);
+  if (!answer.ok) return refuse(answer);
+  const used = token;
+  signedIn(answer.body);
+  // Where it couldn't be told before whose link this is, it can be now.
+  account ??= (await post('status/', { token: used })).body.recipient ?? null;
+  if (account === null) return;
+  tellTabs({ account }, answer.body);
+  forgetAsked((one) => fits(account, one));
 }
 
-/** A bound link holds a long code, which takes the address and the envelope that this browser has. */
+/**
+ * A bound link holds a long code, which takes the address and the envelope that this browser has. It doesn't say whose it
+ * is; each open challenge is tried, for a long code that is another's costs no attempt.
+ */
 async function followBound() {
-  const whose = emailOf(recipient);
-  const { envelope } = askedFor(whose) ?? {};
-  const answer = await post('exchange/email/', { [whose.name]: whose.recipient, token, challenge: envelope });
-  if (answer.ok) return signedIn(answer.body, (one) => isSame(one, whose));
-  if (answer.body.errors?.challenge) return end('This link works only in the browser that asked for it. Open it there, or get a new code.');
-  const wrong = fieldError(answer, whose.name) ?? (isWrong(answer) && 'This link and this address don’t belong together.');
-  if (!wrong) return refuse(answer);
+  const typed = element('ask-recipient').hidden ? [] : [emailOf(recipient)];
+  for (const whose of typed.length > 0 ? typed : byEmail()) {
+    const { envelope } = askedFor(whose) ?? {};
+    const answer = await post('exchange/email/', { [whose.name]: whose.recipient, token, challenge: envelope });
+    if (answer.ok) return signedInAs(whose, envelope, answer.body);
+    if (answer.body.errors?.challenge) return end(text('link_bound_elsewhere'));
+    if (refuses(answer, whose.name)) return complain(explainRecipient('email'), recipient);
+    if (!isWrong(answer)) return refuse(answer);
+  }
   element('ask-recipient').hidden = false;
-  return complain(wrong, recipient);
+  return complain(text('link_and_address'), recipient);
 }
 
 function refuse(answer) {
@@ -91,47 +109,46 @@ function refuse(answer) {
   return complain(words, confirmForm.querySelector('button'));
 }
 
-function isWrong({ code: reason }) {
-  return reason === 'invalid_credentials';
-}
-
 // ── By the code of the same message ──────────────────────────────────────────────────────────────────────────────────
 
 const prepare = takeCodes({ form: codeForm, field: code, format: () => challenge ?? {}, isReady: isAddressed, exchange });
 
 function isAddressed() {
   const isMissing = !challenge && address.value.trim() === '';
-  if (isMissing) complain('Enter the address that the message was sent to.', address);
+  if (isMissing) complain(text('enter_message_recipient'), address);
   return !isMissing;
 }
 
 async function exchange(typed) {
   const whose = challenge ?? emailOf(address);
   const answer = await post('exchange/email/', { [whose.name]: whose.recipient, token: typed, challenge: challenge?.envelope });
-  if (answer.ok) return signedIn(answer.body, (one) => isSame(one, whose));
-  const wrong = fieldError(answer, whose.name);
-  if (wrong) return complain(wrong, address);
+  if (answer.ok) return signedInAs(whose, challenge?.envelope, answer.body);
+  if (refuses(answer, whose.name)) return complain(explainRecipient('email'), address);
   if (isOver(answer)) return end(explain(answer, 'code'));
   complain(explain(answer, 'code'), code);
-  return answer.code === 'invalid_credentials';
+  return isWrong(answer);
 }
 
 // ── What is shown ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function askToConfirm() {
-  for (const id of ['account', 'unasked']) element(id).hidden = true;
+  const isForeign = linksAreBound && challenge === null;
+  element('account').hidden = true;
+  element('account').textContent = '';
+  element('unasked').hidden = !isForeign;
+  element('follow').textContent = text('sign_in');
   confirmForm.hidden = true;
   recipient.value = challenge?.recipient ?? '';
-  element('ask-recipient').hidden = !linksAreBound || challenge !== null;
+  element('ask-recipient').hidden = !isForeign;
   show(confirm);
 }
 
 function askForCode(why) {
   element('why').textContent = why;
-  element('here').textContent = challenge ? 'Enter it here.' : 'Enter it where you asked for it, or here if that was in this browser.';
+  element('here').textContent = text(challenge ? 'code_goes_here' : 'code_goes_there');
   element('ask-address').hidden = challenge !== null;
   element('sent-to').hidden = challenge === null;
-  element('sent-to').querySelector('strong').textContent = challenge?.recipient.trim() ?? '';
+  if (challenge) tell(element('sent-to'), 'sent_to', challenge.recipient);
   prepare();
   show(byCode);
   (challenge ? code : address).focus();
@@ -143,10 +160,15 @@ function end(words) {
   complain(words, ended.querySelector('a'));
 }
 
-/** What is used leaves the history and the storage. */
-function signedIn(tokens, isUsed) {
+/** What is used leaves the history and the storage; the tab that waits for it hears of it. */
+function signedInAs(whose, envelope, tokens) {
+  forgetAsked((one) => isSame(one, whose));
+  if (envelope) tellTabs({ envelope }, tokens);
+  signedIn(tokens);
+}
+
+function signedIn(tokens) {
   history.replaceState({ signedIn: true }, '', `${base}/link`);
-  forgetAsked(isUsed);
   showSession(tokens);
 }
 
@@ -159,4 +181,5 @@ function byEmail() {
 }
 
 window.addEventListener('hashchange', arrive);
-arrive();
+await arrive();
+restoreTyped();

@@ -1,5 +1,6 @@
 // What a signed-in person sees: the access token's claims.
 
+import { moment } from './texts.js';
 import { show } from './view.js';
 
 /** Shows the heading "Signed in" and the claims below it. */
@@ -37,17 +38,11 @@ function row([name, value]) {
   term.textContent = name;
   const detail = document.createElement('dd');
   detail.textContent = typeof value === 'string' ? value : JSON.stringify(value);
-  const time = moment(name, value);
-  if (time) {
+  if (['exp', 'iat', 'auth_time'].includes(name) && typeof value === 'number') {
     const note = document.createElement('span');
     note.className = 'hint';
-    note.textContent = ` ${time}`;
+    note.textContent = ` ${moment(value)}`;
     detail.append(note);
   }
   return [term, detail];
-}
-
-function moment(name, value) {
-  const isTime = ['exp', 'iat', 'auth_time'].includes(name) && typeof value === 'number';
-  return isTime ? new Date(value * 1000).toLocaleString() : null;
 }

@@ -2,6 +2,7 @@
 
 const alertLine = document.querySelector('[role=alert]');
 const statusLine = document.getElementById('status');
+const languages = document.getElementById('languages');
 const siteName = document.querySelector('.site').textContent;
 
 let marked = null;
@@ -12,6 +13,8 @@ export function show(section) {
   for (const other of document.querySelectorAll('main > section')) other.hidden = other !== section;
   section.querySelector('.alert-place')?.append(alertLine);
   document.title = `${section.querySelector('h1').textContent} · ${siteName}`;
+  // Another language is another document: after the login it would have lost the tokens.
+  languages.hidden = section.id === 'signed-in';
   clear();
 }
 
