@@ -577,6 +577,37 @@ fn sms() {
     let SmsTransport::Telnyx(settings) = &config.sms.ways[0].transport else { panic!("{:?}", config.sms) };
     assert_eq!(settings.api_base.as_str(), "http://127.0.0.1:1/");
     assert!(accepted(&section("transport = \"discard\"")).sms.ways.is_empty());
+    assert_eq!(faulty(&section("transport = \"vonage\"")), ["sms.api_key", "sms.api_secret", "sms.from"]);
+    assert_eq!(faulty(&section("transport = \"sns\"")), ["sms.region", "sms.access_key_id", "sms.secret_access_key"]);
+    let key = "access_key_id = \"AKID\"\nsecret_access_key = \"k\"";
+    assert_refused(&[
+        (&section(&format!("transport = \"sns\"\n{key}\nregion = \"eu-central-1.evil.example/\"")), "sms.region", "eu-central-1"),
+        (&section("transport = \"telnyx\"\nfrom = \"+1\"\napi_key = \"a\\nb\""), "sms.api_key", "ASCII without spaces"),
+    ]);
+    for (region, url) in
+        [("eu-central-1", "https://sns.eu-central-1.amazonaws.com/"), ("cn-north-1", "https://sns.cn-north-1.amazonaws.com.cn/")]
+    {
+        let config = accepted(&section(&format!("transport = \"sns\"\n{key}\nregion = \"{region}\"")));
+        let SmsTransport::Sns(settings) = &config.sms.ways[0].transport else { panic!("{:?}", config.sms) };
+        assert_eq!(settings.api_base.as_str(), url);
+        assert!(config.effective().contains(&format!("api_base = \"https://sns.{region}.")), "{}", config.effective());
+        assert!(!format!("{settings:?}").contains("\"k\""), "the key is shown: {settings:?}");
+    }
+}
+
+#[test]
+fn email_by_providers() {
+    let section = |text: &str| format!("[email]\n{text}");
+    for provider in ["postmark", "resend", "sendgrid", "mailgun"] {
+        assert_eq!(faulty(&section(&format!("transport = \"{provider}\""))), ["email.api_key"]);
+        accepted(&section(&format!("transport = \"{provider}\"\napi_key = \"k\"")));
+    }
+    assert_eq!(faulty(&section("transport = \"ses\"")), ["email.region", "email.access_key_id", "email.secret_access_key"]);
+    let mailgun = "transport = \"mailgun\"\napi_key = \"k\"\ndomain = ";
+    assert_refused(&[(&section(&format!("{mailgun}\"mg.example.com/x\"")), "email.domain", "must be a domain")]);
+    let config =
+        accepted(&section(&format!("{mailgun}\"mg.example.com\"\n[email_2]\ntransport = \"postmark\"\napi_key = \"k\"")));
+    assert_eq!(config.email.ways.len(), 2);
 }
 
 #[test]

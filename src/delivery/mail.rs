@@ -20,6 +20,9 @@ use crate::time::UnixTime;
 /// The longest line that a message may have (RFC 5322 §2.1.1).
 const MAX_LINE: usize = 998;
 
+/// What is said of a recipient that isn't one.
+const NO_ADDRESS: &str = "no e-mail can go to this address";
+
 /// Whom our e-mail comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sender {
@@ -53,7 +56,27 @@ impl Sender {
     /// # Errors
     /// A recipient that no e-mail can go to.
     pub(super) fn format(&self, message: &Message, at: UnixTime) -> Result<Outgoing, SendError> {
-        self.bytes(message, at).ok_or_else(|| SendError::Final("no e-mail can go to this address".into()))
+        self.bytes(message, at).ok_or_else(|| SendError::Final(NO_ADDRESS.into()))
+    }
+
+    /// As it stands in a header, but for letters beyond ASCII: `Example <noreply@example.com>`.
+    pub(super) fn mailbox(&self) -> String {
+        self.mailbox.to_string()
+    }
+
+    /// Its address.
+    pub(super) fn address(&self) -> &str {
+        self.mailbox.email.as_ref()
+    }
+
+    /// Its name, if it has one.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.mailbox.name.as_deref()
+    }
+
+    /// The `Message-ID` of a message.
+    pub(super) fn message_id(&self, id: &super::MessageId) -> String {
+        format!("<{id}@{}>", self.names)
     }
 
     /// Whom SMTP is told about an e-mail to `to`; `None` if no e-mail can go there.
@@ -71,7 +94,7 @@ impl Sender {
             .to(Mailbox::new(None, to.clone()))
             .subject(message.subject.as_str())
             .date(SystemTime::UNIX_EPOCH + Duration::from_secs(at.as_seconds()))
-            .header(MessageId::from(format!("<{}@{}>", message.id, self.names)))
+            .header(MessageId::from(self.message_id(&message.id)))
             // RFC 3834: no out-of-office answers to this.
             .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".into()))
             .envelope(self.envelope(&message.to)?)
@@ -80,6 +103,16 @@ impl Sender {
         let (id, to): (_, &str) = (message.id.clone(), to.as_ref());
         Some(Outgoing { id, written_at: at, to: to.into(), body: mail.formatted().into() })
     }
+}
+
+/// Where an e-mail to `to` goes: its address in ASCII.
+///
+/// # Errors
+/// An address that no e-mail can go to.
+pub(super) fn recipient(to: &str) -> Result<Box<str>, SendError> {
+    let address = address(to).ok_or_else(|| SendError::Final(NO_ADDRESS.into()))?;
+    let address: &str = address.as_ref();
+    Ok(address.into())
 }
 
 /// An address in ASCII. What isn't needed in a canonical address (quotes, brackets, white space, control characters) is

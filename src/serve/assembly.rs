@@ -24,8 +24,13 @@ use crate::{
             console::Console,
             file::{EmailFiles, SmsFiles},
             http::Http,
+            mailgun::Mailgun,
+            postmark::Postmark,
+            resend::Resend,
+            sendgrid::SendGrid,
             telnyx::Telnyx,
             twilio::Twilio,
+            vonage::Vonage,
         },
     },
     directory::{
@@ -63,6 +68,8 @@ use crate::{
 
 #[cfg(feature = "smtp")]
 use crate::delivery::carriers::smtp::{HelloName, Smtp};
+#[cfg(feature = "aws")]
+use crate::delivery::carriers::{ses::Ses, sns::Sns};
 #[cfg(feature = "redis")]
 use crate::guard::redis::{self, RedisGuard};
 
@@ -199,6 +206,12 @@ fn email_way(config: &Config, way: &EmailWay, caller: &Caller) -> Result<Box<dyn
             Box::new(Smtp::new(settings, sender).map_err(|reason| StartError::at(&format!("{section}.url"), reason))?)
         }
         EmailTransport::Http(webhook) => Box::new(Http::new(caller.clone(), webhook.clone())),
+        EmailTransport::Postmark(settings) => Box::new(Postmark::new(caller.clone(), settings.clone(), sender)),
+        EmailTransport::Resend(settings) => Box::new(Resend::new(caller.clone(), settings.clone(), sender)),
+        EmailTransport::SendGrid(settings) => Box::new(SendGrid::new(caller.clone(), settings.clone(), sender)),
+        EmailTransport::Mailgun(settings) => Box::new(Mailgun::new(caller.clone(), settings.clone(), sender)),
+        #[cfg(feature = "aws")]
+        EmailTransport::Ses(settings) => Box::new(Ses::new(caller.clone(), settings.clone(), sender)),
     })
 }
 
@@ -218,6 +231,9 @@ fn sms_way(way: &SmsWay, caller: &Caller) -> Result<Box<dyn Carrier>, StartError
         }
         SmsTransport::Twilio(settings) => Box::new(Twilio::new(caller.clone(), settings.clone())),
         SmsTransport::Telnyx(settings) => Box::new(Telnyx::new(caller.clone(), settings.clone())),
+        SmsTransport::Vonage(settings) => Box::new(Vonage::new(caller.clone(), settings.clone())),
+        #[cfg(feature = "aws")]
+        SmsTransport::Sns(settings) => Box::new(Sns::new(caller.clone(), settings.clone())),
         SmsTransport::Http(webhook) => Box::new(Http::new(caller.clone(), webhook.clone())),
     })
 }

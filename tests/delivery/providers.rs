@@ -283,3 +283,152 @@ fn an_adapter_that_is_down_is_left_alone_and_said_to_be() {
     let log = server.log();
     assert!(log.contains("left alone for a while") && !log.contains(&nowhere), "{log}");
 }
+
+/// A server whose e-mail goes to a stand-in; it has asked for a code for Ann, in a site with a name beyond ASCII.
+fn mail_by(transport: &str, script: Script, settings: &[(&str, &str)]) -> (Call, Server, Answer) {
+    let api = Api::start(script);
+    let url = api.url.clone();
+    let mut all = vec![
+        ("email.transport", transport),
+        ("email.api_base", &*url),
+        ("email.from", "Bücher <noreply@books.example>"),
+        ("passwordless.site_name", "Bücher"),
+    ];
+    all.extend_from_slice(settings);
+    let server = Server::start(&all);
+    let answer = server.post("request/email/", &json!({"email": "ann@example.com"}));
+    (api.wait_for_call(0), server, answer)
+}
+
+/// Logs in with the code of what was sent.
+fn log_in_by_mail(server: &Server, answer: &Answer, text: &str) {
+    let login = json!({"email": "ann@example.com", "token": code_in(text), "challenge": answer.json()["challenge"]});
+    assert_eq!(server.post("exchange/email/", &login).status, 200);
+}
+
+#[test]
+fn postmark_is_sent_the_json_that_it_documents() {
+    let (call, server, answer) = mail_by("postmark", |_| ("200 OK", "", r#"{"ErrorCode":0}"#), &[("email.api_key", "token")]);
+    assert_eq!(call.line, "POST /email HTTP/1.1");
+    assert_eq!((call.header("x-postmark-server-token"), call.header("accept")), ("token", "application/json"));
+    let body = call.json();
+    assert_eq!((&body["From"], &body["To"]), (&json!("Bücher <noreply@books.example>"), &json!("ann@example.com")));
+    assert_eq!((&body["Subject"], &body["MessageStream"]), (&json!("Login on Bücher"), &json!("outbound")));
+    assert_eq!((&body["TrackOpens"], &body["TrackLinks"]), (&json!(false), &json!("None")));
+    let header = |name: &str| {
+        let found = body["Headers"].as_array().unwrap().iter().find(|header| header["Name"] == name);
+        found.map(|header| header["Value"].as_str().unwrap().to_owned()).unwrap_or_default()
+    };
+    assert_eq!((header("Auto-Submitted").as_str(), header("X-PM-KeepID").as_str()), ("auto-generated", "true"));
+    assert!(header("Message-ID").ends_with("@books.example>"));
+    assert!(body["HtmlBody"].as_str().unwrap().contains("<html"));
+    log_in_by_mail(&server, &answer, body["TextBody"].as_str().unwrap());
+}
+
+#[test]
+fn resend_is_sent_the_json_that_it_documents_under_one_idempotency_key() {
+    let script: Script = |number| if number == 1 { ("500 X", "", "{}") } else { ("200 OK", "", r#"{"id":"1"}"#) };
+    let api = Api::start(script);
+    let url = api.url.clone();
+    let settings = [("email.transport", "resend"), ("email.api_base", &*url), ("email.api_key", "re_1")];
+    let server = Server::start(&settings);
+    let answer = server.post("request/email/", &json!({"email": "ann@example.com"}));
+    let (first, second) = (api.wait_for_call(0), api.wait_for_call(1));
+    assert_eq!((first.line.as_str(), first.header("authorization")), ("POST /emails HTTP/1.1", "Bearer re_1"));
+    assert_eq!(first.header("idempotency-key").len(), 22);
+    assert_eq!((first.header("idempotency-key"), &first.body), (second.header("idempotency-key"), &second.body));
+    let body = first.json();
+    assert_eq!((&body["to"], &body["headers"]), (&json!(["ann@example.com"]), &json!({"Auto-Submitted": "auto-generated"})));
+    assert_eq!((&body["from"], &body["subject"]), (&json!("noreply@example.com"), &json!("Login on example.com")));
+    assert!(body["html"].as_str().unwrap().contains("<html"));
+    log_in_by_mail(&server, &answer, body["text"].as_str().unwrap());
+}
+
+#[test]
+fn sendgrid_is_sent_the_json_that_it_documents() {
+    let (call, server, answer) = mail_by("sendgrid", |_| ("202 Accepted", "", ""), &[("email.api_key", "SG.1")]);
+    assert_eq!((call.line.as_str(), call.header("authorization")), ("POST /v3/mail/send HTTP/1.1", "Bearer SG.1"));
+    let body = call.json();
+    assert_eq!(body["personalizations"], json!([{"to": [{"email": "ann@example.com"}]}]));
+    assert_eq!(body["from"], json!({"email": "noreply@books.example", "name": "Bücher"}));
+    assert_eq!(body["content"][0]["type"], "text/plain");
+    assert_eq!(body["content"][1]["type"], "text/html");
+    assert_eq!(body["headers"]["Auto-Submitted"], "auto-generated");
+    assert!(body["headers"]["Message-ID"].as_str().unwrap().ends_with("@books.example>"));
+    let off = json!({"click_tracking": {"enable": false, "enable_text": false}, "open_tracking": {"enable": false}});
+    assert_eq!(body["tracking_settings"], off);
+    log_in_by_mail(&server, &answer, body["content"][0]["value"].as_str().unwrap());
+}
+
+#[test]
+fn mailgun_is_sent_the_mail_itself_in_a_form() {
+    let (call, server, answer) = mail_by("mailgun", |_| ("200 OK", "", "{}"), &[("email.api_key", "key-1")]);
+    assert_eq!(call.line, "POST /v3/books.example/messages.mime HTTP/1.1");
+    assert_eq!(call.header("authorization"), "Basic YXBpOmtleS0x");
+    let boundary = call.header("content-type").strip_prefix("multipart/form-data; boundary=").unwrap();
+    let body = String::from_utf8(call.body.clone()).unwrap();
+    let parts: Vec<_> = body.split(&format!("--{boundary}")).collect();
+    assert_eq!((parts.len(), parts[0], parts[6]), (7, "", "--\r\n"), "{body}");
+    assert_eq!(parts[1], "\r\nContent-Disposition: form-data; name=\"to\"\r\n\r\nann@example.com\r\n");
+    assert!(parts[2].contains("name=\"o:tracking\"\r\n\r\nno\r\n"));
+    let mail = parts[5].split_once("Content-Type: message/rfc822\r\n\r\n").unwrap().1;
+    assert!(mail.contains("Auto-Submitted: auto-generated\r\n") && mail.contains("Message-ID: <"), "{mail}");
+    log_in_by_mail(&server, &answer, mail);
+    let (call, ..) =
+        mail_by("mailgun", |_| ("200 OK", "", "{}"), &[("email.api_key", "key-1"), ("email.domain", "mg.example.com")]);
+    assert_eq!(call.line, "POST /v3/mg.example.com/messages.mime HTTP/1.1");
+}
+
+const AWS: [(&str, &str); 3] = [("region", "eu-central-1"), ("access_key_id", "AKIDEXAMPLE"), ("secret_access_key", "SECRET")];
+
+#[test]
+fn ses_is_sent_the_mail_itself_and_signed_for() {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+    let aws = AWS.map(|(key, value)| (format!("email.{key}"), value));
+    let aws: Vec<_> = aws.iter().map(|(key, value)| (key.as_str(), *value)).collect();
+    let (call, server, answer) = mail_by("ses", |_| ("200 OK", "", r#"{"MessageId":"1"}"#), &aws);
+    assert_eq!(call.line, "POST /v2/email/outbound-emails HTTP/1.1");
+    let scope = "/eu-central-1/ses/aws4_request, SignedHeaders=content-type;host;x-amz-date, Signature=";
+    assert!(call.header("authorization").starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"));
+    assert!(call.header("authorization").contains(scope), "{call:?}");
+    let body = call.json();
+    assert_eq!(body["FromEmailAddress"], "noreply@books.example");
+    assert_eq!(body["Destination"], json!({"ToAddresses": ["ann@example.com"]}));
+    let mail = String::from_utf8(STANDARD.decode(body["Content"]["Raw"]["Data"].as_str().unwrap()).unwrap()).unwrap();
+    assert!(mail.contains("Auto-Submitted: auto-generated\r\n"), "{mail}");
+    log_in_by_mail(&server, &answer, &mail);
+}
+
+#[test]
+fn sns_is_sent_the_form_that_it_documents_and_signed_for() {
+    let aws = AWS.map(|(key, value)| (format!("sms.{key}"), value));
+    let mut settings: Vec<_> = aws.iter().map(|(key, value)| (key.as_str(), *value)).collect();
+    settings.push(("sms.from", "Books"));
+    let (api, server) = sms("sns", |_| ("200 OK", "", "<PublishResponse/>"), &settings);
+    let answer = request(&server);
+    let call = api.wait_for_call(0);
+    assert_eq!((call.line.as_str(), call.header("content-type")), ("POST / HTTP/1.1", "application/x-www-form-urlencoded"));
+    assert!(call.header("authorization").contains("/eu-central-1/sns/aws4_request, "), "{call:?}");
+    let form = call.form();
+    let field = |name: &str| form.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str());
+    assert_eq!((field("Action"), field("Version"), field("PhoneNumber")), ("Publish", "2010-03-31", NUMBER));
+    assert_eq!(field("MessageAttributes.entry.1.Name"), "AWS.SNS.SMS.SMSType");
+    assert_eq!(field("MessageAttributes.entry.1.Value.StringValue"), "Transactional");
+    assert_eq!(field("MessageAttributes.entry.2.Name"), "AWS.SNS.SMS.SenderID");
+    assert_eq!(field("MessageAttributes.entry.2.Value.StringValue"), "Books");
+    log_in(&server, &answer, field("Message"));
+}
+
+#[test]
+fn vonage_is_sent_the_json_that_it_documents() {
+    let settings = [("sms.api_key", "key"), ("sms.api_secret", "secret"), ("sms.from", "+12025550100")];
+    let (api, server) = sms("vonage", |_| ("202 Accepted", "", r#"{"message_uuid":"1"}"#), &settings);
+    let answer = request(&server);
+    let call = api.wait_for_call(0);
+    assert_eq!((call.line.as_str(), call.header("authorization")), ("POST /v1/messages HTTP/1.1", "Basic a2V5OnNlY3JldA=="));
+    let body = call.json();
+    assert_eq!((&body["message_type"], &body["channel"]), (&json!("text"), &json!("sms")));
+    assert_eq!((&body["to"], &body["from"]), (&json!("12025550123"), &json!("12025550100")));
+    log_in(&server, &answer, body["text"].as_str().unwrap());
+}

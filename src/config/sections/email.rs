@@ -2,8 +2,12 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use reqwest::Url;
+
 #[cfg(feature = "smtp")]
 use crate::delivery::carriers::smtp;
+#[cfg(feature = "aws")]
+use crate::{config::sections::amazon::read_amazon, delivery::carriers::ses};
 use crate::{
     config::{
         reader::{
@@ -11,9 +15,13 @@ use crate::{
             judge::Section,
             schema::{Key, Kind, SectionSchema, all_like, joined, number, one_of, secret, text, url},
         },
-        sections::webhook::read_webhook,
+        sections::webhook::{read_api_base, read_key, read_webhook},
     },
-    delivery::{Sender, Templates},
+    crypto::SecretText,
+    delivery::{
+        Sender, Templates,
+        carriers::{mailgun, postmark, resend, sendgrid},
+    },
     outbound::webhook::Webhook,
 };
 
@@ -31,16 +39,16 @@ pub(crate) static THIRD: SectionSchema = SectionSchema {
     keys: &OTHER,
 };
 
-const FIRST: [Key; 9] = joined(
+const FIRST: [Key; 15] = joined(
     &joined::<2>(
         &[one_of::<Choice>(
             "transport",
             "console: readable text on stdout. file: one .eml a message in `path`. smtp: through the server at `url`. http: signed and\n\
-             POSTed to `url`. discard: nothing leaves.",
+             POSTed to `url`. postmark, resend, sendgrid, mailgun, ses (Amazon): by that provider. discard: nothing leaves.",
         )],
         &[text("from", "noreply@example.com", "The sender, as noreply@example.com or Example <noreply@example.com>.")],
     ),
-    &joined::<7>(
+    &joined::<13>(
         &ADAPTER,
         &[
             text(
@@ -61,7 +69,7 @@ const FIRST: [Key; 9] = joined(
 );
 
 /// What each adapter has: these are the keys of the second and third one, too.
-const ADAPTER: [Key; 5] = [
+const ADAPTER: [Key; 11] = [
     url(
         "url",
         "smtp://user:pass@host:587: plain; ?tls=opportunistic or ?tls=required: STARTTLS; smtps://: TLS.\n\
@@ -80,14 +88,23 @@ const ADAPTER: [Key; 5] = [
     ),
     text("path", "mail", "The folder of transport file."),
     secret("secret", "Signs what transport http POSTs: whsec_ and base64 of 24 to 64 bytes (Standard Webhooks)."),
+    url(
+        "api_base",
+        "The provider's API. Default: its own; Mailgun: https://api.mailgun.net, in the EU https://api.eu.mailgun.net.",
+    ),
+    secret("api_key", "Postmark: the server's API token. Resend, SendGrid, Mailgun: the key."),
+    text("domain", "", "Mailgun: the domain that sends; empty: the sender's."),
+    text("region", "", "Amazon SES: the region, such as eu-central-1."),
+    text("access_key_id", "", "Amazon SES: the name of a key that may ses:SendEmail and ses:SendRawEmail."),
+    secret("secret_access_key", "Amazon SES: the key."),
 ];
 
-const OTHER: [Key; 7] = joined(
+const OTHER: [Key; 13] = joined(
     &[
-        Key::new("transport", Kind::Choice(&["", "console", "file", "smtp", "http"]), "Which one; empty: none."),
+        Key::new("transport", Kind::Choice(OTHERS), "Which one; empty: none."),
         text("from", "", "The sender; empty: that of [email]."),
     ],
-    &all_like::<5>(&ADAPTER, "email"),
+    &all_like::<11>(&ADAPTER, "email"),
 );
 
 choices! {
@@ -96,9 +113,17 @@ choices! {
         File = "file",
         Smtp = "smtp",
         Http = "http",
+        Postmark = "postmark",
+        Resend = "resend",
+        SendGrid = "sendgrid",
+        Mailgun = "mailgun",
+        Ses = "ses",
         Discard = "discard",
     }
 }
+
+/// What may come second: none, or any that keeps what it is given.
+const OTHERS: &[&str] = &["", "console", "file", "smtp", "http", "postmark", "resend", "sendgrid", "mailgun", "ses"];
 
 /// E-mail delivery.
 #[derive(Clone, Debug)]
@@ -137,6 +162,17 @@ pub enum EmailTransport {
     Smtp(smtp::Settings),
     /// An endpoint of one's own.
     Http(Webhook),
+    /// Postmark.
+    Postmark(postmark::Settings),
+    /// Resend.
+    Resend(resend::Settings),
+    /// SendGrid.
+    SendGrid(sendgrid::Settings),
+    /// Mailgun.
+    Mailgun(mailgun::Settings),
+    /// Amazon SES.
+    #[cfg(feature = "aws")]
+    Ses(ses::Settings),
 }
 
 pub(crate) fn read(first: &Section<'_>, others: [&Section<'_>; 2]) -> Option<Email> {
@@ -191,9 +227,47 @@ fn read_way(section: &Section<'_>, from: Option<&Sender>) -> Option<Option<Email
         Choice::File => section.required("path", &why).map(|path| EmailTransport::File(path.into())),
         Choice::Smtp => read_smtp(section, &why),
         Choice::Http => read_webhook(section, &why).map(EmailTransport::Http),
+        Choice::Postmark => read_api(section, "https://api.postmarkapp.com", &why)
+            .map(|(api_base, api_key)| EmailTransport::Postmark(postmark::Settings { api_base, api_key })),
+        Choice::Resend => read_api(section, "https://api.resend.com", &why)
+            .map(|(api_base, api_key)| EmailTransport::Resend(resend::Settings { api_base, api_key })),
+        Choice::SendGrid => read_api(section, "https://api.sendgrid.com", &why)
+            .map(|(api_base, api_key)| EmailTransport::SendGrid(sendgrid::Settings { api_base, api_key })),
+        Choice::Mailgun => read_mailgun(section, &why),
+        Choice::Ses => read_ses(section, &why),
         Choice::Discard => return from.map(|_| None),
     };
     Some(Some(EmailWay { section: section.name(), transport: transport?, from: from?.clone() }))
+}
+
+/// An API, and the key that it is shown.
+fn read_api(section: &Section<'_>, default: &str, why: &str) -> Option<(Url, SecretText)> {
+    let api_base = read_api_base(section, default);
+    let api_key = read_key(section, "api_key", why);
+    Some((api_base?, api_key?))
+}
+
+fn read_mailgun(section: &Section<'_>, why: &str) -> Option<EmailTransport> {
+    let api = read_api(section, "https://api.mailgun.net", why);
+    let domain = section.parse("domain", |text| match text {
+        "" => Ok(None),
+        _ if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)) => Ok(Some(text.to_owned())),
+        _ => Err("must be a domain, such as mg.example.com".into()),
+    });
+    let ((api_base, api_key), domain) = (api?, domain?);
+    Some(EmailTransport::Mailgun(mailgun::Settings { api_base, api_key, domain }))
+}
+
+#[cfg(feature = "aws")]
+fn read_ses(section: &Section<'_>, why: &str) -> Option<EmailTransport> {
+    let (api_base, key) = read_amazon(section, "email", why)?;
+    Some(EmailTransport::Ses(ses::Settings { api_base, key }))
+}
+
+#[cfg(not(feature = "aws"))]
+fn read_ses(section: &Section<'_>, _: &str) -> Option<EmailTransport> {
+    section.fault("transport", "ses needs a build with the feature \"aws\"");
+    None
 }
 
 #[cfg(feature = "smtp")]

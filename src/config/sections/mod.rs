@@ -1,5 +1,7 @@
 //! The sections of the configuration: what each holds, and what is right in it by itself.
 
+#[cfg(feature = "aws")]
+mod amazon;
 pub(crate) mod bound;
 pub mod delivery;
 pub mod directory;

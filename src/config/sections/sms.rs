@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+#[cfg(feature = "aws")]
+use crate::{config::sections::amazon::read_amazon, delivery::carriers::sns};
 use crate::{
     config::{
         reader::{
@@ -9,10 +11,10 @@ use crate::{
             judge::Section,
             schema::{Key, Kind, SectionSchema, all_like, joined, number, one_of, secret, text, url},
         },
-        sections::webhook::{read_api_base, read_webhook},
+        sections::webhook::{read_api_base, read_key, read_webhook},
     },
     crypto::SecretText,
-    delivery::carriers::{telnyx, twilio},
+    delivery::carriers::{telnyx, twilio, vonage},
     outbound::webhook::Webhook,
 };
 
@@ -30,13 +32,13 @@ pub(crate) static THIRD: SectionSchema = SectionSchema {
     keys: &OTHER,
 };
 
-const FIRST: [Key; 11] = joined(
+const FIRST: [Key; 15] = joined(
     &[one_of::<Choice>(
         "transport",
-        "console: readable text on stdout. file: one .json a message in `path`. twilio, telnyx: by that provider. http: signed and\n\
-         POSTed to `url`. discard: nothing leaves.",
+        "console: readable text on stdout. file: one .json a message in `path`. twilio, telnyx, vonage, sns (Amazon): by that\n\
+         provider. http: signed and POSTed to `url`. discard: nothing leaves.",
     )],
-    &joined::<10>(
+    &joined::<14>(
         &ADAPTER,
         &[
             number(
@@ -58,21 +60,27 @@ const FIRST: [Key; 11] = joined(
 );
 
 /// What each adapter has: these are the keys of the second and third one, too.
-const ADAPTER: [Key; 8] = [
-    url("api_base", "The provider's API. Default: https://api.twilio.com or https://api.telnyx.com."),
+const ADAPTER: [Key; 12] = [
+    url("api_base", "The provider's API. Default: its own."),
     text("account_sid", "", "Twilio: the account."),
     secret("auth_token", "Twilio: the account's token."),
-    secret("api_key", "Telnyx: the key."),
-    text("from", "", "Twilio, Telnyx: the sender's number or name; Twilio: or a messaging service, MG and 32 digits."),
+    secret("api_key", "Telnyx, Vonage: the key."),
+    secret("api_secret", "Vonage: the key's secret."),
+    text("region", "", "Amazon SNS: the region, such as eu-central-1."),
+    text("access_key_id", "", "Amazon SNS: the name of a key that may sns:Publish."),
+    secret("secret_access_key", "Amazon SNS: the key."),
+    text(
+        "from",
+        "",
+        "The sender's number or name; Twilio: or a messaging service, MG and 32 digits; Amazon SNS: a name, or empty.",
+    ),
     text("path", "sms", "The folder of transport file."),
     url("url", "Transport http: where each message is POSTed."),
     secret("secret", "Signs what transport http POSTs: whsec_ and base64 of 24 to 64 bytes (Standard Webhooks)."),
 ];
 
-const OTHER: [Key; 9] = joined(
-    &[Key::new("transport", Kind::Choice(&["", "console", "file", "twilio", "telnyx", "http"]), "Which one; empty: none.")],
-    &all_like::<8>(&ADAPTER, "sms"),
-);
+const OTHER: [Key; 13] =
+    joined(&[Key::new("transport", Kind::Choice(OTHERS), "Which one; empty: none.")], &all_like::<12>(&ADAPTER, "sms"));
 
 choices! {
     enum Choice {
@@ -80,10 +88,15 @@ choices! {
         File = "file",
         Twilio = "twilio",
         Telnyx = "telnyx",
+        Vonage = "vonage",
+        Sns = "sns",
         Http = "http",
         Discard = "discard",
     }
 }
+
+/// What may come second: none, or any that keeps what it is given.
+const OTHERS: &[&str] = &["", "console", "file", "twilio", "telnyx", "vonage", "sns", "http"];
 
 /// SMS delivery.
 #[derive(Clone, Debug)]
@@ -119,6 +132,11 @@ pub enum SmsTransport {
     Twilio(twilio::Settings),
     /// Telnyx Messaging.
     Telnyx(telnyx::Settings),
+    /// Vonage.
+    Vonage(vonage::Settings),
+    /// Amazon SNS.
+    #[cfg(feature = "aws")]
+    Sns(sns::Settings),
     /// An endpoint of one's own.
     Http(Webhook),
 }
@@ -164,6 +182,8 @@ fn read_way(section: &Section<'_>) -> Option<Option<SmsWay>> {
         Choice::File => section.required("path", &why).map(|path| SmsTransport::File(path.into())),
         Choice::Twilio => read_twilio(section, &why).map(SmsTransport::Twilio),
         Choice::Telnyx => read_telnyx(section, &why).map(SmsTransport::Telnyx),
+        Choice::Vonage => read_vonage(section, &why).map(SmsTransport::Vonage),
+        Choice::Sns => read_sns(section, &why),
         Choice::Http => read_webhook(section, &why).map(SmsTransport::Http),
         Choice::Discard => return Some(None),
     };
@@ -185,7 +205,29 @@ fn read_twilio(section: &Section<'_>, why: &str) -> Option<twilio::Settings> {
 
 fn read_telnyx(section: &Section<'_>, why: &str) -> Option<telnyx::Settings> {
     let api_base = read_api_base(section, "https://api.telnyx.com");
-    let api_key = section.required("api_key", why);
+    let api_key = read_key(section, "api_key", why);
     let from = section.required("from", why);
-    Some(telnyx::Settings { api_base: api_base?, api_key: SecretText::new(api_key?), from: from?.to_owned() })
+    Some(telnyx::Settings { api_base: api_base?, api_key: api_key?, from: from?.to_owned() })
+}
+
+fn read_vonage(section: &Section<'_>, why: &str) -> Option<vonage::Settings> {
+    let api_base = read_api_base(section, "https://api.nexmo.com");
+    let api_key = read_key(section, "api_key", why);
+    let api_secret = read_key(section, "api_secret", why);
+    let from = section.required("from", why);
+    Some(vonage::Settings { api_base: api_base?, api_key: api_key?, api_secret: api_secret?, from: from?.to_owned() })
+}
+
+#[cfg(feature = "aws")]
+fn read_sns(section: &Section<'_>, why: &str) -> Option<SmsTransport> {
+    let amazon = read_amazon(section, "sns", why);
+    let from = Some(section.text("from")).filter(|from| !from.is_empty()).map(str::to_owned);
+    let (api_base, key) = amazon?;
+    Some(SmsTransport::Sns(sns::Settings { api_base, key, from }))
+}
+
+#[cfg(not(feature = "aws"))]
+fn read_sns(section: &Section<'_>, _: &str) -> Option<SmsTransport> {
+    section.fault("transport", "sns needs a build with the feature \"aws\"");
+    None
 }

@@ -4,6 +4,7 @@ use reqwest::Url;
 
 use crate::{
     config::reader::judge::Section,
+    crypto::SecretText,
     outbound::{signing::WebhookSecret, url::parse_http_url, webhook::Webhook},
 };
 
@@ -16,6 +17,15 @@ pub(crate) fn read_webhook(section: &Section<'_>, why: &str) -> Option<Webhook> 
 
 fn parse_secret(text: &str) -> Result<WebhookSecret, String> {
     WebhookSecret::parse(text).ok_or_else(|| "must be whsec_ and the base64 of 24 to 64 bytes (Standard Webhooks)".into())
+}
+
+/// A key that a provider is shown in a header.
+pub(crate) fn read_key(section: &Section<'_>, key: &str, why: &str) -> Option<SecretText> {
+    section.required(key, why)?;
+    section.parse(key, |text| {
+        let fits = text.bytes().all(|byte| byte.is_ascii_graphic());
+        fits.then(|| SecretText::new(text)).ok_or_else(|| "must be letters, digits and signs of ASCII without spaces".into())
+    })
 }
 
 /// The API of a provider: scheme, host and port. `default` is the provider's own.

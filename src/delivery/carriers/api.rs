@@ -32,12 +32,48 @@ pub(super) enum Meaning {
     TooMany,
 }
 
-/// What a provider says of an error: its own code, if that is a short number, and what it means, if it isn't what the status
-/// says. Nothing else of an answer is ever kept, since it often quotes the recipient.
+/// An answer that isn't 2xx.
+pub(super) struct Refusal {
+    /// Its status.
+    pub(super) status: u16,
+    /// The header `x-amzn-errortype`.
+    pub(super) amazon_error: Option<String>,
+    /// Its body.
+    pub(super) body: Vec<u8>,
+}
+
+/// What a provider says of an error: its own code, if that is a short number or a name that we know, and what it means, if it
+/// isn't what the status says. Nothing else of an answer is ever kept, since it often quotes the recipient.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Told {
     pub(super) code: Option<u32>,
+    pub(super) name: Option<&'static str>,
     pub(super) meaning: Option<Meaning>,
+}
+
+impl Told {
+    /// Nothing beyond the status.
+    pub(super) fn nothing(_: &Refusal) -> Self {
+        Self::default()
+    }
+
+    /// A code, and what it means.
+    pub(super) fn code(code: Option<u32>, meaning: impl FnOnce(u32) -> Option<Meaning>) -> Self {
+        Self { code, name: None, meaning: code.and_then(meaning) }
+    }
+
+    /// One of the names that are known, and what it means.
+    pub(super) fn name(name: &str, known: &[(&'static str, Meaning)]) -> Self {
+        let known = known.iter().find(|(known, _)| *known == name);
+        Self { code: None, name: known.map(|(name, _)| *name), meaning: known.map(|(_, meaning)| *meaning) }
+    }
+}
+
+impl Refusal {
+    /// The body as JSON; null where it is none.
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
 }
 
 impl Caller {
@@ -48,14 +84,20 @@ impl Caller {
     }
 
     /// A POST of these bytes.
-    pub(super) fn post(&self, url: &Url, content_type: &'static str, body: &Bytes) -> RequestBuilder {
+    pub(super) fn post(&self, url: &Url, content_type: &str, body: &Bytes) -> RequestBuilder {
         self.client.post(url.clone()).header("content-type", content_type).body(body.clone())
     }
 
     /// Makes a call. `provider` names whom it asks in reasons; `told` reads what it says of an error.
-    pub(super) async fn call(&self, provider: &str, request: RequestBuilder, told: fn(&[u8]) -> Told) -> Result<(), SendError> {
+    pub(super) async fn call(
+        &self,
+        provider: &str,
+        request: RequestBuilder,
+        told: fn(&Refusal) -> Told,
+    ) -> Result<(), SendError> {
         let response = request.send().await.map_err(|error| unanswered(provider, error))?;
         let status = response.status().as_u16();
+        let amazon_error = response.headers().get("x-amzn-errortype").and_then(|name| name.to_str().ok()).map(str::to_owned);
         let wait = retry_after(response.headers(), (self.clock)());
         // Read to its end, a connection can be used again.
         let read = client::read(response).await;
@@ -63,10 +105,12 @@ impl Caller {
             // It was taken, whatever became of the rest of the answer.
             return Ok(());
         }
-        let Told { code, meaning } = read.map(|reply| told(&reply.body)).unwrap_or_default();
-        let reason = match code {
-            Some(code) => format!("{provider} answered {status} (its error {code})"),
-            None => format!("{provider} answered {status}"),
+        let read = read.map(|reply| told(&Refusal { status, amazon_error, body: reply.body }));
+        let Told { code, name, meaning } = read.unwrap_or_default();
+        let reason = match (code, name) {
+            (Some(code), _) => format!("{provider} answered {status} (its error {code})"),
+            (None, Some(name)) => format!("{provider} answered {status} (its error {name})"),
+            (None, None) => format!("{provider} answered {status}"),
         };
         Err(match meaning.unwrap_or_else(|| of_status(status)) {
             Meaning::Recipient => SendError::Final(reason),
@@ -125,6 +169,12 @@ impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Caller").finish_non_exhaustive()
     }
+}
+
+/// A refusal with this status and body, for the tests of the adapters.
+#[cfg(test)]
+pub(super) fn refusal(status: u16, body: &str) -> Refusal {
+    Refusal { status, amazon_error: None, body: body.into() }
 }
 
 #[cfg(test)]

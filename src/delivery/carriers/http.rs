@@ -46,7 +46,7 @@ impl Http {
         let request = self.caller.post(&self.webhook.url, "application/json", &outgoing.body);
         let request =
             request.header(ID_HEADER, id).header(TIMESTAMP_HEADER, now.as_seconds()).header(SIGNATURE_HEADER, signature);
-        self.caller.call("the endpoint", request, |_| Told::default()).await
+        self.caller.call("the endpoint", request, Told::nothing).await
     }
 }
 

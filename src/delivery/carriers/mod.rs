@@ -1,13 +1,24 @@
 //! The adapters of [`Carrier`](super::Carrier), one file each.
 
 pub mod api;
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod console;
 pub mod file;
 pub mod http;
+pub mod mailgun;
+pub mod postmark;
+pub mod resend;
+pub mod sendgrid;
+#[cfg(feature = "aws")]
+pub mod ses;
 #[cfg(feature = "smtp")]
 pub mod smtp;
+#[cfg(feature = "aws")]
+pub mod sns;
 pub mod telnyx;
 pub mod twilio;
+pub mod vonage;
 
 use std::io;
 

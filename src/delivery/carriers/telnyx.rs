@@ -4,9 +4,8 @@ use std::fmt;
 
 use reqwest::Url;
 use serde::Serialize;
-use serde_json::Value;
 
-use super::api::{Caller, Meaning, Told, below, code};
+use super::api::{Caller, Meaning, Refusal, Told, below, code};
 use crate::{
     crypto::SecretText,
     delivery::{Carrier, Message, Outgoing, SendError, Sending},
@@ -53,17 +52,15 @@ impl Telnyx {
 }
 
 /// `{"errors":[{"code":"40310",…}]}`: <https://developers.telnyx.com/docs/messaging/messages/error-codes>.
-fn told(body: &[u8]) -> Told {
-    let code = serde_json::from_slice::<Value>(body).ok().and_then(|body| code(&body["errors"][0]["code"]));
-    let meaning = code.and_then(|code| match code {
+fn told(refusal: &Refusal) -> Told {
+    Told::code(code(&refusal.json()["errors"][0]["code"]), |code| match code {
         // This account or sender can't, whatever its status is: this sender, this country, a profile that is off or has spent
         // its limit, somebody who wants nothing of this sender any more.
         40013 | 40300 | 40305 | 40309 | 40312 | 40333 => Some(Meaning::Account),
         // Too many at once.
         40011 | 40318 => Some(Meaning::TooMany),
         _ => None,
-    });
-    Told { code, meaning }
+    })
 }
 
 impl Carrier for Telnyx {
@@ -90,7 +87,7 @@ impl fmt::Debug for Telnyx {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::api::refusal, *};
 
     #[test]
     fn errors() {
@@ -99,10 +96,10 @@ mod tests {
             (r#"{"errors":[{"code":"40305","title":"Invalid 'from' address"}]}"#, 40305, Some(Meaning::Account)),
             (r#"{"errors":[{"code":"10009"}]}"#, 10009, None),
         ] {
-            assert_eq!(told(body.as_bytes()), Told { code: Some(code), meaning });
+            assert_eq!(told(&refusal(400, body)), Told { code: Some(code), name: None, meaning });
         }
         for body in ["", "{}", "[]", r#"{"errors":[]}"#, r#"{"errors":{}}"#, r#"{"errors":[{"code":"+12025550123"}]}"#] {
-            assert_eq!(told(body.as_bytes()), Told::default(), "{body}");
+            assert_eq!(told(&refusal(400, body)), Told::default(), "{body}");
         }
     }
 }

@@ -3,9 +3,8 @@
 use std::fmt;
 
 use reqwest::Url;
-use serde_json::Value;
 
-use super::api::{Caller, Meaning, Told, below, code};
+use super::api::{Caller, Meaning, Refusal, Told, below, code};
 use crate::{
     crypto::SecretText,
     delivery::{Carrier, Message, Outgoing, SendError, Sending},
@@ -49,9 +48,8 @@ impl Twilio {
 }
 
 /// `{"code":21211,…}`: <https://www.twilio.com/docs/api/errors>.
-fn told(body: &[u8]) -> Told {
-    let code = serde_json::from_slice::<Value>(body).ok().and_then(|body| code(&body["code"]));
-    let meaning = code.and_then(|code| match code {
+fn told(refusal: &Refusal) -> Told {
+    Told::code(code(&refusal.json()["code"]), |code| match code {
         // This account or sender can't, though its status is 400: another sender's number, a country that isn't enabled, an
         // unverified number of a trial, a pair that isn't connected, somebody who wants nothing of this sender any more, a
         // messaging service without numbers.
@@ -59,8 +57,7 @@ fn told(body: &[u8]) -> Told {
         // The sender's own queue is full.
         21611 => Some(Meaning::TooMany),
         _ => None,
-    });
-    Told { code, meaning }
+    })
 }
 
 /// Whether this sender is a messaging service, which picks one of its numbers.
@@ -93,7 +90,7 @@ impl fmt::Debug for Twilio {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::api::refusal, *};
 
     #[test]
     fn errors() {
@@ -102,10 +99,10 @@ mod tests {
             (r#"{"code":21606,"status":400}"#, 21606, Some(Meaning::Account)),
             (r#"{"code":20003,"status":401}"#, 20003, None),
         ] {
-            assert_eq!(told(body.as_bytes()), Told { code: Some(code), meaning });
+            assert_eq!(told(&refusal(400, body)), Told { code: Some(code), name: None, meaning });
         }
         for body in ["", "{}", "[]", "null", "<html>", r#"{"code":"+12025550123"}"#] {
-            assert_eq!(told(body.as_bytes()), Told::default(), "{body}");
+            assert_eq!(told(&refusal(400, body)), Told::default(), "{body}");
         }
     }
 }
