@@ -76,6 +76,8 @@
 extern crate alloc;
 
 pub mod browser;
+#[cfg(feature = "server")]
+pub mod captcha;
 pub mod challenge;
 #[cfg(feature = "server")]
 pub mod cli;

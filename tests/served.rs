@@ -1,9 +1,6 @@
 //! Against the binary, over HTTP and from the command line, with nothing else than this repository.
 
-mod harness;
-#[cfg(target_os = "linux")]
-mod hostile;
-
+mod captcha;
 #[cfg(feature = "mobile")]
 mod ceilings;
 mod chaos;
@@ -13,6 +10,9 @@ mod events;
 mod fleet;
 #[cfg(target_os = "linux")]
 mod flood;
+mod harness;
+#[cfg(target_os = "linux")]
+mod hostile;
 mod http;
 mod journal;
 mod readme;

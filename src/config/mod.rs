@@ -21,7 +21,9 @@ use rand_core::CryptoRng;
 use crate::keyring::Keyring;
 use reader::{judge::Judge, shown::Effective};
 use schema::SECTIONS;
-use sections::{bound, delivery, directory, email, events, external_2fa, guard, keyring, passwordless, server, sms, tokens};
+use sections::{
+    bound, captcha, delivery, directory, email, events, external_2fa, guard, keyring, passwordless, server, sms, tokens,
+};
 use together::{Sections, Together};
 
 /// A configuration that was judged: whatever is here is right, and goes together.
@@ -46,6 +48,8 @@ pub struct Config {
     pub delivery: delivery::Delivery,
     /// Who makes and checks codes for `external/*`.
     pub external_2fa: Option<external_2fa::External2fa>,
+    /// Who says that captchas were solved.
+    pub captcha: Option<crate::captcha::Settings>,
     /// Where users are looked up.
     pub directory: directory::Directory,
     /// The memory of what was spent, and this node's place in its fleet.
@@ -108,6 +112,7 @@ fn read(judge: &Judge<'_>, random: &mut impl CryptoRng, to_serve: bool) -> Optio
     let sms = sms::read(&sections.sms, sections.sms_others.each_ref());
     let delivery = delivery::read(&sections.delivery);
     let external_2fa = external_2fa::read(&sections.external_2fa);
+    let captcha = captcha::read(&sections.captcha);
     let directory = directory::read(&sections.directory);
     let guard = guard::read(&sections.guard);
     let events = events::read(&sections.events);
@@ -140,6 +145,7 @@ fn read(judge: &Judge<'_>, random: &mut impl CryptoRng, to_serve: bool) -> Optio
         sms: sms?,
         delivery,
         external_2fa: external_2fa?,
+        captcha: captcha?,
         directory: directory?,
         guard: guard?,
         events: events?,

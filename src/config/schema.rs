@@ -3,12 +3,14 @@
 //! Readers take names, kinds and defaults from here; so do the suggestions for misspelt keys, the effective
 //! configuration, the file that `init` writes, and the reference in `docs/configuration.md`.
 
-use super::sections::{delivery, directory, email, events, external_2fa, guard, keyring, passwordless, server, sms, tokens};
+use super::sections::{
+    captcha, delivery, directory, email, events, external_2fa, guard, keyring, passwordless, server, sms, tokens,
+};
 
 pub use super::reader::schema::{Absent, Key, Kind, SectionSchema};
 
 /// All sections, in the order in which they are written.
-pub static SECTIONS: [&SectionSchema; 15] = [
+pub static SECTIONS: [&SectionSchema; 16] = [
     &server::SCHEMA,
     &keyring::SCHEMA,
     &passwordless::SCHEMA,
@@ -21,6 +23,7 @@ pub static SECTIONS: [&SectionSchema; 15] = [
     &sms::THIRD,
     &delivery::SCHEMA,
     &external_2fa::SCHEMA,
+    &captcha::SCHEMA,
     &directory::SCHEMA,
     &guard::SCHEMA,
     &events::SCHEMA,

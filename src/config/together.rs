@@ -3,7 +3,7 @@
 use super::{
     reader::judge::{Judge, Section},
     sections::{
-        delivery,
+        captcha, delivery,
         directory::{self, Directory},
         email::{self, EmailTransport},
         events, external_2fa,
@@ -34,6 +34,7 @@ pub(super) struct Sections<'j> {
     pub(super) external_2fa: Section<'j>,
     pub(super) directory: Section<'j>,
     pub(super) guard: Section<'j>,
+    pub(super) captcha: Section<'j>,
     pub(super) events: Section<'j>,
 }
 
@@ -63,6 +64,7 @@ impl<'j> Sections<'j> {
             external_2fa: judge.section(&external_2fa::SCHEMA),
             directory: judge.section(&directory::SCHEMA),
             guard: judge.section(&guard::SCHEMA),
+            captcha: judge.section(&captcha::SCHEMA),
             events: judge.section(&events::SCHEMA),
         }
     }
@@ -186,9 +188,22 @@ impl<'j> Sections<'j> {
     /// Refuses what comes in a later version, so that nothing is ignored silently.
     pub(super) fn judge_available(&self) {
         let Self { email_others, sms_others, .. } = self;
-        let Self { server, keyring, passwordless, tokens, email, sms, delivery, external_2fa, directory, guard, events, .. } =
-            self;
-        let all = [server, keyring, passwordless, tokens, email, sms, delivery, external_2fa, directory, guard, events];
+        let Self {
+            server,
+            keyring,
+            passwordless,
+            tokens,
+            email,
+            sms,
+            delivery,
+            external_2fa,
+            captcha,
+            directory,
+            guard,
+            events,
+            ..
+        } = self;
+        let all = [server, keyring, passwordless, tokens, email, sms, delivery, external_2fa, captcha, directory, guard, events];
         for section in all.into_iter().chain(email_others).chain(sms_others) {
             section.judge_available();
         }

@@ -188,6 +188,14 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
     }
 }
 
+impl BeginError {
+    /// Whether the same request, with a proof, would be let in.
+    #[must_use]
+    pub const fn is_lifted_by_a_proof(&self) -> bool {
+        matches!(self, Self::Refused(RequestRefused::Throttled { puzzle: Some(_), .. }))
+    }
+}
+
 impl fmt::Display for BeginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -90,8 +90,8 @@ impl WebhookCaller {
         let request = request.header(ID_HEADER, id).header(TIMESTAMP_HEADER, now.as_seconds());
         let request = request.header(SIGNATURE_HEADER, signature).body(body);
         let call = self.background.spawn(async move { read(request.send().await?).await });
-        let answered = deadline::in_time(call).await.ok_or_else(|| CallFailed::because("whoever asks can't wait any longer"))?;
-        answered.map_err(|_| CallFailed::because("the runtime is shutting down"))?
+        let answered = deadline::in_time(call).await.ok_or_else(CallFailed::too_late)?;
+        answered.map_err(|_| CallFailed::at_the_end())?
     }
 }
 
@@ -123,6 +123,16 @@ impl CallFailed {
     #[must_use]
     pub const fn found_nobody(&self) -> bool {
         self.found_nobody
+    }
+
+    /// A call for somebody who can't wait for its answer.
+    pub(crate) fn too_late() -> Self {
+        Self::because("whoever asks can't wait any longer")
+    }
+
+    /// A call that the end of the process cut off.
+    pub(crate) fn at_the_end() -> Self {
+        Self::because("the runtime is shutting down")
     }
 
     /// A call of somebody who isn't there.

@@ -6,6 +6,7 @@ use tokio::runtime::Handle;
 
 use super::error::StartError;
 use crate::{
+    captcha::Captcha,
     challenge::{CodeFormat, GuardId, NodeName},
     config::{
         Config,
@@ -134,6 +135,7 @@ pub(crate) async fn assemble(
         pages: server.pages.then(|| pages(config)),
         metrics: Metrics::new(&rules.policy.channels),
         fleet: fleet(config, &clock, random).map(Arc::new),
+        captcha: config.captcha.clone().map(|settings| Captcha::new(settings, Arc::clone(&clock), background)),
         events: events.clone(),
         clock,
         random,

@@ -31,9 +31,10 @@ use super::{
 };
 use crate::{
     browser::puzzle::Proof,
+    captcha::Captcha,
     delivery::{Languages, Queue},
     directory::AnyDirectory,
-    engine::{self, Caller},
+    engine::{self, Begin, BeginError, Caller},
     events::Events,
     guard::AnyGuard,
     recipient::{Channel, InvalidRecipient, Recipient},
@@ -56,6 +57,7 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     pub(crate) fleet: Option<Arc<Fleet>>,
     pub(crate) events: Events,
+    pub(crate) captcha: Option<Captcha>,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
 }
@@ -217,6 +219,32 @@ impl App {
         let name = if call.fields.is_given_at_all("puzzle") { "puzzle" } else { "altcha" };
         let solution = call.fields.optional(name, errors)?;
         self.engine.keys.load().puzzles.check(solution, recipient, call.now)
+    }
+
+    /// The token of a captcha that came with a request: in the field `captcha`, or in that of the provider's widget.
+    pub(crate) fn captcha<'c>(&self, call: &'c Call<'_>, errors: &mut FieldErrors) -> Option<&'c str> {
+        let widgets = self.captcha.as_ref().map(Captcha::field).filter(|_| !call.fields.is_given_at_all("captcha"));
+        call.fields.optional(widgets.unwrap_or("captcha"), errors)
+    }
+
+    /// What `ask` comes to. Where a proof would lift its refusal, and a captcha came with the request, that is checked, and
+    /// `ask` asks again with what it proves. So no provider is asked where nothing has to be lifted.
+    pub(crate) async fn lifted<T>(
+        &self,
+        call: &Call<'_>,
+        begin: Begin<'_>,
+        ask: impl AsyncFn(Begin<'_>) -> Result<T, BeginError>,
+    ) -> Result<T, BeginError> {
+        let (refused, captcha) = match (ask(begin.clone()).await, &self.captcha) {
+            (Err(refused), Some(captcha)) if refused.is_lifted_by_a_proof() => (refused, captcha),
+            (asked, _) => return asked,
+        };
+        // What is wrong with the field was said before.
+        let Some(token) = self.captcha(call, &mut FieldErrors::default()) else { return Err(refused) };
+        match captcha.check(token, call.caller.network, call.now).await {
+            Some(proof) => ask(Begin { proof: Some(proof), ..begin }).await,
+            None => Err(refused),
+        }
     }
 
     /// The JSON of a puzzle for this recipient.

@@ -19,7 +19,7 @@ const VALUES: &[&str] = &["crypto", "network", "seldom", "time", "typed", "unava
 /// What is pure: each of these may import those before it.
 const INSIDE: &[&str] = &["recipient", "user", "keyring", "challenge", "token", "browser", "edge", "fleet", "keys"];
 /// Ports, and the adapters behind them: these may import all that is inside, `outbound`, and each other's ports.
-const PORTS: &[&str] = &["guard", "ended", "directory", "delivery", "verify", "events"];
+const PORTS: &[&str] = &["guard", "ended", "directory", "delivery", "verify", "events", "captcha"];
 /// What adapters and the server go out with: these may import what is inside.
 const MEANS: &[&str] = &["outbound"];
 /// What these may import is said beside them in `may_import`.
@@ -64,7 +64,7 @@ const WORLD: &[(&[&str], &[&str])] = &[
     (&["hyper", "hyper_util", "http_body_util", "http", "multer", "form_urlencoded"], &["outbound", "server", "serve", "cli"]),
     (
         &["tokio", "reqwest", "lettre", "rustls", "rustls_native_certs"],
-        &["guard", "directory", "delivery", "verify", "events", "outbound", "server", "serve", "cli"],
+        &["guard", "directory", "delivery", "verify", "events", "captcha", "outbound", "server", "serve", "cli"],
     ),
     (&["redis"], &["guard"]),
     (&["clap"], &["cli"]),

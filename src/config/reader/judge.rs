@@ -187,6 +187,11 @@ impl Section<'_> {
         number
     }
 
+    /// A number from 0 to 1.
+    pub(crate) fn share(&self, key: &str) -> f64 {
+        self.probability(key)
+    }
+
     pub(crate) fn switch(&self, key: &str) -> bool {
         let Value::Switch(switch) = *self.value(key) else { unreachable!("the schema says that this key is a switch") };
         switch

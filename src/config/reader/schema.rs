@@ -73,6 +73,8 @@ pub enum Kind {
     },
     /// A number above 0 and up to 1.
     Probability(f64),
+    /// A number from 0 to 1.
+    Share(f64),
     /// True or false.
     Switch(bool),
     /// A list of texts.
@@ -130,7 +132,7 @@ impl Kind {
             Self::Secrets => "[]".into(),
             Self::Choice(choices) => quoted(choices[0]),
             Self::Number { default, .. } => default.to_string(),
-            Self::Probability(default) => shown::number(default),
+            Self::Probability(default) | Self::Share(default) => shown::number(default),
             Self::Switch(default) => default.to_string(),
             Self::Texts(defaults) => list(defaults.iter().copied()),
         }
@@ -160,6 +162,7 @@ impl Kind {
             Self::Choice(choices) => choices.join(", "),
             Self::Number { min, max, .. } => format!("{min} to {max}"),
             Self::Probability(_) => "above 0, up to 1".into(),
+            Self::Share(_) => "0 to 1".into(),
             Self::Switch(_) => "true, false".into(),
             Self::Texts(_) => "list of texts".into(),
             Self::TextOrTexts => "text, or a list".into(),

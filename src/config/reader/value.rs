@@ -29,7 +29,7 @@ impl Value {
             Kind::Secrets | Kind::SecretOrSecrets | Kind::TextOrTexts => Self::Texts(Vec::new()),
             Kind::Choice(choices) => Self::Choice(choices[0]),
             Kind::Number { default, .. } => Self::Number(default),
-            Kind::Probability(default) => Self::Probability(default),
+            Kind::Probability(default) | Kind::Share(default) => Self::Probability(default),
             Kind::Switch(default) => Self::Switch(default),
             Kind::Texts(defaults) => Self::Texts(defaults.iter().map(|default| text(default)).collect()),
         }
@@ -44,6 +44,7 @@ impl Value {
             (Kind::Choice(choices), other) => Err(format!("must be one of {}, not {}", choices.join(", "), other.noun())),
             (Kind::Number { min, max, .. }, raw) => Self::judge_number(min, max, raw),
             (Kind::Probability(_), raw) => Self::judge_probability(raw),
+            (Kind::Share(_), raw) => Self::judge_share(raw),
             (Kind::Switch(_), Raw::Switch(switch)) => Ok(Self::Switch(*switch)),
             (Kind::Switch(_), Raw::Variable(text)) => match text.trim() {
                 "true" => Ok(Self::Switch(true)),
@@ -93,18 +94,27 @@ impl Value {
     }
 
     fn judge_probability(raw: &Raw) -> Result<Self, String> {
-        #[allow(clippy::cast_precision_loss, reason = "only 0 and 1 pass")]
-        let number = match raw {
-            Raw::Decimal(number) => *number,
-            Raw::Integer(number) => *number as f64,
-            Raw::Variable(text) => text.trim().parse().map_err(|_| format!("must be a number, not {}", quoted(text)))?,
-            other => return Err(format!("must be a number, not {}", other.noun())),
-        };
+        let number = Self::judge_decimal(raw)?;
         if number > 0.0 && number <= 1.0 {
             Ok(Self::Probability(number))
         } else {
             Err(format!("must be above 0 and at most 1, not {number}"))
         }
+    }
+
+    fn judge_share(raw: &Raw) -> Result<Self, String> {
+        let number = Self::judge_decimal(raw)?;
+        if (0.0..=1.0).contains(&number) { Ok(Self::Probability(number)) } else { Err(format!("must be 0 to 1, not {number}")) }
+    }
+
+    fn judge_decimal(raw: &Raw) -> Result<f64, String> {
+        #[allow(clippy::cast_precision_loss, reason = "only 0 and 1 pass")]
+        Ok(match raw {
+            Raw::Decimal(number) => *number,
+            Raw::Integer(number) => *number as f64,
+            Raw::Variable(text) => text.trim().parse().map_err(|_| format!("must be a number, not {}", quoted(text)))?,
+            other => return Err(format!("must be a number, not {}", other.noun())),
+        })
     }
 
     /// As TOML, with secrets masked.

@@ -3,6 +3,7 @@
 #[cfg(feature = "aws")]
 mod amazon;
 pub(crate) mod bound;
+pub mod captcha;
 pub mod delivery;
 pub mod directory;
 pub mod email;

@@ -85,7 +85,7 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
 };
 
 /// The names that a request's other fields, or a problem's members, have already.
-const TAKEN_FIELD_NAMES: [&str; 18] = [
+const TAKEN_FIELD_NAMES: [&str; 22] = [
     "type",
     "title",
     "status",
@@ -99,6 +99,10 @@ const TAKEN_FIELD_NAMES: [&str; 18] = [
     "locale",
     "puzzle",
     "altcha",
+    "captcha",
+    "g-recaptcha-response",
+    "h-captcha-response",
+    "cf-turnstile-response",
     "code_verifier",
     "code_challenge",
     "code_challenge_method",

@@ -28,7 +28,8 @@ impl App {
         }
         let learned = Learned::nothing();
         begin.caller = self.noted(call, &learned);
-        let sent = self.engine.begin(begin, call.now, &mut self.random.clone()).await;
+        let ask = async |begin: Begin<'_>| self.engine.begin(begin, call.now, &mut self.random.clone()).await;
+        let sent = self.lifted(call, begin, ask).await;
         let sent = sent.map_err(|error| Problem::of_begin(error, |largest| self.puzzle(&recipient, largest.get(), call.now)))?;
         self.tell(Kind::ChallengeRequested, call, &learned, |_| {});
         let throttle = self.settings.throttle_seconds;
@@ -43,6 +44,8 @@ impl App {
         let accepted = call.headers.get(hyper::header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).map(Box::from);
         let Some(recipient) = recipient else { return Err(Problem::fields(errors)) };
         let proof = self.proof(call, &recipient, &mut errors);
+        // It is read again where it is needed.
+        let _ = self.captcha(call, &mut errors);
         if !errors.is_empty() {
             return Err(Problem::fields(errors));
         }

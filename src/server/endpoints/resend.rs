@@ -1,7 +1,7 @@
 //! `resend/`: the same code once more, for the same envelope.
 
 use crate::{
-    engine::{BeginError, Resend},
+    engine::{Begin, BeginError, Resend},
     recipient::Channel,
     server::{
         app::App,
@@ -20,7 +20,8 @@ impl App {
         let Some(envelopes) = envelopes else { return Err(Problem::internal()) };
         let recipient = begin.recipient.clone();
         let resend = async |envelope| {
-            let challenge = self.engine.resend(Resend::new(begin.clone(), envelope), call.now).await?;
+            let ask = async |begin: Begin<'_>| self.engine.resend(Resend::new(begin, envelope), call.now).await;
+            let challenge = self.lifted(call, begin.clone(), ask).await?;
             Ok::<_, BeginError>((envelope, challenge))
         };
         let (envelope, challenge) = match envelopes.try_each(resend).await {
