@@ -144,6 +144,51 @@ fn init_follows_no_link() {
 }
 
 #[test]
+fn exported_templates_replace_nothing_unasked() {
+    let directory = TempDir::new().unwrap();
+    let path = |name: &str| directory.path().join("mine").join(name);
+    let ran = run(&mut countersign(directory.path(), &["templates", "export", "mine"]));
+    assert_eq!((ran.code, &*ran.err), (0, ""));
+    assert!(ran.out.contains("wrote mine/ar/texts.toml\n") && ran.out.contains("email.templates = \"mine\""), "{}", ran.out);
+    let built_in = fs::read_to_string(path("email.html")).unwrap();
+    assert!(built_in.contains("{{ code }}") && path("de/texts.toml").exists());
+
+    let again = run(&mut countersign(directory.path(), &["templates", "export", "mine"]));
+    assert_eq!(again.code, 0, "nothing differs: {}", again.err);
+    fs::write(path("email.html"), "<b>{{ code }}</b>").unwrap();
+    fs::remove_file(path("sms.txt")).unwrap();
+    let refused = run(&mut countersign(directory.path(), &["templates", "export", "mine"]));
+    assert_eq!((refused.code, &*refused.out), (64, ""));
+    assert!(refused.err.contains("mine/email.html") && refused.err.contains("--overwrite"), "{}", refused.err);
+    assert!(!path("sms.txt").exists() && fs::read_to_string(path("email.html")).unwrap().starts_with("<b>"));
+
+    let said = run(&mut countersign(directory.path(), &["templates", "export", "mine", "--overwrite"]));
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(said.out.starts_with("wrote mine/sms.txt\noverwrote mine/email.html\n"), "{}", said.out);
+    assert_eq!(fs::read_to_string(path("email.html")).unwrap(), built_in);
+    assert_eq!(run(&mut countersign(directory.path(), &["templates", "export", "mine/sms.txt"])).code, 69);
+    assert_eq!(in_empty(&["templates", "export", "x", "--config", "y"]).code, 64);
+}
+
+#[test]
+fn preview_writes_every_language_and_leaves_pages_that_are_not_its_own() {
+    let directory = TempDir::new().unwrap();
+    let read = |name: &str| fs::read_to_string(directory.path().join("look").join(name)).unwrap();
+    fs::write(directory.path().join("countersign.toml"), "[passwordless]\nsite_name = \"A & B\"\n").unwrap();
+    for _ in 0..2 {
+        let ran = run(&mut countersign(directory.path(), &["preview", "look"]));
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(ran.out.contains("look/index.html"), "{}", ran.out);
+    }
+    assert!(read("index.html").contains("src=\"ar/email.html\"") && read("index.html").contains("A &amp; B"));
+    assert!(read("de/email.txt").starts_with("Subject: Anmeldung bei A & B\n\nIhr Code für A & B:\n"));
+    assert!(read("ar/email.html").contains("dir=\"rtl\"") && read("ja/sms.txt").contains("有効期限"));
+    fs::write(directory.path().join("look/index.html"), "mine").unwrap();
+    assert_eq!(run(&mut countersign(directory.path(), &["preview", "look"])).code, 64);
+    assert_eq!(read("index.html"), "mine");
+}
+
+#[test]
 fn an_unsigned_token_is_not_valid() {
     let encode = |text: &str| base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, text);
     let payload = encode(r#"{"iss":"http://localhost:8000","sub":"42","exp":4102444800}"#);

@@ -1,4 +1,5 @@
-//! What a browser holds or does for us beside the envelope: the cookie of a known device, the solution of a puzzle.
+//! What a browser holds, does or says for us beside the envelope: the cookie of a known device, the solution of a puzzle, its name.
 
+pub mod agent;
 pub mod device;
 pub mod puzzle;

@@ -5,8 +5,10 @@ mod check;
 mod exit;
 mod init;
 mod inspect;
+mod preview;
 mod serve;
 mod sources;
+mod templates;
 
 use std::{ffi::OsString, io::Write as _, path::PathBuf, process::ExitCode};
 
@@ -50,11 +52,33 @@ enum Command {
         /// The token; `-` or nothing: read from the standard input.
         token: Option<String>,
     },
+    /// Write every message in every language as files to look at, index.html first.
+    Preview {
+        /// The folder; made if it isn't there.
+        folder: PathBuf,
+    },
+    /// The words and looks of messages.
+    Templates {
+        #[command(subcommand)]
+        action: TemplatesAction,
+    },
     /// Say how likely guessing takes over one account in one day.
     Bound {
         /// Answer in JSON.
         #[arg(long)]
         json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum TemplatesAction {
+    /// Write the built-in templates, to be changed and named in email.templates.
+    Export {
+        /// The folder; made if it isn't there.
+        folder: PathBuf,
+        /// Replace files that are there and differ.
+        #[arg(long)]
+        overwrite: bool,
     },
 }
 
@@ -86,13 +110,17 @@ fn dispatch(arguments: &Arguments) -> Result<(), Exit> {
     let file = &arguments.file;
     match &arguments.command {
         None | Some(Command::Serve) => serve::serve(file),
-        Some(Command::Init { .. } | Command::Secret) if file.config.is_some() => {
+        Some(Command::Init { .. } | Command::Secret | Command::Templates { .. }) if file.config.is_some() => {
             Err(Exit::Usage("countersign: this command reads no configuration; try '--help'".into()))
         }
         Some(Command::Init { path }) => init::init(path),
         Some(Command::Check) => check::check(file),
         Some(Command::Secret) => print(&format!("{}\n", fresh_secret())),
         Some(Command::Inspect { token }) => inspect::inspect(token.as_deref(), file),
+        Some(Command::Preview { folder }) => preview::preview(folder, file),
+        Some(Command::Templates { action: TemplatesAction::Export { folder, overwrite } }) => {
+            templates::export(folder, *overwrite)
+        }
         Some(Command::Bound { json }) => bound::bound(file, *json),
     }
 }

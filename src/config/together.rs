@@ -89,6 +89,13 @@ impl<'j> Sections<'j> {
         if self.tokens.switch("rotate_refresh") && !self.tokens.asks_for_absent() && !survives {
             self.tokens.fault("rotate_refresh", "needs guard.kind = \"journal\" or \"redis\", where its records survive");
         }
+        if let (Some(rules), Some(email)) = (read.passwordless, read.email)
+            && !email.templates.have_like(&rules.default_locale)
+        {
+            let reason =
+                format!("no message is written in {}: email.templates must have a folder of that name", rules.default_locale);
+            self.passwordless.fault("default_locale", reason);
+        }
         self.warn_of_consoles(read);
     }
 

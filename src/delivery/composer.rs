@@ -11,9 +11,9 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::{
-    Dispatch,
+    Dispatch, Tag,
     message::{Message, MessageId},
-    templates::{Part, Templates, Words},
+    templates::{Templates, Words, WrittenEmail},
 };
 use crate::{challenge::CodeFormat, recipient::Channel, time::UnixTime};
 
@@ -31,6 +31,10 @@ pub struct Site {
     pub is_https: bool,
     /// Where a magic link leads; each `{token}` in it is replaced.
     pub link_url: String,
+    /// The language of messages where nobody asks for one that there is.
+    pub default_locale: Tag,
+    /// Whether the subject of an e-mail starts with the code.
+    pub code_in_subject: bool,
     /// The long code that links carry, where they are good only in the requesting browser.
     pub browser_link: Option<CodeFormat>,
 }
@@ -59,7 +63,7 @@ impl Composer {
     /// # Errors
     /// A template that fails on these very words.
     pub fn compose(&self, dispatch: &Dispatch, now: UnixTime, random: &mut impl CryptoRng) -> Result<Message, Error> {
-        let Dispatch { challenge, found, languages, .. } = dispatch;
+        let Dispatch { challenge, found, languages, agent, .. } = dispatch;
         let channel = challenge.challenge().channel;
         let code = dispatch.code();
         let link = match channel {
@@ -67,7 +71,8 @@ impl Composer {
             Channel::Mobile => Zeroizing::default(),
         };
         let templates = Arc::clone(&self.templates.read().unwrap_or_else(PoisonError::into_inner));
-        let locale = templates.choose(&languages.wanted(found.user().and_then(|user| user.locale.as_deref())));
+        let stored = found.user().and_then(|user| user.locale.as_deref());
+        let locale = languages.choose(stored, &self.site.default_locale, |tag| templates.has(tag));
         let words = Words {
             code: code.expose(),
             link: &link,
@@ -75,11 +80,14 @@ impl Composer {
             minutes: minutes(challenge.challenge().expires_at.seconds_since(now)),
             host: &self.site.host,
             locale: &locale,
+            requested_at: challenge.challenge().issued_at,
+            agent: *agent,
+            code_in_subject: self.site.code_in_subject,
         };
         let (subject, text, html) = match channel {
             Channel::Email => {
-                let subject = one_line(&templates.render(Part::Subject, &words)?);
-                (subject, templates.render(Part::Text, &words)?, templates.render(Part::Html, &words)?)
+                let WrittenEmail { subject, text, html } = templates.email(&words)?;
+                (self.subject(&subject, words.code), text, html)
             }
             Channel::Mobile => (String::new(), self.sms(&templates, &words)?, String::new()),
         };
@@ -101,10 +109,17 @@ impl Composer {
         Zeroizing::new(self.site.link_url.replace("{token}", &token))
     }
 
+    /// One line, which starts with the code where that is wanted, whatever the template is.
+    fn subject(&self, written: &str, code: &str) -> String {
+        let subject = one_line(written);
+        let lacks_code = self.site.code_in_subject && !subject.starts_with(code);
+        if lacks_code { format!("{code} - {subject}") } else { subject }
+    }
+
     /// An SMS ends with the line that binds its code to our host, so that browsers and phones fill it in nowhere else
     /// (WICG, "Origin-bound one-time codes delivered via SMS").
     fn sms(&self, templates: &Templates, words: &Words<'_>) -> Result<String, Error> {
-        let mut text = templates.render(Part::Sms, words)?;
+        let mut text = templates.sms(words)?;
         text.truncate(text.trim_end().len());
         if self.site.is_https {
             let line = format!("@{} #{}", words.host, words.code);
@@ -134,9 +149,14 @@ mod tests {
 
     use super::*;
     use crate::challenge::{Alphabet, UntrustedLink};
-    use crate::delivery::{
-        Fate, Languages,
-        testing::{Fleet, NOW, composer, site},
+    use crate::{
+        browser::agent::{Agent, Browser, System},
+        delivery::{
+            Fate, Languages,
+            testing::{Fleet, NOW, composer, site},
+        },
+        directory::Found,
+        user::User,
     };
 
     fn compose(site: Site, dispatch: &Dispatch) -> Message {
@@ -187,6 +207,59 @@ mod tests {
     }
 
     #[test]
+    fn a_message_says_when_and_with_what_it_was_asked_for() {
+        let fleet = Fleet::new();
+        let agent = Agent { browser: Some(Browser::Edge), system: Some(System::Windows) };
+        let message = compose(site(), &Dispatch { agent, ..fleet.dispatch("ann@example.com") });
+        for text in [&message.text, &message.html] {
+            assert!(
+                text.contains("Requested: 14 November 2023, 22:13 UTC") && text.contains("Browser: Edge on Windows"),
+                "{}",
+                **text
+            );
+        }
+        let unknown = compose(site(), &fleet.dispatch("ann@example.com"));
+        assert!(!unknown.text.contains("Browser") && !unknown.html.contains("Browser"));
+    }
+
+    #[test]
+    fn the_code_is_in_the_subject_and_before_the_text_only_where_that_is_wanted() {
+        let fleet = Fleet::new();
+        let dispatch = fleet.dispatch("ann@example.com");
+        let message = compose(site(), &dispatch);
+        let code = message.code.as_str();
+        assert_eq!(message.subject, "Login on example.com");
+        assert_eq!(message.html.matches(code).count(), 1, "the preview line doesn't show it");
+        let first = compose(Site { code_in_subject: true, ..site() }, &dispatch);
+        assert_eq!(first.subject, format!("{code} is your code for example.com"));
+
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("email.subject.txt"), "Hello").unwrap();
+        let composer = Composer::new(Site { code_in_subject: true, ..site() }, Templates::load(folder.path()).unwrap().into());
+        let message = composer.compose(&dispatch, NOW, &mut rand::rng()).unwrap();
+        assert_eq!(message.subject, format!("{code} - Hello"), "whatever the template is");
+    }
+
+    #[test]
+    fn the_language_is_the_request_s_then_the_user_s_then_the_browser_s_then_the_default() {
+        let fleet = Fleet::new();
+        let locale = |requested: Option<&str>, stored: Option<&str>, accepted: Option<&str>| {
+            let dispatch = fleet.dispatch("ann@example.com");
+            let languages = Languages { requested: requested.map(Into::into), accepted: accepted.map(Into::into) };
+            let user = dispatch.found.user().unwrap();
+            let user = User { locale: stored.map(Into::into), ..user.clone() };
+            let found = Found::new(dispatch.challenge.recipient(), Some(user.into()));
+            let site = Site { default_locale: Tag::parse("fi").unwrap(), ..site() };
+            compose(site, &Dispatch { found, languages, ..dispatch }).locale.to_string()
+        };
+        assert_eq!(locale(Some("de-AT"), Some("fr"), Some("es")), "de");
+        assert_eq!(locale(Some("nl"), Some("fr"), Some("es")), "fr");
+        assert_eq!(locale(None, Some("nl"), Some("xx, es;q=0.5, it;q=0.7")), "it");
+        assert_eq!(locale(Some("../ar"), None, Some("*")), "fi");
+        assert_eq!(locale(None, None, None), "fi");
+    }
+
+    #[test]
     fn a_dropped_message_is_written_like_any_other() {
         let fleet = Fleet::new();
         let sent = compose(site(), &fleet.dispatch("ann@example.com"));
@@ -227,7 +300,7 @@ mod tests {
             let fleet = Fleet::new();
             let languages = Languages { requested: Some(locale.into()), accepted: Some(header.into()) };
             let message = compose(site(), &Dispatch { languages, ..fleet.dispatch("ann@example.com") });
-            prop_assert_eq!(message.subject.as_str(), "Login on example.com");
+            prop_assert!(message.subject.contains("example.com"));
             prop_assert!(!message.locale.as_str().contains(['.', '/', '\r', '\n', '\0']));
         }
     }

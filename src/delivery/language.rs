@@ -1,6 +1,6 @@
 //! In which language a message is written: BCP 47 tags and `Accept-Language` as people send them, nonsense included.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use super::Languages;
 
@@ -12,9 +12,28 @@ const MAX_ENTRIES: usize = 32;
 /// A language tag in its usual spelling: `de`, `pt-BR`, `zh-Hant-TW` (RFC 5646 §2.1.1). It holds only letters, digits
 /// and hyphens, so it fits a header and can name no path but one beside the others.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Tag(Box<str>);
+pub struct Tag(Cow<'static, str>);
+
+/// The languages that messages can be written in without a folder of templates, in the order in which they are offered.
+pub const LANGUAGES: [Tag; 9] = [
+    Tag::ENGLISH,
+    Tag(Cow::Borrowed("de")),
+    Tag(Cow::Borrowed("fr")),
+    Tag(Cow::Borrowed("es")),
+    Tag(Cow::Borrowed("it")),
+    Tag(Cow::Borrowed("pt")),
+    Tag(Cow::Borrowed("fi")),
+    Tag(Cow::Borrowed("ja")),
+    Tag(Cow::Borrowed("ar")),
+];
+
+/// Languages, and scripts of languages with several, that are written from right to left.
+const RIGHT_TO_LEFT: [&str; 14] = ["ar", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi", "Arab", "Hebr", "Thaa"];
 
 impl Tag {
+    /// English: what is written where nobody said anything else.
+    pub const ENGLISH: Self = Self(Cow::Borrowed("en"));
+
     /// The tag that `text` writes, in any case and with `_` for `-`; `None` if it isn't shaped like one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -44,15 +63,20 @@ impl Tag {
         Some(Self(tag.into()))
     }
 
-    /// English, which the built-in templates are written in.
-    pub(super) fn english() -> Self {
-        Self("en".into())
-    }
-
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// `rtl` for a language that is written from right to left, else `ltr`: HTML's `dir`.
+    #[must_use]
+    pub fn direction(&self) -> &'static str {
+        let mut parts = self.0.split('-');
+        let language = parts.next();
+        let script = parts.next().filter(|part| part.len() == 4);
+        let is_rtl = script.or(language).is_some_and(|part| RIGHT_TO_LEFT.contains(&part));
+        if is_rtl { "rtl" } else { "ltr" }
     }
 
     /// This tag, then each shorter one: `zh-Hant-TW`, `zh-Hant`, `zh` (RFC 4647 §3.4).
@@ -63,25 +87,28 @@ impl Tag {
             while shorter.rsplit_once('-').is_some_and(|(_, last)| last.len() == 1) {
                 shorter = shorter.rsplit_once('-')?.0;
             }
-            Some(Self(shorter.into()))
+            Some(Self(shorter.to_owned().into()))
         })
     }
 }
 
 impl Languages {
-    /// What is wanted, first things first: the request's locale, the user's, then `Accept-Language` by its weights.
-    pub(crate) fn wanted(&self, stored: Option<&str>) -> Vec<Tag> {
+    /// Chooses among the languages that there are: the longest match of the first wanted one that has a match (RFC 4647
+    /// §3.4, "lookup"). The request's locale comes first, then the user's, `stored`, then `Accept-Language` by its weights.
+    /// Nothing matches: `default`.
+    #[must_use]
+    pub fn choose(&self, stored: Option<&str>, default: &Tag, is_there: impl Fn(&Tag) -> bool) -> Tag {
+        let wanted = self.wanted(stored);
+        let matching = wanted.iter().flat_map(Tag::shortened).find(is_there);
+        matching.unwrap_or_else(|| default.clone())
+    }
+
+    /// What is wanted, first things first.
+    fn wanted(&self, stored: Option<&str>) -> Vec<Tag> {
         let mut wanted: Vec<Tag> = [self.requested.as_deref(), stored].into_iter().flatten().filter_map(Tag::parse).collect();
         wanted.extend(self.accepted.as_deref().map(accepted).unwrap_or_default());
         wanted
     }
-}
-
-/// Chooses among what there is: the longest match of the first wanted tag that has one (RFC 4647 §3.4, "lookup").
-/// Nothing matches: the first wanted tag, for templates and gateways that make something of it themselves; nothing wanted: English.
-pub(super) fn choose(wanted: &[Tag], available: impl Fn(&Tag) -> bool) -> Tag {
-    let matching = wanted.iter().flat_map(Tag::shortened).find(available);
-    matching.or_else(|| wanted.first().cloned()).unwrap_or_else(Tag::english)
 }
 
 /// The tags of an `Accept-Language` (RFC 9110 §12.5.4), heaviest first. `*`, what weighs 0 and what can't be read is left out.
@@ -197,15 +224,35 @@ mod tests {
 
     #[test]
     fn lookup_shortens_before_it_goes_on() {
-        let wanted = |text: &str| text.split(' ').filter_map(Tag::parse).collect::<Vec<_>>();
-        let choose = |wanted: &[Tag], available: &[&str]| choose(wanted, |tag| available.contains(&tag.as_str())).to_string();
-        assert_eq!(choose(&wanted("de-AT fr"), &["fr", "de", "en"]), "de");
-        assert_eq!(choose(&wanted("de-AT fr"), &["fr", "en"]), "fr");
-        assert_eq!(choose(&wanted("zh-Hant-TW"), &["zh-Hant", "zh"]), "zh-Hant");
-        assert_eq!(choose(&wanted("en-a-bbb-x-a"), &["en-a", "en-a-bbb"]), "en-a-bbb");
-        assert_eq!(choose(&wanted("en-a-bbb"), &["en-a", "en"]), "en");
-        assert_eq!(choose(&wanted("de-AT fr"), &["it"]), "de-AT", "what was asked for, where nothing matches");
-        assert_eq!(choose(&[], &["it"]), "en");
+        let choose = |wanted: &str, available: &[&str]| {
+            let languages = Languages { requested: None, accepted: Some(wanted.into()) };
+            languages.choose(None, &Tag::parse("pt-BR").unwrap(), |tag| available.contains(&tag.as_str())).to_string()
+        };
+        assert_eq!(choose("de-AT, fr", &["fr", "de", "en"]), "de");
+        assert_eq!(choose("de-AT, fr", &["fr", "en"]), "fr");
+        assert_eq!(choose("zh-Hant-TW", &["zh-Hant", "zh"]), "zh-Hant");
+        assert_eq!(choose("en-a-bbb-x-a", &["en-a", "en-a-bbb"]), "en-a-bbb");
+        assert_eq!(choose("en-a-bbb", &["en-a", "en"]), "en");
+        assert_eq!(choose("de-AT, fr", &["it"]), "pt-BR", "the default, where nothing matches");
+        assert_eq!(choose("", &["it"]), "pt-BR");
+    }
+
+    #[test]
+    fn arabic_and_its_kin_are_written_from_right_to_left() {
+        for (tag, direction) in [
+            ("ar", "rtl"),
+            ("ar-EG", "rtl"),
+            ("he-IL", "rtl"),
+            ("az-Arab", "rtl"),
+            ("ar-Latn", "ltr"),
+            ("en", "ltr"),
+            ("ja", "ltr"),
+        ] {
+            assert_eq!(Tag::parse(tag).unwrap().direction(), direction, "{tag}");
+        }
+        for tag in LANGUAGES {
+            assert_eq!(Tag::parse(tag.as_str()).as_ref(), Some(&tag), "one spelling");
+        }
     }
 
     proptest! {

@@ -30,6 +30,10 @@ mod room;
 #[cfg(feature = "server")]
 mod route;
 #[cfg(feature = "server")]
+mod sample;
+#[cfg(feature = "server")]
+mod segments;
+#[cfg(feature = "server")]
 mod templates;
 #[cfg(all(test, feature = "server"))]
 mod testing;
@@ -41,6 +45,7 @@ mod worker;
 use alloc::{boxed::Box, sync::Arc};
 
 use crate::{
+    browser::agent::Agent,
     challenge::{Code, CodeFormat, LinkToken, VerifiedChallenge},
     directory::Found,
     keys::Keys,
@@ -53,10 +58,12 @@ use crate::{
 pub use {
     carrier::{Carrier, Outgoing, SendError, Sending, in_time},
     composer::{Composer, Site},
-    language::Tag,
+    language::{LANGUAGES, Tag},
     mail::Sender,
     message::{Message, MessageId},
     queue::{Mode, Queue, QueueSettings, Slot},
+    sample::Sample,
+    segments::Segments,
     templates::{TemplateFault, Templates},
 };
 
@@ -111,6 +118,8 @@ pub struct Dispatch {
     pub fate: Fate,
     /// In which language it is wanted.
     pub languages: Languages,
+    /// With what it was asked for.
+    pub agent: Agent,
     /// The keys that its challenge was made or believed with. Others may be current by the time it is written.
     pub keys: Arc<Keys>,
 }

@@ -9,9 +9,10 @@ use tokio::{
 };
 
 use super::{
-    Carrier, Composer, Dispatch, Fate, Languages, Message, Outgoing, SendError, Sending, Site, Templates, carrier::in_time,
+    Carrier, Composer, Dispatch, Fate, Languages, Message, Outgoing, SendError, Sending, Site, Tag, Templates, carrier::in_time,
 };
 use crate::{
+    browser::agent::Agent,
     challenge::{Alphabet, Challenge, ChallengeId, CodeFormat, GuardId, Use, VerifiedChallenge},
     directory::Found,
     keyring::{EnvelopeFormat, Keyring},
@@ -54,7 +55,8 @@ impl Fleet {
     pub(super) fn dispatch(&self, recipient: &str) -> Dispatch {
         let challenge = self.challenge(recipient);
         let found = Found::new(challenge.recipient(), Some(user(recipient).into()));
-        Dispatch { challenge, found, fate: Fate::Send, languages: Languages::default(), keys: Arc::clone(&self.keys) }
+        let (languages, agent) = (Languages::default(), Agent::default());
+        Dispatch { challenge, found, fate: Fate::Send, languages, agent, keys: Arc::clone(&self.keys) }
     }
 }
 
@@ -84,6 +86,8 @@ pub(super) fn site() -> Site {
         host: "example.com".into(),
         is_https: true,
         link_url: "https://example.com/passwordless/link#{token}".into(),
+        default_locale: Tag::ENGLISH,
+        code_in_subject: false,
         browser_link: None,
     }
 }

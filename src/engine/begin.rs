@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::{Caller, CompleteError, Engine, policy::MethodDisabled};
 use crate::{
-    browser::{device::ClaimedDevice, puzzle::Proof},
+    browser::{agent::Agent, device::ClaimedDevice, puzzle::Proof},
     challenge::{Binding, VerifiedChallenge},
     delivery::{DeliveryFailed, Dispatch, Fate, Languages, NoRoom, Outbox, SlotRequest},
     directory::{Directory, Found},
@@ -30,6 +30,8 @@ pub struct Begin<'a> {
     pub binding: Option<Binding>,
     /// In which language the message is wanted.
     pub languages: Languages,
+    /// With what it is asked for: the message says so.
+    pub agent: Agent,
 }
 
 /// A request for the same code once more.
@@ -77,10 +79,10 @@ pub(super) struct Entry<'a> {
 }
 
 impl<'a> Begin<'a> {
-    /// A request in no special language, bound to no client, without a puzzle.
+    /// A request in no special language, with nothing that has a name, bound to no client, without a puzzle.
     #[must_use]
     pub fn new(recipient: Recipient, caller: Caller<'a>) -> Self {
-        Self { recipient, caller, proof: None, binding: None, languages: Languages::default() }
+        Self { recipient, caller, proof: None, binding: None, languages: Languages::default(), agent: Agent::default() }
     }
 }
 
@@ -178,8 +180,8 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
             learned.note_found(&found);
         });
         let fate = if self.policy.may_log_in(&found) { Fate::Send } else { Fate::Drop };
-        let languages = begin.languages.clone();
-        let dispatch = Dispatch { challenge, found, fate, languages, keys: Arc::clone(keys) };
+        let (languages, agent) = (begin.languages.clone(), begin.agent);
+        let dispatch = Dispatch { challenge, found, fate, languages, agent, keys: Arc::clone(keys) };
         if let Err(DeliveryFailed) = self.outbox.send(slot, dispatch).await {
             self.guard.withdraw(&request, &admitted.taken).await;
             return Err(BeginError::DeliveryFailed);

@@ -149,6 +149,7 @@ fn pages(config: &Config) -> Pages {
     Pages::new(&PagesConfig {
         base_path: &config.server.base_path,
         site_name: &rules.site_name,
+        default_locale: &rules.default_locale,
         channels: &rules.policy.channels,
         email_field_name: &rules.email_field,
         mobile_field_name: &rules.mobile_field,
@@ -172,13 +173,16 @@ fn keys(config: &Config) -> Result<Keys, StartError> {
     keys.map_err(|error| StartError::at("tokens", error))
 }
 
-fn composer(config: &Config) -> Composer {
+/// Writes the messages of this site.
+pub(crate) fn composer(config: &Config) -> Composer {
     let public_url = &config.server.public_url;
     let site = Site {
         name: config.passwordless.site_name.clone(),
         host: public_url.host().to_owned(),
         is_https: public_url.is_https(),
         link_url: config.passwordless.link_url.clone(),
+        default_locale: config.passwordless.default_locale.clone(),
+        code_in_subject: config.email.code_in_subject,
         browser_link: config.passwordless.policy.browser_link.clone(),
     };
     Composer::new(site, Arc::clone(&config.email.templates))

@@ -55,6 +55,39 @@ fn the_language_is_the_request_s_then_the_browser_s() {
 }
 
 #[test]
+fn nothing_of_a_user_agent_reaches_a_message_but_a_name_from_a_list() {
+    let server = Server::start(&SETTINGS[1..]);
+    for (at, (agent, says)) in [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", Some("Firefox on Linux")),
+        ("Firefox/<script>alert(1)</script> (iPhone) https://evil.example/", Some("Firefox on iOS")),
+        ("curl/8.5.0", None),
+        ("\u{e9}vil \u{202e} Edg/1", Some("Edge")),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let answer = server.post_with("request/email/", &[("user-agent", agent)], &json!({"email": "ann@example.com"}));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let mail = server.wait_for_mail("ann@example.com", at);
+        let said = mail.lines().find_map(|line| line.strip_prefix("Browser: "));
+        assert_eq!(said, says, "{agent}");
+        assert!(!mail.contains("evil") && !mail.contains("alert") && !mail.contains("curl") && !mail.contains("145.0"), "{mail}");
+    }
+}
+
+#[test]
+fn a_default_language_that_nothing_is_written_in_is_a_fault() {
+    let folder = folder(&[("nl/email.txt", "{{ code }}")]);
+    for (locale, code) in [("nl-BE", 0), ("fi", 0), ("sv", 64), ("s", 64)] {
+        let settings = [SETTINGS[0], ("passwordless.default_locale", locale)];
+        let output = command(folder.path(), &settings).arg("check").output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert_eq!(said.contains("passwordless.default_locale"), code == 64, "{said}");
+    }
+}
+
+#[test]
 fn a_broken_template_is_a_fault_before_anything_binds() {
     let folder = folder(&[("email.txt", "{{ cod }}"), ("de/sms.txt", "{% if %}")]);
     let output = command(folder.path(), &SETTINGS).output().unwrap();

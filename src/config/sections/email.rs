@@ -13,7 +13,7 @@ use crate::{
         reader::{
             choice::{Choice as _, choices},
             judge::Section,
-            schema::{Key, Kind, SectionSchema, all_like, joined, number, one_of, secret, text, url},
+            schema::{Key, Kind, SectionSchema, all_like, joined, number, one_of, secret, switch, text, url},
         },
         sections::webhook::{read_api_base, read_key, read_webhook},
     },
@@ -39,7 +39,7 @@ pub(crate) static THIRD: SectionSchema = SectionSchema {
     keys: &OTHER,
 };
 
-const FIRST: [Key; 15] = joined(
+const FIRST: [Key; 16] = joined(
     &joined::<2>(
         &[one_of::<Choice>(
             "transport",
@@ -48,14 +48,19 @@ const FIRST: [Key; 15] = joined(
         )],
         &[text("from", "noreply@example.com", "The sender, as noreply@example.com or Example <noreply@example.com>.")],
     ),
-    &joined::<13>(
+    &joined::<14>(
         &ADAPTER,
         &[
             text(
                 "templates",
                 "",
-                "A folder of [<language>/]email.subject.txt, email.txt, email.html and sms.txt (minijinja), used before the built-in ones.\n\
-                 They know code, link, site_name, minutes, host and locale.",
+                "A folder of [<language>/]email.subject.txt, email.txt, email.html and sms.txt (minijinja) and <language>/texts.toml, used\n\
+                 before the built-in ones, which `countersign templates export` writes. What they know is in docs/messages.md.",
+            ),
+            switch(
+                "code_in_subject",
+                false,
+                "Start the subject with the code: quick to read in a notification, by everybody who sees the screen.",
             ),
             number(
                 "max_per_hour",
@@ -133,6 +138,8 @@ pub struct Email {
     pub ways: Vec<EmailWay>,
     /// The words of messages, of e-mail and SMS.
     pub templates: Arc<Templates>,
+    /// Whether the subject starts with the code.
+    pub code_in_subject: bool,
     /// E-mails an hour that this node, or the fleet that counts as one, sends at most; 0: off.
     pub max_per_hour: u32,
 }
@@ -191,7 +198,8 @@ pub(crate) fn read(first: &Section<'_>, others: [&Section<'_>; 2]) -> Option<Ema
             ways.push(other);
         }
     }
-    Some(Email { ways, templates: templates?.into(), max_per_hour: first.number("max_per_hour") })
+    let code_in_subject = first.switch("code_in_subject");
+    Some(Email { ways, templates: templates?.into(), code_in_subject, max_per_hour: first.number("max_per_hour") })
 }
 
 /// A way after the first. `None`: faulty. `Some(None)`: there is none.

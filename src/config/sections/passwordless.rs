@@ -11,6 +11,7 @@ use crate::{
         schema::{SectionSchema, number, one_of, switch, text, texts},
         shown::quoted,
     },
+    delivery::Tag,
     engine::Policy,
     guard::{MOST_ATTEMPTS, MOST_USES},
     recipient::Channel,
@@ -81,6 +82,12 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
         texts("allowed_regions", &[], "The only regions whose numbers are served, as [\"DE\", \"AT\"]; empty: all."),
         texts("blocked_prefixes", &[], "Prefixes of numbers that are refused, as [\"+1900\"]."),
         text("site_name", "example.com", "The name that messages and pages use."),
+        text(
+            "default_locale",
+            "en",
+            "The language of messages and pages, where neither the request, nor the user, nor the browser names one that there is.\n\
+             Built in: en, de, fr, es, it, pt, fi, ja, ar; others as folders of email.templates.",
+        ),
     ],
 };
 
@@ -148,6 +155,8 @@ pub struct Passwordless {
     pub phones: Phones,
     /// The name that messages and pages use.
     pub site_name: String,
+    /// The language where nobody asks for one that there is.
+    pub default_locale: Tag,
 }
 
 pub(crate) fn read(section: &Section<'_>, server: Option<&Server>) -> Option<Passwordless> {
@@ -171,6 +180,9 @@ pub(crate) fn read(section: &Section<'_>, server: Option<&Server>) -> Option<Pas
     let link_url = read_link_url(section, server);
     let phones = read_phones(section);
     let site_name = section.parse("site_name", parse_site_name);
+    let default_locale = section.parse("default_locale", |text| {
+        Tag::parse(text).ok_or_else(|| format!("{} is no language tag: write it as de or pt-BR", quoted(text)))
+    });
     Some(Passwordless {
         policy: Policy {
             channels: channels?,
@@ -195,6 +207,7 @@ pub(crate) fn read(section: &Section<'_>, server: Option<&Server>) -> Option<Pas
         link_url: link_url?,
         phones: phones?,
         site_name: site_name?,
+        default_locale: default_locale?,
     })
 }
 

@@ -1,6 +1,9 @@
 //! `request/email/`, `request/mobile/`: sends a code and answers with its envelope.
 
+use hyper::header::{ACCEPT_LANGUAGE, USER_AGENT};
+
 use crate::{
+    browser::agent::Agent,
     challenge::Binding,
     delivery::Languages,
     engine::{Begin, Learned},
@@ -41,7 +44,7 @@ impl App {
         let recipient = self.recipient(call, channel, &mut errors);
         let binding = binding(call, &mut errors);
         let requested = call.fields.optional("locale", &mut errors).map(Box::from);
-        let accepted = call.headers.get(hyper::header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).map(Box::from);
+        let accepted = call.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).map(Box::from);
         let Some(recipient) = recipient else { return Err(Problem::fields(errors)) };
         let proof = self.proof(call, &recipient, &mut errors);
         // It is read again where it is needed.
@@ -50,7 +53,8 @@ impl App {
             return Err(Problem::fields(errors));
         }
         let languages = Languages { requested, accepted };
-        Ok(Begin { proof, binding, languages, ..Begin::new(recipient, call.caller) })
+        let agent = call.headers.get(USER_AGENT).map_or_else(Agent::default, |value| Agent::read(value.as_bytes()));
+        Ok(Begin { proof, binding, languages, agent, ..Begin::new(recipient, call.caller) })
     }
 }
 

@@ -47,7 +47,7 @@ const SEEN: usize = 1 << 20;
 const UNANSWERED_LINES: u32 = 10;
 /// When it makes sense to ask again after a node was away.
 const AWAY: Unavailable = Unavailable::for_seconds(5);
-/// The headers that a request is decided by, and what is told of it.
+/// The headers that a request is decided by, and what its message and its events tell of it.
 static HEADERS: [HeaderName; 7] =
     [CONTENT_TYPE, COOKIE, ACCEPT_LANGUAGE, ORIGIN, USER_AGENT, HeaderName::from_static("sec-fetch-site"), COUNTERSIGN_CHALLENGE];
 

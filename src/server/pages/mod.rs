@@ -42,6 +42,8 @@ pub struct PagesConfig<'a> {
     pub base_path: &'a str,
     /// Shown to people.
     pub site_name: &'a str,
+    /// The language for those who want none that there is.
+    pub default_locale: &'a Tag,
     /// The allowed channels; one field for each, in this order.
     pub channels: &'a [Channel],
     /// Name of the e-mail field in bodies.
@@ -58,8 +60,9 @@ pub struct PagesConfig<'a> {
 #[derive(Debug)]
 pub struct Pages {
     base_path: String,
-    /// In each language; the first is for those who want none of them.
+    /// In each language; the first is for those who want none of them, where the default is none of them either.
     versions: Vec<Version>,
+    default_locale: Tag,
 }
 
 /// Both pages in one language.
@@ -81,7 +84,8 @@ impl Pages {
             link: render(&templates, "link", texts, config),
         };
         let base_path = config.base_path.trim_end_matches('/').to_owned();
-        Self { base_path, versions: texts::ALL.iter().map(version).collect() }
+        let default_locale = config.default_locale.clone();
+        Self { base_path, versions: texts::ALL.iter().map(version).collect(), default_locale }
     }
 
     /// The page or asset at a path, with or without a trailing slash; a page in the first of the wanted languages that there is.
@@ -101,9 +105,9 @@ impl Pages {
     }
 
     fn version(&self, wanted: &Languages) -> &Version {
-        let mut tags = wanted.wanted(None).into_iter().flat_map(|tag| tag.shortened());
-        let version = tags.find_map(|tag| self.versions.iter().find(|version| version.language == tag));
-        version.unwrap_or(&self.versions[0])
+        let find = |tag: &Tag| self.versions.iter().find(|version| version.language == *tag);
+        let chosen = wanted.choose(None, &self.default_locale, |tag| find(tag).is_some());
+        chosen.shortened().find_map(|tag| find(&tag)).unwrap_or(&self.versions[0])
     }
 }
 
@@ -181,6 +185,7 @@ mod tests {
         PagesConfig {
             base_path: "/passwordless",
             site_name: "example.com",
+            default_locale: &Tag::ENGLISH,
             channels: &Channel::ALL,
             email_field_name: "email",
             mobile_field_name: "phone_number",
