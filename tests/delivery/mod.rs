@@ -2,7 +2,6 @@
 
 mod directory;
 mod files;
-mod http_stand_in;
 mod providers;
 mod same_answer;
 mod smtp;

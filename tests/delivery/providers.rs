@@ -3,11 +3,12 @@
 use countersign::{outbound::signing::WebhookSecret, serve::clock};
 use serde_json::json;
 
-use super::{
-    http_stand_in::{Api, Call, Script},
-    stand_in::{SECRET, SmtpServer},
+use super::stand_in::{SECRET, SmtpServer};
+use crate::harness::{
+    Answer, Server,
+    api::{Api, Call, Script},
+    code_in, free_port, wait_for,
 };
-use crate::harness::{Answer, Server, code_in, free_port, wait_for};
 
 const NUMBER: &str = "+12025550123";
 

@@ -1,6 +1,7 @@
 //! Starts the real binary on a port of the system's choice, talks HTTP/1.1 to it, and reads the messages that it writes.
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test uses a part of it")]
 
+pub mod api;
 pub mod fleet;
 
 use std::{

@@ -6,8 +6,10 @@ mod events;
 #[cfg(target_os = "linux")]
 mod flood;
 mod mail_server;
+mod outages;
 mod pages;
 mod parts;
+mod providers;
 mod puzzle;
 mod stand_in;
 mod tokens;
@@ -21,7 +23,9 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
         events::trials(),
         tokens::trials(),
         description::trials(),
+        outages::trials(),
         pages::trials(),
+        providers::trials(),
         puzzle::trials(),
         #[cfg(target_os = "linux")]
         flood::trials(),

@@ -7,11 +7,13 @@ it never outlives a test.
 
     smtp_server.py FOLDER [--tls none|starttls|implicit] [--auth USER:PASSWORD] [--refuse CODE:TIMES] [--hang SECONDS]
                    [--certificate own|signed|ca|expired|other-name] [--connections N] [--strict-hello] [--refuse-plain]
+                   [--port N] [--answer-after SECONDS]
 
 --refuse answers DATA with CODE that many times (* for always), then accepts; --hang waits before each answer to DATA.
 --certificate: its own root; signed by a CA; a CA's own; one that has expired; one for another name.
 --connections answers 421 to any more than N at once. --strict-hello refuses EHLO with 504 for what is no full name, as
-Postfix' reject_non_fqdn_helo_hostname does. --refuse-plain refuses AUTH PLAIN, though it is offered.
+Postfix' reject_non_fqdn_helo_hostname does. --refuse-plain refuses AUTH PLAIN, though it is offered. --port listens there, as the
+one that was killed did; --answer-after keeps a message first, and says so later.
 Needs from PyPI: aiosmtpd, cryptography.
 """
 
@@ -96,8 +98,8 @@ class Limited(SMTP):
 
 
 class Handler:
-    def __init__(self, folder: pathlib.Path, refuse: str | None, hang: float, strict_hello: bool):
-        self.folder, self.hang, self.received, self.strict_hello = folder, hang, 0, strict_hello
+    def __init__(self, folder: pathlib.Path, refuse: str | None, hang: float, strict_hello: bool, late: float):
+        self.folder, self.hang, self.received, self.strict_hello, self.late = folder, hang, 0, strict_hello, late
         code, _, times = (refuse or "").partition(":")
         self.refusal, self.left = code, float("inf") if times == "*" else int(times or 0)
 
@@ -115,6 +117,7 @@ class Handler:
             # What real servers do: name the recipient.
             return f"{self.refusal} <{envelope.rcpt_tos[0]}> not now"
         self.received += 1
+        number = self.received
         facts = {
             "from": envelope.mail_from,
             "to": envelope.rcpt_tos,
@@ -122,10 +125,12 @@ class Handler:
             "user": session.auth_data.login.decode() if session.auth_data else None,
             "hello": session.host_name,
         }
-        (self.folder / f"{self.received}.json").write_text(json.dumps(facts))
-        unfinished = self.folder / f"{self.received}.part"
+        (self.folder / f"{number}.json").write_text(json.dumps(facts))
+        unfinished = self.folder / f"{number}.part"
         unfinished.write_bytes(envelope.original_content)
-        unfinished.rename(self.folder / f"{self.received}.eml")
+        unfinished.rename(self.folder / f"{number}.eml")
+        if self.late:
+            await asyncio.sleep(self.late)
         return "250 OK"
 
 
@@ -140,13 +145,15 @@ async def main() -> None:
     parser.add_argument("--connections", type=int)
     parser.add_argument("--strict-hello", action="store_true")
     parser.add_argument("--refuse-plain", action="store_true")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--answer-after", type=float, default=0)
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
 
     certificate, key, root = make_certificate(options.folder, options.certificate)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
-    handler = Handler(options.folder, options.refuse, options.hang, options.strict_hello)
+    handler = Handler(options.folder, options.refuse, options.hang, options.strict_hello, options.answer_after)
     Limited.folder, Limited.limit = options.folder, options.connections
     settings: dict = {"enable_SMTPUTF8": False, "hostname": "localhost"}
     if options.tls == "starttls":
@@ -167,7 +174,7 @@ async def main() -> None:
     server = await loop.create_server(
         lambda: Limited(handler, loop=loop, **settings),
         "127.0.0.1",
-        0,
+        options.port,
         ssl=context if options.tls == "implicit" else None,
     )
     port = server.sockets[0].getsockname()[1]

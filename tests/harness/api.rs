@@ -9,29 +9,29 @@ use std::{
 
 use serde_json::Value;
 
-use crate::harness::{PATIENCE, wait_for};
+use super::{PATIENCE, wait_for};
 
 /// A provider's API on a port of its own.
-pub(crate) struct Api {
-    pub(crate) url: String,
+pub struct Api {
+    pub url: String,
     calls: Arc<Mutex<Vec<Call>>>,
 }
 
 /// What it was sent.
 #[derive(Clone, Debug)]
-pub(crate) struct Call {
+pub struct Call {
     /// `POST /path HTTP/1.1`.
-    pub(crate) line: String,
+    pub line: String,
     headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+    pub body: Vec<u8>,
 }
 
 /// Answers the call of this number, from 1, with a status line's end, headers and a body: `("429 X", "retry-after: 1\r\n", "{}")`.
 /// An empty status: never.
-pub(crate) type Script = fn(number: usize) -> (&'static str, &'static str, &'static str);
+pub type Script = fn(number: usize) -> (&'static str, &'static str, &'static str);
 
 impl Api {
-    pub(crate) fn start(script: Script) -> Self {
+    pub fn start(script: Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let calls = Arc::new(Mutex::new(Vec::new()));
@@ -45,28 +45,33 @@ impl Api {
         Self { url, calls }
     }
 
-    pub(crate) fn calls(&self) -> Vec<Call> {
+    pub fn calls(&self) -> Vec<Call> {
         self.calls.lock().unwrap().clone()
     }
 
     /// Waits for the call after the first `before`.
-    pub(crate) fn wait_for_call(&self, before: usize) -> Call {
+    pub fn wait_for_call(&self, before: usize) -> Call {
         wait_for(|| self.calls().into_iter().nth(before))
     }
 }
 
 impl Call {
-    pub(crate) fn header(&self, name: &str) -> &str {
+    pub fn header(&self, name: &str) -> &str {
         let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map_or("", |(_, value)| value)
     }
 
-    pub(crate) fn json(&self) -> Value {
+    /// All headers, in their order.
+    pub fn headers(&self) -> &[(String, String)] {
+        &self.headers
+    }
+
+    pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
 
     /// The fields of a form, in their order.
-    pub(crate) fn form(&self) -> Vec<(String, String)> {
+    pub fn form(&self) -> Vec<(String, String)> {
         form_urlencoded::parse(&self.body).into_owned().collect()
     }
 }
