@@ -13,7 +13,7 @@ use countersign::{
     events::audit::Target,
     keyring::{EnvelopeFormat, Root},
     recipient::Channel,
-    server::Listen,
+    server::{Listen, authz::Rules},
     token::{AccessAlgorithm, AccessKeys},
 };
 use proptest::prelude::*;
@@ -466,6 +466,25 @@ fn hs256_needs_a_secret_that_somebody_else_has_too() {
     ]);
     let faults = judge_with("", &[("COUNTERSIGN_TOKENS__ALGORITHM", "HS256")]).unwrap_err();
     assert!(faults.to_string().starts_with("tokens.hs256_secret: is required"), "{faults}");
+}
+
+#[test]
+fn rules_for_proxies_are_read_and_what_is_none_is_a_fault() {
+    let config = accepted("");
+    assert_eq!((config.authz.rules, config.authz.cache_seconds), (Rules::default(), 300));
+    let text = "[authz]\nrules = [\"/admin audience=staff amr=sms\", \"/admin/help\"]";
+    let from_file = accepted(text).authz.rules;
+    let variables = [("COUNTERSIGN_AUTHZ__RULES", "/admin audience=staff amr=sms, /admin/help")];
+    assert_eq!(judge_with("", &variables).unwrap().authz.rules, from_file);
+    assert_ne!(from_file, Rules::default());
+    assert_refused(&[
+        ("[authz]\nrules = [\"admin\"]", "authz.rules", "is no path"),
+        ("[authz]\nrules = [\"/a//b amr=otp\"]", "authz.rules", "is no path"),
+        ("[authz]\nrules = [\"/a role=x\"]", "authz.rules", "neither audience"),
+        ("[authz]\nrules = [\"/b\", \"/a amr=otp\", \"/a/\"]", "authz.rules", "rules 2 and 3 are for the same path"),
+        ("[authz]\nrules = \"/a\"", "authz.rules", "must be a list of texts"),
+        ("[authz]\ncache_seconds = 3601", "authz.cache_seconds", "3600"),
+    ]);
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::keyring::Keyring;
 use reader::{judge::Judge, shown::Effective};
 use schema::SECTIONS;
 use sections::{
-    bound, captcha, delivery, directory, email, events, external_2fa, guard, keyring, passwordless, server, sms, tokens,
+    authz, bound, captcha, delivery, directory, email, events, external_2fa, guard, keyring, passwordless, server, sms, tokens,
 };
 use together::{Sections, Together};
 
@@ -40,6 +40,8 @@ pub struct Config {
     pub passwordless: passwordless::Passwordless,
     /// Access tokens, refresh tokens, envelopes.
     pub tokens: tokens::Tokens,
+    /// What proxies may ask.
+    pub authz: authz::Authz,
     /// How e-mail goes out.
     pub email: email::Email,
     /// How SMS go out.
@@ -108,6 +110,7 @@ fn read(judge: &Judge<'_>, random: &mut impl CryptoRng, to_serve: bool) -> Optio
     let keyring = keyring::read(&sections.keyring, random);
     let passwordless = passwordless::read(&sections.passwordless, server.as_ref());
     let tokens = tokens::read(&sections.tokens, server.as_ref());
+    let authz = authz::read(&sections.authz);
     let email = email::read(&sections.email, sections.email_others.each_ref());
     let sms = sms::read(&sections.sms, sections.sms_others.each_ref());
     let delivery = delivery::read(&sections.delivery);
@@ -141,6 +144,7 @@ fn read(judge: &Judge<'_>, random: &mut impl CryptoRng, to_serve: bool) -> Optio
         keyring_is_random: keyring::is_random(&sections.keyring),
         passwordless: passwordless?,
         tokens: tokens?,
+        authz: authz?,
         email: email?,
         sms: sms?,
         delivery,

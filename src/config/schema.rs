@@ -4,17 +4,18 @@
 //! configuration, the file that `init` writes, and the reference in `docs/configuration.md`.
 
 use super::sections::{
-    captcha, delivery, directory, email, events, external_2fa, guard, keyring, passwordless, server, sms, tokens,
+    authz, captcha, delivery, directory, email, events, external_2fa, guard, keyring, passwordless, server, sms, tokens,
 };
 
 pub use super::reader::schema::{Absent, Key, Kind, SectionSchema};
 
 /// All sections, in the order in which they are written.
-pub static SECTIONS: [&SectionSchema; 16] = [
+pub static SECTIONS: [&SectionSchema; 17] = [
     &server::SCHEMA,
     &keyring::SCHEMA,
     &passwordless::SCHEMA,
     &tokens::SCHEMA,
+    &authz::SCHEMA,
     &email::SCHEMA,
     &email::SECOND,
     &email::THIRD,

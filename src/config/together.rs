@@ -3,7 +3,7 @@
 use super::{
     reader::judge::{Judge, Section},
     sections::{
-        captcha, delivery,
+        authz, captcha, delivery,
         directory::{self, Directory},
         email::{self, EmailTransport},
         events, external_2fa,
@@ -26,6 +26,7 @@ pub(super) struct Sections<'j> {
     pub(super) keyring: Section<'j>,
     pub(super) passwordless: Section<'j>,
     pub(super) tokens: Section<'j>,
+    pub(super) authz: Section<'j>,
     pub(super) email: Section<'j>,
     pub(super) email_others: [Section<'j>; 2],
     pub(super) sms: Section<'j>,
@@ -56,6 +57,7 @@ impl<'j> Sections<'j> {
             keyring: judge.section(&keyring::SCHEMA),
             passwordless: judge.section(&passwordless::SCHEMA),
             tokens: judge.section(&tokens::SCHEMA),
+            authz: judge.section(&authz::SCHEMA),
             email: judge.section(&email::SCHEMA),
             email_others: [&email::SECOND, &email::THIRD].map(|schema| judge.section(schema)),
             sms: judge.section(&sms::SCHEMA),
@@ -200,6 +202,7 @@ impl<'j> Sections<'j> {
             keyring,
             passwordless,
             tokens,
+            authz,
             email,
             sms,
             delivery,
@@ -210,7 +213,8 @@ impl<'j> Sections<'j> {
             events,
             ..
         } = self;
-        let all = [server, keyring, passwordless, tokens, email, sms, delivery, external_2fa, captcha, directory, guard, events];
+        let all =
+            [server, keyring, passwordless, tokens, authz, email, sms, delivery, external_2fa, captcha, directory, guard, events];
         for section in all.into_iter().chain(email_others).chain(sms_others) {
             section.judge_available();
         }

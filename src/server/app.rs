@@ -12,6 +12,7 @@ use hyper::{
 
 use super::{
     admin::metrics::Metrics,
+    authz::Authz,
     call::{Answer, Arrived, Call},
     endpoints::documents::Documents,
     fleet::{Fleet, Owner},
@@ -54,6 +55,7 @@ pub(crate) struct App {
     pub(crate) cookies: Cookies,
     pub(crate) documents: Documents,
     pub(crate) pages: Option<Pages>,
+    pub(crate) authz: Authz,
     pub(crate) metrics: Metrics,
     pub(crate) fleet: Option<Arc<Fleet>>,
     pub(crate) events: Events,
@@ -102,6 +104,7 @@ impl App {
         match route.endpoint {
             Endpoint::Document(document) => Ok(self.documents.answer(document, &self.engine.keys.load().documents)),
             Endpoint::Page => self.page(head),
+            Endpoint::Authz(dialect, kind) => self.authorise(dialect, kind, head),
             _ => Err(Problem::internal()),
         }
     }
@@ -124,7 +127,7 @@ impl App {
             Endpoint::Refresh => self.refresh(&call).await,
             Endpoint::Verify => self.verify(&call),
             Endpoint::External => Err(Problem::provider_not_configured()),
-            Endpoint::Document(_) | Endpoint::Page | Endpoint::Relay => Err(Problem::internal()),
+            Endpoint::Document(_) | Endpoint::Page | Endpoint::Authz(..) | Endpoint::Relay => Err(Problem::internal()),
         };
         match (answered, &self.fleet) {
             (Err(problem), Some(fleet)) => match problem.owner() {
@@ -139,7 +142,7 @@ impl App {
     pub(crate) fn finish(&self, route: Option<&Route>, head: &Parts, answered: Result<Answer, Problem>) -> Answer {
         let mut answer = self.or_refusal(route, answered);
         self.metrics.answered(route, answer.status());
-        if !self.sites.is_closed() {
+        if !self.sites.is_closed() && !route.is_some_and(Route::is_for_proxies) {
             cors::expose(&self.sites, &head.headers, answer.headers_mut());
         }
         answer
@@ -155,7 +158,10 @@ impl App {
 
     /// A preflight request's answer; `None` for any other request.
     pub(crate) fn preflight(&self, route: Option<&Route>, head: &Parts) -> Option<Answer> {
-        if self.sites.is_closed() { None } else { cors::preflight(&self.sites, route.map(|route| route.methods), head) }
+        if self.sites.is_closed() || route.is_some_and(Route::is_for_proxies) {
+            return None;
+        }
+        cors::preflight(&self.sites, route.map(|route| route.methods), head)
     }
 
     /// A page comes in the language that was chosen on one, else in one that the browser asks for. A choice changes nothing but

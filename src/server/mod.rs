@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod app;
+pub mod authz;
 pub(crate) mod call;
 pub(crate) mod endpoints;
 pub(crate) mod fleet;

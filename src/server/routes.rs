@@ -5,7 +5,12 @@
 
 use hyper::Method;
 
-use super::{call::Answer, endpoints::documents::Document, wire::problem::Problem};
+use super::{
+    authz::{self, Dialect, Kind},
+    call::Answer,
+    endpoints::documents::Document,
+    wire::problem::Problem,
+};
 use crate::recipient::Channel;
 
 /// What is known of a request by its path.
@@ -53,6 +58,8 @@ pub(crate) enum Endpoint {
     Document(Document),
     /// A page, or what it loads.
     Page,
+    /// Whether a request may pass, asked by a proxy.
+    Authz(Dialect, Kind),
 }
 
 /// The methods of a route.
@@ -62,6 +69,8 @@ pub(crate) enum Methods {
     Read,
     /// POST.
     Post,
+    /// Every one: proxies ask with that of the request that they ask about.
+    Any,
 }
 
 /// What becomes of a request's body.
@@ -86,6 +95,8 @@ enum Path {
     WithFragment(&'static str),
     /// Beside the base path.
     Beside(&'static str),
+    /// That, and everything below it, beside the base path.
+    From(&'static str),
 }
 
 /// All routes.
@@ -116,6 +127,12 @@ pub(crate) static ROUTES: &[Route] = &numbered([
     page(Path::Below("link")),
     page(Path::WithFragment("link")),
     page(Path::Within("assets")),
+    authz(Path::Beside("authz/nginx/token"), Dialect::Nginx, Kind::Token),
+    authz(Path::Beside("authz/nginx/challenge"), Dialect::Nginx, Kind::Challenge),
+    authz(Path::Beside("authz/forward/token"), Dialect::Forward, Kind::Token),
+    authz(Path::Beside("authz/forward/challenge"), Dialect::Forward, Kind::Challenge),
+    authz(Path::From("authz/envoy/token"), Dialect::Envoy, Kind::Token),
+    authz(Path::From("authz/envoy/challenge"), Dialect::Envoy, Kind::Challenge),
 ]);
 
 /// The route of a path, where the endpoints are below `base_path`: empty, or `/passwordless`.
@@ -125,6 +142,7 @@ pub(crate) fn find(base_path: &str, path: &str) -> Option<&'static Route> {
     ROUTES.iter().find(|route| match route.path {
         Path::Below(text) => below == Some(text),
         Path::Beside(text) => beside == text,
+        Path::From(text) => beside == text || beside.strip_prefix(text).is_some_and(|rest| rest.starts_with('/')),
         Path::Within(text) => below.is_some_and(|below| is_within(text, below)),
         Path::WithFragment(text) => below.is_some_and(|below| has_fragment(text, below)),
     })
@@ -152,6 +170,7 @@ impl Methods {
         match self {
             Self::Read => method == Method::GET || method == Method::HEAD,
             Self::Post => method == Method::POST,
+            Self::Any => true,
         }
     }
 
@@ -160,6 +179,7 @@ impl Methods {
         match self {
             Self::Read => "GET, HEAD",
             Self::Post => "POST",
+            Self::Any => "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
         }
     }
 }
@@ -187,7 +207,24 @@ const fn page(path: Path) -> Route {
     Route { path, methods: Methods::Read, body: Body::Unread, ..post("", Endpoint::Page, "page") }
 }
 
+const fn authz(path: Path, dialect: Dialect, kind: Kind) -> Route {
+    let label = match kind {
+        Kind::Token => "authz/token",
+        Kind::Challenge => "authz/challenge",
+    };
+    let refuse = match dialect {
+        Dialect::Nginx => authz::without_body,
+        Dialect::Forward | Dialect::Envoy => Problem::into_answer,
+    };
+    Route { path, methods: Methods::Any, body: Body::Unread, refuse, ..post("", Endpoint::Authz(dialect, kind), label) }
+}
+
 impl Route {
+    /// Whether proxies ask here, and nobody's page: what sites may read of each other is then nothing to be answered.
+    pub(crate) const fn is_for_proxies(&self) -> bool {
+        matches!(self.endpoint, Endpoint::Authz(..))
+    }
+
     const fn of(self, channel: Channel) -> Self {
         Self { channel: Some(channel), ..self }
     }
@@ -261,6 +298,31 @@ mod tests {
     }
 
     #[test]
+    fn proxies_ask_beside_the_base_path_and_envoy_below_its_own() {
+        for base in ["", "/passwordless"] {
+            let endpoint = |path: &str| find(base, path).map(|route| route.endpoint);
+            for path in ["/authz/nginx/token", "/authz/nginx/token/"] {
+                assert_eq!(endpoint(path), Some(Endpoint::Authz(Dialect::Nginx, Kind::Token)));
+            }
+            for rest in ["", "/", "/admin", "/admin/", "//", "//x//", "/../token", "/%2f", "/a/b/c?"] {
+                let path = format!("/authz/envoy/challenge{rest}");
+                assert_eq!(endpoint(&path), Some(Endpoint::Authz(Dialect::Envoy, Kind::Challenge)), "{path}");
+            }
+            for path in [
+                "/authz",
+                "/authz/nginx",
+                "/authz/nginx/token/x",
+                "/authz/envoy",
+                "/authz/envoy/tokens",
+                "/authz/envoy/session/x",
+                "/passwordless/authz/nginx/token",
+            ] {
+                assert_eq!(endpoint(path), None, "{path}");
+            }
+        }
+    }
+
+    #[test]
     fn the_base_path_may_be_empty() {
         let endpoint = |path| find("", path).map(|route| route.endpoint);
         assert_eq!(endpoint("/exchange/"), Some(Endpoint::Exchange(None)));
@@ -277,9 +339,10 @@ mod tests {
                 Path::Within(text) => format!("/base/{text}/x"),
                 Path::WithFragment(text) => format!("/base/{text}%23x"),
                 Path::Beside(text) => format!("/{text}"),
+                Path::From(text) => format!("/{text}/x"),
             };
             assert_eq!(find("/base", &path).map(|found| found.number), Some(number), "{path}");
-            assert_eq!(route.body == Body::Unread, route.methods == Methods::Read, "{path}");
+            assert_eq!(route.body == Body::Unread, route.methods != Methods::Post, "{path}");
         }
     }
 
@@ -298,8 +361,9 @@ mod tests {
                 Path::Within(text) => format!("%BASE%/{text}/{{path}}"),
                 Path::WithFragment(text) => format!("%BASE%/{text}%23{{fragment}}"),
                 Path::Beside(text) => format!("/{text}"),
+                Path::From(text) => format!("/{text}/{{path}}"),
             };
-            let method = if route.methods == Methods::Read { "GET" } else { "POST" };
+            let method = if route.methods == Methods::Post { "POST" } else { "GET" };
             (path, method.to_owned())
         });
         assert_eq!(described.collect::<BTreeSet<_>>(), served.collect::<BTreeSet<_>>());

@@ -90,8 +90,16 @@ impl AccessVerifier {
         };
         let verified = payload.and_then(|payload| VerifiedAccess::read(payload, spelling)).ok_or(TokenInvalid)?;
         let for_us = verified.audiences.iter().any(|audience| self.audiences.contains(audience));
-        let lives = now < verified.expires_at.plus(self.leeway);
+        let lives = now < self.refuses_from(&verified);
         (*verified.issuer == *self.issuer && for_us && lives).then_some(verified).ok_or(TokenInvalid)
+    }
+}
+
+impl AccessVerifier {
+    /// The first second at which it refuses this token: `exp`, and the leeway.
+    #[must_use]
+    pub const fn refuses_from(&self, token: &VerifiedAccess) -> UnixTime {
+        token.expires_at.plus(self.leeway)
     }
 }
 

@@ -203,6 +203,12 @@ impl Sessions {
         self.verifier.verify(token, now)
     }
 
+    /// The first second at which an access token isn't believed any more: its `exp`, and the leeway.
+    #[must_use]
+    pub const fn refuses_from(&self, token: &VerifiedAccess) -> UnixTime {
+        self.verifier.refuses_from(token)
+    }
+
     /// How access tokens are made.
     #[must_use]
     pub const fn algorithm(&self) -> AccessAlgorithm {

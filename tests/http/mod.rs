@@ -1,5 +1,6 @@
 //! The HTTP interface, through the real binary: every row of its tables, its limits, and attacks on it.
 
+mod authz;
 mod bodies;
 mod confusion;
 mod cookies;

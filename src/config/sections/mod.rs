@@ -2,6 +2,7 @@
 
 #[cfg(feature = "aws")]
 mod amazon;
+pub mod authz;
 pub(crate) mod bound;
 pub mod captcha;
 pub mod delivery;

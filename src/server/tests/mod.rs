@@ -1,5 +1,6 @@
 //! The whole server without a socket: a request in, an answer out, with a clock and a generator that the test sets.
 
+mod authz;
 mod cookies;
 mod echo;
 mod events;

@@ -25,7 +25,7 @@ use crate::{
 const PROBLEM_MEMBERS: [&str; 8] = ["type", "title", "status", "detail", "code", "errors", "puzzle", "attempts_left"];
 
 /// Every code that a problem can have.
-pub(crate) const CODES: [&str; 21] = [
+pub(crate) const CODES: [&str; 23] = [
     "invalid",
     "parse_error",
     "not_found",
@@ -42,6 +42,8 @@ pub(crate) const CODES: [&str; 21] = [
     "attempts_exhausted",
     "misdirected",
     "token_not_valid",
+    "challenge_not_valid",
+    "forbidden",
     "throttled",
     "delivery_failed",
     "unavailable",
@@ -65,6 +67,7 @@ struct Contents {
     puzzle: Option<Box<[u8]>>,
     retry_after: Option<NonZeroU32>,
     allow: Option<&'static str>,
+    scheme: Option<&'static str>,
     owner: Option<GuardId>,
 }
 
@@ -80,6 +83,7 @@ impl Problem {
             puzzle: None,
             retry_after: None,
             allow: None,
+            scheme: None,
             owner: None,
         }))
     }
@@ -175,7 +179,19 @@ impl Problem {
 
     /// A session token that isn't valid.
     pub(crate) fn token_not_valid() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "token_not_valid", "Token is invalid or expired")
+        let problem = Self::new(StatusCode::UNAUTHORIZED, "token_not_valid", "Token is invalid or expired");
+        problem.with(|contents| contents.scheme = Some(r#"Bearer realm="countersign", error="invalid_token""#))
+    }
+
+    /// A proxy asks about a request without a living challenge of this fleet.
+    pub(crate) fn challenge_not_valid() -> Self {
+        let problem = Self::new(StatusCode::UNAUTHORIZED, "challenge_not_valid", "Challenge is invalid or expired");
+        problem.with(|contents| contents.scheme = Some(r#"Countersign realm="countersign""#))
+    }
+
+    /// A proxy asks about a request that may not pass, whoever makes it.
+    pub(crate) fn forbidden(detail: &'static str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
     /// The challenge belongs to another guard.
@@ -278,9 +294,8 @@ impl Problem {
         if let Some(allow) = self.0.allow {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
-        if self.0.status == StatusCode::UNAUTHORIZED {
-            let scheme = HeaderValue::from_static(r#"Bearer realm="countersign", error="invalid_token""#);
-            headers.insert(WWW_AUTHENTICATE, scheme);
+        if let Some(scheme) = self.0.scheme {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
         }
         answer
     }
