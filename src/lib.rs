@@ -112,3 +112,5 @@ pub mod token;
 mod typed;
 pub mod unavailable;
 pub mod user;
+#[cfg(feature = "std")]
+pub mod verify;

@@ -6,6 +6,8 @@ mod given;
 
 #[cfg(feature = "mobile")]
 mod bound;
+#[cfg(feature = "mobile")]
+mod by_external;
 mod config;
 mod documents;
 mod edge;

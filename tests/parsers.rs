@@ -64,4 +64,9 @@ proptest! {
     fn relay(input in inputs("[ -~]{0,100}")) {
         oracles::relay(&input);
     }
+
+    #[test]
+    fn webhook(input in inputs("\\{\"data\":\\{\"event_type\":\"verify\\.(sent|failed)\",\"id\":\"[ -!#-\\[]{0,9}\",\"payload\":\\{\"id\":\"[ -!#-\\[]{0,9}\"\\}\\}\\}")) {
+        oracles::webhook(&input);
+    }
 }

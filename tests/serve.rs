@@ -34,7 +34,7 @@ fn a_faulty_configuration_is_64_before_anything_is_bound() {
         (&[("email.templates", "missing")], "email.templates"),
         (&[("tokens.private_key_file", "key.pem")], "tokens.private_key_file"),
         (&[("guard.replicas", "50")], "guard.max_takeover_probability"),
-        (&[("external_2fa.provider", "telnyx")], "external_2fa.provider"),
+        (&[("external_2fa.provider", "telnyx")], "external_2fa.api_key"),
         (&[("server.colour", "red")], "server.colour"),
         (&[("email.path", "users.json")], "email.path"),
         (&[("sms.path", "users.json/x")], "sms.path"),

@@ -7,6 +7,8 @@ mod chaos;
 mod cli;
 mod delivery;
 mod events;
+#[cfg(feature = "mobile")]
+mod external;
 mod fleet;
 #[cfg(target_os = "linux")]
 mod flood;

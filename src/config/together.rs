@@ -98,6 +98,10 @@ impl<'j> Sections<'j> {
                 format!("no message is written in {}: email.templates must have a folder of that name", rules.default_locale);
             self.passwordless.fault("default_locale", reason);
         }
+        if self.external_2fa.is_given("provider") && !read.passwordless.is_none_or(|rules| rules.policy.allows(Channel::Mobile)) {
+            let text = "is set, but MOBILE isn't among passwordless.allowed_passwordless_methods, so external/* answers 404";
+            self.external_2fa.warn("provider", text);
+        }
         self.warn_of_consoles(read);
     }
 

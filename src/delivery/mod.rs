@@ -36,7 +36,7 @@ mod segments;
 #[cfg(feature = "server")]
 mod templates;
 #[cfg(all(test, feature = "server"))]
-mod testing;
+pub(crate) mod testing;
 #[cfg(feature = "server")]
 mod transport;
 #[cfg(feature = "server")]

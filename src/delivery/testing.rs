@@ -25,12 +25,12 @@ use crate::{
 
 pub(super) const NOW: UnixTime = UnixTime::from_seconds(1_700_000_000);
 
-pub(super) struct Fleet {
+pub(crate) struct Fleet {
     pub keys: Arc<Keys>,
 }
 
 impl Fleet {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let keyring = Keyring::new([vec![7; 32]]).unwrap();
         let keys = Keys::new(&keyring, &SessionsConfig::new("https://example.com"), EnvelopeFormat::EdDsa).unwrap();
         Self { keys: keys.into() }
@@ -52,7 +52,7 @@ impl Fleet {
         self.keys.challenges.seal(challenge, Recipient::from_canonical(channel, recipient))
     }
 
-    pub(super) fn dispatch(&self, recipient: &str) -> Dispatch {
+    pub(crate) fn dispatch(&self, recipient: &str) -> Dispatch {
         let challenge = self.challenge(recipient);
         let found = Found::new(challenge.recipient(), Some(user(recipient).into()));
         let (languages, agent) = (Languages::default(), Agent::default());

@@ -31,4 +31,11 @@ impl Directory for AnyDirectory {
             Self::Http(directory) => Box::pin(directory.register(recipient, set_unusable_password)).await,
         }
     }
+    fn knows_everybody(&self) -> bool {
+        match self {
+            Self::None(directory) => directory.knows_everybody(),
+            Self::File(directory) => directory.knows_everybody(),
+            Self::Http(directory) => directory.knows_everybody(),
+        }
+    }
 }

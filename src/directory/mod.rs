@@ -28,6 +28,11 @@ pub trait Directory {
 
     /// Makes a user for a recipient that was just proved.
     async fn register(&self, recipient: &Recipient, set_unusable_password: bool) -> Result<User, Unavailable>;
+
+    /// Whether nobody is unknown to it, so that no answer can give away who is; by default somebody may be.
+    fn knows_everybody(&self) -> bool {
+        false
+    }
 }
 
 /// No directory: everybody who proves a recipient is its user, and the canonical recipient is the subject.
@@ -41,5 +46,9 @@ impl Directory for NoDirectory {
 
     async fn register(&self, recipient: &Recipient, _: bool) -> Result<User, Unavailable> {
         Ok(User::of(recipient))
+    }
+
+    fn knows_everybody(&self) -> bool {
+        true
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     recipient::Recipient,
     time::UnixTime,
     unavailable::Unavailable,
+    verify::NotStarted,
 };
 
 /// A request for a code.
@@ -64,6 +65,8 @@ pub enum BeginError {
     Refused(RequestRefused),
     /// Inline delivery failed.
     DeliveryFailed,
+    /// The verify provider sends no code.
+    NotStarted(NotStarted),
     /// Resend only: the envelope can't be resent.
     Envelope(CompleteError),
 }
@@ -100,6 +103,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         &self,
         keys: &Keys,
         begin: &'a Begin<'_>,
+        by: By,
         issued_at: UnixTime,
         now: UnixTime,
     ) -> Result<(O::Slot, Entry<'a>), BeginError> {
@@ -120,7 +124,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         };
         let crowded = is_crowded || slot.is_err();
         let network = caller.network;
-        let request = Request { recipient, by: By::Code, network, is_known: false, proof: *proof, crowded, now, issued_at };
+        let request = Request { recipient, by, network, is_known: false, proof: *proof, crowded, now, issued_at };
         let entry = self.enter(keys, claimed, request).await?;
         match slot {
             Ok(slot) => Ok((slot, entry)),
@@ -175,18 +179,29 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         challenge: VerifiedChallenge,
     ) -> Result<(), BeginError> {
         let Entry { request, admitted, found } = entry;
+        let dispatch = self.dispatch_of(keys, begin, challenge, found);
+        if let Err(DeliveryFailed) = self.outbox.send(slot, dispatch).await {
+            self.guard.withdraw(&request, &admitted.taken).await;
+            return Err(BeginError::DeliveryFailed);
+        }
+        Ok(())
+    }
+
+    /// What is handed over for somebody: to be sent, or to be dropped.
+    pub(super) fn dispatch_of(
+        &self,
+        keys: &Arc<Keys>,
+        begin: &Begin<'_>,
+        challenge: VerifiedChallenge,
+        found: Found,
+    ) -> Dispatch {
         begin.caller.learn(|learned| {
             learned.note_challenge(&challenge);
             learned.note_found(&found);
         });
         let fate = if self.policy.may_log_in(&found) { Fate::Send } else { Fate::Drop };
         let (languages, agent) = (begin.languages.clone(), begin.agent);
-        let dispatch = Dispatch { challenge, found, fate, languages, agent, keys: Arc::clone(keys) };
-        if let Err(DeliveryFailed) = self.outbox.send(slot, dispatch).await {
-            self.guard.withdraw(&request, &admitted.taken).await;
-            return Err(BeginError::DeliveryFailed);
-        }
-        Ok(())
+        Dispatch { challenge, found, fate, languages, agent, keys: Arc::clone(keys) }
     }
 }
 
@@ -205,6 +220,7 @@ impl fmt::Display for BeginError {
             Self::Refused(RequestRefused::Throttled { .. }) => "too many requests",
             Self::Refused(RequestRefused::Unavailable(_)) => "the guard is full or out of reach",
             Self::DeliveryFailed => "the message could not be delivered",
+            Self::NotStarted(reason) => return reason.fmt(f),
             Self::Envelope(error) => return error.fmt(f),
         })
     }

@@ -43,6 +43,10 @@ pub enum CompleteError {
     Exhausted,
     /// It belongs to this guard. Nothing was counted.
     Misdirected(GuardId),
+    /// A verify provider says that there is no code any more. The attempt is counted.
+    CodeExpired,
+    /// A verify provider gives no answer. The attempt was given back.
+    ProviderUnavailable,
     /// Guard or directory can't answer. Nothing was counted.
     Unavailable(Unavailable),
 }
@@ -92,7 +96,7 @@ impl CompleteError {
 
     /// Whether an attempt was counted for it.
     pub(super) const fn is_counted(&self) -> bool {
-        matches!(self, Self::InvalidCredentials { attempts_left: Some(_) })
+        matches!(self, Self::InvalidCredentials { attempts_left: Some(_) } | Self::CodeExpired)
     }
 
     /// What an attempt refused by the guard means for the client that holds this challenge.
@@ -121,6 +125,8 @@ impl fmt::Display for CompleteError {
             Self::Spent => "the challenge has been used",
             Self::Exhausted => "the challenge has no attempts left",
             Self::Misdirected(_) => "the challenge belongs to another guard",
+            Self::CodeExpired => "the verify provider's code has expired",
+            Self::ProviderUnavailable => "the verify provider is out of reach",
             Self::Unavailable(_) => "guard or directory is out of reach",
         })
     }

@@ -9,6 +9,7 @@ mod asked;
 mod authority;
 mod begin;
 mod by_code;
+mod by_external;
 mod by_link;
 mod caller;
 mod complete;
@@ -26,12 +27,14 @@ use rand_core::CryptoRng;
 
 use self::{
     asked::Asked,
+    begin::Entry,
     caller::{bucket_of, presumed_bucket},
 };
 pub use self::{
     authority::Authority,
     begin::{Begin, BeginError, Begun, Resend},
     by_code::{ByCode, TypedCode},
+    by_external::{ByExternal, ProvidersCode},
     by_link::{ByLink, SealedEpoch},
     caller::Caller,
     complete::{Complete, CompleteError},
@@ -46,11 +49,12 @@ pub use self::{
 use crate::{
     challenge::{Challenge, ChallengeId, Use, VerifiedChallenge},
     crypto::random,
-    delivery::Outbox,
+    delivery::{Dispatch, Outbox},
     directory::Directory,
     guard::{Attempt, By, Guard, Looked},
     keys::CurrentKeys,
     time::UnixTime,
+    verify::{Method, NotStarted},
 };
 
 /// A login engine over one guard, one directory and one outbox.
@@ -86,7 +90,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let channel = begin.recipient.channel();
         self.policy.require(channel)?;
         let keys = self.keys.load();
-        let (slot, entry) = self.admit(&keys, &begin, now, now).await?;
+        let (slot, entry) = self.admit(&keys, &begin, By::Code, now, now).await?;
 
         let challenge = Challenge {
             id: ChallengeId::from_random(random::bytes(random)),
@@ -100,6 +104,46 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         };
         let challenge = keys.challenges.seal(challenge, begin.recipient.clone());
         self.dispatch(slot, &keys, &begin, entry, challenge.clone()).await?;
+        Ok(Begun { envelope: keys.challenges.sign(&challenge), challenge })
+    }
+
+    /// Has a verify provider send a code of its own, and returns the challenge that its check belongs to.
+    ///
+    /// `start` is where the provider is asked. With a directory it must return before the provider has answered, and must ask it
+    /// only where the fate is [`Fate::Send`](crate::delivery::Fate::Send): what it returns, and when, tells whoever asked. It
+    /// holds the room in the message queue until the check has been started. The challenge has no code of ours.
+    ///
+    /// # Errors
+    /// See [`BeginError`]. Whatever `start` fails with gives the request back.
+    pub async fn begin_external(
+        &self,
+        begin: Begin<'_>,
+        method: Method,
+        start: impl AsyncFnOnce(O::Slot, Dispatch) -> Result<(), NotStarted>,
+        now: UnixTime,
+        random: &mut impl CryptoRng,
+    ) -> Result<Begun, BeginError> {
+        let channel = begin.recipient.channel();
+        self.policy.require(channel)?;
+        let keys = self.keys.load();
+        let (slot, Entry { request, admitted, found }) = self.admit(&keys, &begin, By::External, now, now).await?;
+
+        let challenge = Challenge {
+            id: method.id(random::bytes(random)),
+            issued_at: now,
+            expires_at: now.plus(self.policy.challenge_lifetime),
+            usage: Use::EXTERNAL,
+            channel,
+            format: None,
+            guard: admitted.guard.clone(),
+            binding: begin.binding,
+        };
+        let challenge = keys.challenges.seal(challenge, begin.recipient.clone());
+        let dispatch = self.dispatch_of(&keys, &begin, challenge.clone(), found);
+        if let Err(reason) = start(slot, dispatch).await {
+            self.guard.withdraw(&request, &admitted.taken).await;
+            return Err(BeginError::NotStarted(reason));
+        }
         Ok(Begun { envelope: keys.challenges.sign(&challenge), challenge })
     }
 
@@ -119,7 +163,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let attempt = Attempt { challenge: &challenge, by: By::Resend, bucket, now, looked: Looked::default() };
         self.look(&attempt).await.map_err(BeginError::Envelope)?;
 
-        let (slot, entry) = self.admit(&keys, &begin, challenge.challenge().issued_at, now).await?;
+        let (slot, entry) = self.admit(&keys, &begin, By::Code, challenge.challenge().issued_at, now).await?;
         self.dispatch(slot, &keys, &begin, entry, challenge.clone()).await?;
         Ok(challenge)
     }

@@ -1,6 +1,8 @@
 //! Calls to others: the HTTP client, how calls are signed, and how long they may take.
 
 #[cfg(feature = "server")]
+pub mod api;
+#[cfg(feature = "server")]
 pub mod client;
 #[cfg(feature = "server")]
 pub(crate) mod deadline;

@@ -14,6 +14,7 @@ use crate::{
             directory::Directory,
             email::{EmailTransport, EmailWay},
             events,
+            external_2fa::Provider,
             guard::GuardKind,
             sms::{SmsTransport, SmsWay},
         },
@@ -35,7 +36,7 @@ use crate::{
         },
     },
     directory::{
-        AnyDirectory, NoDirectory,
+        AnyDirectory, Directory as _, NoDirectory,
         file::FileDirectory,
         http::{FieldNames, HttpDirectory},
     },
@@ -58,7 +59,11 @@ use crate::{
         admin::metrics::Metrics,
         app::{App, Settings},
         authz::Authz,
-        endpoints::documents::{Documents, Published},
+        endpoints::{
+            documents::{Documents, Published},
+            external::External,
+            webhook::Reports,
+        },
         fleet::{self as relay, Fleet, Peers},
         http::{connection::Protocol, progress::Patience},
         pages::{Pages, PagesConfig},
@@ -66,6 +71,13 @@ use crate::{
         wire::{client::Proxies, cookies::Cookies, origin::Sites},
     },
     time::{Clock, UnixTime},
+    verify::{
+        AnyProvider, Method, Starts,
+        callbacks::{SeenReports, twilio::AuthToken},
+        http::HttpVerify,
+        telnyx::TelnyxVerify,
+        twilio::TwilioVerify,
+    },
 };
 
 #[cfg(feature = "smtp")]
@@ -115,6 +127,7 @@ pub(crate) async fn assemble(
         directory(config, &clock, background)?,
         queue.clone(),
     );
+    let external = external(config, engine.directory.knows_everybody(), &events, &clock, background);
     if rules.policy.allows(Channel::Mobile) {
         Phones::warm();
     }
@@ -132,13 +145,15 @@ pub(crate) async fn assemble(
         proxies: Proxies::new(server.trusted_proxies.clone()),
         sites: Sites::new([&server.public_url].into_iter().chain(&server.page_url), &server.cors_origins),
         cookies: Cookies::new(&server.cookie_path, server.public_url.wants_secure_cookies()),
-        documents: documents(config),
+        documents: documents(config, external.as_ref()),
         pages: server.pages.then(|| pages(config)),
         authz: Authz::new(config.authz.rules.clone(), config.authz.cache_seconds),
         metrics: Metrics::new(&rules.policy.channels),
         fleet: fleet(config, &clock, random).map(Arc::new),
         captcha: config.captcha.clone().map(|settings| Captcha::new(settings, Arc::clone(&clock), background)),
         events: events.clone(),
+        external,
+        reports: reports(config),
         clock,
         random,
     };
@@ -160,7 +175,7 @@ fn pages(config: &Config) -> Pages {
     })
 }
 
-fn documents(config: &Config) -> Documents {
+fn documents(config: &Config, external: Option<&External>) -> Documents {
     Documents::new(&Published {
         algorithm: config.tokens.sessions.algorithm,
         issuer: &config.tokens.sessions.issuer,
@@ -168,6 +183,7 @@ fn documents(config: &Config) -> Documents {
         base_path: &config.server.base_path,
         email_field: &config.passwordless.email_field,
         mobile_field: &config.passwordless.mobile_field,
+        methods: external.map_or(&Method::ALL, |external| external.provider().methods()),
     })
 }
 fn keys(config: &Config) -> Result<Keys, StartError> {
@@ -278,6 +294,37 @@ fn directory(config: &Config, clock: &Clock, background: &Handle) -> Result<AnyD
             AnyDirectory::Http(HttpDirectory::new(settings.clone(), fields, Arc::clone(clock), background).into())
         }
     })
+}
+
+/// Who makes and checks codes itself, and when it is asked; `None` where nobody does.
+fn external(config: &Config, waits: bool, events: &Events, clock: &Clock, background: &Handle) -> Option<External> {
+    let provider = match config.external_2fa.as_ref()?.provider.clone() {
+        Provider::Telnyx { settings, .. } => AnyProvider::Telnyx(TelnyxVerify::new(settings, Arc::clone(clock), background)),
+        Provider::Twilio(settings) => AnyProvider::Twilio(TwilioVerify::new(settings, Arc::clone(clock), background)),
+        Provider::Http(settings) => AnyProvider::Http(HttpVerify::new(settings, Arc::clone(clock), background)),
+    };
+    let later = (!waits).then(|| background.clone());
+    Some(Starts::new(provider, later, events.clone(), Arc::clone(clock)).into())
+}
+
+/// Whose reports are believed.
+fn reports(config: &Config) -> Reports {
+    let verified_by = config.external_2fa.as_ref().map(|external| &external.provider);
+    let telnyx = match verified_by {
+        Some(Provider::Telnyx { webhook_key, .. }) => webhook_key.clone(),
+        Some(Provider::Twilio(_) | Provider::Http(_)) | None => None,
+    };
+    let of_sms = config.sms.ways.iter().filter_map(|way| match &way.transport {
+        SmsTransport::Twilio(settings) => Some(&settings.auth_token),
+        _ => None,
+    });
+    let of_verify = match verified_by {
+        Some(Provider::Twilio(settings)) => Some(&settings.auth_token),
+        Some(Provider::Telnyx { .. } | Provider::Http(_)) | None => None,
+    };
+    let twilio = of_verify.into_iter().chain(of_sms).map(AuthToken::new).collect();
+    let public_url = config.server.public_url.as_str().parse().expect("a judged URL is one");
+    Reports { telnyx, twilio, public_url, seen: SeenReports::default() }
 }
 
 async fn guard(config: &Config, clock: &Clock, mut random: Random) -> Result<AnyGuard, StartError> {

@@ -14,7 +14,7 @@ use super::{
     admin::metrics::Metrics,
     authz::Authz,
     call::{Answer, Arrived, Call},
-    endpoints::documents::Documents,
+    endpoints::{documents::Documents, external::External, webhook::Reports},
     fleet::{Fleet, Owner},
     pages::{self, Pages},
     random::Random,
@@ -60,6 +60,8 @@ pub(crate) struct App {
     pub(crate) fleet: Option<Arc<Fleet>>,
     pub(crate) events: Events,
     pub(crate) captcha: Option<Captcha>,
+    pub(crate) external: Option<External>,
+    pub(crate) reports: Reports,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
 }
@@ -87,6 +89,7 @@ impl App {
         routes::find(&self.settings.base_path, head.uri.path()).filter(|route| match route.endpoint {
             Endpoint::Relay => self.fleet.is_some(),
             Endpoint::Page => self.pages.is_some(),
+            Endpoint::Webhook => self.reports.are_expected(),
             _ => true,
         })
     }
@@ -109,6 +112,14 @@ impl App {
         }
     }
 
+    /// Answers a request whose body is there, and is read as it is.
+    pub(crate) fn answer_raw(&self, route: &Route, head: &Parts, body: &Bytes) -> Result<Answer, Problem> {
+        match route.endpoint {
+            Endpoint::Webhook => self.webhook(head, body),
+            _ => Err(Problem::internal()),
+        }
+    }
+
     /// Answers a request whose body is there.
     pub(crate) async fn answer(&self, route: &Route, head: &Parts, body: &Bytes, peer: Peer) -> Result<Answer, Problem> {
         let headers = &head.headers;
@@ -126,8 +137,11 @@ impl App {
             Endpoint::Status => self.status(&call).await,
             Endpoint::Refresh => self.refresh(&call).await,
             Endpoint::Verify => self.verify(&call),
-            Endpoint::External => Err(Problem::provider_not_configured()),
-            Endpoint::Document(_) | Endpoint::Page | Endpoint::Authz(..) | Endpoint::Relay => Err(Problem::internal()),
+            Endpoint::ExternalRequest => self.external_request(&call).await,
+            Endpoint::ExternalVerify => self.external_verify(&call).await,
+            Endpoint::Document(_) | Endpoint::Page | Endpoint::Authz(..) | Endpoint::Relay | Endpoint::Webhook => {
+                Err(Problem::internal())
+            }
         };
         match (answered, &self.fleet) {
             (Err(problem), Some(fleet)) => match problem.owner() {

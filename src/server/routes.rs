@@ -50,8 +50,12 @@ pub(crate) enum Endpoint {
     Refresh,
     /// Whether an access token is valid.
     Verify,
-    /// A check that a verify provider makes.
-    External,
+    /// A code that a verify provider makes.
+    ExternalRequest,
+    /// Tokens for such a code.
+    ExternalVerify,
+    /// What a provider reports of a code's or a message's way.
+    Webhook,
     /// Sealed requests of another node.
     Relay,
     /// A document that anyone may fetch.
@@ -78,6 +82,8 @@ pub(crate) enum Methods {
 pub(crate) enum Body {
     /// It is read into fields.
     Fields,
+    /// It is read as it is: a signature is over its bytes.
+    Raw,
     /// It is a batch of sealed requests.
     Batch,
     /// Nobody reads it: proxies announce bodies to such endpoints and don't send them.
@@ -110,8 +116,9 @@ pub(crate) static ROUTES: &[Route] = &numbered([
     post("status", Endpoint::Status, "status").relayed(),
     post("token/refresh", Endpoint::Refresh, "token/refresh"),
     post("token/verify", Endpoint::Verify, "token/verify"),
-    post("external/request", Endpoint::External, "external/request").of(Channel::Mobile).relayed(),
-    post("external/verify", Endpoint::External, "external/verify").of(Channel::Mobile).relayed(),
+    post("external/request", Endpoint::ExternalRequest, "external/request").of(Channel::Mobile).relayed(),
+    post("external/verify", Endpoint::ExternalVerify, "external/verify").of(Channel::Mobile).relayed(),
+    post("external/webhook", Endpoint::Webhook, "external/webhook").of(Channel::Mobile).raw(),
     post("relay", Endpoint::Relay, "relay").batch(),
     document("openapi.json", Document::OpenApi),
     document(".well-known/jwks.json", Document::Jwks),
@@ -231,6 +238,10 @@ impl Route {
 
     const fn relayed(self) -> Self {
         Self { is_relayed: true, ..self }
+    }
+
+    const fn raw(self) -> Self {
+        Self { body: Body::Raw, ..self }
     }
 
     const fn batch(self) -> Self {
@@ -353,8 +364,8 @@ mod tests {
         let described = description["paths"].as_object().unwrap().iter().flat_map(|(path, methods)| {
             methods.as_object().unwrap().keys().map(move |method| (path.clone(), method.to_uppercase()))
         });
-        // Pages are for people and the relay for nodes. No provider can be configured yet, so that `external/` says only that.
-        let is_described = |route: &&Route| !matches!(route.endpoint, Endpoint::Page | Endpoint::Relay | Endpoint::External);
+        // Pages are for people and the relay for nodes.
+        let is_described = |route: &&Route| !matches!(route.endpoint, Endpoint::Page | Endpoint::Relay);
         let served = ROUTES.iter().filter(is_described).map(|route| {
             let path = match route.path {
                 Path::Below(text) => format!("%BASE%/{text}/"),

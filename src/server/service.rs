@@ -71,6 +71,13 @@ impl Service {
                         (app.answer(route, &head, &body, peer).await, true)
                     }
                 },
+                Body::Raw => match body::receive(body, app.settings.max_body_bytes).await {
+                    Err(problem) => (Err(problem), false),
+                    Ok(body) => {
+                        progress.request_arrived();
+                        (app.answer_raw(route, &head, &body), true)
+                    }
+                },
                 Body::Unread => {
                     progress.request_arrived();
                     (app.answer_at_once(route, &head), body.is_end_stream())

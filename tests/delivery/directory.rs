@@ -258,7 +258,7 @@ fn a_file_that_is_no_directory_is_a_fault_before_anything_binds() {
 }
 
 /// Ends a connection as a process does that is killed with work on its hands.
-fn reset(stream: TcpStream) {
+pub(crate) fn reset(stream: TcpStream) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _inside = runtime.enter();
     stream.set_nonblocking(true).unwrap();

@@ -1,9 +1,9 @@
 //! Messages and directories, through the real binary: what others see of them, and what happens when they fail.
 
-mod directory;
+pub(crate) mod directory;
 mod files;
 mod providers;
 mod same_answer;
 mod smtp;
-mod stand_in;
+pub(crate) mod stand_in;
 mod templates;

@@ -3,6 +3,7 @@
 mod description;
 mod directory;
 mod events;
+mod external;
 #[cfg(target_os = "linux")]
 mod flood;
 mod mail_server;
@@ -21,6 +22,7 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
         mail_server::trials(),
         directory::trials(),
         events::trials(),
+        external::trials(),
         tokens::trials(),
         description::trials(),
         outages::trials(),

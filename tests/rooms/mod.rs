@@ -37,6 +37,9 @@ const BEHIND_PORTS: &[&str] = &[
     "delivery::carriers",
     "events::audit",
     "events::webhooks",
+    "verify::http",
+    "verify::telnyx",
+    "verify::twilio",
 ];
 
 /// Inside a room: a module, and what it doesn't know of its own room.
@@ -53,6 +56,10 @@ const INSIDE_A_ROOM: &[(&str, &[&str])] = &[
     ("guard::memory", &["guard::journal", "guard::redis"]),
     ("guard::redis", &["guard::journal", "guard::memory"]),
     ("guard::rules", &["guard::counting", "guard::journal", "guard::memory", "guard::redis"]),
+    ("verify::callbacks", &["verify::http", "verify::telnyx", "verify::twilio"]),
+    ("verify::http", &["verify::telnyx", "verify::twilio"]),
+    ("verify::telnyx", &["verify::http", "verify::twilio"]),
+    ("verify::twilio", &["verify::http", "verify::telnyx"]),
     ("server::fleet", &["server::app", "server::endpoints", "server::service"]),
     ("server::http", &["server::app", "server::endpoints", "server::fleet", "server::service"]),
     ("server::wire", &["server::app", "server::endpoints", "server::fleet", "server::service"]),

@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::{
     server::{call::Answer, wire::public_url::PublicUrl},
     token::{AccessAlgorithm, KeyDocuments},
+    verify::Method,
 };
 
 /// With placeholders for what is configured.
@@ -54,6 +55,8 @@ pub(crate) struct Published<'a> {
     pub(crate) email_field: &'a str,
     /// The name of the phone number field.
     pub(crate) mobile_field: &'a str,
+    /// How a verify provider's code can reach a person.
+    pub(crate) methods: &'a [Method],
 }
 
 /// The documents that stay what they are; the keys' come with the keys.
@@ -114,5 +117,6 @@ impl Published<'_> {
             .replace("%BASE%", &quoted(self.base_path))
             .replace("%EMAIL%", &quoted(self.email_field))
             .replace("%MOBILE%", &quoted(self.mobile_field))
+            .replace("%METHODS%", &self.methods.iter().map(|method| method.as_str()).collect::<Vec<_>>().join("\", \""))
     }
 }

@@ -43,7 +43,8 @@ impl App {
         Ok(self.welcome(call, &signed_in.map_err(|refused| self.refused(call, refused, Problem::of_complete))?))
     }
 
-    fn welcome(&self, call: &Call<'_>, signed_in: &SignedIn) -> Answer {
+    /// The answer to whoever is signed in.
+    pub(crate) fn welcome(&self, call: &Call<'_>, signed_in: &SignedIn) -> Answer {
         self.metrics.signed_in(signed_in.challenge.challenge().channel);
         let tokens = &signed_in.tokens;
         let body = Object::with_capacity(96 + tokens.access.len() + tokens.refresh.len())

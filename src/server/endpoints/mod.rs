@@ -2,8 +2,10 @@
 
 pub(crate) mod documents;
 mod exchange;
+pub(crate) mod external;
 mod refresh;
 mod request;
 mod resend;
 mod status;
 mod verify;
+pub(crate) mod webhook;

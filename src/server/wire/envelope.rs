@@ -8,11 +8,14 @@ use super::{
     json::Object,
 };
 use crate::{
-    challenge::VerifiedChallenge,
+    challenge::{Challenge, VerifiedChallenge},
     engine::{BeginError, CompleteError},
     server::call::{Answer, COUNTERSIGN_CHALLENGE, COUNTERSIGN_GUARD, Call, json_answer},
     time::UnixTime,
 };
+
+/// What the original says when a code is on its way.
+const SENT: &str = "A token has been sent to you";
 
 /// The field that may carry an envelope.
 const FIELD: &str = "challenge";
@@ -123,7 +126,10 @@ impl Known {
             CompleteError::Expired | CompleteError::Spent | CompleteError::Exhausted | CompleteError::Misdirected(_) => {
                 Some(Self::Ended)
             }
-            CompleteError::MethodDisabled | CompleteError::Unavailable(_) => None,
+            CompleteError::MethodDisabled
+            | CompleteError::CodeExpired
+            | CompleteError::ProviderUnavailable
+            | CompleteError::Unavailable(_) => None,
         }
     }
 }
@@ -140,13 +146,31 @@ pub(crate) fn sent(
     let challenge = challenge.challenge();
     let left = challenge.expires_at.seconds_since(now);
     let mut body = Object::with_capacity(192 + envelope.len())
-        .text("detail", "A token has been sent to you")
+        .text("detail", SENT)
         .plain("challenge", envelope)
         .number("expires_in", left)
         .number("resend_after", throttle_seconds.into());
     if let Some(format) = &challenge.format {
         body = body.number("code_length", format.length().into()).text("code_charset", format.alphabet().name());
     }
+    handed_out(call, cookies, envelope, challenge, now, body)
+}
+
+/// The answer to a request for an external check.
+pub(crate) fn sent_by_provider(
+    call: &Call<'_>,
+    cookies: &Cookies,
+    envelope: &str,
+    challenge: &VerifiedChallenge,
+    now: UnixTime,
+) -> Answer {
+    let body = Object::with_capacity(64 + envelope.len()).text("detail", SENT).plain("challenge", envelope);
+    handed_out(call, cookies, envelope, challenge.challenge(), now, body)
+}
+
+/// An answer with this body, whose header and cookies say what it hands out.
+fn handed_out(call: &Call<'_>, cookies: &Cookies, envelope: &str, challenge: &Challenge, now: UnixTime, body: Object) -> Answer {
+    let left = challenge.expires_at.seconds_since(now);
     let mut answer = json_answer(body.finish());
     let guard = challenge.guard.as_str();
     let headers = answer.headers_mut();

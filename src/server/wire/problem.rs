@@ -19,13 +19,14 @@ use crate::{
     guard::RequestRefused,
     server::call::Answer,
     unavailable::Unavailable,
+    verify::NotStarted,
 };
 
 /// The members of RFC 9457 and ours; a field of such a name stands in `errors` only.
 const PROBLEM_MEMBERS: [&str; 8] = ["type", "title", "status", "detail", "code", "errors", "puzzle", "attempts_left"];
 
 /// Every code that a problem can have.
-pub(crate) const CODES: [&str; 23] = [
+pub(crate) const CODES: [&str; 25] = [
     "invalid",
     "parse_error",
     "not_found",
@@ -48,6 +49,8 @@ pub(crate) const CODES: [&str; 23] = [
     "delivery_failed",
     "unavailable",
     "provider_not_configured",
+    "provider_unavailable",
+    "invalid_signature",
     "relay_refused",
 ];
 
@@ -233,6 +236,17 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "provider_not_configured", "External 2FA provider not configured.")
     }
 
+    /// The external provider gives no answer that makes sense.
+    pub(crate) fn provider_unavailable() -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, "provider_unavailable", "The verification provider can't be reached. Try again later.")
+    }
+
+    /// A webhook that nobody has signed who may send one.
+    pub(crate) fn invalid_signature() -> Self {
+        let problem = Self::new(StatusCode::UNAUTHORIZED, "invalid_signature", "Invalid signature");
+        problem.with(|contents| contents.scheme = Some(r#"Webhook-Signature realm="countersign""#))
+    }
+
     /// Too many messages, or too soon. `puzzle` is the JSON of one whose solution lifts the refusal.
     pub(crate) fn throttled(retry_after: NonZeroU32, puzzle: Option<Box<[u8]>>) -> Self {
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", "Unable to send token");
@@ -254,8 +268,12 @@ impl Problem {
             BeginError::Refused(RequestRefused::Throttled { retry_after, puzzle }) => {
                 Self::throttled(retry_after, puzzle.map(offer))
             }
-            BeginError::Refused(RequestRefused::Unavailable(unavailable)) => Self::unavailable(unavailable),
+            BeginError::Refused(RequestRefused::Unavailable(unavailable))
+            | BeginError::NotStarted(NotStarted::NoRoom(unavailable)) => Self::unavailable(unavailable),
             BeginError::DeliveryFailed => Self::delivery_failed(),
+            BeginError::NotStarted(NotStarted::Exhausted) => Self::of_complete(CompleteError::Exhausted),
+            // What is refused is the number; whoever knows its field says so.
+            BeginError::NotStarted(NotStarted::Refused | NotStarted::Unreachable) => Self::provider_unavailable(),
             BeginError::Envelope(error) => Self::of_complete(error),
         }
     }
@@ -269,6 +287,8 @@ impl Problem {
             CompleteError::Spent => Self::non_field("challenge_spent", "Invalid credentials"),
             CompleteError::Exhausted => Self::non_field("attempts_exhausted", "Invalid credentials"),
             CompleteError::Misdirected(owner) => Self::misdirected(owner),
+            CompleteError::CodeExpired => Self::non_field("challenge_expired", "Verification code has expired."),
+            CompleteError::ProviderUnavailable => Self::provider_unavailable(),
             CompleteError::Unavailable(unavailable) => Self::unavailable(unavailable),
         }
     }
