@@ -40,7 +40,9 @@ fn version_and_help() {
     assert_eq!((ran.code, ran.out.trim()), (0, concat!("countersign ", env!("CARGO_PKG_VERSION"))));
     let ran = in_empty(&["--help"]);
     assert_eq!(ran.code, 0);
-    for command in ["serve", "init", "check", "secret", "inspect", "bound", "COUNTERSIGN_CONFIG", "64"] {
+    for command in
+        ["serve", "init", "check", "secret", "inspect", "bound", "preview", "send-test", "templates", "COUNTERSIGN_CONFIG", "64"]
+    {
         assert!(ran.out.contains(command), "{command}: {}", ran.out);
     }
 }

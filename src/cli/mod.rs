@@ -6,6 +6,7 @@ mod exit;
 mod init;
 mod inspect;
 mod preview;
+mod send_test;
 mod serve;
 mod sources;
 mod templates;
@@ -30,7 +31,7 @@ struct Arguments {
     file: ConfigFile,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 not valid or not safe enough, 64 a wrong command or configuration, \
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 not valid, not safe enough or not sent, 64 a wrong command or configuration, \
     65 not a token, 69 something is taken or out of reach.";
 
 #[derive(Debug, Subcommand)]
@@ -57,6 +58,8 @@ enum Command {
         /// The folder; made if it isn't there.
         folder: PathBuf,
     },
+    /// Send one real message as it is configured, step by step, and say what to change where it fails.
+    SendTest(send_test::Arguments),
     /// The words and looks of messages.
     Templates {
         #[command(subcommand)]
@@ -118,6 +121,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Exit> {
         Some(Command::Secret) => print(&format!("{}\n", fresh_secret())),
         Some(Command::Inspect { token }) => inspect::inspect(token.as_deref(), file),
         Some(Command::Preview { folder }) => preview::preview(folder, file),
+        Some(Command::SendTest(arguments)) => send_test::send_test(arguments, file),
         Some(Command::Templates { action: TemplatesAction::Export { folder, overwrite } }) => {
             templates::export(folder, *overwrite)
         }

@@ -109,7 +109,7 @@ pub(crate) async fn assemble(
     let (server, rules) = (&config.server, &config.passwordless);
     let keys = keys(config)?;
     let events = events(config, &clock, background)?;
-    let caller = Caller::new(client(config.delivery.timeout), Arc::clone(&clock));
+    let caller = caller(config, &clock);
     let queue = QueueSettings {
         mode: config.delivery.mode,
         length: config.delivery.queue_length,
@@ -206,13 +206,19 @@ pub(crate) fn composer(config: &Config) -> Composer {
     Composer::new(site, Arc::clone(&config.email.templates))
 }
 
+/// Calls providers.
+pub(crate) fn caller(config: &Config, clock: &Clock) -> Caller {
+    Caller::new(client(config.delivery.timeout), Arc::clone(clock))
+}
+
 /// What carries e-mail, in the order in which it is asked; nothing: it is discarded.
 fn email(config: &Config, caller: &Caller) -> Result<Vec<Box<dyn Carrier>>, StartError> {
     let ways = config.email.ways.iter().filter(|_| config.passwordless.policy.allows(Channel::Email));
     ways.map(|way| email_way(config, way, caller)).collect()
 }
 
-fn email_way(config: &Config, way: &EmailWay, caller: &Caller) -> Result<Box<dyn Carrier>, StartError> {
+/// What one way for e-mail is carried by.
+pub(crate) fn email_way(config: &Config, way: &EmailWay, caller: &Caller) -> Result<Box<dyn Carrier>, StartError> {
     let EmailWay { section, transport, from, .. } = way;
     let sender = from.clone();
     Ok(match transport {
@@ -245,7 +251,8 @@ fn sms(config: &Config, caller: &Caller) -> Result<Vec<Box<dyn Carrier>>, StartE
     ways.map(|way| sms_way(way, caller)).collect()
 }
 
-fn sms_way(way: &SmsWay, caller: &Caller) -> Result<Box<dyn Carrier>, StartError> {
+/// What one way for SMS is carried by.
+pub(crate) fn sms_way(way: &SmsWay, caller: &Caller) -> Result<Box<dyn Carrier>, StartError> {
     Ok(match &way.transport {
         SmsTransport::Console => Box::new(Console),
         SmsTransport::File(path) => {

@@ -4,6 +4,7 @@ pub(crate) mod directory;
 mod files;
 mod providers;
 mod same_answer;
+mod send_test;
 mod smtp;
 pub(crate) mod stand_in;
 mod templates;

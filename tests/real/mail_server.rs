@@ -31,6 +31,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("mail_server::that_offers_plain_and_refuses_it_is_asked_by_login", &python, refuses_plain),
         trial("mail_server::with_a_ca_of_its_own_is_trusted_where_its_file_is_named", &python, ca_file),
         trial("mail_server::whose_certificate_is_wrong_is_told_in_plain_words", &python, plain_words),
+        trial("mail_server::is_tried_out_by_send_test", &python, tried_out),
         trial("mail_server::that_takes_three_connections_gets_every_message_at_once", &python, connection_limit),
     ]
 }
@@ -203,6 +204,38 @@ fn plain_words() {
     gets_nothing(&mail, &server);
     let fault = reported_fault(&server);
     assert!(fault.contains("email.ca_file") && !fault.contains("UnknownIssuer"), "{fault}");
+}
+
+/// What `send-test` says, and whether it says that the message left.
+fn send_test(mail: &MailServer, url: &str, trusts: bool) -> (bool, String) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut command = command(folder.path(), &[("email.transport", "smtp"), ("email.url", url)]);
+    if trusts {
+        command.env("SSL_CERT_FILE", mail.process.facts["certificate"].as_str().expect("a path"));
+    }
+    let output = command.args(["send-test", "--email", "ann@example.com"]).output().expect("the program starts");
+    let said = String::from_utf8(output.stdout).expect("text");
+    assert!(!said.contains("p@ss") && !said.contains("p%40ss"), "it shows the password: {said}");
+    (output.status.success(), said)
+}
+
+fn tried_out() {
+    let mail = MailServer::start(&["--tls", "starttls", "--auth", USER]);
+    let (is_sent, said) = send_test(&mail, &mail.url("smtp", "?tls=required"), true);
+    assert!(is_sent && said.contains("takes connections") && mail.message(1).is_some(), "{said}");
+
+    let (is_sent, said) = send_test(&mail, &mail.url("smtp", "?tls=required"), false);
+    assert!(!is_sent && said.contains("email.ca_file"), "{said}");
+    let (is_sent, said) = send_test(&mail, &mail.url("smtps", ""), true);
+    assert!(!is_sent && said.contains("?tls=required"), "{said}");
+    let url = mail.url("smtp", "?tls=required").replace("p%40ss", "another");
+    let (is_sent, said) = send_test(&mail, &url, true);
+    assert!(!is_sent && said.contains("percent-encoded"), "{said}");
+
+    let open = MailServer::start(&["--tls", "none"]);
+    let (is_sent, said) = send_test(&open, &open.url("smtp", "?tls=required"), true);
+    assert!(!is_sent && said.contains("offers no STARTTLS") && said.contains("smtps://"), "{said}");
+    assert!(mail.message(2).is_none() && open.message(1).is_none());
 }
 
 /// Sixty logins at once: nobody waits for a second try.

@@ -7,6 +7,7 @@ mod external;
 #[cfg(target_os = "linux")]
 mod flood;
 mod mail_server;
+mod messages;
 mod outages;
 mod pages;
 mod parts;
@@ -20,6 +21,7 @@ use libtest_mimic::Trial;
 pub(crate) fn trials() -> impl Iterator<Item = Trial> {
     let trials = [
         mail_server::trials(),
+        messages::trials(),
         directory::trials(),
         events::trials(),
         external::trials(),
