@@ -2,6 +2,7 @@
 
 mod description;
 mod directory;
+mod edge;
 mod events;
 mod external;
 #[cfg(target_os = "linux")]
@@ -27,6 +28,7 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
         external::trials(),
         tokens::trials(),
         description::trials(),
+        edge::trials(),
         outages::trials(),
         pages::trials(),
         providers::trials(),

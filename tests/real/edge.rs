@@ -1,0 +1,347 @@
+//! The configurations of `examples/edge`, each in its proxy and attacked: nothing in them is changed but the three ports.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _, copy},
+    net::{Shutdown, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::parts::{Part, packaged, trial};
+use crate::harness::{Answer, Connection, Server, free_port, wait_for};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial("edge::nginx", &[Part::Nginx], || {
+            let edge = Edge::start(&["nginx.conf"], |folder| {
+                let mut nginx = Command::new("nginx");
+                let config = folder.join("nginx.conf");
+                nginx.args(["-e", "stderr", "-g"]).arg(format!("daemon off; pid {};", folder.join("pid").display()));
+                nginx.arg("-c").arg(config);
+                nginx
+            });
+            edge.challenges_are_exchanged_only_with_a_living_one();
+            edge.withstands_attacks();
+        }),
+        trial("edge::caddy", &[Part::Proxies], || {
+            Edge::start(&["Caddyfile"], |folder| {
+                let mut caddy = packaged("caddy");
+                caddy.args(["run", "--adapter", "caddyfile", "--config", "Caddyfile"]).env("HOME", folder);
+                caddy
+            })
+            .withstands_attacks();
+        }),
+        trial("edge::traefik", &[Part::Proxies], || {
+            Edge::start(&["traefik.yml", "traefik-routes.yml"], |_| {
+                let mut traefik = packaged("traefik");
+                traefik.arg("--configFile=traefik.yml");
+                traefik
+            })
+            .withstands_attacks();
+        }),
+        trial("edge::envoy", &[Part::Proxies], || {
+            Edge::start(&["envoy.yaml"], |_| {
+                let mut envoy = packaged("envoy");
+                envoy.args(["-c", "envoy.yaml", "--disable-hot-restart", "--concurrency", "1"]);
+                envoy
+            })
+            .withstands_attacks();
+        }),
+    ]
+}
+
+/// A proxy between clients, countersign and an app.
+struct Edge {
+    proxy: Child,
+    address: String,
+    server: Server,
+    asked: Gate,
+    app: App,
+    folder: TempDir,
+}
+
+impl Edge {
+    /// With copies of these files of `examples/edge`; the first one shows where the ports stand.
+    fn start(files: &[&str], command: impl FnOnce(&Path) -> Command) -> Self {
+        let server = Server::start(&[
+            ("authz.rules", "/admin amr=hwk"),
+            ("passwordless.token_request_throttle_seconds", "0"),
+            ("server.trusted_proxies", "127.0.0.1"),
+        ]);
+        let (asked, app, port) = (Gate::open(&server.address), App::start(), free_port());
+        let folder = tempfile::tempdir().expect("a folder");
+        let examples: PathBuf = [env!("CARGO_MANIFEST_DIR"), "examples", "edge"].iter().collect();
+        for file in files {
+            let text = fs::read_to_string(examples.join(file)).expect("an example");
+            let text = [("8080", port), ("8000", asked.port), ("3000", app.port)]
+                .iter()
+                .fold(text, |text, (from, to)| text.replace(from, &to.to_string()));
+            fs::write(folder.path().join(file), text).expect("its copy");
+        }
+        let log = fs::File::create(folder.path().join("log")).expect("a log");
+        let proxy = command(folder.path())
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a second handle"))
+            .stderr(log)
+            .spawn()
+            .expect("the proxy starts");
+        let edge = Self { proxy, address: format!("127.0.0.1:{port}"), server, asked, app, folder };
+        wait_for(|| TcpStream::connect(&edge.address).ok());
+        // Some listen before they know where to.
+        wait_for(|| (edge.get("/open", &[]).status == 401).then_some(()));
+        edge
+    }
+
+    fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        Connection::to(&self.address).request("GET", path, headers, b"")
+    }
+
+    /// The tokens of a login at countersign itself.
+    fn sign_in(server: &Server) -> Value {
+        let (envelope, code) = server.challenge("ann@example.com");
+        server.post("exchange/email/", &json!({"email": "ann@example.com", "token": code, "challenge": envelope})).json()
+    }
+
+    fn withstands_attacks(mut self) {
+        let tokens = Self::sign_in(&self.server);
+        let (access, refresh) = (tokens["access"].as_str().unwrap(), tokens["refresh"].as_str().unwrap());
+        let good = format!("Bearer {access}");
+
+        // Who has a token gets through, as themselves, whatever they call themselves.
+        let forged = [
+            "X-Auth-Subject",
+            "X-Auth-Issuer",
+            "X-Auth-Expires",
+            "X-Auth-Methods",
+            "X-Challenge-Id",
+            "X-Challenge-Guard",
+            "X-Challenge-Expires",
+        ];
+        let mut headers = vec![("Authorization", &*good)];
+        headers.extend(forged.map(|name| (name, "root")));
+        headers.extend(forged.map(|name| (name, "root")));
+        // What becomes of these names in the environment of a CGI or WSGI app is that of the others.
+        let spelled: Vec<String> = forged
+            .iter()
+            .flat_map(|name| [name.replace('-', "_"), name.replacen('-', "_", 1), name.replace("h-", "h_").replace("e-", "e_")])
+            .collect();
+        headers.extend(spelled.iter().map(|name| (&**name, "root")));
+        for headers in [&headers[..1], &headers] {
+            let answer = self.get("/open/x?a=b", headers);
+            assert_eq!(answer.status, 200, "{answer:?}\n{}", self.log());
+            let seen = answer.json();
+            assert_eq!(seen["line"], "GET /open/x?a=b HTTP/1.1");
+            assert_eq!(seen["headers"]["x-auth-subject"], json!(["ann@example.com"]), "{seen}");
+            assert_eq!(seen["headers"]["x-auth-methods"], json!(["otp"]), "{seen}");
+            assert!(!seen.to_string().contains("root"), "{seen}");
+        }
+
+        // Nobody else does.
+        let (before, parts) = (self.app.requests(), access.split('.').collect::<Vec<_>>());
+        let unsigned = format!("{}.{}.", BASE64.encode(r#"{"alg":"none","typ":"at+jwt"}"#), parts[1]);
+        let changed = BASE64.encode(String::from_utf8(BASE64.decode(parts[1]).unwrap()).unwrap().replace("ann@", "bob@"));
+        let tampered = format!("{}.{changed}.{}", parts[0], parts[2]);
+        let foreign = Server::start(&[("keyring.secrets", "ISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0-P0A")]);
+        let foreign = Self::sign_in(&foreign);
+        let (envelope, _) = self.server.challenge("bob@example.com");
+        for token in [&*unsigned, &tampered, foreign["access"].as_str().unwrap(), refresh, &envelope, "", "x"] {
+            let authorization = format!("Bearer {token}");
+            let denied = self.get("/open", &[("Authorization", &authorization), ("X-Auth-Subject", "root")]);
+            assert_eq!(denied.status, 401, "{token}\n{}", self.log());
+            let scheme = denied.header("www-authenticate");
+            assert!(scheme.is_some_and(|scheme| scheme.starts_with("Bearer realm=\"countersign\"")), "{denied:?}");
+        }
+        for path in [format!("/open?access_token={access}"), "/open?x-original-uri=/open&x-forwarded-method=GET".into()] {
+            assert_eq!(self.get(&path, &[("Cookie", &format!("access={access}"))]).status, 401);
+        }
+
+        // Nor does anybody get where a rule forbids it, however the path is written.
+        let elsewhere = [
+            ("Authorization", &*good),
+            ("X-Original-URI", "/open"),
+            ("X-Original-URL", "http://a/open"),
+            ("X-Forwarded-Uri", "/open"),
+            ("X-Envoy-Original-Path", "/open"),
+            ("X-Rewrite-Url", "/open"),
+        ];
+        for path in [
+            "/admin",
+            "/admin/",
+            "/admin/x?y",
+            "/%61dmin",
+            "//admin",
+            "/./admin",
+            "/open/../admin",
+            "/open/%2e%2e/admin",
+            "/open/..%2fadmin",
+            "/%2fadmin",
+            "/admin;x=1",
+            "/open/..;/admin",
+            "/open%5c..%5cadmin",
+            "/%2561dmin",
+            "/admin%00",
+            "/admin?/../open",
+            "/admin%3F",
+            "/admin%23",
+        ] {
+            let refused = self.get(path, &elsewhere);
+            assert!((300..500).contains(&refused.status), "{path}: {refused:?}\n{}", self.log());
+        }
+        assert_eq!(self.app.requests(), before, "the app saw nothing of all this");
+
+        // A body goes to the app alone.
+        let body = vec![b'x'; 300_000];
+        let posted = Connection::to(&self.address).request("POST", "/open", &[("Authorization", &good)], &body);
+        assert_eq!((posted.status, &posted.json()["body"]), (200, &json!(300_000)), "{posted:?}");
+        let denied = Connection::to(&self.address).request("POST", "/open", &[], b"short");
+        assert_eq!(denied.status, 401);
+
+        // Connections to countersign stay, for those who are let through and for those who aren't.
+        let before = self.asked.connections();
+        let mut client = Connection::to(&self.address);
+        for (headers, status) in [(&[("Authorization", &*good)][..], 200), (&[], 401)] {
+            for _ in 0..50 {
+                assert_eq!(client.request("GET", "/open", headers, b"").status, status);
+            }
+        }
+        let more = self.asked.connections() - before;
+        assert!(more <= 4, "{more} new connections for 100 requests");
+
+        // Where nobody answers, nobody gets in.
+        self.server.kill();
+        let before = self.app.requests();
+        let refused = self.get("/open", &[("Authorization", &good)]);
+        assert!(refused.status >= 500, "an outage is no sign-out: {refused:?}");
+        assert_eq!(self.app.requests(), before);
+    }
+
+    fn challenges_are_exchanged_only_with_a_living_one(&self) {
+        let (envelope, code) = self.server.challenge("carl@example.com");
+        let body = json!({"email": "carl@example.com", "token": code, "challenge": envelope}).to_string();
+        let tampered = format!("{}A{}", &envelope[..150], &envelope[151..]);
+        let exchange = |challenge: Option<&str>| {
+            let mut headers = vec![("Content-Type", "application/json")];
+            headers.extend(challenge.map(|challenge| ("Countersign-Challenge", challenge)));
+            Connection::to(&self.address).request("POST", "/passwordless/exchange/email/", &headers, body.as_bytes())
+        };
+        for challenge in [None, Some(&*tampered), Some("x")] {
+            let denied = exchange(challenge);
+            assert_eq!((denied.status, denied.header("www-authenticate")), (401, Some("Countersign realm=\"countersign\"")));
+        }
+        let signed_in = exchange(Some(&envelope));
+        assert_eq!(signed_in.status, 200, "{signed_in:?}\n{}", self.log());
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Edge {
+    fn drop(&mut self) {
+        // nginx's workers end with their master only where it is asked to end.
+        let _ = Command::new("kill").args(["-TERM", &self.proxy.id().to_string()]).status();
+        let _ = self.proxy.wait();
+    }
+}
+
+/// Passes connections on, and counts them.
+struct Gate {
+    port: u16,
+    count: Arc<AtomicUsize>,
+}
+
+impl Gate {
+    fn open(to: &str) -> Self {
+        let (listener, to) = (TcpListener::bind("127.0.0.1:0").expect("a port"), to.to_owned());
+        let port = listener.local_addr().expect("it is bound").port();
+        let count = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&count);
+        thread::spawn(move || {
+            for near in listener.incoming().flatten() {
+                counted.fetch_add(1, Ordering::SeqCst);
+                let Ok(far) = TcpStream::connect(&to) else { continue };
+                for (mut from, mut to) in
+                    [(&near, &far), (&far, &near)].map(|(from, to)| (from.try_clone().unwrap(), to.try_clone().unwrap()))
+                {
+                    thread::spawn(move || {
+                        let _ = copy(&mut from, &mut to);
+                        let _ = to.shutdown(Shutdown::Write);
+                    });
+                }
+            }
+        });
+        Self { port, count }
+    }
+
+    fn connections(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
+    }
+}
+
+/// An app that answers with what it was asked.
+struct App {
+    port: u16,
+    seen: Arc<Mutex<usize>>,
+}
+
+impl App {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("it is bound").port();
+        let seen = Arc::new(Mutex::new(0));
+        let counted = Arc::clone(&seen);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let counted = Arc::clone(&counted);
+                thread::spawn(move || Self::serve(BufReader::new(stream), &counted));
+            }
+        });
+        Self { port, seen }
+    }
+
+    fn requests(&self) -> usize {
+        *self.seen.lock().unwrap()
+    }
+
+    fn serve(mut stream: BufReader<TcpStream>, seen: &Mutex<usize>) -> Option<()> {
+        loop {
+            let mut line = String::new();
+            if stream.read_line(&mut line).ok()? == 0 {
+                return None;
+            }
+            let (mut headers, mut length) = (json!({}), 0);
+            loop {
+                let mut header = String::new();
+                stream.read_line(&mut header).ok()?;
+                let Some((name, value)) = header.trim_end().split_once(':') else { break };
+                let name = name.to_ascii_lowercase();
+                if name == "content-length" {
+                    length = value.trim().parse().ok()?;
+                }
+                let values = &mut headers[&name];
+                if values.is_null() {
+                    *values = json!([]);
+                }
+                values.as_array_mut()?.push(value.trim().into());
+            }
+            stream.read_exact(&mut vec![0; length]).ok()?;
+            *seen.lock().unwrap() += 1;
+            let body = json!({"line": line.trim_end(), "headers": headers, "body": length}).to_string();
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            stream.get_mut().write_all(answer.as_bytes()).ok()?;
+        }
+    }
+}
