@@ -804,6 +804,49 @@ fn external_2fa() {
 }
 
 #[test]
+fn reviewers() {
+    let whole = |recipients: &str, code: &str, until: &str, rest: &str| {
+        format!("[reviewers]\nrecipients = [{recipients}]\ncode = \"{code}\"\nuntil = \"{until}\"\n{rest}")
+    };
+    let good = "\"reviewer@example.com\"";
+    let cases = [
+        (whole("\"ann@gmail.com\"", "102938", "2026-12-31", ""), "reviewers.recipients", "could be a real person's"),
+        (whole("\"ann@example.com.evil.net\"", "102938", "2026-12-31", ""), "reviewers.recipients", "could be a real person's"),
+        (whole("\"ann@\"", "102938", "2026-12-31", ""), "reviewers.recipients", "is no e-mail address"),
+        (whole("\"12025550123\"", "102938", "2026-12-31", ""), "reviewers.recipients", "is no phone number"),
+        (whole("\"+12025550123\"", "102938", "2026-12-31", ""), "reviewers.recipients", "allowed_passwordless_methods"),
+        (whole("\"+12025551234\"", "102938", "2026-12-31", ""), "reviewers.recipients", "could be a real person's"),
+        (whole(good, "", "2026-12-31", ""), "reviewers.code", "is required"),
+        (whole(good, "10293", "2026-12-31", ""), "reviewers.code", "must be 6 characters of passwordless.short_token_chars"),
+        (whole(good, "10293B", "2026-12-31", ""), "reviewers.code", "must be 6 characters of passwordless.short_token_chars"),
+        (whole(good, "123456", "2026-12-31", ""), "reviewers.code", "anybody would try first"),
+        (whole(good, "102938", "", ""), "reviewers.until", "is required"),
+        (whole(good, "102938", "2026-13-01", ""), "reviewers.until", "is no day, as 2026-12-31"),
+        (whole(good, "102938", "2026-12-31", "audience = \"http://localhost:8000\""), "reviewers.audience", "one of their own"),
+        (whole(good, "102938", "2026-12-31", "audience = \"countersign-challenge\""), "reviewers.audience", "one of their own"),
+        (whole(good, "102938", "2026-12-31", "audience = \"\""), "reviewers.audience", "must not be empty"),
+        ("[tokens]\naudience = \"countersign-reviewer\"".into(), "tokens.audience", "the audience of reviewers"),
+    ];
+    for (text, key, says) in &cases {
+        assert_refused(&[(text, key, says)]);
+    }
+    let config = accepted(&whole(good, "102938", "2026-12-31", "audience = \"review\""));
+    let reviewers = config.passwordless.policy.reviewers.as_ref().unwrap();
+    assert_eq!(reviewers.until().to_iso8601(), "2027-01-01T00:00:00+00:00");
+    assert_eq!(config.tokens.sessions.reviewer_audience, "review");
+    assert!(config.warnings.iter().any(|warning| warning.contains("until 2026-12-31")), "{:?}", config.warnings);
+    assert!(!format!("{config:?}{}", config.effective()).contains("102938"));
+    let mobile = format!(
+        "[passwordless]\nallowed_passwordless_methods = [\"MOBILE\"]\n{}",
+        whole("\"+12025550123\"", "102938", "2026-12-31", "")
+    );
+    assert!(accepted(&mobile).passwordless.policy.reviewers.is_some());
+    assert!(accepted("").passwordless.policy.reviewers.is_none());
+    let warned = accepted("[reviewers]\ncode = \"102938\"").warnings;
+    assert!(warned.iter().any(|warning| warning == "reviewers.code: is not used without recipients"), "{warned:?}");
+}
+
+#[test]
 fn directory() {
     assert_refused(&[
         ("[directory]\nkind = \"file\"", "directory.path", "required"),

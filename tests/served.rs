@@ -19,5 +19,7 @@ mod http;
 mod journal;
 mod readme;
 mod relay;
+#[cfg(feature = "mobile")]
+mod reviewers;
 mod serve;
 mod shared_nothing;

@@ -129,6 +129,14 @@ impl Code {
         Self::derive(key, labels::LONG_CODE, envelope, epoch, format)
     }
 
+    /// A code that was chosen, and not derived. `None` unless it is of this format.
+    #[must_use]
+    pub fn fixed(text: &str, format: &CodeFormat) -> Option<Self> {
+        let characters = format.alphabet.characters();
+        let is_of_it = text.chars().count() == usize::from(format.length) && text.chars().all(|typed| characters.contains(typed));
+        is_of_it.then(|| Self(text.into()))
+    }
+
     /// Whether a person typed this code, as [`Alphabet::read`] reads it: in constant time for inputs of its length.
     #[must_use]
     pub fn matches(&self, typed: &str, alphabet: &Alphabet) -> bool {

@@ -22,7 +22,8 @@ use crate::keyring::Keyring;
 use reader::{judge::Judge, shown::Effective};
 use schema::SECTIONS;
 use sections::{
-    authz, bound, captcha, delivery, directory, email, events, external_2fa, guard, keyring, passwordless, server, sms, tokens,
+    authz, bound, captcha, delivery, directory, email, events, external_2fa, guard, keyring, passwordless, reviewers, server,
+    sms, tokens,
 };
 use together::{Sections, Together};
 
@@ -108,8 +109,13 @@ fn read(judge: &Judge<'_>, random: &mut impl CryptoRng, to_serve: bool) -> Optio
     let sections = Sections::open(judge);
     let server = server::read(&sections.server);
     let keyring = keyring::read(&sections.keyring, random);
-    let passwordless = passwordless::read(&sections.passwordless, server.as_ref());
-    let tokens = tokens::read(&sections.tokens, server.as_ref());
+    let mut passwordless = passwordless::read(&sections.passwordless, server.as_ref());
+    let mut tokens = tokens::read(&sections.tokens, server.as_ref());
+    let reviewers = reviewers::read(&sections.reviewers, passwordless.as_ref(), tokens.as_ref());
+    if let (Some(Some(read)), Some(rules), Some(tokens)) = (reviewers, &mut passwordless, &mut tokens) {
+        rules.policy.reviewers = Some(read.reviewers);
+        tokens.sessions.reviewer_audience = read.audience;
+    }
     let authz = authz::read(&sections.authz);
     let email = email::read(&sections.email, sections.email_others.each_ref());
     let sms = sms::read(&sections.sms, sections.sms_others.each_ref());
@@ -172,7 +178,7 @@ mod tests {
     fn every_key_of_the_schema_is_read() {
         let mut texts = vec![
             "[keyring]\nsecrets = [\"x\"]\n[server]\npublic_url = \"x\"\n[events]\nurl = \"x\"".to_owned(),
-            "[keyring]\nsecrets_file = \"x\"".into(),
+            "[keyring]\nsecrets_file = \"x\"\n[reviewers]\nrecipients = [\"x\"]".into(),
         ];
         for section in SECTIONS {
             for key in section.keys {

@@ -4,13 +4,14 @@
 //! configuration, the file that `init` writes, and the reference in `docs/configuration.md`.
 
 use super::sections::{
-    authz, captcha, delivery, directory, email, events, external_2fa, guard, keyring, passwordless, server, sms, tokens,
+    authz, captcha, delivery, directory, email, events, external_2fa, guard, keyring, passwordless, reviewers, server, sms,
+    tokens,
 };
 
 pub use super::reader::schema::{Absent, Key, Kind, SectionSchema};
 
 /// All sections, in the order in which they are written.
-pub static SECTIONS: [&SectionSchema; 17] = [
+pub static SECTIONS: [&SectionSchema; 18] = [
     &server::SCHEMA,
     &keyring::SCHEMA,
     &passwordless::SCHEMA,
@@ -26,6 +27,7 @@ pub static SECTIONS: [&SectionSchema; 17] = [
     &external_2fa::SCHEMA,
     &captcha::SCHEMA,
     &directory::SCHEMA,
+    &reviewers::SCHEMA,
     &guard::SCHEMA,
     &events::SCHEMA,
 ];

@@ -8,7 +8,7 @@ use super::{
         email::{self, EmailTransport},
         events, external_2fa,
         guard::{self, GuardKind},
-        keyring, passwordless, server,
+        keyring, passwordless, reviewers, server,
         sms::{self, SmsTransport},
         tokens,
     },
@@ -36,6 +36,7 @@ pub(super) struct Sections<'j> {
     pub(super) directory: Section<'j>,
     pub(super) guard: Section<'j>,
     pub(super) captcha: Section<'j>,
+    pub(super) reviewers: Section<'j>,
     pub(super) events: Section<'j>,
 }
 
@@ -67,6 +68,7 @@ impl<'j> Sections<'j> {
             directory: judge.section(&directory::SCHEMA),
             guard: judge.section(&guard::SCHEMA),
             captcha: judge.section(&captcha::SCHEMA),
+            reviewers: judge.section(&reviewers::SCHEMA),
             events: judge.section(&events::SCHEMA),
         }
     }

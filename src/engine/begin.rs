@@ -179,7 +179,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         challenge: VerifiedChallenge,
     ) -> Result<(), BeginError> {
         let Entry { request, admitted, found } = entry;
-        let dispatch = self.dispatch_of(keys, begin, challenge, found);
+        let dispatch = self.dispatch_of(keys, begin, challenge, found, request.now);
         if let Err(DeliveryFailed) = self.outbox.send(slot, dispatch).await {
             self.guard.withdraw(&request, &admitted.taken).await;
             return Err(BeginError::DeliveryFailed);
@@ -194,12 +194,14 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         begin: &Begin<'_>,
         challenge: VerifiedChallenge,
         found: Found,
+        now: UnixTime,
     ) -> Dispatch {
         begin.caller.learn(|learned| {
             learned.note_challenge(&challenge);
             learned.note_found(&found);
         });
-        let fate = if self.policy.may_log_in(&found) { Fate::Send } else { Fate::Drop };
+        let is_sent = self.policy.may_log_in(&found) & self.policy.reviewers_of(challenge.recipient(), now).is_none();
+        let fate = if is_sent { Fate::Send } else { Fate::Drop };
         let (languages, agent) = (begin.languages.clone(), begin.agent);
         Dispatch { challenge, found, fate, languages, agent, keys: Arc::clone(keys) }
     }

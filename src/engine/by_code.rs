@@ -61,7 +61,11 @@ impl TypedCode<'_> {
             _ => {
                 let format = challenge.challenge().format.as_ref();
                 let code = authority.code(challenge, epoch).zip(format);
-                code.is_some_and(|(code, format)| code.matches(self.code, format.alphabet()))
+                let is_derived = code.is_some_and(|(code, format)| code.matches(self.code, format.alphabet()));
+                match authority.policy().reviewers_of(challenge.recipient(), trial.now()) {
+                    Some(reviewers) => reviewers.is_code(self.code, challenge.challenge()),
+                    None => is_derived,
+                }
             }
         }
     }

@@ -16,6 +16,7 @@ mod complete;
 mod learned;
 mod policy;
 mod refresh;
+mod reviewers;
 mod sign_in;
 mod status;
 mod trial;
@@ -41,6 +42,7 @@ pub use self::{
     learned::Learned,
     policy::Policy,
     refresh::RefreshError,
+    reviewers::{Reviewers, is_fictional},
     sign_in::SignedIn,
     status::{State, Status},
     trial::{Pending, Proved, Trial},
@@ -139,7 +141,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
             binding: begin.binding,
         };
         let challenge = keys.challenges.seal(challenge, begin.recipient.clone());
-        let dispatch = self.dispatch_of(&keys, &begin, challenge.clone(), found);
+        let dispatch = self.dispatch_of(&keys, &begin, challenge.clone(), found, now);
         if let Err(reason) = start(slot, dispatch).await {
             self.guard.withdraw(&request, &admitted.taken).await;
             return Err(BeginError::NotStarted(reason));
@@ -199,7 +201,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
             evidence.judge(Trial::<G>::rehearsal(&authority, &attempt, recently)).await?;
         }
 
-        let found = self.directory.lookup(recipient).await?;
+        let found = self.policy.with_reviewers(recipient, self.directory.lookup(recipient).await?, now);
         caller.learn(|learned| learned.note_found(&found));
         attempt.bucket = bucket_of(&keys, claimed, recipient, found.epoch());
         let amr = evidence.amr(recipient);
@@ -222,7 +224,12 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let keys = self.keys.load();
         let session = keys.sessions.open_refresh(token, now)?;
         self.policy.require(session.recipient.channel())?;
+        // A reviewer's session is never anything else's, and ends with the last day of theirs.
+        if session.amr.is_reviewers() != self.policy.reviewers_of(&session.recipient, now).is_some() {
+            return Err(RefreshError::Invalid);
+        }
         let found = self.directory.lookup(&session.recipient).await?;
+        let found = self.policy.with_reviewers(&session.recipient, found, now);
         let user = self.still_the_user_of(&session, found).ok_or(RefreshError::Invalid)?;
         Ok(keys.sessions.renew(&session, &user, now, random))
     }

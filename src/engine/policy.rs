@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::Reviewers;
 use crate::{challenge::CodeFormat, directory::Found, recipient::Channel, user::User};
 
 /// The rules of one fleet. [`Policy::new`] has the careful choice everywhere; change what should be different.
@@ -23,6 +24,8 @@ pub struct Policy {
     pub registers: bool,
     /// What the directory is told when it registers somebody; true by default.
     pub registration_sets_unusable_password: bool,
+    /// Identities with a fixed code, for whoever reviews an app; none by default.
+    pub reviewers: Option<Reviewers>,
 }
 
 /// A channel that isn't allowed.
@@ -41,6 +44,7 @@ impl Policy {
             allows_admins: false,
             registers: false,
             registration_sets_unusable_password: true,
+            reviewers: None,
         }
     }
 

@@ -27,6 +27,8 @@ pub struct SignedIn {
     pub device_cookie: String,
     /// The challenge that was redeemed.
     pub challenge: VerifiedChallenge,
+    /// Whether it is a reviewer, by the code of theirs.
+    pub is_reviewer: bool,
 }
 
 /// The use that a challenge gets back where the client goes away while its person is registered, so that whoever served it
@@ -63,10 +65,15 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
             Some(user) => user,
             None => self.register(attempt, caller).await?,
         };
-        let tokens = keys.sessions.begin(&Login::new(&user, recipient, amr), now, random);
+        let reviewers = self.policy.reviewers_of(recipient, now);
+        let login = match reviewers {
+            Some(reviewers) => Login::new(&user, recipient, amr.of_reviewers()).ending(reviewers.until()),
+            None => Login::new(&user, recipient, amr),
+        };
+        let tokens = keys.sessions.begin(&login, now, random);
         let device = DeviceId::random(random);
         let device_cookie = keys.devices.remember(caller.device_cookies, recipient, &user.epoch, device, now);
-        Ok(SignedIn { tokens, device_cookie, challenge: challenge.clone() })
+        Ok(SignedIn { tokens, device_cookie, challenge: challenge.clone(), is_reviewer: reviewers.is_some() })
     }
 
     /// Makes a user of somebody who just proved an unknown recipient. What doesn't end well gives the attempt's use back.

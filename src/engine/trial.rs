@@ -6,6 +6,7 @@ use crate::{
     challenge::VerifiedChallenge,
     directory::Found,
     guard::{Amendment, Attempt, Counted, Guard, Verdict},
+    time::UnixTime,
 };
 
 /// An attempt whose evidence is to be judged, for whom the directory found.
@@ -57,6 +58,12 @@ impl<'a, G> Trial<'a, G> {
     #[must_use]
     pub const fn challenge(&self) -> &'a VerifiedChallenge {
         self.attempt.challenge
+    }
+
+    /// When it is attempted.
+    #[must_use]
+    pub const fn now(&self) -> UnixTime {
+        self.attempt.now
     }
 
     /// Whom the directory has for its recipient.

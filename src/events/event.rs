@@ -37,6 +37,8 @@ pub enum Kind {
     VerificationDeliveryFailed,
     /// Many messages go to numbers of one prefix and few of them are redeemed, so strangers get none there for a while.
     BreakerOpened,
+    /// A reviewer logged in, with the code that is fixed.
+    ReviewerUsed,
 }
 
 /// An event's name, which no other event of any node has.
@@ -116,7 +118,7 @@ struct Data<'e> {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::ChallengeRequested,
         Self::DeliverySucceeded,
         Self::DeliveryFailed,
@@ -126,6 +128,7 @@ impl Kind {
         Self::VerificationDelivered,
         Self::VerificationDeliveryFailed,
         Self::BreakerOpened,
+        Self::ReviewerUsed,
     ];
 
     /// Its `type`.
@@ -141,13 +144,14 @@ impl Kind {
             Self::VerificationDelivered => "verification.delivered",
             Self::VerificationDeliveryFailed => "verification.delivery_failed",
             Self::BreakerOpened => "abuse.breaker_opened",
+            Self::ReviewerUsed => "reviewer.used",
         }
     }
 
     /// Whether room is kept for it. Of the others strangers can cause as many as they like, and could crowd these out.
     #[must_use]
     pub const fn is_precious(self) -> bool {
-        matches!(self, Self::LoginSucceeded | Self::BreakerOpened)
+        matches!(self, Self::LoginSucceeded | Self::BreakerOpened | Self::ReviewerUsed)
     }
 }
 
@@ -316,6 +320,7 @@ mod tests {
             "verification.delivered",
             "verification.delivery_failed",
             "abuse.breaker_opened",
+            "reviewer.used",
         ];
         assert_eq!(names, expected);
     }

@@ -72,6 +72,9 @@ impl App {
         match completed {
             Ok(signed_in) => {
                 self.tell(Kind::LoginSucceeded, call, &learned, |_| {});
+                if signed_in.is_reviewer {
+                    self.tell(Kind::ReviewerUsed, call, &learned, |_| {});
+                }
                 Ok(signed_in)
             }
             Err(error) => {

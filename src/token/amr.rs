@@ -4,6 +4,9 @@ use alloc::{borrow::Cow, string::String, vec::Vec};
 
 use crate::recipient::Channel;
 
+/// What marks the sessions of reviewers.
+const REVIEWER: &str = "reviewer";
+
 /// The methods by which somebody was authenticated, in the order in which the claim lists them; at least one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Amr(
@@ -50,6 +53,18 @@ impl Amr {
             text.push_str(method);
         }
         (!text.is_empty()).then_some(Self(Cow::Owned(text)))
+    }
+
+    /// This list, of the session of whoever reviews an app: `reviewer` stands at its end. Nobody else's has it.
+    #[must_use]
+    pub fn of_reviewers(&self) -> Self {
+        if self.is_reviewers() { self.clone() } else { Self(Cow::Owned(alloc::format!("{} {REVIEWER}", self.0))) }
+    }
+
+    /// Whether it is a reviewer's.
+    #[must_use]
+    pub fn is_reviewers(&self) -> bool {
+        self.methods().any(|method| method == REVIEWER)
     }
 
     /// The methods, with a space between them.

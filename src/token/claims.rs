@@ -77,11 +77,12 @@ impl SessionId {
 }
 
 impl ClaimsWriter {
-    pub(super) fn new(config: &SessionsConfig) -> Self {
+    /// Of tokens for these audiences.
+    pub(super) fn new(config: &SessionsConfig, audiences: &[String]) -> Self {
         let mut start = br#"{"iss":"#.to_vec();
         push_string(&mut start, &config.issuer);
         start.extend_from_slice(br#","aud":"#);
-        match &*config.audiences {
+        match audiences {
             [one] => push_string(&mut start, one),
             several => start.extend_from_slice(&serde_json::to_vec(several).expect("strings are always JSON")),
         }

@@ -18,4 +18,4 @@ pub use amr::Amr;
 pub use claims::{ACCESS, OUR_CLAIMS, SessionId, is_reserved};
 pub use documents::KeyDocuments;
 pub use refresh::{VerifiedRefresh, untrusted_root};
-pub use sessions::{Login, SessionTokens, Sessions, SessionsConfig, SessionsError};
+pub use sessions::{DEFAULT_REVIEWER_AUDIENCE, Login, SessionTokens, Sessions, SessionsConfig, SessionsError};

@@ -24,6 +24,9 @@ use crate::{
     user::User,
 };
 
+/// The audience of [reviewers](Amr::is_reviewers) where nothing else is configured.
+pub const DEFAULT_REVIEWER_AUDIENCE: &str = "countersign-reviewer";
+
 /// How the session tokens of a fleet are made.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -36,6 +39,8 @@ pub struct SessionsConfig {
     pub issuer: String,
     /// `aud`: at least one; with PASETO exactly one.
     pub audiences: Vec<String>,
+    /// `aud` in the sessions of [reviewers](Amr::is_reviewers), which is none of the others.
+    pub reviewer_audience: String,
     /// Seconds after its end at which an access token is still accepted. Not for refresh tokens.
     pub leeway: u64,
     /// `client_id` (RFC 9068 §2.2).
@@ -57,6 +62,8 @@ pub enum SessionsError {
     SeveralAudiences,
     /// The audience of envelopes can't be one of access tokens.
     ChallengeAudience,
+    /// The audience of reviewers is one of everybody's.
+    ReviewerAudience,
     /// The claim for the user's id has a reserved name.
     ReservedClaim,
     /// RS256 and HS256 need configured keys: none is derived.
@@ -83,13 +90,21 @@ pub struct Login<'a> {
     pub recipient: &'a Recipient,
     /// How.
     pub amr: Amr,
+    /// When its session ends at the latest.
+    pub ends_by: Option<UnixTime>,
 }
 
 impl<'a> Login<'a> {
     /// This user proved this recipient, in this way.
     #[must_use]
     pub const fn new(user: &'a User, recipient: &'a Recipient, amr: Amr) -> Self {
-        Self { user, recipient, amr }
+        Self { user, recipient, amr, ends_by: None }
+    }
+
+    /// This login, whose session ends then if it hasn't before.
+    #[must_use]
+    pub fn ending(self, by: UnixTime) -> Self {
+        Self { ends_by: Some(by), ..self }
     }
 }
 
@@ -112,6 +127,8 @@ pub struct Sessions {
     /// The keys to publish, the one that signs first.
     published: Vec<PublicKey>,
     claims: ClaimsWriter,
+    /// Writes those of reviewers.
+    reviewers: ClaimsWriter,
     refresh: RefreshTokens,
     access_lifetime: u64,
     refresh_lifetime: u64,
@@ -139,7 +156,8 @@ impl Sessions {
             signer,
             verifier: AccessVerifier::new(accepted, config),
             published,
-            claims: ClaimsWriter::new(config),
+            claims: ClaimsWriter::new(config, &config.audiences),
+            reviewers: ClaimsWriter::new(config, core::slice::from_ref(&config.reviewer_audience)),
             refresh: RefreshTokens::new(keyring, &config.issuer),
             access_lifetime: config.access_lifetime,
             refresh_lifetime: config.refresh_lifetime,
@@ -148,6 +166,7 @@ impl Sessions {
 
     /// The tokens of a new login.
     pub fn begin(&self, login: &Login<'_>, now: UnixTime, random: &mut impl CryptoRng) -> SessionTokens {
+        let ends_at = now.plus(self.refresh_lifetime);
         let session = VerifiedRefresh {
             recipient: login.recipient.clone(),
             subject: (*login.user.id).into(),
@@ -155,13 +174,13 @@ impl Sessions {
             amr: login.amr.clone(),
             session: SessionId::from_random(random::bytes(random)),
             authenticated_at: now,
-            ends_at: now.plus(self.refresh_lifetime),
+            ends_at: login.ends_by.map_or(ends_at, |by| ends_at.min(by)),
             generation: 0,
         };
         SessionTokens {
             access: self.renew(&session, login.user, now, random),
             refresh: self.refresh.seal(&session, random),
-            expires_in: self.access_lifetime.min(self.refresh_lifetime),
+            expires_in: self.access_lifetime.min(session.ends_at.seconds_since(now)),
         }
     }
 
@@ -175,7 +194,8 @@ impl Sessions {
 
     /// A new access token of the same session.
     pub fn renew(&self, session: &VerifiedRefresh, user: &User, now: UnixTime, random: &mut impl CryptoRng) -> String {
-        let claims = self.claims.write(&AccessClaims {
+        let writer = if session.amr.is_reviewers() { &self.reviewers } else { &self.claims };
+        let claims = writer.write(&AccessClaims {
             subject: &session.subject,
             issued_at: now,
             expires_at: now.plus(self.access_lifetime).min(session.ends_at),
@@ -231,6 +251,7 @@ impl SessionsConfig {
             algorithm: AccessAlgorithm::EdDsa,
             keys: AccessKeys::Derived,
             audiences: Vec::from([issuer.clone()]),
+            reviewer_audience: DEFAULT_REVIEWER_AUDIENCE.into(),
             issuer,
             leeway: 0,
             client_id: "countersign".into(),
@@ -240,13 +261,18 @@ impl SessionsConfig {
         }
     }
 
+    fn all_audiences(&self) -> impl Iterator<Item = &String> {
+        self.audiences.iter().chain([&self.reviewer_audience])
+    }
+
     fn judge(&self) -> Result<(), SessionsError> {
         match self {
             config if config.audiences.is_empty() => Err(SessionsError::NoAudience),
             config if config.algorithm.is_paseto() && config.audiences.len() > 1 => Err(SessionsError::SeveralAudiences),
-            config if config.audiences.iter().any(|audience| audience == CHALLENGE_AUDIENCE) => {
+            config if config.all_audiences().any(|audience| audience == CHALLENGE_AUDIENCE) => {
                 Err(SessionsError::ChallengeAudience)
             }
+            config if config.audiences.contains(&config.reviewer_audience) => Err(SessionsError::ReviewerAudience),
             config if is_reserved(&config.user_id_claim) => Err(SessionsError::ReservedClaim),
             config if config.access_lifetime == 0 || config.refresh_lifetime == 0 => Err(SessionsError::NoLifetime),
             _ => Ok(()),
@@ -329,6 +355,7 @@ impl fmt::Display for SessionsError {
             Self::NoAudience => "an audience is needed",
             Self::SeveralAudiences => "PASETO has one audience",
             Self::ChallengeAudience => "the audience of envelopes can't be one of access tokens",
+            Self::ReviewerAudience => "the audience of reviewers can't be everybody's",
             Self::ReservedClaim => "the claim for the user's id has a reserved name",
             Self::KeysNeeded => "RS256 and HS256 need configured keys",
             Self::KeysNotUsable => "the configured keys don't go with the algorithm",

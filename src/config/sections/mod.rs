@@ -13,6 +13,7 @@ pub mod external_2fa;
 pub mod guard;
 pub mod keyring;
 pub mod passwordless;
+pub(crate) mod reviewers;
 pub mod server;
 pub mod sms;
 pub mod tokens;

@@ -195,6 +195,7 @@ pub(crate) fn read(section: &Section<'_>, server: Option<&Server>) -> Option<Pas
             allows_admins: section.switch("allow_admin_authentication"),
             registers: section.switch("register_nonexistent_users"),
             registration_sets_unusable_password: section.switch("registration_sets_unusable_password"),
+            reviewers: None,
         },
         email_field: email_field?,
         mobile_field: mobile_field?,

@@ -10,7 +10,7 @@ use crate::{
         shown::quoted,
     },
     keyring::{EnvelopeFormat, MAX_ROOTS, SigningKey, pem::read_pem},
-    token::{AccessAlgorithm, AccessKeys, SessionsConfig, SharedKey, is_reserved},
+    token::{AccessAlgorithm, AccessKeys, DEFAULT_REVIEWER_AUDIENCE, SessionsConfig, SharedKey, is_reserved},
 };
 
 pub(crate) static SCHEMA: SectionSchema = SectionSchema {
@@ -124,6 +124,7 @@ pub(crate) fn read(section: &Section<'_>, server: Option<&Server>) -> Option<Tok
             keys: keys?,
             issuer: issuer?,
             audiences: audiences?,
+            reviewer_audience: DEFAULT_REVIEWER_AUDIENCE.into(),
             leeway: section.number("leeway"),
             client_id: client_id?,
             access_lifetime: section.number("access_lifetime"),
@@ -161,6 +162,9 @@ fn read_audiences(section: &Section<'_>, issuer: Option<&str>, algorithm: Option
     let mut audiences = section.parse_each("audience", |name| match name {
         CHALLENGE_AUDIENCE => {
             Err(format!("{CHALLENGE_AUDIENCE} is the audience of envelopes, which must never pass as access tokens"))
+        }
+        DEFAULT_REVIEWER_AUDIENCE => {
+            Err(format!("{DEFAULT_REVIEWER_AUDIENCE} is the audience of reviewers, who must never pass as anybody else"))
         }
         _ => parse_name(name),
     })?;

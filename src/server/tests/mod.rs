@@ -6,6 +6,7 @@ mod echo;
 mod events;
 mod login;
 mod refusals;
+mod reviewers;
 mod status;
 
 use std::{
