@@ -18,6 +18,7 @@ use countersign::{
     },
     delivery::{Sender, TemplateFault, Templates, carriers::smtp::Tls},
     events::audit::Target,
+    guard::BreakerLimits,
     keyring::{EnvelopeFormat, Root},
     recipient::Channel,
     server::{Listen, authz::Rules},
@@ -126,6 +127,7 @@ fn defaults_are_the_documented_ones() {
     let ([email], [sms]) = (&config.email.ways[..], &config.sms.ways[..]) else { panic!("one way each") };
     assert!(matches!(email.transport, EmailTransport::Console) && matches!(sms.transport, SmsTransport::Console));
     assert_eq!(email.from, Sender::parse("noreply@example.com").unwrap());
+    assert_eq!(config.sms.breaker, BreakerLimits { min_sent: 200, min_conversion: 10 });
     assert!(config.sms.max_per_hour >= 1_000 && config.sms.max_per_prefix_per_hour >= 1_000 && config.email.max_per_hour == 0);
     assert!(matches!(config.directory, Directory::None) && config.external_2fa.is_none());
     let events = &config.events;
@@ -912,6 +914,10 @@ fn guesses_that_are_too_probable_are_refused_with_what_would_do() {
     }
     assert!(accepted("[guard]\nreplicas = 50\n[passwordless]\nshort_token_length = 7").bound().check().is_ok());
     assert_eq!(accepted(&of_three("a", "")).limits().comparisons, 33);
+    assert_eq!(accepted(&of_three("a", "")).limits().breaker.min_sent, 67, "a third of 200");
+    assert_eq!(accepted("[sms]\nbreaker_min_sent = 0").limits().breaker.min_sent, 0);
+    assert_eq!(faulty("[sms]\nbreaker_min_conversion = 0"), ["sms.breaker_min_conversion"]);
+    assert_eq!(faulty("[sms]\nbreaker_min_conversion = 101"), ["sms.breaker_min_conversion"]);
     let sources = Sources::new(Some(("x", fleet)), &[]).with_files(&Given);
     let apart = Config::judge_apart_from_bound(&sources, &mut ChaCha12Rng::seed_from_u64(1)).unwrap();
     assert!(apart.bound().check().is_err());

@@ -52,7 +52,7 @@ impl Guard for Ledger {
             return Err(RequestRefused::Unavailable(Unavailable::for_seconds(1)));
         }
         self.admitted.set(self.admitted.get() + 1);
-        Ok(Admitted { guard: self.id.clone(), strength: Strength::Short, taken: Taken::default() })
+        Ok(Admitted { guard: self.id.clone(), strength: Strength::Short, taken: Taken::default(), opened: None })
     }
 
     async fn withdraw(&self, _: &Request<'_>, _: &Taken) {

@@ -100,7 +100,7 @@ fn one_use_is_taken_once() {
     let right: fn(&Ledger<NoLog>) -> Answer = |ledger| ledger.count(&case(ONE, What::Code, 10), true);
     let link: fn(&Ledger<NoLog>) -> Answer = |ledger| ledger.count(&case(ONE, What::Link, 10), true);
     every_order(RULES, Vec::leak(vec![right, link, right]), |ledger, answers| {
-        assert_eq!(number(&answers, |outcome| *outcome == Outcome::Accepted), 1);
+        assert_eq!(number(&answers, |outcome| matches!(outcome, Outcome::Accepted { .. })), 1);
         assert_eq!(answers.iter().filter(|answer| **answer == Err(Refusal::Spent)).count(), 2);
         assert_eq!((ledger.entries(), ledger.comparisons(ANN, 10).all()), (1, 0));
     });
@@ -157,7 +157,7 @@ fn two_checks_that_a_provider_accepts_take_one_use() {
     let check: fn(&Ledger<NoLog>) -> Result<(), Refusal> = |ledger| {
         let case = case(ONE, What::External, 10);
         assert!(matches!(ledger.count(&case, false), Ok(Outcome::Rejected { .. }) | Err(Refusal::Spent)));
-        ledger.accept(&case)
+        ledger.accept(&case).map(drop)
     };
     every_order(RULES, Vec::leak(vec![check, check]), |_, answers| {
         assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
@@ -190,10 +190,12 @@ fn a_look_beside_a_change_refuses_nothing_that_is_open() {
         RULES,
         |ledger| {
             let ended = Case { expires_at: 20, ..case(ONE, What::Link, 10) };
-            assert_eq!(ledger.count(&ended, true), Ok(Outcome::Accepted));
+            assert_eq!(ledger.count(&ended, true), Ok(Outcome::Accepted { is_first: true }));
         },
-        vec![|ledger| ledger.peek(&later()).map(|()| Outcome::Accepted), |ledger| ledger.count(&later(), false)],
-        |_, answers| assert_eq!(answers, [Ok(Outcome::Accepted), Ok(Outcome::Rejected { attempts_left: 4 })]),
+        vec![|ledger| ledger.peek(&later()).map(|()| Outcome::Accepted { is_first: true }), |ledger| {
+            ledger.count(&later(), false)
+        }],
+        |_, answers| assert_eq!(answers, [Ok(Outcome::Accepted { is_first: true }), Ok(Outcome::Rejected { attempts_left: 4 })]),
     );
 }
 
@@ -204,8 +206,8 @@ fn a_look_beside_a_sweep_never_takes_another_challenge_for_its_own() {
         RULES,
         |ledger| {
             let ended = Case { expires_at: 20, ..case(ONE, What::Link, 10) };
-            assert_eq!(ledger.count(&ended, true), Ok(Outcome::Accepted));
-            assert_eq!(ledger.count(&case(BESIDE, What::Link, 10), true), Ok(Outcome::Accepted));
+            assert_eq!(ledger.count(&ended, true), Ok(Outcome::Accepted { is_first: true }));
+            assert_eq!(ledger.count(&case(BESIDE, What::Link, 10), true), Ok(Outcome::Accepted { is_first: true }));
         },
         vec![|ledger| ledger.peek(&Case { now: 30, ..case(BESIDE, What::Link, 10) }), |ledger| {
             ledger.housekeeping(30);
@@ -225,8 +227,8 @@ fn a_look_beside_a_sweep_never_takes_another_challenge_for_its_own() {
 fn a_use_that_is_given_back_beside_an_attempt_is_taken_once() {
     every_order_from(
         RULES,
-        |ledger| assert_eq!(ledger.count(&case(ONE, What::Link, 10), true), Ok(Outcome::Accepted)),
-        vec![|ledger| ledger.give_back(&case(ONE, What::Link, 10)).map(|()| Outcome::Accepted), |ledger| {
+        |ledger| assert_eq!(ledger.count(&case(ONE, What::Link, 10), true), Ok(Outcome::Accepted { is_first: true })),
+        vec![|ledger| ledger.give_back(&case(ONE, What::Link, 10)).map(|()| Outcome::Accepted { is_first: true }), |ledger| {
             ledger.count(&case(ONE, What::Code, 10), true)
         }],
         |ledger, answers| {

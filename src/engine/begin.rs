@@ -125,7 +125,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let crowded = is_crowded || slot.is_err();
         let network = caller.network;
         let request = Request { recipient, by, network, is_known: false, proof: *proof, crowded, now, issued_at };
-        let entry = self.enter(keys, claimed, request).await?;
+        let entry = self.enter(keys, caller, claimed, request).await?;
         match slot {
             Ok(slot) => Ok((slot, entry)),
             Err(no_room) => {
@@ -140,6 +140,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
     async fn enter<'a>(
         &self,
         keys: &Keys,
+        caller: &Caller<'_>,
         claimed: Option<ClaimedDevice>,
         mut request: Request<'a>,
     ) -> Result<Entry<'a>, BeginError> {
@@ -150,7 +151,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
             let epoch = recently.as_ref().or(asked.as_ref()).map_or("", Found::epoch);
             request.is_known = keys.devices.verify(claimed, recipient, epoch).is_some();
             if let Some(found) = asked {
-                return match self.guard.admit(&request).await {
+                return match self.ask_guard(caller, &request).await {
                     Ok(admitted) => Ok(Entry { request, admitted, found }),
                     Err(refused) => {
                         self.asked.keep(recipient, found, now);
@@ -159,7 +160,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
                 };
             }
         }
-        let admitted = self.guard.admit(&request).await?;
+        let admitted = self.ask_guard(caller, &request).await?;
         match self.directory.lookup(recipient).await {
             Ok(found) => Ok(Entry { request, admitted, found }),
             Err(unavailable) => {
@@ -167,6 +168,15 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
                 Err(unavailable.into())
             }
         }
+    }
+
+    /// Lets a request in. What the operator has to know is noted at once, whatever becomes of the request.
+    async fn ask_guard(&self, caller: &Caller<'_>, request: &Request<'_>) -> Result<Admitted, RequestRefused> {
+        let admitted = self.guard.admit(request).await?;
+        if let Some(opened) = &admitted.opened {
+            caller.learn(|learned| learned.note_opened(opened));
+        }
+        Ok(admitted)
     }
 
     /// Hands the message over; one to somebody who may not log in is dropped where nobody sees it.

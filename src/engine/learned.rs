@@ -3,17 +3,22 @@
 use core::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::{challenge::VerifiedChallenge, directory::Found};
+use crate::{challenge::VerifiedChallenge, directory::Found, guard::BreakerOpened};
 
 /// What the engine has learnt of one request, whatever becomes of it. It is filled in by the engine, where a
 /// [`Caller`](super::Caller) brings it.
 #[derive(Default)]
-pub struct Learned(Mutex<State>);
+pub struct Learned {
+    state: Mutex<State>,
+    /// Whether nobody wants to know whom it is about.
+    is_brief: bool,
+}
 
 #[derive(Clone, Default)]
 struct State {
     challenge: Option<VerifiedChallenge>,
     found: Option<Found>,
+    opened: Option<BreakerOpened>,
 }
 
 impl Learned {
@@ -21,6 +26,12 @@ impl Learned {
     #[must_use]
     pub fn nothing() -> Self {
         Self::default()
+    }
+
+    /// Nothing yet, and never more than what the operator has to know.
+    #[must_use]
+    pub fn brief() -> Self {
+        Self { is_brief: true, ..Self::default() }
     }
 
     /// The challenge that it is about, and whose; `None` where nothing authentic was presented.
@@ -35,17 +46,31 @@ impl Learned {
         self.state().found.clone()
     }
 
+    /// A breaker that opened, if one did.
+    #[must_use]
+    pub fn opened(&self) -> Option<BreakerOpened> {
+        self.state().opened.clone()
+    }
+
     pub(super) fn note_challenge(&self, challenge: &VerifiedChallenge) {
-        self.state().challenge = Some(challenge.clone());
+        if !self.is_brief {
+            self.state().challenge = Some(challenge.clone());
+        }
     }
 
     pub(super) fn note_found(&self, found: &Found) {
-        self.state().found = Some(found.clone());
+        if !self.is_brief {
+            self.state().found = Some(found.clone());
+        }
+    }
+
+    pub(super) fn note_opened(&self, opened: &BreakerOpened) {
+        self.state().opened = Some(opened.clone());
     }
 
     /// A thread that panicked left nothing half-done behind.
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

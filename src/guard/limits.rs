@@ -1,5 +1,6 @@
 //! How much the guard allows: plain numbers, judged by the configuration.
 
+use super::BreakerLimits;
 use crate::recipient::Channel;
 
 /// The most attempts that a challenge can be given.
@@ -35,6 +36,8 @@ pub struct Limits {
     pub sms_per_hour: u32,
     /// SMS and calls an hour to numbers that begin with the same 6 digits, country code included; 0: off.
     pub sms_per_prefix_per_hour: u32,
+    /// When strangers get no SMS and calls to a prefix any more.
+    pub breaker: BreakerLimits,
     /// How many challenges can be remembered as spent or attempted; at least [`LEAST_CAPACITY`].
     pub capacity: u32,
     /// Seconds that a challenge lives: the policy's `challenge_lifetime`.
@@ -56,6 +59,7 @@ impl Default for Limits {
             email_per_hour: 0,
             sms_per_hour: 4_000,
             sms_per_prefix_per_hour: 1_400,
+            breaker: BreakerLimits { min_sent: 200, min_conversion: 10 },
             capacity: 1_000_000,
             challenge_lifetime: 600,
         }

@@ -163,9 +163,9 @@ impl<L: Log> Counters<L> {
             return Err(RequestRefused::Unavailable(FULL));
         }
         let crowded = entries > capacity / 2 || request.crowded;
-        let taken = self.throttle.admit(request, &self.limits, &self.hashes, crowded)?;
+        let (taken, opened) = self.throttle.admit(request, &self.limits, &self.hashes, crowded)?;
         let strength = rules::strength(&self.limits, request.is_known, compared);
-        Ok(Admitted { guard: self.id.unshared(), strength, taken })
+        Ok(Admitted { guard: self.id.unshared(), strength, taken, opened })
     }
 
     pub(super) fn withdraw(&self, request: &Request<'_>, taken: &Taken) {
@@ -182,7 +182,10 @@ impl<L: Log> Counters<L> {
         let attempt = &Attempt { bucket: rules::judged(attempt.bucket), ..*attempt };
         let fingerprints = self.fingerprints(attempt)?;
         Ok(match self.ledger.count(&self.case(attempt, &fingerprints), verdict.open())? {
-            Outcome::Accepted => Counted::Accepted,
+            Outcome::Accepted { is_first } => {
+                self.redeemed(attempt, is_first);
+                Counted::Accepted
+            }
             Outcome::Rejected { attempts_left } => Counted::Rejected { attempts_left },
         })
     }
@@ -195,10 +198,17 @@ impl<L: Log> Counters<L> {
     pub(super) fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused> {
         let case = self.case(attempt, &self.fingerprints(attempt)?);
         match amendment {
-            Amendment::Right => self.ledger.accept(&case)?,
+            Amendment::Right => self.redeemed(attempt, self.ledger.accept(&case)?),
             Amendment::Unanswered => self.ledger.forget(&case)?,
         }
         Ok(())
+    }
+
+    /// A message counts as redeemed once, however often its challenge may be used.
+    fn redeemed(&self, attempt: &Attempt<'_>, is_first: bool) {
+        if is_first {
+            self.throttle.redeem(attempt.challenge.recipient(), &self.limits, &self.hashes);
+        }
     }
 
     /// What an attempt is known by, if its challenge is this guard's.

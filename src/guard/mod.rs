@@ -5,6 +5,7 @@
 
 mod any;
 pub mod bound;
+mod breaker;
 mod budget;
 mod ceilings;
 mod counting;
@@ -21,6 +22,7 @@ mod taken;
 use core::{fmt, num::NonZeroU32};
 
 pub use any::AnyGuard;
+pub use breaker::{BreakerLimits, BreakerOpened};
 pub use ceilings::Ceilings;
 pub use limits::{LEAST_CAPACITY, Limits, MOST_ATTEMPTS, MOST_USES};
 pub use memory::MemoryGuard;
@@ -194,6 +196,8 @@ pub struct Admitted {
     pub strength: Strength,
     /// What it used up, for [`Guard::withdraw`].
     pub taken: Taken,
+    /// A breaker that opened, to be told to the operator. Told once an hour while it is open.
+    pub opened: Option<BreakerOpened>,
 }
 
 /// Why a request gets no message.

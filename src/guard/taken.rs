@@ -10,6 +10,8 @@ use super::{drops::PARTS, rules::CEILINGS};
 pub struct Taken {
     /// Whether the request counts as a known device's.
     pub(super) as_known: bool,
+    /// Whether the breaker of its prefix counted it.
+    pub(super) is_sent: bool,
     /// When the pause ends that it began, in seconds since 1970; 0: it began none.
     pub(super) paused_until: u32,
     /// Of a message, what left each bucket.

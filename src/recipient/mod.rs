@@ -1,5 +1,6 @@
 //! Who a code is sent to: an e-mail address or a phone number, parsed once into its canonical form.
 
+mod calling_code;
 pub mod email;
 #[cfg(feature = "mobile")]
 pub mod phone;

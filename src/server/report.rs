@@ -14,6 +14,8 @@ use crate::{
     directory::AnyDirectory,
     engine::{Caller, Complete, CompleteError, Learned, SignedIn, Way},
     events::{Event, Kind, Subject, UserAgent},
+    guard::BreakerOpened,
+    recipient::Channel,
 };
 
 /// Why an attempt was refused, and what is known of it.
@@ -37,6 +39,27 @@ impl App {
     /// The caller of a request, of which is noted what events need.
     pub(crate) fn noted<'a>(&self, call: &Call<'a>, learned: &'a Learned) -> Caller<'a> {
         if self.events.are_wanted() { call.caller.noted_in(learned) } else { call.caller }
+    }
+
+    /// Where what a request for a message comes to is noted: as much as somebody wants to know.
+    pub(crate) fn learned(&self) -> Learned {
+        if self.events.are_wanted() { Learned::nothing() } else { Learned::brief() }
+    }
+
+    /// Tells the operator of a breaker that a request found open.
+    pub(crate) fn tell_opened(&self, call: &Call<'_>, learned: &Learned) {
+        let Some(BreakerOpened { prefix, sent, redeemed }) = learned.opened() else { return };
+        self.metrics.breaker_opened();
+        tracing::warn!(
+            %prefix,
+            sent,
+            redeemed,
+            "few messages to numbers of this prefix are redeemed, so strangers get one a minute there (sms.breaker_min_conversion)"
+        );
+        self.events.emit(Kind::BreakerOpened, call.now, |event| {
+            event.channel = Some(Channel::Mobile);
+            event.prefix = Some(prefix);
+        });
     }
 
     /// Tells what a request came to.

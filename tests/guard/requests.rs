@@ -297,6 +297,134 @@ fn one_network_has_a_tenth_of_what_costs_money() {
 }
 
 #[cfg(feature = "mobile")]
+mod breaker {
+    use countersign::guard::{Admitted, BreakerLimits, BreakerOpened};
+
+    use super::*;
+
+    const LIMITS: BreakerLimits = BreakerLimits { min_sent: 10, min_conversion: 20 };
+
+    fn breaking(change: impl FnOnce(&mut Limits)) -> (countersign::guard::MemoryGuard, Issuer) {
+        let mut limits = Limits { breaker: LIMITS, ..limits() };
+        change(&mut limits);
+        let guard = guard(limits);
+        let issuer = Issuer::new(guard.id());
+        (guard, issuer)
+    }
+
+    /// Somebody else each time, from somewhere else, for a number of one block.
+    fn ask(
+        guard: &impl Guard,
+        number: u32,
+        seconds: u64,
+        change: impl FnOnce(&mut Request<'_>),
+    ) -> Result<Admitted, RequestRefused> {
+        let sms = phone(2, number);
+        let mut request = Request { network: network(number), ..request(&sms, START + seconds) };
+        change(&mut request);
+        now(guard.admit(&request))
+    }
+
+    fn flood(guard: &impl Guard) {
+        (0..12).for_each(|number| assert_eq!(ask(guard, number, 0, |_| {}).unwrap().opened, None));
+    }
+
+    fn until_a_try(answer: &Result<Admitted, RequestRefused>) -> u32 {
+        match answer {
+            Err(RequestRefused::Throttled { retry_after, puzzle: None }) => retry_after.get(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn where_few_messages_are_redeemed_strangers_get_one_a_minute_and_no_puzzle() {
+        let (guard, _) = breaking(|_| {});
+        flood(&guard);
+        let first = ask(&guard, 20, 300, |_| {}).unwrap();
+        assert_eq!(first.opened, Some(BreakerOpened { prefix: "+491512".into(), sent: 10, redeemed: 0 }));
+        assert_eq!(until_a_try(&ask(&guard, 21, 300, |_| {})), 60);
+        assert_eq!(
+            until_a_try(&ask(&guard, 22, 310, |request| request.proof = Some(Proof { expires_at: at(START + 400), ..proof(1) }))),
+            50
+        );
+        assert_eq!(until_a_try(&ask(&guard, 23, 310, |request| request.by = By::External)), 50, "nor by somebody else's code");
+        assert_eq!(until_a_try(&ask(&guard, 24, 310, |request| request.crowded = true)), 50, "nor with a puzzle for the queue");
+        let known = ask(&guard, 25, 310, |request| request.is_known = true).unwrap();
+        assert_eq!(known.opened, None, "a known device passes, and it was told already");
+        assert!(now(guard.admit(&request(&phone(3, 1), START + 310))).is_ok(), "another prefix");
+        assert!(now(guard.admit(&request(&mail("ann"), START + 310))).is_ok(), "and e-mail");
+        assert!(ask(&guard, 26, 360, |_| {}).is_ok(), "the next try");
+        assert_eq!(until_a_try(&ask(&guard, 27, 361, |_| {})), 59);
+    }
+
+    #[test]
+    fn tries_that_are_redeemed_close_it_however_they_are() {
+        for by in [By::Code, By::Link, By::External] {
+            let (guard, mut issuer) = breaking(|_| {});
+            flood(&guard);
+            assert!(ask(&guard, 20, 300, |_| {}).is_ok() && ask(&guard, 21, 300, |_| {}).is_err());
+            for number in 0..3 {
+                let usage = if by == By::External { Use::EXTERNAL } else { Use::CODE };
+                let challenge = issuer.issue(&phone(2, number), usage, super::super::support::SHORT, START, 600);
+                let attempt = attempt(&challenge, by, START + 301);
+                if by == By::External {
+                    assert!(now(guard.count(&attempt, Verdict::sealed(false))).is_ok());
+                    assert_eq!(now(guard.amend(&attempt, countersign::guard::Amendment::Right)), Ok(()));
+                } else {
+                    assert_eq!(now(guard.count(&attempt, Verdict::sealed(true))), Ok(Counted::Accepted));
+                }
+            }
+            (30..40).for_each(|number| assert!(ask(&guard, number, 302, |_| {}).is_ok(), "{by:?} {number}"));
+        }
+    }
+
+    /// Somebody who may use one challenge often redeems one message with it, not many.
+    #[test]
+    fn a_challenge_that_is_used_often_redeems_one_message() {
+        let (guard, mut issuer) = breaking(|limits| limits.max_uses = 100);
+        flood(&guard);
+        assert!(ask(&guard, 20, 300, |_| {}).is_ok());
+        let challenge = issuer.code(&phone(2, 0));
+        (0..100).for_each(|_| assert_eq!(guess(&guard, &challenge, true), Ok(Counted::Accepted)));
+        until_a_try(&ask(&guard, 21, 301, |_| {}));
+    }
+
+    #[test]
+    fn messages_that_did_not_leave_open_nothing_and_a_refused_try_is_still_there() {
+        let (guard, _) = breaking(|limits| limits.max_messages_per_hour = 1);
+        for number in 0..12 {
+            let sms = phone(2, number);
+            let request = Request { network: network(number), ..request(&sms, START) };
+            let taken = now(guard.admit(&request)).unwrap().taken;
+            now(guard.withdraw(&request, &taken));
+        }
+        (0..5).for_each(|number| assert!(ask(&guard, 30 + number, 300, |_| {}).is_ok(), "{number}"));
+        let (guard, _) = breaking(|limits| limits.max_messages_per_hour = 1);
+        flood(&guard);
+        // Number 0 had its message: what refuses it takes no try.
+        assert!(ask(&guard, 0, 300, |_| {}).is_err() && ask(&guard, 0, 301, |_| {}).is_err());
+        assert!(ask(&guard, 20, 302, |_| {}).unwrap().opened.is_some());
+    }
+
+    /// Ceilings and pauses are the guard's, whoever makes and checks the code.
+    #[test]
+    fn messages_of_verify_providers_count_under_the_same_ceilings() {
+        let (guard, _) = breaking(|limits| (limits.sms_per_hour, limits.sms_per_prefix_per_hour) = (8, 4));
+        let external = |request: &mut Request<'_>| request.by = By::External;
+        (0..3).for_each(|number| assert!(ask(&guard, number, 0, external).is_ok()));
+        assert_eq!(until_a_try(&ask(&guard, 3, 0, |_| {})), 900, "the prefix is full for both");
+        assert_eq!(until_a_try(&ask(&guard, 3, 0, external)), 900);
+        let (guard, _) = breaking(|limits| limits.max_messages_per_hour = 2);
+        let again = |request: &mut Request<'_>| (request.by, request.network) = (By::External, network(99));
+        assert!(ask(&guard, 0, 0, external).is_ok() && ask(&guard, 0, 0, |_| {}).is_ok());
+        assert!(
+            matches!(ask(&guard, 0, 0, again), Err(RequestRefused::Throttled { puzzle: Some(_), .. })),
+            "the recipient's, too"
+        );
+    }
+}
+
+#[cfg(feature = "mobile")]
 fn phone(block: u32, number: u32) -> countersign::recipient::Recipient {
     let rules = countersign::recipient::phone::PhoneRules::new("", &[] as &[&str], &[] as &[&str]).unwrap();
     rules.parse(&format!("+49151{block}{number:07}")).unwrap()

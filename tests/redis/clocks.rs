@@ -8,7 +8,10 @@ use std::{
 
 use countersign::{
     challenge::VerifiedChallenge,
-    guard::{Amendment, Attempt, AttemptRefused, By, Counted, Guard as _, Limits, Verdict, redis::RedisGuard},
+    guard::{
+        Amendment, Attempt, AttemptRefused, BreakerLimits, BreakerOpened, By, Counted, Guard as _, Limits, Request,
+        RequestRefused, Verdict, redis::RedisGuard,
+    },
     time::UnixTime,
 };
 use rand_chacha::{
@@ -24,7 +27,8 @@ use super::{
     served::{exchange, node},
     server::{Server, until},
     world::{
-        LIFETIME, RECORDS, admit, attempt, begin, challenge, email, guard, left, limits, now, peek, request, right, run, wrong,
+        LIFETIME, RECORDS, admit, attempt, begin, challenge, email, guard, left, limits, mobile, now, peek, request, right, run,
+        wrong,
     },
 };
 
@@ -44,6 +48,9 @@ pub(crate) const TESTS: &[Test] = &[
     faked("a_clock_set_forward_expires_and_forgets_in_this_order", forward),
     faked("comparisons_are_remembered_until_the_day_after", days),
     faked("comparisons_of_the_day_before_count_toward_l", yesterday),
+    faked("where_few_messages_are_redeemed_strangers_get_one_a_minute_on_all_nodes", breaker),
+    faked("in_a_cluster_the_breaker_counts_all_recipients", breaker_in_cluster),
+    faked("a_prefix_that_nobody_redeems_is_closed_to_strangers_over_http", breaker_over_http),
 ];
 
 pub(crate) const fn faked(name: &'static str, run: fn()) -> Test {
@@ -310,6 +317,115 @@ fn forward() {
         assert_eq!(right(&guard, &challenge, now), Err(expected), "at {offset}");
         assert_eq!(records(), kept, "at {offset}");
     }
+}
+
+fn breaker() {
+    let faked = Faked::start();
+    let limits = Limits { breaker: BreakerLimits { min_sent: 10, min_conversion: 20 }, ..limits() };
+    let nodes = [guard(&faked.server.url(), limits.clone()), guard(&faked.server.url(), limits)];
+    opens_and_closes(&nodes, &faked.clock);
+    let tables: Vec<String> = faked.server.ask("KEYS *breakers*");
+    assert_eq!((tables.len(), tables[0].contains("491512")), (1, false), "{tables:?}");
+    assert!((1..=5 * 3_600 + 1_200).contains(&faked.server.ask::<i64>(&format!("TTL {}", tables[0]))));
+}
+
+fn breaker_in_cluster() {
+    let clock = Clock::new();
+    let cluster = Cluster::start_with(&clock.environment());
+    let limits = Limits { breaker: BreakerLimits { min_sent: 10, min_conversion: 20 }, ..limits() };
+    let nodes = [guard(&cluster.url(), limits.clone()), guard(&cluster.url(), limits)];
+    opens_and_closes(&nodes, &clock);
+}
+
+/// Two nodes that share what they count.
+fn opens_and_closes(nodes: &[RedisGuard; 2], clock: &Clock) {
+    let start = UnixTime::from_seconds(2_000_000_100);
+    clock.rest_at(start);
+    let ask = |node: usize, number: u32, now, change: fn(&mut Request<'_>)| {
+        let sms = mobile(number);
+        let mut request = request(&sms, now);
+        change(&mut request);
+        run(nodes[node].admit(&request))
+    };
+    // Twelve that leave, and twenty that don't.
+    let sent: Vec<_> = (0..12).map(|number| ask(number as usize % 2, number, start, |_| {}).unwrap()).collect();
+    for number in 20..40 {
+        let sms = mobile(number);
+        let request = request(&sms, start);
+        let taken = run(nodes[0].admit(&request)).unwrap().taken;
+        run(nodes[0].withdraw(&request, &taken));
+    }
+    let later = start.plus(300);
+    clock.rest_at(later);
+    let opened = ask(0, 50, later, |_| {}).unwrap().opened;
+    assert_eq!(opened, Some(BreakerOpened { prefix: "+491512".into(), sent: 10, redeemed: 0 }));
+    let is_closed = |answer: Result<_, RequestRefused>| {
+        let Err(RequestRefused::Throttled { retry_after, puzzle: None }) = answer else { panic!("{answer:?}") };
+        assert_eq!(retry_after.get(), 60);
+    };
+    is_closed(ask(1, 51, later, |_| {}));
+    is_closed(ask(1, 52, later, |request| request.by = By::External));
+    is_closed(ask(1, 53, later, |request| request.proof = Some(super::world::proof(1, request.now))));
+    assert_eq!(ask(1, 54, later, |request| request.is_known = true).unwrap().opened, None);
+    assert!(run(nodes[1].admit(&request(&email("ann"), later))).is_ok());
+    // Three are redeemed: by code, by link, by a verify provider.
+    let challenge_of = |number: usize| challenge(sent[number].guard.clone(), &mobile(u32::try_from(number).unwrap()), start);
+    let [code, link, external] = [0, 1, 2].map(challenge_of);
+    let by_code = attempt(&code, later);
+    let by_link = Attempt { by: By::Link, ..attempt(&link, later) };
+    let by_other = Attempt { by: By::External, ..attempt(&external, later) };
+    clock.rest_at(later.plus(60));
+    let [one, two] = [60, 61].map(mobile);
+    // On one runtime: in a cluster nobody waits for what counts them.
+    run(async {
+        assert_eq!(nodes[0].count(&by_code, Verdict::sealed(true)).await, Ok(Counted::Accepted));
+        assert_eq!(nodes[1].count(&by_link, Verdict::sealed(true)).await, Ok(Counted::Accepted));
+        assert!(nodes[1].count(&by_other, Verdict::sealed(false)).await.is_ok());
+        assert_eq!(nodes[1].amend(&by_other, Amendment::Right).await, Ok(()));
+        for tries in 0.. {
+            assert!(tries < 600, "it stays open");
+            let answers = [
+                nodes[0].admit(&request(&one, later.plus(60))).await.is_ok(),
+                nodes[1].admit(&request(&two, later.plus(60))).await.is_ok(),
+            ];
+            if answers == [true; 2] {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+}
+
+fn breaker_over_http() {
+    let faked = Faked::start();
+    let settings = [
+        ("passwordless.allowed_passwordless_methods", "EMAIL,MOBILE"),
+        ("sms.breaker_min_sent", "10"),
+        ("sms.breaker_min_conversion", "20"),
+    ];
+    let nodes = [node(&faked.server.url(), &settings), node(&faked.server.url(), &settings)];
+    let ask =
+        |node: usize, number: u32| nodes[node].post("request/mobile/", &json!({"phone_number": format!("+491512{number:07}")}));
+    // So many that it doesn't matter if a window ends meanwhile.
+    (0..16).for_each(|number| assert_eq!(ask(number as usize % 2, number).status, 200));
+    faked.set(301);
+    assert_eq!(ask(0, 50).status, 200, "one a minute");
+    for (node, number) in [(0, 51), (1, 52)] {
+        let refused = ask(node, number);
+        assert_eq!((refused.status, refused.code().as_str()), (429, "throttled"));
+        assert!(refused.json().get("puzzle").is_none(), "{refused:?}");
+        let wait: u32 = refused.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=60).contains(&wait), "{wait}");
+    }
+    assert_eq!(nodes[1].post("request/email/", &json!({"email": "ann@example.com"})).status, 200);
+    for (node, opened) in nodes.iter().zip(["countersign_breakers_opened_total 1", "countersign_breakers_opened_total 0"]) {
+        let metrics = node.get_admin("/metrics");
+        assert!(String::from_utf8_lossy(&metrics.body).contains(opened), "{opened}");
+    }
+    let [node, _] = nodes;
+    node.signal("TERM");
+    let (_, log) = node.wait();
+    assert!(log.contains("prefix=+491512 ") && !log.contains("+4915120"), "{log}");
 }
 
 fn days() {

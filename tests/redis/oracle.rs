@@ -1,11 +1,13 @@
 //! The guard in memory and the guard in Redis answer alike: the same steps, drawn at random, are given to both. The guard in
 //! memory keeps to the rules that `tests/guard/model.rs` writes down.
 
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
 use countersign::{
     challenge::{GuardId, NodeName, Use, VerifiedChallenge},
     guard::{
-        Admitted, Amendment, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Limits, Looked, MemoryGuard, Request,
-        RequestRefused, Verdict,
+        Admitted, Amendment, Attempt, AttemptRefused, BreakerLimits, BreakerOpened, Bucket, By, Counted, Guard, Limits, Looked,
+        MemoryGuard, Request, RequestRefused, Verdict,
     },
     recipient::Recipient,
     time::UnixTime,
@@ -19,7 +21,7 @@ use super::{
     Test,
     clocks::{Faked, faked},
     server::Server,
-    world::{challenge_of, connect, email, network, now, numeric, proof, random, run, settings},
+    world::{challenge_of, connect, email, mobile, network, now, numeric, proof, random, run, settings},
 };
 
 pub(crate) const TESTS: &[Test] =
@@ -27,6 +29,9 @@ pub(crate) const TESTS: &[Test] =
 
 const SEQUENCES: u64 = 60;
 const STEPS: usize = 80;
+
+/// How often a breaker opened.
+static OPENED: AtomicU32 = AtomicU32::new(0);
 
 /// A challenge as both guards made it.
 struct Pair {
@@ -37,7 +42,7 @@ struct Pair {
 /// What a guard did, as far as both must do the same: not how long to wait, which clocks and roundings make differ.
 #[derive(Debug, PartialEq)]
 enum Done {
-    Admitted(countersign::challenge::Strength),
+    Admitted(countersign::challenge::Strength, Option<BreakerOpened>),
     Throttled { puzzle: bool },
     Tried(Result<Counted, AttemptRefused>),
     Looked(Result<(), AttemptRefused>),
@@ -61,9 +66,11 @@ fn alike_in_time() {
     for seed in 0..SEQUENCES {
         clock.clock.rest_at(start);
         let mut choices = Choices::new(seed);
-        let limits = choices.limits();
+        let mut limits = choices.limits();
+        limits.breaker = choices.breaker();
         start = play(&mut choices, limits, seed, &clock.server, start, Some(&clock));
     }
+    assert!(OPENED.load(Relaxed) > 10, "breakers opened: {OPENED:?}");
 }
 
 /// One sequence of steps; returns when it ends.
@@ -84,7 +91,9 @@ async fn sequence(
     clock: Option<&Faked>,
     seed: u64,
 ) -> UnixTime {
-    let recipients = ["ann", "bob"].map(email);
+    let [ann, bob] = ["ann", "bob"].map(email);
+    // Two numbers of one prefix.
+    let recipients = [ann, bob, mobile(1), mobile(2)];
     let mut pairs: Vec<Pair> = Vec::new();
     let mut asked = Vec::new();
     let mut history = Vec::new();
@@ -95,12 +104,14 @@ async fn sequence(
             clock.clock.rest_at(now);
             history.push(format!("{pass} s pass"));
         }
-        let recipient = &recipients[choices.below(2)];
+        let whose = choices.below(4);
+        let recipient = &recipients[whose];
         let (step, memory, redis) = match choices.below(10) {
             0..3 => {
-                let request = choices.request(recipient, now);
+                let request = choices.request(recipient, whose, now);
                 let (memory, redis) = (in_memory.admit(&request).await, in_redis.admit(&request).await);
                 if let (Ok(memory), Ok(redis)) = (&memory, &redis) {
+                    OPENED.fetch_add(u32::from(memory.opened.is_some()), Relaxed);
                     pairs.push(choices.pair(recipient, memory, redis, now));
                     asked.push((request, memory.taken, redis.taken));
                 }
@@ -164,7 +175,7 @@ async fn sequence(
 
 fn admitted(result: Result<Admitted, RequestRefused>) -> Done {
     match result {
-        Ok(admitted) => Done::Admitted(admitted.strength),
+        Ok(admitted) => Done::Admitted(admitted.strength, admitted.opened),
         Err(RequestRefused::Throttled { puzzle, .. }) => Done::Throttled { puzzle: puzzle.is_some() },
         Err(RequestRefused::Unavailable(_)) => Done::Unavailable,
     }
@@ -193,11 +204,18 @@ impl Choices {
             max_messages_per_hour: number(0, 6),
             max_messages_per_network_per_hour: number(0, 8),
             email_per_hour: number(0, 1) * number(4, 40),
+            // It goes by windows of Redis' clock, which here runs while that of the guard in memory stands still.
+            breaker: BreakerLimits::default(),
             ..Limits::default()
         }
     }
 
-    fn request<'a>(&mut self, recipient: &'a Recipient, now: UnixTime) -> Request<'a> {
+    fn breaker(&mut self) -> BreakerLimits {
+        let mut number = |from: u32, to: u32| from + u32::try_from(self.below((to - from + 1) as usize)).expect("it is small");
+        BreakerLimits { min_sent: number(0, 3), min_conversion: number(20, 90) }
+    }
+
+    fn request<'a>(&mut self, recipient: &'a Recipient, whose: usize, now: UnixTime) -> Request<'a> {
         Request {
             recipient,
             by: if self.below(4) == 0 { By::External } else { By::Code },
@@ -205,9 +223,7 @@ impl Choices {
             is_known: self.below(4) == 0,
             crowded: false,
             // A proof for this recipient alone, as the puzzle says.
-            proof: (self.below(3) == 0).then(|| {
-                proof(u8::try_from(self.below(4)).expect("it is small") * 2 + recipient.as_str().as_bytes()[0] % 2, now)
-            }),
+            proof: (self.below(3) == 0).then(|| proof(u8::try_from(self.below(4) * 4 + whose).expect("it is small"), now)),
             now,
             issued_at: now,
         }

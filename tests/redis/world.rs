@@ -20,7 +20,7 @@ use countersign::{
     },
     keyring::{EnvelopeFormat, Keyring},
     network::ClientNetwork,
-    recipient::Recipient,
+    recipient::{Recipient, phone::PhoneRules},
     time::UnixTime,
 };
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
@@ -78,6 +78,12 @@ pub(crate) fn now(server: &Server) -> UnixTime {
 
 pub(crate) fn email(name: &str) -> Recipient {
     Recipient::parse_email(&format!("{name}@example.com")).expect("an address")
+}
+
+/// A number; all of them have one prefix.
+pub(crate) fn mobile(number: u32) -> Recipient {
+    let rules = PhoneRules::new("", &[] as &[&str], &[] as &[&str]).expect("rules");
+    rules.parse(&format!("+491512{number:07}")).expect("a number")
 }
 
 pub(crate) fn network(last: u8) -> ClientNetwork {

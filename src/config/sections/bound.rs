@@ -55,6 +55,7 @@ impl Config {
             email_per_hour: ceilings.email,
             sms_per_hour: ceilings.sms,
             sms_per_prefix_per_hour: ceilings.sms_prefix,
+            breaker: self.guard.place().map_or(self.sms.breaker, |(_, nodes)| self.sms.breaker.share(nodes)),
             capacity: self.guard.capacity,
             challenge_lifetime: rules.policy.challenge_lifetime,
         }

@@ -15,6 +15,7 @@ use crate::{
     },
     crypto::SecretText,
     delivery::carriers::{telnyx, twilio, vonage},
+    guard::BreakerLimits,
     outbound::webhook::Webhook,
 };
 
@@ -32,13 +33,13 @@ pub(crate) static THIRD: SectionSchema = SectionSchema {
     keys: &OTHER,
 };
 
-const FIRST: [Key; 15] = joined(
+const FIRST: [Key; 17] = joined(
     &[one_of::<Choice>(
         "transport",
         "console: readable text on stdout. file: one .json a message in `path`. twilio, telnyx, vonage, sns (Amazon): by that\n\
          provider. http: signed and POSTed to `url`. discard: nothing leaves.",
     )],
-    &joined::<14>(
+    &joined::<16>(
         &ADAPTER,
         &[
             number(
@@ -55,6 +56,15 @@ const FIRST: [Key; 15] = joined(
                 1_000_000_000,
                 "SMS an hour to numbers that share their first 6 digits, country code included, which is what SMS pumping buys. 0: off.",
             ),
+            number(
+                "breaker_min_sent",
+                200,
+                0,
+                1_000_000_000,
+                "From so many SMS and calls to one calling code and its next 4 digits on, most of them within 40 minutes, strangers get\n\
+                 none there but one a minute where too few are redeemed. 0: off.",
+            ),
+            number("breaker_min_conversion", 10, 1, 100, "How many of a hundred have to be redeemed there."),
         ],
     ),
 );
@@ -108,6 +118,8 @@ pub struct Sms {
     pub max_per_hour: u32,
     /// SMS an hour to numbers of one prefix; 0: off.
     pub max_per_prefix_per_hour: u32,
+    /// When strangers get none to a prefix any more.
+    pub breaker: BreakerLimits,
 }
 
 /// One way for SMS.
@@ -158,6 +170,10 @@ pub(crate) fn read(first: &Section<'_>, others: [&Section<'_>; 2]) -> Option<Sms
         ways,
         max_per_hour: first.number("max_per_hour"),
         max_per_prefix_per_hour: first.number("max_per_prefix_per_hour"),
+        breaker: BreakerLimits {
+            min_sent: first.number("breaker_min_sent"),
+            min_conversion: first.number("breaker_min_conversion"),
+        },
     })
 }
 

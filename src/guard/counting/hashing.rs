@@ -127,6 +127,11 @@ impl Hashes {
         self.hash(7, |hasher| hasher.write(prefix.as_bytes()))
     }
 
+    /// The breaker of a prefix.
+    pub(crate) fn breaker(&self, prefix: &str) -> u64 {
+        self.hash(11, |hasher| hasher.write(prefix.as_bytes()))
+    }
+
     /// A puzzle.
     pub(crate) fn proof(&self, id: &[u8; 16]) -> u64 {
         self.hash(8, |hasher| hasher.write(id))

@@ -70,8 +70,13 @@ pub(crate) enum What {
 /// What is left after a wrong attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    Accepted,
-    Rejected { attempts_left: u32 },
+    /// It took a use; the first of its challenge, or another one.
+    Accepted {
+        is_first: bool,
+    },
+    Rejected {
+        attempts_left: u32,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,7 +216,11 @@ impl<L: Log> Ledger<L> {
         if let (Some(sketch), Some(moved)) = (&mut sketch, &change.comparisons) {
             sketch.apply(moved);
         }
-        Ok(if right { Outcome::Accepted } else { Outcome::Rejected { attempts_left: self.attempts_left(&record, case.what) } })
+        Ok(if right {
+            Outcome::Accepted { is_first: record.uses == 1 }
+        } else {
+            Outcome::Rejected { attempts_left: self.attempts_left(&record, case.what) }
+        })
     }
 
     /// Gives back a use.
@@ -222,17 +231,20 @@ impl<L: Log> Ledger<L> {
         })
     }
 
-    /// Turns an attempt that was counted as wrong into a right one.
-    pub(crate) fn accept(&self, case: &Case) -> Result<(), Refusal> {
+    /// Turns an attempt that was counted as wrong into a right one; says whether it took the first use of its challenge.
+    pub(crate) fn accept(&self, case: &Case) -> Result<bool, Refusal> {
         let max_uses = self.rules.max_uses;
+        let mut is_first = false;
         self.change(case, |record, tally| {
             if record.uses >= max_uses {
                 return Err(Refusal::Spent);
             }
             record.uses += 1;
             record.attempts = record.attempts.saturating_sub(1);
+            is_first = record.uses == 1;
             Ok(tally.and_then(|(tally, today)| record.take_off_all(tally.key, today)))
-        })
+        })?;
+        Ok(is_first)
     }
 
     /// Gives back an attempt, with its comparison.

@@ -3,6 +3,7 @@
 use super::budget;
 
 pub(crate) mod apart;
+pub(crate) mod breakers;
 pub(crate) mod change;
 pub(crate) mod hashing;
 pub(crate) mod ledger;

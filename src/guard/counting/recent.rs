@@ -15,7 +15,7 @@ const HOUR: u32 = 60 * 60;
 
 /// Seconds by which the clocks of two threads may differ.
 const SKEW: u32 = 2;
-const WAYS: usize = 8;
+pub(super) const WAYS: usize = 8;
 const MOST_SHARDS: usize = 64;
 
 /// What a full set does with a new mark.
@@ -203,13 +203,13 @@ pub(crate) fn seconds(time: UnixTime) -> u32 {
 
 /// Locked shards of sets of slots, each allocated when it is first used.
 #[derive(Debug)]
-struct Sets<T> {
+pub(super) struct Sets<T> {
     shards: Box<[Mutex<Vec<[T; WAYS]>>]>,
     sets_per_shard: usize,
 }
 
 impl<T: Copy + Default> Sets<T> {
-    fn new(keys: usize) -> Self {
+    pub(super) fn new(keys: usize) -> Self {
         let sets = keys.div_ceil(WAYS).next_power_of_two();
         let shards = (sets / 16).clamp(1, MOST_SHARDS);
         Self { shards: (0..shards).map(|_| Mutex::new(Vec::new())).collect(), sets_per_shard: sets / shards }
@@ -217,7 +217,7 @@ impl<T: Copy + Default> Sets<T> {
 
     /// The set of a key, and the key's name in it, which is never 0.
     #[allow(clippy::cast_possible_truncation, reason = "each part is cut to its width")]
-    fn with<R>(&self, key: u64, act: impl FnOnce(u32, &mut [T; WAYS]) -> R) -> R {
+    pub(super) fn with<R>(&self, key: u64, act: impl FnOnce(u32, &mut [T; WAYS]) -> R) -> R {
         let place = key as u32 as usize;
         let mut shard = self.shards[place % self.shards.len()].lock().unwrap_or_else(PoisonError::into_inner);
         if shard.is_empty() {

@@ -6,17 +6,19 @@
 use core::num::NonZeroU32;
 
 use super::{
+    breakers::Breakers,
     hashing::{Hashes, Who},
     recent::{Buckets, Marks, Room, WhenFull, seconds},
 };
 use crate::{
     challenge::VerifiedChallenge,
     guard::{
-        Limits, Request, RequestRefused,
+        BreakerOpened, Limits, Request, RequestRefused,
         difficulty::Difficulty,
         rules::{self, CEILINGS, Ceiling, Counter},
         taken::{Parts, Taken},
     },
+    recipient::Recipient,
 };
 
 /// Pauses that are remembered, and recipients and networks that have buckets.
@@ -37,6 +39,7 @@ pub(crate) struct Throttle {
     shares: Buckets,
     prefixes: Buckets,
     nodes: Buckets,
+    breakers: Breakers,
     proofs: Marks,
     /// Requests that came with a proof or from a device: their challenges may use the guard's reserve.
     trusted: Marks,
@@ -82,6 +85,7 @@ impl Throttle {
             shares: Buckets::new(KEYS),
             prefixes: Buckets::new(PREFIXES),
             nodes: Buckets::new(2),
+            breakers: Breakers::new(),
             proofs: Marks::new(PROOFS, WhenFull::Refuse),
             trusted: Marks::new(trusted, WhenFull::Forget),
             difficulty: Difficulty::default(),
@@ -89,24 +93,25 @@ impl Throttle {
     }
 
     /// Lets a request in and counts it, or counts nothing. `crowded` says that only proofs and known devices get new envelopes.
-    /// Says what it took, and so whether it counts as a known device's: what their bucket doesn't hold any more is a stranger's.
+    /// Says what it took, and so whether it counts as a known device's: what their bucket doesn't hold any more is a stranger's;
+    /// and whether a breaker opened.
     pub(crate) fn admit(
         &self,
         request: &Request<'_>,
         limits: &Limits,
         hashes: &Hashes,
         crowded: bool,
-    ) -> Result<Taken, RequestRefused> {
+    ) -> Result<(Taken, Option<BreakerOpened>), RequestRefused> {
         let now = seconds(request.now);
         // A solution that counted before, or that there is no room to remember, is as good as none.
         let proof = request.proof.map(|proof| (hashes.proof(&proof.id), seconds(proof.expires_at)));
         let proof = proof.filter(|(key, until)| self.proofs.set(*key, now, *until, u32::MAX).is_ok());
         let strangers = Asking { request, now, as_known: false, has_proof: proof.is_some(), crowded };
         let as_known = request.is_known.then(|| self.take(&Asking { as_known: true, ..strangers }, limits, hashes));
-        let taken = match as_known {
-            Some(Ok(taken)) => taken,
+        let (taken, opened) = match as_known {
+            Some(Ok(let_in)) => let_in,
             refused => match (self.take(&strangers, limits, hashes), refused) {
-                (Ok(taken), _) => taken,
+                (Ok(let_in), _) => let_in,
                 (Err(stopped), as_known) => {
                     if let Some((key, until)) = proof {
                         self.proofs.unset(key, until);
@@ -127,7 +132,14 @@ impl Throttle {
         if proof.is_some() {
             self.difficulty.solved(now);
         }
-        Ok(taken)
+        Ok((taken, opened))
+    }
+
+    /// Counts a message to this recipient as redeemed.
+    pub(crate) fn redeem(&self, recipient: &Recipient, limits: &Limits, hashes: &Hashes) {
+        if let Some(prefix) = limits.breaker_of(recipient) {
+            self.breakers.redeem(hashes.breaker(prefix));
+        }
     }
 
     /// Gives back all that a request took but its proof, which may have counted for another request before.
@@ -136,6 +148,9 @@ impl Throttle {
         let asking = Asking { request, now, as_known: taken.as_known, has_proof: false, crowded: false };
         let steps = self.steps(&asking, limits, hashes);
         steps.iter().flatten().zip(taken.parts(0)).for_each(|(step, parts)| step.put_back(parts));
+        if let Some(prefix) = limits.breaker_of(request.recipient).filter(|_| taken.is_sent) {
+            self.breakers.withdraw(hashes.breaker(prefix));
+        }
         let (own, network) = asking.pauses(hashes);
         [Some(own), network].into_iter().flatten().for_each(|key| self.pauses.unset(key, taken.paused_until));
     }
@@ -146,8 +161,16 @@ impl Throttle {
     }
 
     /// Takes a message out of each bucket and begins the pause, or does nothing.
-    fn take(&self, asking: &Asking<'_>, limits: &Limits, hashes: &Hashes) -> Result<Taken, Stopped> {
+    fn take(&self, asking: &Asking<'_>, limits: &Limits, hashes: &Hashes) -> Result<(Taken, Option<BreakerOpened>), Stopped> {
         let steps = self.steps(asking, limits, hashes);
+        let breaker = limits.breaker_of(asking.request.recipient).map(|prefix| (prefix, hashes.breaker(prefix)));
+        // No puzzle helps against an open one, so none is given.
+        let strangers = breaker.filter(|_| !asking.as_known);
+        let wait = strangers.map_or(0, |(_, key)| self.breakers.wait(key, asking.now, limits.breaker));
+        if wait > 0 {
+            let retry_after = self.why(asking, &steps, limits, hashes).retry_after.max(wait);
+            return Err(Stopped { retry_after, lifted_by: None });
+        }
         let mut taken = Taken { as_known: asking.as_known, ..Taken::default() };
         let mut number = 0;
         for parts in steps.iter().flatten().map_while(|step| step.take(asking).ok()) {
@@ -158,7 +181,19 @@ impl Throttle {
             && !(asking.crowded && !asking.has_proof && !asking.as_known)
             && let Some(paused_until) = self.begin_pause(asking, limits, hashes)
         {
-            return Ok(Taken { paused_until, ..taken });
+            taken.paused_until = paused_until;
+            let Some((prefix, key)) = breaker else { return Ok((taken, None)) };
+            return match self.breakers.send(key, asking.now, asking.as_known, limits.breaker) {
+                Ok(told) => {
+                    let opened = told.map(|(sent, redeemed)| BreakerOpened { prefix: prefix.into(), sent, redeemed });
+                    Ok((Taken { is_sent: true, ..taken }, opened))
+                }
+                // Another stranger took this minute's try meanwhile.
+                Err(retry_after) => {
+                    self.withdraw(asking.request, &taken, limits, hashes);
+                    Err(Stopped { retry_after, lifted_by: None })
+                }
+            };
         }
         steps.iter().flatten().take(number).zip(taken.parts(0)).for_each(|(step, parts)| step.put_back(parts));
         Err(self.why(asking, &steps, limits, hashes))

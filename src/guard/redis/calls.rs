@@ -5,11 +5,14 @@ use super::{
     names::{Names, Spot, Tagged},
     scripts::{Call, SCRIPTS, Script},
 };
-use crate::guard::{
-    Attempt, By, Request,
-    counting::recent::seconds,
-    rules::{self, Ceiling, Counter},
-    taken::{Parts, Taken},
+use crate::{
+    guard::{
+        Attempt, BreakerLimits, By, Request,
+        counting::recent::seconds,
+        rules::{self, Ceiling, Counter},
+        taken::{Parts, Taken},
+    },
+    recipient::Recipient,
 };
 
 /// Hexadecimal digits that an epoch begins with: the challenge's own.
@@ -56,6 +59,8 @@ impl RedisGuard {
             ],
         );
         pauses(&tagged, request).into_iter().chain([proof_of(&tagged, request)]).for_each(|spot| spot.push(&mut arguments));
+        let breaker = self.breaker(names, request.recipient).filter(|_| !is_cluster);
+        self.push_breaker(&mut keys, &mut arguments, breaker, || tagged.no_key());
         if !is_cluster {
             push(&mut keys, &mut arguments, self.shared(names, request));
         }
@@ -65,7 +70,8 @@ impl RedisGuard {
 
     pub(super) fn raising(&self, names: &Names, request: &Request<'_>, proved: bool) -> Call {
         let mut keys = vec![names.ceiling("key")];
-        let mut arguments = self.arguments(names, [u8::from(proved).to_string()]);
+        let mut arguments = self.arguments(names, [proved, request.is_known].map(|is_so| u8::from(is_so).to_string()));
+        self.push_breaker(&mut keys, &mut arguments, self.breaker(names, request.recipient), || names.ceiling("key"));
         push(&mut keys, &mut arguments, self.shared(names, request));
         Call::new(&SCRIPTS.raise, keys, arguments)
     }
@@ -98,6 +104,8 @@ impl RedisGuard {
         proof_of(&tagged, request).push(&mut arguments);
         arguments.push(u8::from(gone.is_some()).to_string());
         let is_cluster = self.connections.is_cluster();
+        let breaker = self.breaker(names, request.recipient).filter(|_| !is_cluster && taken.is_sent);
+        self.push_breaker(&mut keys, &mut arguments, breaker, || tagged.no_key());
         let shared = self.shared(names, request).filter(|_| !is_cluster);
         let ceilings = shared.chain(self.own(&tagged, request)).zip(taken.parts(self.first_of_admission(request)));
         push_taken(&mut keys, &mut arguments, ceilings);
@@ -107,6 +115,8 @@ impl RedisGuard {
     /// Gives back what [`RedisGuard::raising`] counted.
     pub(super) fn lowering(&self, names: &Names, request: &Request<'_>, taken: &Taken) -> Call {
         let (mut keys, mut arguments) = (vec![names.ceiling("key")], self.arguments(names, []));
+        let breaker = self.breaker(names, request.recipient).filter(|_| taken.is_sent);
+        self.push_breaker(&mut keys, &mut arguments, breaker, || names.ceiling("key"));
         push_taken(&mut keys, &mut arguments, self.shared(names, request).zip(taken.parts(0)));
         Call::new(&SCRIPTS.lower, keys, arguments)
     }
@@ -125,10 +135,10 @@ impl RedisGuard {
         let tagged = names.of(attempt.challenge.recipient());
         let epoch = challenge.guard.epoch();
         let record = tagged.challenge(nonce_of(epoch));
-        let keys = vec![self.kept_key(names, &tagged), record, tagged.compared()];
+        let mut keys = vec![self.kept_key(names, &tagged), record, tagged.compared()];
         let is_link = attempt.by == By::Link;
         let compared = rules::comparisons(&self.limits, attempt);
-        let arguments = self.arguments(
+        let mut arguments = self.arguments(
             names,
             [
                 epoch.to_owned(),
@@ -143,7 +153,38 @@ impl RedisGuard {
                 result.to_owned(),
             ],
         );
+        let breaker = self.breaker(names, attempt.challenge.recipient()).filter(|_| !self.connections.is_cluster());
+        self.push_breaker(&mut keys, &mut arguments, breaker, || tagged.no_key());
         Call::new(script, keys, arguments)
+    }
+
+    /// Counts a message as redeemed where breakers are in another slot; `None` where there is none for it.
+    pub(super) fn redemption(&self, names: &Names, recipient: &Recipient) -> Option<Call> {
+        let breaker = self.breaker(names, recipient)?;
+        let (mut keys, mut arguments) = (vec![names.ceiling("key")], self.arguments(names, []));
+        self.push_breaker(&mut keys, &mut arguments, Some(breaker), || names.ceiling("key"));
+        Some(Call::new(&SCRIPTS.redeem, keys, arguments))
+    }
+
+    /// The table and the spot of a recipient's breaker; `None` where there is none.
+    fn breaker(&self, names: &Names, recipient: &Recipient) -> Option<(String, Spot)> {
+        self.limits.breaker_of(recipient).map(|prefix| names.breaker(prefix))
+    }
+
+    /// A breaker as a key and four arguments; where there is none, with another key of the same slot.
+    fn push_breaker(
+        &self,
+        keys: &mut Vec<String>,
+        arguments: &mut Vec<String>,
+        breaker: Option<(String, Spot)>,
+        other_key: impl FnOnce() -> String,
+    ) {
+        let BreakerLimits { min_sent, min_conversion } = self.limits.breaker;
+        let from = if breaker.is_some() { min_sent } else { 0 };
+        let (key, spot) = breaker.unwrap_or_else(|| (other_key(), Spot { set: 0, name: 1 }));
+        keys.push(key);
+        spot.push(arguments);
+        arguments.extend([from, min_conversion].map(|number| number.to_string()));
     }
 
     /// The arguments that all scripts have, and then those of one.

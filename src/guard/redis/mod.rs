@@ -35,12 +35,13 @@ pub use self::{
     start::{RedisSettings, StartError},
 };
 use super::{
-    Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, Limits, Looked, Request, RequestRefused, Taken, Verdict,
-    budget::Compared, counting::recent::seconds, difficulty::Difficulty, rules, taken::Parts,
+    Admitted, Amendment, Attempt, AttemptRefused, BreakerOpened, Counted, Guard, Limits, Looked, Request, RequestRefused, Taken,
+    Verdict, budget::Compared, counting::recent::seconds, difficulty::Difficulty, rules, taken::Parts,
 };
 use crate::{
     challenge::GuardId,
     crypto::{MacKey, Secret, hex, labels},
+    recipient::Recipient,
     time::UnixTime,
     unavailable::Unavailable,
 };
@@ -99,7 +100,10 @@ impl Guard for RedisGuard {
         let right = if verdict.open() { "1" } else { "0" };
         let reply = self.attempt(&SCRIPTS.count, attempt, right).await?;
         judge(&reply, |word| match word {
-            "accepted" => Some(Counted::Accepted),
+            "accepted" => {
+                self.redeemed(attempt, &reply);
+                Some(Counted::Accepted)
+            }
             "rejected" => Some(Counted::Rejected { attempts_left: reply.number(1)? }),
             _ => None,
         })
@@ -134,7 +138,7 @@ impl Guard for RedisGuard {
             Amendment::Unanswered => "unanswered",
         };
         let reply = self.attempt(&SCRIPTS.amend, attempt, amendment).await?;
-        judge(&reply, |word| (word == "done").then_some(()))
+        judge(&reply, |word| (word == "done").then(|| self.redeemed(attempt, &reply)))
     }
 }
 
@@ -200,12 +204,18 @@ impl RedisGuard {
         let compared = Compared { strangers, known };
         let paused_until = reply.number(6).unwrap_or_default();
         let mut taken = Taken { as_known: request.is_known, paused_until, ..Taken::default() };
-        taken.note(self.first_of_admission(request), reply.numbers(7).map(|parts| Parts::new(parts.into())));
+        taken.note(self.first_of_admission(request), reply.numbers(10).map(|parts| Parts::new(parts.into())));
+        let mut opened = self.opened(request.recipient, &reply, 7);
+        taken.is_sent = !self.connections.is_cluster();
         if self.counts_apart(request) {
             *pending = Some(Pending { epoch: epoch.into(), proved, taken });
             let raised = self.decide(|names| self.raising(names, request, proved)).await?;
             match raised.word() {
-                "admitted" => taken.note(0, raised.numbers(1).map(|parts| Parts::new(parts.into()))),
+                "admitted" => {
+                    taken.is_sent = true;
+                    opened = self.opened(request.recipient, &raised, 1);
+                    taken.note(0, raised.numbers(4).map(|parts| Parts::new(parts.into())));
+                }
                 "throttled" => return Ok(Err(self.throttled(&raised, request.now))),
                 _ => return Err(unexpected()),
             }
@@ -219,7 +229,7 @@ impl RedisGuard {
             self.difficulty.solved(seconds(request.now));
         }
         let guard = GuardId::new(format!("{}.{epoch}", self.id)).ok_or_else(unexpected)?;
-        Ok(Ok(Admitted { guard, strength: rules::strength(&self.limits, is_device, compared), taken }))
+        Ok(Ok(Admitted { guard, strength: rules::strength(&self.limits, is_device, compared), taken, opened }))
     }
 
     async fn withdraw_in_redis(&self, request: &Request<'_>, taken: &Taken) -> RedisResult<()> {
@@ -234,6 +244,25 @@ impl RedisGuard {
     fn crowded(&self, now: UnixTime) -> RequestRefused {
         let puzzle = Some(self.difficulty.of_next(seconds(now), true, 0));
         RequestRefused::Throttled { retry_after: Unavailable::for_seconds(30).retry_after, puzzle }
+    }
+
+    /// A breaker that a script says has opened.
+    fn opened(&self, recipient: &Recipient, reply: &Reply, at: usize) -> Option<BreakerOpened> {
+        let prefix = self.limits.breaker_of(recipient).filter(|_| reply.number(at) == Some(1))?;
+        Some(BreakerOpened { prefix: prefix.into(), sent: reply.number(at + 1)?, redeemed: reply.number(at + 2)? })
+    }
+
+    /// Counts a message as redeemed, where its challenge took a first use and a script of another slot has to. Nobody waits for it,
+    /// and where it fails its message counts as one that wasn't.
+    fn redeemed(&self, attempt: &Attempt<'_>, reply: &Reply) {
+        if !self.connections.is_cluster() || reply.number(1) != Some(1) {
+            return;
+        }
+        let call = self.redemption(&self.names(), attempt.challenge.recipient());
+        if let (Some(call), Ok(runtime)) = (call, Handle::try_current()) {
+            let connections = Arc::clone(&self.connections);
+            runtime.spawn(async move { _ = connections.in_time(call.run(&connections)).await });
+        }
     }
 
     fn throttled(&self, reply: &Reply, now: UnixTime) -> RequestRefused {
@@ -295,7 +324,8 @@ impl RedisGuard {
 
     /// Whether some ceilings are in another slot than the recipient.
     fn counts_apart(&self, request: &Request<'_>) -> bool {
-        self.connections.is_cluster() && self.shared(&self.names(), request).next().is_some()
+        self.connections.is_cluster()
+            && (self.limits.breaker_of(request.recipient).is_some() || self.shared(&self.names(), request).next().is_some())
     }
 }
 

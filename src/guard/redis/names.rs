@@ -13,7 +13,7 @@ use crate::{
 
 /// Groups of recipients, each a hash tag: three hexadecimal digits.
 const GROUPS: u16 = 4_096;
-/// Sets of a table of messages. A group has 40 slots, so that all have 163,840.
+/// Sets of a table of messages, or of breakers. A group has 40 slots, so that all have 163,840.
 const SETS_OF_MESSAGES: u8 = 5;
 /// Of one of pauses: 56 slots.
 const SETS_OF_PAUSES: u8 = 7;
@@ -21,7 +21,7 @@ const SETS_OF_PAUSES: u8 = 7;
 const SETS_OF_PROOFS: u8 = 1;
 /// Tables of networks' messages, and of their shares.
 const TABLES_OF_NETWORKS: u16 = 1_024;
-/// Tables of prefixes.
+/// Tables of prefixes, and of their breakers.
 const TABLES_OF_PREFIXES: u16 = 256;
 /// Bytes of a hash that names a recipient, as base64url.
 const SHOWN: usize = 16;
@@ -104,6 +104,11 @@ impl Names {
     /// Those of the ceiling of the numbers that begin with `digits`.
     pub(super) fn prefix(&self, digits: &str) -> (String, Spot) {
         self.shared("prefixes", TABLES_OF_PREFIXES, &self.key.begin(labels::COUNTED_PREFIX).text(digits).mac())
+    }
+
+    /// Those of the breaker of a prefix.
+    pub(super) fn breaker(&self, prefix: &str) -> (String, Spot) {
+        self.shared("breakers", TABLES_OF_PREFIXES, &self.key.begin(labels::COUNTED_PREFIX).text(prefix).mac())
     }
 
     /// Those of the ceiling of a channel: nobody else has its set, so nothing ever takes its place.
@@ -279,6 +284,7 @@ mod tests {
     #[test]
     fn scripts_make_tables_of_as_many_sets() {
         let (marks, ceilings) = (include_str!("scripts/marks.lua"), include_str!("scripts/ceilings.lua"));
+        assert!(include_str!("scripts/breaker.lua").contains(&format!("BREAKERS = {{ sets = {SETS_OF_MESSAGES},")));
         assert!(marks.contains(&format!("PAUSES = {{ sets = {SETS_OF_PAUSES},")));
         assert!(marks.contains(&format!("PROOFS = {{ sets = {SETS_OF_PROOFS},")));
         assert!(ceilings.contains(&format!("BUCKETS, FORM = {{ sets = {SETS_OF_MESSAGES},")));

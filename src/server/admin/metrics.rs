@@ -21,6 +21,8 @@ pub(crate) struct Metrics {
     refusals: Vec<(&'static str, Counter)>,
     /// By channel that is allowed.
     logins: Vec<(Channel, Counter)>,
+    /// Where there are breakers.
+    breakers: Option<Counter>,
 }
 
 impl Metrics {
@@ -29,6 +31,10 @@ impl Metrics {
         describe_counter!("countersign_http_requests_total", "Answers by route and class of their status.");
         describe_counter!("countersign_refusals_total", "Problems by their code.");
         describe_counter!("countersign_logins_total", "Logins by channel.");
+        describe_counter!(
+            "countersign_breakers_opened_total",
+            "Prefixes to which many messages go of which few are redeemed; once an hour each."
+        );
         describe_gauge!("countersign_guard_fullness", "How much of the guard's room is taken, from 0 to 1.");
         describe_gauge!("countersign_guard_entries", "Challenges that the guard remembers.");
         describe_gauge!(
@@ -47,6 +53,14 @@ impl Metrics {
                 .iter()
                 .map(|channel| (*channel, counter!("countersign_logins_total", "channel" => channel.as_str())))
                 .collect(),
+            breakers: channels.contains(&Channel::Mobile).then(|| counter!("countersign_breakers_opened_total")),
+        }
+    }
+
+    /// Counts a breaker that opened.
+    pub(crate) fn breaker_opened(&self) {
+        if let Some(counter) = &self.breakers {
+            counter.increment(1);
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     challenge::Verifier,
     directory::Directory as _,
-    engine::{Begin, BeginError, ByExternal, CompleteError, Learned},
+    engine::{Begin, BeginError, ByExternal, CompleteError},
     events::Kind,
     recipient::Channel,
     server::{
@@ -43,13 +43,14 @@ impl App {
         {
             return Ok(answer);
         }
-        let learned = Learned::nothing();
-        begin.caller = self.noted(call, &learned);
+        let learned = self.learned();
+        begin.caller = call.caller.noted_in(&learned);
         let ask = async |begin: Begin<'_>| {
             let start = async |slot, dispatch| external.start(slot, dispatch, method).await;
             self.engine.begin_external(begin, method, start, call.now, &mut self.random.clone()).await
         };
         let sent = self.lifted(call, begin, ask).await;
+        self.tell_opened(call, &learned);
         let sent = sent.map_err(|error| match error {
             BeginError::NotStarted(NotStarted::Refused) => {
                 let mut errors = FieldErrors::default();

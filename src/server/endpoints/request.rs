@@ -6,7 +6,7 @@ use crate::{
     browser::agent::Agent,
     challenge::Binding,
     delivery::Languages,
-    engine::{Begin, Learned},
+    engine::Begin,
     events::Kind,
     recipient::Channel,
     server::{
@@ -29,10 +29,11 @@ impl App {
         {
             return Ok(answer);
         }
-        let learned = Learned::nothing();
-        begin.caller = self.noted(call, &learned);
+        let learned = self.learned();
+        begin.caller = call.caller.noted_in(&learned);
         let ask = async |begin: Begin<'_>| self.engine.begin(begin, call.now, &mut self.random.clone()).await;
         let sent = self.lifted(call, begin, ask).await;
+        self.tell_opened(call, &learned);
         let sent = sent.map_err(|error| Problem::of_begin(error, |largest| self.puzzle(&recipient, largest.get(), call.now)))?;
         self.tell(Kind::ChallengeRequested, call, &learned, |_| {});
         let throttle = self.settings.throttle_seconds;

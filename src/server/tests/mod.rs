@@ -1,6 +1,8 @@
 //! The whole server without a socket: a request in, an answer out, with a clock and a generator that the test sets.
 
 mod authz;
+#[cfg(feature = "mobile")]
+mod breaker;
 mod cookies;
 mod echo;
 mod events;

@@ -4,7 +4,8 @@
 -- KEYS[3]  the table of pauses
 -- KEYS[4]  the table of solved puzzles
 -- KEYS[5]  the record of the challenge that is made now
--- KEYS[6…] ceilings
+-- KEYS[6]  the table of the breaker
+-- KEYS[7…] ceilings
 -- ARGV[3]  its nonce, which no other challenge has
 -- ARGV[4]  when it ends
 -- ARGV[5]  "1" where KEYS[1] is kept
@@ -18,7 +19,8 @@
 -- ARGV[13], ARGV[14] set and name of the pause after a message
 -- ARGV[15], ARGV[16] those of another that a known device's message begins, too, but isn't held by
 -- ARGV[17], ARGV[18] those of the proof
--- ARGV[19…] five for each ceiling
+-- ARGV[19…] four of the breaker
+-- ARGV[23…] five for each ceiling
 local pause, proof_ends, as_known = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[11] == '1'
 local strangers_most, known_most = tonumber(ARGV[9]), tonumber(ARGV[10])
 
@@ -52,9 +54,12 @@ if proof_ends > now and mark_left(PROOFS, KEYS[4], proof_set, proof_name, math.h
   local _
   _, _, proved = place_for(PROOFS, KEYS[4], proof_set, proof_name)
 end
-local all = ceilings(6, 19)
+local all, breaker = ceilings(7, 23), breaker_at(KEYS[6], 19)
 local wait, wait_with_proof, times = look(all, proved)
 if pause > 0 and (as_known or not proved) then wait = math.max(wait, mark_left(PAUSES, KEYS[3], own_set, own_name, pause)) end
+-- No puzzle helps against an open breaker, so none is given.
+local stopped = as_known and 0 or breaker_wait(breaker)
+if stopped > 0 then return { 'throttled', math.max(wait, stopped), -1 } end
 if wait > 0 then return as_known and { 'throttled', wait, -1 } or throttled(wait, wait_with_proof, times) end
 
 -- Each request makes a record, so strangers solve a puzzle for it from half of the memory on.
@@ -74,4 +79,5 @@ if proved then mark(PROOFS, KEYS[4], proof_set, proof_name, proof_ends + OUTLIVE
 redis.call('HSET', KEYS[5], 'u', 0)
 redis.call('EXPIREAT', KEYS[5], tonumber(ARGV[4]) + OUTLIVES)
 if ARGV[5] == '1' and not known_key then redis.call('SET', KEYS[1], ARGV[1]) end
-return count_message(all, { 'admitted', spelled, strangers, known, proved and 1 or 0, used, paused_until })
+local answer = { 'admitted', spelled, strangers, known, proved and 1 or 0, used, paused_until }
+return count_message(all, send(breaker, as_known, answer))

@@ -34,6 +34,8 @@ pub(super) struct Scripts {
     pub(super) amend: Script,
     /// Gives a use back.
     pub(super) give_back: Script,
+    /// Counts a message as redeemed, in another slot of a cluster.
+    pub(super) redeem: Script,
 }
 
 /// The scripts of every guard.
@@ -59,14 +61,15 @@ impl Scripts {
     fn new() -> Self {
         Self {
             begin: script!("memory", "begin"),
-            admit: script!("memory", "windows", "tables", "marks", "ceilings", "admit"),
-            raise: script!("memory", "tables", "ceilings", "raise"),
-            withdraw: script!("memory", "tables", "marks", "ceilings", "withdraw"),
-            lower: script!("memory", "tables", "ceilings", "lower"),
+            admit: script!("memory", "windows", "tables", "marks", "ceilings", "breaker", "admit"),
+            raise: script!("memory", "tables", "ceilings", "breaker", "raise"),
+            withdraw: script!("memory", "tables", "marks", "ceilings", "breaker", "withdraw"),
+            lower: script!("memory", "tables", "ceilings", "breaker", "lower"),
             peek: script!("memory", "windows", "standing", "peek"),
-            count: script!("memory", "windows", "standing", "comparisons", "count"),
-            amend: script!("memory", "windows", "standing", "comparisons", "amend"),
+            count: script!("memory", "windows", "standing", "comparisons", "tables", "breaker", "count"),
+            amend: script!("memory", "windows", "standing", "comparisons", "tables", "breaker", "amend"),
             give_back: script!("memory", "windows", "standing", "give_back"),
+            redeem: script!("memory", "tables", "breaker", "redeem"),
         }
     }
 }
@@ -151,8 +154,8 @@ mod tests {
 
     #[test]
     fn no_two_scripts_are_the_same() {
-        let Scripts { begin, admit, raise, withdraw, lower, peek, count, amend, give_back } = Scripts::new();
-        let all = [begin, admit, raise, withdraw, lower, peek, count, amend, give_back];
+        let Scripts { begin, admit, raise, withdraw, lower, peek, count, amend, give_back, redeem } = Scripts::new();
+        let all = [begin, admit, raise, withdraw, lower, peek, count, amend, give_back, redeem];
         let hashes: std::collections::HashSet<_> = all.iter().map(|script| script.hash.clone()).collect();
         assert!(hashes.len() == all.len() && hashes.iter().all(|hash| hash.len() == 40));
     }
