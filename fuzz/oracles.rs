@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use countersign::{
     browser::{
+        agent::{Agent, Browser, System},
         device::{DeviceId, Devices},
         puzzle::{Proof, Puzzles},
     },
@@ -335,5 +336,18 @@ pub(crate) fn webhook(input: &[u8]) {
                 "{kept}"
             );
         }
+    }
+}
+
+/// No word but those of the lists, and none from behind the part that is looked at.
+pub(crate) fn user_agent(input: &[u8]) {
+    const GENUINE: &[u8] =
+        b"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0";
+    for sent in candidates(input, GENUINE) {
+        let agent = Agent::read(&sent);
+        assert!(agent.browser.is_none_or(|browser| Browser::ALL.contains(&browser)));
+        assert!(agent.system.is_none_or(|system| System::ALL.contains(&system)));
+        let longer = [&sent[..], b" ".repeat(512).as_slice(), b"Vivaldi iPad wv"].concat();
+        assert_eq!(Agent::read(&longer), agent);
     }
 }

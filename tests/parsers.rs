@@ -66,6 +66,11 @@ proptest! {
     }
 
     #[test]
+    fn user_agent(input in inputs("(Mozilla/5\\.0 )?\\((X11; Linux|iPhone|Windows)[;)] (Chrome|Firefox|Edg)/[0-9.]{0,8}")) {
+        oracles::user_agent(&input);
+    }
+
+    #[test]
     fn webhook(input in inputs("\\{\"data\":\\{\"event_type\":\"verify\\.(sent|failed)\",\"id\":\"[ -!#-\\[]{0,9}\",\"payload\":\\{\"id\":\"[ -!#-\\[]{0,9}\"\\}\\}\\}")) {
         oracles::webhook(&input);
     }

@@ -4,6 +4,7 @@ mod claims;
 mod directory;
 mod draining;
 mod life;
+mod messages;
 mod owner;
 mod patience;
 mod sealing;

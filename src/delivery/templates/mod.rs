@@ -201,15 +201,19 @@ fn environment() -> Environment<'static> {
     environment
 }
 
-fn escape_html(out: &mut impl fmt::Write, text: &str) -> fmt::Result {
-    text.chars().try_for_each(|character| match character {
-        '&' => out.write_str("&amp;"),
-        '<' => out.write_str("&lt;"),
-        '>' => out.write_str("&gt;"),
-        '"' => out.write_str("&quot;"),
-        '\'' => out.write_str("&#39;"),
-        other => out.write_char(other),
-    })
+fn escape_html(out: &mut impl fmt::Write, mut text: &str) -> fmt::Result {
+    while let Some(at) = text.find(['&', '<', '>', '"', '\'']) {
+        out.write_str(&text[..at])?;
+        out.write_str(match text.as_bytes()[at] {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' => "&quot;",
+            _ => "&#39;",
+        })?;
+        text = &text[at + 1..];
+    }
+    out.write_str(text)
 }
 
 /// What is wrong, and in which line; not the file's name, which the fault says already.

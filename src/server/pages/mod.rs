@@ -179,7 +179,10 @@ fn field(channel: Channel, config: &PagesConfig<'_>) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::delivery::LANGUAGES;
 
     fn config() -> PagesConfig<'static> {
         PagesConfig {
@@ -307,6 +310,26 @@ mod tests {
         let html = body(&Pages::new(&PagesConfig { site_name, ..config() }), "/");
         assert!(!html.contains("<script>alert") && !html.contains("\" onload=\""));
         assert!(html.contains("&lt;script&gt;"));
+    }
+
+    #[test]
+    fn the_pages_have_the_languages_of_the_messages() {
+        let pages: BTreeSet<&str> = texts::ALL.iter().map(|texts| texts.tag).collect();
+        assert_eq!(pages, LANGUAGES.iter().map(Tag::as_str).collect());
+    }
+
+    #[test]
+    fn who_wants_no_language_of_ours_gets_the_default() {
+        let pages = |locale: &str| Pages::new(&PagesConfig { default_locale: &Tag::parse(locale).unwrap(), ..config() });
+        let lang = |pages: &Pages, accepted: &str| {
+            let wanted = Languages { requested: None, accepted: Some(accepted.into()) };
+            let html = pages.answer("/", || wanted).unwrap().body.to_owned();
+            html.split_once("<html lang=\"").unwrap().1.split('"').next().unwrap().to_owned()
+        };
+        assert_eq!(lang(&pages("fi"), "sv, nl;q=0.5"), "fi");
+        assert_eq!(lang(&pages("pt-BR"), ""), "pt");
+        assert_eq!(lang(&pages("nl"), "*"), "en", "a language of messages that the pages don't have");
+        assert_eq!(lang(&pages("fi"), "de-AT"), "de");
     }
 
     #[test]
