@@ -191,6 +191,34 @@ fn preview_writes_every_language_and_leaves_pages_that_are_not_its_own() {
 }
 
 #[test]
+fn public_keys_are_exported_where_they_last() {
+    const SECRET: (&str, &str) = ("COUNTERSIGN_KEYRING__SECRETS", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8");
+    let export = |variables: &[(&str, &str)], options: &[&str]| {
+        let directory = TempDir::new().unwrap();
+        let arguments = [&["keys", "export"], options].concat();
+        run(countersign(directory.path(), &arguments).envs(variables.iter().copied()))
+    };
+    for options in [&["--pem"][..], &["--pem", "--challenges"]] {
+        let pem = export(&[SECRET], options);
+        assert_eq!((pem.code, pem.out.matches("-----BEGIN PUBLIC KEY-----").count()), (0, 1), "{}", pem.out);
+        assert!(!pem.out.contains("PRIVATE"), "{}", pem.out);
+    }
+    let (access, challenges) = (export(&[SECRET], &[]), export(&[SECRET], &["--challenges"]));
+    assert!(access.out.starts_with("{\"keys\":[{") && access.out != challenges.out, "{}", access.out);
+    let random = export(&[], &["--pem"]);
+    assert_eq!(random.code, 64);
+    assert!(random.err.contains("keyring.secrets") && random.out.is_empty(), "{}", random.err);
+    let shared = [
+        SECRET,
+        ("COUNTERSIGN_TOKENS__ALGORITHM", "HS256"),
+        ("COUNTERSIGN_TOKENS__HS256_SECRET", "a secret of more than thirty-two bytes"),
+    ];
+    let none = export(&shared, &["--pem"]);
+    assert_eq!(none.code, 64);
+    assert!(none.err.contains("HS256 has no public key") && none.out.is_empty(), "{}", none.err);
+}
+
+#[test]
 fn an_unsigned_token_is_not_valid() {
     let encode = |text: &str| base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, text);
     let payload = encode(r#"{"iss":"http://localhost:8000","sub":"42","exp":4102444800}"#);

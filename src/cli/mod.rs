@@ -5,6 +5,7 @@ mod check;
 mod exit;
 mod init;
 mod inspect;
+mod keys;
 mod preview;
 mod send_test;
 mod serve;
@@ -65,6 +66,11 @@ enum Command {
         #[command(subcommand)]
         action: TemplatesAction,
     },
+    /// The public keys.
+    Keys {
+        #[command(subcommand)]
+        action: KeysAction,
+    },
     /// Say how likely guessing takes over one account in one day.
     Bound {
         /// Answer in JSON.
@@ -82,6 +88,19 @@ enum TemplatesAction {
         /// Replace files that are there and differ.
         #[arg(long)]
         overwrite: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysAction {
+    /// Print the public keys of access tokens, the one that signs first, for edges that can't fetch /.well-known/jwks.json.
+    Export {
+        /// As PEM (SubjectPublicKeyInfo), which HAProxy takes, instead of a JWK set.
+        #[arg(long)]
+        pem: bool,
+        /// Those of challenges.
+        #[arg(long)]
+        challenges: bool,
     },
 }
 
@@ -125,6 +144,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Exit> {
         Some(Command::Templates { action: TemplatesAction::Export { folder, overwrite } }) => {
             templates::export(folder, *overwrite)
         }
+        Some(Command::Keys { action: KeysAction::Export { pem, challenges } }) => keys::export(file, *pem, *challenges),
         Some(Command::Bound { json }) => bound::bound(file, *json),
     }
 }

@@ -5,6 +5,7 @@ use alloc::{boxed::Box, vec::Vec};
 use alloc::{format, string::String};
 use core::fmt;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
 
 use super::{Algorithm, backend, paserk};
@@ -122,6 +123,28 @@ impl PublicKey {
         format!(r#"{{{members},"kid":"{}","alg":"{}","use":"sig"}}"#, self.kid(), self.algorithm().name())
     }
 
+    /// As PEM (RFC 7468 §13): a SubjectPublicKeyInfo, of RFC 8410 for Ed25519, RFC 5480 for P-256 and RFC 3279 for RSA.
+    #[must_use]
+    pub fn pem(&self) -> String {
+        let info = match &self.parts {
+            Parts::Ed25519(x) => [&ED25519_INFO[..], x].concat(),
+            Parts::P256(point) => [&P256_INFO[..], point].concat(),
+            #[cfg(feature = "aws-lc")]
+            Parts::Rsa { der: key, .. } => der(0x30, &[&RSA_ALGORITHM[..], &der(3, &[&[0], &**key].concat())].concat()),
+        };
+        let mut pem = String::from("-----BEGIN PUBLIC KEY-----\n");
+        let base64 = STANDARD.encode(info);
+        let mut rest = &*base64;
+        while !rest.is_empty() {
+            let (line, others) = rest.split_at(rest.len().min(64));
+            pem.push_str(line);
+            pem.push('\n');
+            rest = others;
+        }
+        pem.push_str("-----END PUBLIC KEY-----\n");
+        pem
+    }
+
     /// As PASERK `k4.public`; `None` for what isn't Ed25519.
     #[must_use]
     pub fn paserk(&self) -> Option<String> {
@@ -138,6 +161,15 @@ impl PublicKey {
         if let Parts::Ed25519(bytes) = &self.parts { Some(bytes) } else { None }
     }
 }
+
+/// What stands before the 32 bytes of an Ed25519 key (RFC 8410 §4).
+const ED25519_INFO: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
+/// What stands before the point of a P-256 key (RFC 5480 §2).
+const P256_INFO: [u8; 26] =
+    [0x30, 0x59, 0x30, 0x13, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7, 3, 0x42, 0];
+/// `rsaEncryption` with its NULL (RFC 3279 §2.3.1).
+#[cfg(feature = "aws-lc")]
+const RSA_ALGORITHM: [u8; 15] = [0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 1, 1, 5, 0];
 
 /// An INTEGER that isn't negative (X.690 §8.3).
 #[cfg(feature = "aws-lc")]
@@ -180,6 +212,15 @@ impl fmt::Debug for PublicKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_example_of_rfc_8410_section_10() {
+        let x = base64url::decode_array("Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE").unwrap();
+        assert_eq!(
+            PublicKey::ed25519(&x).unwrap().pem(),
+            "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n"
+        );
+    }
 
     #[test]
     fn the_example_of_rfc_8037_appendix_a() {

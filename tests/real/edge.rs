@@ -18,8 +18,8 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::parts::{Part, packaged, trial};
-use crate::harness::{Answer, Connection, Server, free_port, wait_for};
+use super::parts::{Part, output, packaged, python, trial};
+use crate::harness::{self, Answer, Connection, Server, free_port, wait_for};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -33,6 +33,35 @@ pub(crate) fn trials() -> Vec<Trial> {
             });
             edge.challenges_are_exchanged_only_with_a_living_one();
             edge.withstands_attacks();
+        }),
+        trial("edge::haproxy", &[Part::Haproxy], || {
+            const ES256: [(&str, &str); 2] = [("tokens.algorithm", "ES256"), ("tokens.challenge_algorithm", "ES256")];
+            let edge = Edge::start_with(&ES256, &["haproxy.cfg"], |folder| {
+                fs::write(folder.join("access.pem"), exported(folder, &ES256, &[])).expect("keys");
+                fs::write(folder.join("challenges.pem"), exported(folder, &ES256, &["--challenges"])).expect("keys");
+                let mut haproxy = Command::new("haproxy");
+                haproxy.args(["-db", "-f", "haproxy.cfg"]);
+                haproxy
+            });
+            edge.challenges_are_exchanged_only_with_a_living_one();
+            edge.lets_people_through_as_themselves();
+            edge.refuses_everybody_else();
+            edge.gives_bodies_to_the_app();
+        }),
+        trial("edge::exported_keys_check_tokens", &[Part::Python], || {
+            let key = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/rsa2048-pkcs1.pem");
+            for (algorithm, file) in [("EdDSA", ""), ("ES256", ""), ("RS256", key)] {
+                let settings = [("tokens.algorithm", algorithm), ("tokens.private_key_file", file)];
+                let server = Server::start(&settings);
+                let tokens = Edge::sign_in(&server);
+                let pem = exported(server.folder(), &settings, &[]);
+                let script = "import jwt, sys
+_, token, pem, algorithm = sys.argv
+print(jwt.decode(token, pem, algorithms=[algorithm], audience='http://localhost:8000', issuer='http://localhost:8000')['sub'])";
+                let pem = &pem[pem.find("-----BEGIN").expect("a key")..];
+                let subject = output(python().args(["-c", script, tokens["access"].as_str().unwrap(), pem, algorithm]));
+                assert_eq!(subject.trim(), "ann@example.com", "{algorithm}");
+            }
         }),
         trial("edge::caddy", &[Part::Proxies], || {
             Edge::start(&["Caddyfile"], |folder| {
@@ -69,24 +98,35 @@ struct Edge {
     asked: Gate,
     app: App,
     folder: TempDir,
+    /// Of countersign, besides those of each.
+    settings: Vec<(&'static str, &'static str)>,
 }
 
 impl Edge {
-    /// With copies of these files of `examples/edge`; the first one shows where the ports stand.
+    /// With copies of these files of `examples/edge`.
     fn start(files: &[&str], command: impl FnOnce(&Path) -> Command) -> Self {
-        let server = Server::start(&[
+        Self::start_with(&[], files, command)
+    }
+
+    /// With settings of countersign besides.
+    fn start_with(settings: &[(&'static str, &'static str)], files: &[&str], command: impl FnOnce(&Path) -> Command) -> Self {
+        let own = [
             ("authz.rules", "/admin amr=hwk"),
             ("passwordless.token_request_throttle_seconds", "0"),
             ("server.trusted_proxies", "127.0.0.1"),
-        ]);
+        ];
+        let server = Server::start(&[&own, settings].concat());
         let (asked, app, port) = (Gate::open(&server.address), App::start(), free_port());
         let folder = tempfile::tempdir().expect("a folder");
         let examples: PathBuf = [env!("CARGO_MANIFEST_DIR"), "examples", "edge"].iter().collect();
         for file in files {
             let text = fs::read_to_string(examples.join(file)).expect("an example");
+            // The issuer's name stays what it is.
+            let text = text.replace("localhost:8000", "ISSUER");
             let text = [("8080", port), ("8000", asked.port), ("3000", app.port)]
                 .iter()
-                .fold(text, |text, (from, to)| text.replace(from, &to.to_string()));
+                .fold(text, |text, (from, to)| text.replace(from, &to.to_string()))
+                .replace("ISSUER", "localhost:8000");
             fs::write(folder.path().join(file), text).expect("its copy");
         }
         let log = fs::File::create(folder.path().join("log")).expect("a log");
@@ -97,7 +137,8 @@ impl Edge {
             .stderr(log)
             .spawn()
             .expect("the proxy starts");
-        let edge = Self { proxy, address: format!("127.0.0.1:{port}"), server, asked, app, folder };
+        let settings = settings.to_vec();
+        let edge = Self { proxy, address: format!("127.0.0.1:{port}"), server, asked, app, folder, settings };
         wait_for(|| TcpStream::connect(&edge.address).ok());
         // Some listen before they know where to.
         wait_for(|| (edge.get("/open", &[]).status == 401).then_some(()));
@@ -115,11 +156,22 @@ impl Edge {
     }
 
     fn withstands_attacks(mut self) {
-        let tokens = Self::sign_in(&self.server);
-        let (access, refresh) = (tokens["access"].as_str().unwrap(), tokens["refresh"].as_str().unwrap());
-        let good = format!("Bearer {access}");
+        self.lets_people_through_as_themselves();
+        self.refuses_everybody_else();
+        self.refuses_what_a_rule_forbids();
+        self.gives_bodies_to_the_app();
+        self.keeps_its_connections();
+        self.lets_nobody_in_where_nobody_answers();
+    }
 
-        // Who has a token gets through, as themselves, whatever they call themselves.
+    /// An access token, as it is sent.
+    fn authorization(&self) -> String {
+        format!("Bearer {}", Self::sign_in(&self.server)["access"].as_str().expect("a token"))
+    }
+
+    /// Whatever they call themselves.
+    fn lets_people_through_as_themselves(&self) {
+        let good = self.authorization();
         let forged = [
             "X-Auth-Subject",
             "X-Auth-Issuer",
@@ -144,11 +196,13 @@ impl Edge {
             let seen = answer.json();
             assert_eq!(seen["line"], "GET /open/x?a=b HTTP/1.1");
             assert_eq!(seen["headers"]["x-auth-subject"], json!(["ann@example.com"]), "{seen}");
-            assert_eq!(seen["headers"]["x-auth-methods"], json!(["otp"]), "{seen}");
             assert!(!seen.to_string().contains("root"), "{seen}");
         }
+    }
 
-        // Nobody else does.
+    fn refuses_everybody_else(&self) {
+        let tokens = Self::sign_in(&self.server);
+        let (access, refresh) = (tokens["access"].as_str().unwrap(), tokens["refresh"].as_str().unwrap());
         let (before, parts) = (self.app.requests(), access.split('.').collect::<Vec<_>>());
         let unsigned = format!("{}.{}.", BASE64.encode(r#"{"alg":"none","typ":"at+jwt"}"#), parts[1]);
         let changed = BASE64.encode(String::from_utf8(BASE64.decode(parts[1]).unwrap()).unwrap().replace("ann@", "bob@"));
@@ -156,7 +210,16 @@ impl Edge {
         let foreign = Server::start(&[("keyring.secrets", "ISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0-P0A")]);
         let foreign = Self::sign_in(&foreign);
         let (envelope, _) = self.server.challenge("bob@example.com");
-        for token in [&*unsigned, &tampered, foreign["access"].as_str().unwrap(), refresh, &envelope, "", "x"] {
+        // Of the same root secret, but for others, by others, and over.
+        let of = |more: &[(&'static str, &'static str)]| Self::sign_in(&Server::start(&[&self.settings[..], more].concat()));
+        let for_others = of(&[("tokens.audience", "https://other.example")]);
+        let by_others = of(&[("tokens.issuer", "https://other.example"), ("tokens.audience", "http://localhost:8000")]);
+        let short = of(&[("tokens.access_lifetime", "1")]);
+        let over = format!("Bearer {}", short["access"].as_str().unwrap());
+        wait_for(|| (self.get("/open", &[("Authorization", &over)]).status == 401).then_some(()));
+        let before = self.app.requests().max(before);
+        let others = [&foreign, &for_others, &by_others, &short].map(|tokens| tokens["access"].as_str().unwrap());
+        for token in [&*unsigned, &tampered, refresh, &envelope, "", "x"].into_iter().chain(others) {
             let authorization = format!("Bearer {token}");
             let denied = self.get("/open", &[("Authorization", &authorization), ("X-Auth-Subject", "root")]);
             assert_eq!(denied.status, 401, "{token}\n{}", self.log());
@@ -166,8 +229,12 @@ impl Edge {
         for path in [format!("/open?access_token={access}"), "/open?x-original-uri=/open&x-forwarded-method=GET".into()] {
             assert_eq!(self.get(&path, &[("Cookie", &format!("access={access}"))]).status, 401);
         }
+        assert_eq!(self.app.requests(), before, "the app saw nothing of all this");
+    }
 
-        // Nor does anybody get where a rule forbids it, however the path is written.
+    /// However the path is written.
+    fn refuses_what_a_rule_forbids(&self) {
+        let (good, before) = (self.authorization(), self.app.requests());
         let elsewhere = [
             ("Authorization", &*good),
             ("X-Original-URI", "/open"),
@@ -200,15 +267,20 @@ impl Edge {
             assert!((300..500).contains(&refused.status), "{path}: {refused:?}\n{}", self.log());
         }
         assert_eq!(self.app.requests(), before, "the app saw nothing of all this");
+    }
 
-        // A body goes to the app alone.
+    fn gives_bodies_to_the_app(&self) {
+        let good = self.authorization();
         let body = vec![b'x'; 300_000];
         let posted = Connection::to(&self.address).request("POST", "/open", &[("Authorization", &good)], &body);
         assert_eq!((posted.status, &posted.json()["body"]), (200, &json!(300_000)), "{posted:?}");
         let denied = Connection::to(&self.address).request("POST", "/open", &[], b"short");
         assert_eq!(denied.status, 401);
+    }
 
-        // Connections to countersign stay, for those who are let through and for those who aren't.
+    /// For those who are let through and for those who aren't.
+    fn keeps_its_connections(&self) {
+        let good = self.authorization();
         let before = self.asked.connections();
         let mut client = Connection::to(&self.address);
         for (headers, status) in [(&[("Authorization", &*good)][..], 200), (&[], 401)] {
@@ -218,8 +290,10 @@ impl Edge {
         }
         let more = self.asked.connections() - before;
         assert!(more <= 4, "{more} new connections for 100 requests");
+    }
 
-        // Where nobody answers, nobody gets in.
+    fn lets_nobody_in_where_nobody_answers(&mut self) {
+        let good = self.authorization();
         self.server.kill();
         let before = self.app.requests();
         let refused = self.get("/open", &[("Authorization", &good)]);
@@ -231,12 +305,14 @@ impl Edge {
         let (envelope, code) = self.server.challenge("carl@example.com");
         let body = json!({"email": "carl@example.com", "token": code, "challenge": envelope}).to_string();
         let tampered = format!("{}A{}", &envelope[..150], &envelope[151..]);
+        let (signed, signature) = envelope.rsplit_once('.').unwrap();
+        let forged = format!("{signed}.{}{}", if signature.starts_with('A') { 'B' } else { 'A' }, &signature[1..]);
         let exchange = |challenge: Option<&str>| {
             let mut headers = vec![("Content-Type", "application/json")];
             headers.extend(challenge.map(|challenge| ("Countersign-Challenge", challenge)));
             Connection::to(&self.address).request("POST", "/passwordless/exchange/email/", &headers, body.as_bytes())
         };
-        for challenge in [None, Some(&*tampered), Some("x")] {
+        for challenge in [None, Some(&*tampered), Some(&*forged), Some("x")] {
             let denied = exchange(challenge);
             assert_eq!((denied.status, denied.header("www-authenticate")), (401, Some("Countersign realm=\"countersign\"")));
         }
@@ -255,6 +331,11 @@ impl Drop for Edge {
         let _ = Command::new("kill").args(["-TERM", &self.proxy.id().to_string()]).status();
         let _ = self.proxy.wait();
     }
+}
+
+/// What `keys export --pem` prints with these settings.
+fn exported(folder: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> String {
+    output(harness::command(folder, settings).args(["keys", "export", "--pem"]).args(arguments))
 }
 
 /// Passes connections on, and counts them.

