@@ -114,6 +114,32 @@ fn pages_are_there_unless_they_are_off() {
 }
 
 #[test]
+fn pages_come_in_the_language_that_was_chosen_or_asked_for() {
+    let server = Server::start(&[]);
+    let language = |path: &str, headers: &[(&str, &str)]| {
+        let page = server.connect().request("GET", path, headers, b"");
+        assert_eq!((page.status, page.header("set-cookie")), (200, None), "{path}");
+        let html = String::from_utf8(page.body).unwrap();
+        let (_, rest) = html.split_once("<html lang=\"").unwrap();
+        rest.split_once("\" dir=\"").map(|(tag, rest)| format!("{tag} {}", &rest[..3])).unwrap()
+    };
+    for path in ["/", "/passwordless/login", "/passwordless/link/", "/passwordless/link%23v4.local.AAAA"] {
+        assert_eq!(language(path, &[]), "en ltr");
+        assert_eq!(language(path, &[("accept-language", "nl, de-CH;q=0.5, fr;q=0.1")]), "de ltr");
+        let chosen = ("cookie", "a=b; countersign_language=ar; countersign_device=x");
+        assert_eq!(language(path, &[("accept-language", "de"), chosen]), "ar rtl");
+        // Whoever comes from a mail program in the browser chose a language here nevertheless.
+        let navigation =
+            [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"), chosen];
+        assert_eq!(language(path, &navigation), "ar rtl");
+        for nonsense in ["../../etc/passwd", "<script>", "de\"><script>", "xx", &"a".repeat(4000)] {
+            let cookie = format!("countersign_language={nonsense}");
+            assert_eq!(language(path, &[("cookie", &cookie), ("accept-language", nonsense)]), "en ltr", "{nonsense}");
+        }
+    }
+}
+
+#[test]
 fn health_and_metrics_are_on_the_other_listener_only() {
     let server = Server::start(&[]);
     for path in ["/healthz", "/readyz", "/metrics"] {

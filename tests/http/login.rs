@@ -100,6 +100,50 @@ fn by_a_link_which_stands_alone_or_with_its_recipient() {
 }
 
 #[test]
+fn by_the_long_code_of_a_link_that_is_good_in_its_browser_only() {
+    let server = Server::start(&[
+        ("passwordless.link_binding", "browser"),
+        ("passwordless.long_token_length", "40"),
+        ("passwordless.token_request_throttle_seconds", "0"),
+    ]);
+    let long_code_in = |mail: &str| {
+        let joined = mail.replace("=\r\n", "").replace("=\n", "");
+        let from = joined.find("/passwordless/link#").expect("a link") + "/passwordless/link#".len();
+        joined[from..].split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap().to_owned()
+    };
+    let (envelope, code) = server.challenge("ann@example.com");
+    let long = long_code_in(&server.mails_to("ann@example.com")[0]);
+    assert_eq!(long.len(), 40, "{long}");
+    let login = |token: &str, envelope: &str| json!({"email": "ann@example.com", "token": token, "challenge": envelope});
+    let refused = |answer: Answer| (answer.status, answer.code(), answer.json().get("attempts_left").cloned());
+    let invalid = (400, "invalid_credentials".to_owned(), None);
+
+    // It stands for nothing by itself, and for nobody else; no try of it is one of the code's.
+    for body in [json!({ "token": long }), json!({"email": "ann@example.com", "token": long})] {
+        let answer = server.post("exchange/", &body);
+        assert_eq!((answer.status, answer.code()), (400, "invalid".into()), "{body}");
+    }
+    let (other, _) = server.challenge("ann@example.com");
+    let (bens, _) = server.challenge("ben@example.com");
+    assert_eq!(refused(server.post("exchange/email/", &login(&long, &other))), invalid);
+    assert_eq!(refused(server.post("exchange/email/", &login(&long, &bens))), invalid);
+    for _ in 0..6 {
+        assert_eq!(refused(server.post("exchange/email/", &login(&"a".repeat(40), &envelope))), invalid);
+    }
+    let wrong = server.post("exchange/email/", &login(if code == "000000" { "000001" } else { "000000" }, &envelope));
+    assert_eq!(wrong.json()["attempts_left"], 4);
+
+    // In the browser that asked, its cookie is the envelope. Code and link of one message are one challenge.
+    let cookie = [("cookie", &*format!("countersign_challenge={envelope}"))];
+    let by_cookie = json!({"email": "Ann@example.com", "token": format!(" {long}\n")});
+    assert!(is_signed_in(&server.post_with("exchange/email/", &cookie, &by_cookie)));
+    for token in [&long, &code] {
+        let spent = server.post("exchange/email/", &login(token, &envelope));
+        assert_eq!((spent.status, spent.code()), (400, "challenge_spent".into()));
+    }
+}
+
+#[test]
 fn a_get_of_the_landing_page_spends_nothing() {
     let server = Server::start(&[]);
     server.challenge("ann@example.com");

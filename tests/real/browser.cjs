@@ -55,6 +55,18 @@ async function stopTheClock(page) {
   await page.clock.pauseAt(now + 1000);
 }
 
+/** Lets a page whose clock stands still look once what became of its challenge, and tell. */
+async function learns(page, told) {
+  const looked = page.waitForResponse('**/status/').then((response) => response.finished());
+  await page.clock.runFor(5_000);
+  await looked;
+  // Another tab of this browser would speak up within a second.
+  for (let turn = 0; !(await told.isVisible()); turn += 1) {
+    assert.ok(turn < 100, 'it was not told');
+    await page.clock.runFor(100);
+  }
+}
+
 async function elsewhere(context, options = {}) {
   return (await context.browser().newContext(options)).newPage();
 }
@@ -772,12 +784,7 @@ const scenarios = {
     await device.goto(linkIn(await mail('ann@example.com')));
     await signIn(device).click();
     const { jti } = await claims(device);
-    const looked = page.waitForResponse('**/status/');
-    await page.clock.runFor(5_000);
-    await looked;
-    // Another tab of this browser would speak up within a second.
-    const told = page.getByRole('heading', { name: 'Signed in on another device' });
-    while (!(await told.isVisible())) await page.clock.runFor(1_000);
+    await learns(page, page.getByRole('heading', { name: 'Signed in on another device' }));
     await page.getByText('This page received nothing').waitFor();
     const kept = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.body.innerText]));
     assert.ok(!/"access"|"refresh"/.test(answers.join()), 'tokens in an answer');
@@ -1179,8 +1186,7 @@ const scenarios = {
     const axe = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
     const [zoomed, narrow, wide] = [{ width: 640, height: 400 }, { width: 320, height: 640 }, { width: 1280, height: 800 }];
     const views = [
-      ['en', 'light', wide], ['en', 'dark', narrow], ['de', 'light', narrow], ['de', 'dark', zoomed], ['ar', 'light', narrow],
-      ['ar', 'dark', wide], ['ja', 'light', zoomed], ['ja', 'dark', narrow], ['fi', 'light', narrow],
+      ['en', 'light', wide], ['en', 'dark', narrow], ['de', 'light', narrow], ['de', 'dark', zoomed], ['ar', 'light', narrow], ['ja', 'dark', zoomed],
     ];
     for (const [locale, colorScheme, viewport] of views) {
       const where = `${locale} ${colorScheme} ${viewport.width}`;
@@ -1188,7 +1194,8 @@ const scenarios = {
       const context = await browser.newContext(options);
       context.setDefaultTimeout(20_000);
       const judge = async (page, step) => {
-        const { violations, passes } = await page.evaluate(`${axe};axe.run(document, { resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })`);
+        if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe);
+        const { violations, passes } = await page.evaluate(`axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })`);
         const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join('\n')}`);
         assert.deepEqual(found, [], `${where} ${step}`);
         assert.ok(passes.length > 15, `${where} ${step}: hardly anything was judged`);
@@ -1203,7 +1210,8 @@ const scenarios = {
         await page.evaluate(() => { document.documentElement.style.fontSize = ''; });
       };
       const page = await context.newPage();
-      await stopTheClock(page);
+      // It goes on: axe waits a little, too.
+      await page.clock.install();
       const address = `maximiliane-${locale}-${colorScheme}@gmail.com`;
       await page.goto(url);
       await judge(page, 'ask');
@@ -1236,7 +1244,7 @@ const scenarios = {
       await device.locator('#ended').waitFor();
       await judge(device, 'a used link');
 
-      while (!(await page.locator('#elsewhere').isVisible())) await page.clock.runFor(5_000);
+      await page.locator('#elsewhere').waitFor();
       await judge(page, 'elsewhere');
       await device.context().close();
       await context.close();

@@ -181,6 +181,11 @@ fn field(channel: Channel, config: &PagesConfig<'_>) -> Value {
 mod tests {
     use std::collections::BTreeSet;
 
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::delivery::LANGUAGES;
+
     use super::*;
     use crate::delivery::LANGUAGES;
 
@@ -377,6 +382,16 @@ mod tests {
             let read: serde_json::Value = serde_json::from_str(json).unwrap();
             assert_eq!(read, serde_json::to_value(&texts.script).unwrap());
         }
+    }
+
+    #[test]
+    fn whatever_a_browser_sends_it_gets_a_page_in_one_of_the_languages() {
+        let pages = Pages::new(&config());
+        proptest!(|(chosen in ".{0,60}", accepted in ".{0,200}")| {
+            let html = body_for(&pages, "/", &chosen, &accepted);
+            let is_one = texts::ALL.iter().any(|texts| html.contains(&format!("<html lang=\"{}\" dir=", texts.tag)));
+            prop_assert!(is_one);
+        });
     }
 
     /// What the scripts ask for by name is there.

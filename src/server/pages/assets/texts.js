@@ -37,7 +37,9 @@ export function tell(element, name, recipient) {
   const [before, after] = texts[name].split('{recipient}');
   const named = document.createElement('strong');
   named.dir = 'ltr';
-  named.textContent = recipient.trim();
+  const [local, ...domain] = recipient.trim().split(/(?=@)/);
+  // Where a line is too short for an address, it is broken before its domain.
+  named.append(local, document.createElement('wbr'), ...domain);
   element.replaceChildren(before, named, after);
 }
 
