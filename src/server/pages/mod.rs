@@ -78,10 +78,10 @@ impl Pages {
     #[must_use]
     pub fn new(config: &PagesConfig<'_>) -> Self {
         let templates = templates();
-        let version = |texts: &&Texts| Version {
-            language: Tag::parse(texts.tag).expect("a test parses the tags"),
-            login: render(&templates, "login", texts, config),
-            link: render(&templates, "link", texts, config),
+        let version = |texts: &&Texts| {
+            let language = Tag::parse(texts.tag).expect("a test parses the tags");
+            let [login, link] = ["login", "link"].map(|page| render(&templates, page, &language, texts, config));
+            Version { language, login, link }
         };
         let base_path = config.base_path.trim_end_matches('/').to_owned();
         let default_locale = config.default_locale.clone();
@@ -122,7 +122,7 @@ fn templates() -> Environment<'static> {
     templates
 }
 
-fn render(templates: &Environment<'_>, page: &str, texts: &Texts, config: &PagesConfig<'_>) -> String {
+fn render(templates: &Environment<'_>, page: &str, language: &Tag, texts: &Texts, config: &PagesConfig<'_>) -> String {
     let render = |template, values: &Value| {
         let template = templates.get_template(template).expect("it was added");
         template.render(values).expect("a built-in page renders: a test does it")
@@ -134,7 +134,7 @@ fn render(templates: &Environment<'_>, page: &str, texts: &Texts, config: &Pages
         base => path_value(config.base_path.trim_end_matches('/')),
         site_name => config.site_name,
         initial => initial.to_uppercase().to_string(),
-        language => context! { tag => texts.tag, direction => texts.direction.as_str() },
+        language => context! { tag => texts.tag, direction => language.direction() },
         languages => texts::ALL.map(|texts| context! { tag => texts.tag, name => texts.name }),
         modules => assets::modules(&format!("{page}.js")),
         texts => page_texts(&texts.page),
@@ -182,9 +182,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use proptest::prelude::*;
-
-    use super::*;
-    use crate::delivery::LANGUAGES;
 
     use super::*;
     use crate::delivery::LANGUAGES;

@@ -1,9 +1,8 @@
-use super::{Counted, Direction, PageTexts, ScriptTexts, Texts};
+use super::{Counted, PageTexts, ScriptTexts, Texts};
 
 pub(super) const TEXTS: Texts = Texts {
     tag: "ar",
     name: "العربية",
-    direction: Direction::Rtl,
     page: PageTexts {
         language: "اللغة",
         needs_script: "يتطلب تسجيل الدخول تفعيل JavaScript.",

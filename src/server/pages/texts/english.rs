@@ -1,9 +1,8 @@
-use super::{Counted, Direction, PageTexts, ScriptTexts, Texts};
+use super::{Counted, PageTexts, ScriptTexts, Texts};
 
 pub(super) const TEXTS: Texts = Texts {
     tag: "en",
     name: "English",
-    direction: Direction::Ltr,
     page: PageTexts {
         language: "Language",
         needs_script: "Signing in here needs JavaScript.",

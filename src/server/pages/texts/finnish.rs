@@ -1,9 +1,8 @@
-use super::{Counted, Direction, PageTexts, ScriptTexts, Texts};
+use super::{Counted, PageTexts, ScriptTexts, Texts};
 
 pub(super) const TEXTS: Texts = Texts {
     tag: "fi",
     name: "Suomi",
-    direction: Direction::Ltr,
     page: PageTexts {
         language: "Kieli",
         needs_script: "Kirjautumiseen tarvitaan JavaScript.",

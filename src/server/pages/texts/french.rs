@@ -1,9 +1,8 @@
-use super::{Counted, Direction, PageTexts, ScriptTexts, Texts};
+use super::{Counted, PageTexts, ScriptTexts, Texts};
 
 pub(super) const TEXTS: Texts = Texts {
     tag: "fr",
     name: "Français",
-    direction: Direction::Ltr,
     page: PageTexts {
         language: "Langue",
         needs_script: "La connexion nécessite JavaScript.",

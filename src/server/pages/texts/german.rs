@@ -1,9 +1,8 @@
-use super::{Counted, Direction, PageTexts, ScriptTexts, Texts};
+use super::{Counted, PageTexts, ScriptTexts, Texts};
 
 pub(super) const TEXTS: Texts = Texts {
     tag: "de",
     name: "Deutsch",
-    direction: Direction::Ltr,
     page: PageTexts {
         language: "Sprache",
         needs_script: "Für die Anmeldung wird JavaScript benötigt.",

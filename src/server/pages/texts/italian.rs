@@ -1,9 +1,8 @@
-use super::{Counted, Direction, PageTexts, ScriptTexts, Texts};
+use super::{Counted, PageTexts, ScriptTexts, Texts};
 
 pub(super) const TEXTS: Texts = Texts {
     tag: "it",
     name: "Italiano",
-    direction: Direction::Ltr,
     page: PageTexts {
         language: "Lingua",
         needs_script: "Per accedere serve JavaScript.",

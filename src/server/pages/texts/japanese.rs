@@ -1,9 +1,8 @@
-use super::{Counted, Direction, PageTexts, ScriptTexts, Texts};
+use super::{Counted, PageTexts, ScriptTexts, Texts};
 
 pub(super) const TEXTS: Texts = Texts {
     tag: "ja",
     name: "日本語",
-    direction: Direction::Ltr,
     page: PageTexts {
         language: "言語",
         needs_script: "ログインには JavaScript が必要です。",

@@ -35,29 +35,10 @@ pub(super) struct Texts {
     pub tag: &'static str,
     /// Its own name for itself.
     pub name: &'static str,
-    /// In which direction it is written.
-    pub direction: Direction,
     /// What stands in the documents.
     pub page: PageTexts,
     /// What the scripts say.
     pub script: ScriptTexts,
-}
-
-/// The direction of a script, as the attribute `dir` has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Direction {
-    Ltr,
-    Rtl,
-}
-
-impl Direction {
-    /// The attribute's value.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ltr => "ltr",
-            Self::Rtl => "rtl",
-        }
-    }
 }
 
 /// What stands in the documents.
@@ -220,11 +201,5 @@ mod tests {
             // "Code" is a word of several languages.
             assert!(same.iter().all(|(name, _)| *name == "code"), "{}: {same:?}", texts.tag);
         }
-    }
-
-    #[test]
-    fn only_arabic_is_written_from_the_right() {
-        let rtl: Vec<_> = ALL.iter().filter(|texts| texts.direction == Direction::Rtl).map(|texts| texts.tag).collect();
-        assert_eq!(rtl, ["ar"]);
     }
 }

@@ -1,9 +1,8 @@
-use super::{Counted, Direction, PageTexts, ScriptTexts, Texts};
+use super::{Counted, PageTexts, ScriptTexts, Texts};
 
 pub(super) const TEXTS: Texts = Texts {
     tag: "pt",
     name: "Português",
-    direction: Direction::Ltr,
     page: PageTexts {
         language: "Idioma",
         needs_script: "Para entrar é necessário JavaScript.",

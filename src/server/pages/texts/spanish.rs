@@ -1,9 +1,8 @@
-use super::{Counted, Direction, PageTexts, ScriptTexts, Texts};
+use super::{Counted, PageTexts, ScriptTexts, Texts};
 
 pub(super) const TEXTS: Texts = Texts {
     tag: "es",
     name: "Español",
-    direction: Direction::Ltr,
     page: PageTexts {
         language: "Idioma",
         needs_script: "Para iniciar sesión hace falta JavaScript.",
