@@ -624,6 +624,24 @@ fn sms() {
 }
 
 #[test]
+fn codes_that_cross_a_network_in_the_open_are_warned_of() {
+    let telnyx = "transport = \"telnyx\"\napi_key = \"k\"\nfrom = \"+1\"\napi_base = ";
+    for (text, key) in [
+        (format!("[sms]\n{telnyx}\"http://sms.internal\""), Some("sms.api_base: is http")),
+        (format!("[sms_2]\n{telnyx}\"http://sms.internal\""), Some("sms_2.api_base: is http")),
+        (format!("[sms]\n{telnyx}\"https://sms.internal\""), None),
+        (format!("[sms]\n{telnyx}\"http://127.0.0.1:1\""), None),
+        (format!("[email]\ntransport = \"http\"\nurl = \"http://app\"\nsecret = \"{WHSEC}\""), Some("email.url: is http")),
+        (format!("[email]\ntransport = \"http\"\nurl = \"http://localhost/\"\nsecret = \"{WHSEC}\""), None),
+    ] {
+        let warnings = accepted(&text).warnings;
+        let found = warnings.iter().find(|warning| warning.contains("is http"));
+        assert_eq!(found.is_some(), key.is_some(), "{text}: {warnings:?}");
+        assert!(key.is_none_or(|key| found.unwrap().starts_with(key)), "{found:?}");
+    }
+}
+
+#[test]
 fn email_by_providers() {
     let section = |text: &str| format!("[email]\n{text}");
     for provider in ["postmark", "resend", "sendgrid", "mailgun"] {

@@ -7,7 +7,7 @@ use super::{
     breaker::Need,
     carrier::{Outgoing, SendError},
     gate::Ticket,
-    message::Message,
+    message::{Message, MessageId},
     route::Route,
     transport::Transport,
 };
@@ -19,7 +19,9 @@ const MAX_WAIT_AT_THE_END: u64 = 5;
 
 /// A message, and where it can go.
 pub(super) struct Letter<'t> {
-    message: Message,
+    id: MessageId,
+    /// For as long as a carrier may need it that wasn't asked yet: what each of them sends is kept besides.
+    message: Option<Message>,
     written_at: UnixTime,
     stops: Vec<Stop<'t>>,
     need: Need,
@@ -66,7 +68,14 @@ impl<'t> Letter<'t> {
     pub(super) fn new(transport: &'t Transport, message: Message, written_at: UnixTime) -> Result<Self, SendError> {
         let now = Instant::now();
         let stops = transport.routes().iter().map(|route| Stop::new(route, now)).collect();
-        let mut letter = Self { message, written_at, stops, need: Need::Usual, last_reason: "no carrier could be asked".into() };
+        let mut letter = Self {
+            id: message.id.clone(),
+            message: Some(message),
+            written_at,
+            stops,
+            need: Need::Usual,
+            last_reason: "no carrier could be asked".into(),
+        };
         let is_only = letter.stops.len() == 1;
         match letter.outgoing(0).map(drop) {
             Err(SendError::Refused(_)) if !is_only => letter.stops[0].is_out = true,
@@ -83,11 +92,15 @@ impl<'t> Letter<'t> {
     /// The form in which the carrier of this place takes it, and that carrier with this message's place in its line.
     pub(super) fn outgoing(&mut self, place: usize) -> Result<(&'t Route, &Outgoing, Ticket), SendError> {
         let stop = &mut self.stops[place];
-        let outgoing = match stop.outgoing.take() {
-            Some(outgoing) => outgoing,
-            None => stop.route.carrier().format(&self.message, self.written_at)?,
-        };
-        let outgoing = &*stop.outgoing.insert(outgoing);
+        if stop.outgoing.is_none() {
+            let message = self.message.as_ref().expect("it is kept for as long as a carrier hasn't its own form of it");
+            stop.outgoing = Some(stop.route.carrier().format(message, self.written_at)?);
+        }
+        if self.stops.iter().all(|stop| stop.outgoing.is_some()) {
+            self.message = None;
+        }
+        let stop = &mut self.stops[place];
+        let outgoing = stop.outgoing.as_ref().expect("it was just kept");
         let ticket = *stop.ticket.get_or_insert_with(|| stop.route.ticket(outgoing, stop.was_tried));
         Ok((stop.route, outgoing, ticket))
     }
@@ -146,7 +159,7 @@ impl<'t> Letter<'t> {
     }
 
     pub(super) fn id(&self) -> &str {
-        self.message.id.as_str()
+        self.id.as_str()
     }
 }
 

@@ -565,7 +565,8 @@ mod tests {
             let kinds: Vec<_> = told.iter().map(|event| event["type"].as_str().unwrap()).collect();
             assert_eq!(kinds, ["delivery.succeeded", "delivery.failed"], "{mode:?}");
             assert_eq!(told.iter().map(|event| of(event, "challenge_id").unwrap()).collect::<Vec<_>>(), ids, "{mode:?}");
-            assert_eq!([of(&told[0], "reason"), of(&told[1], "reason")], [None, Some("recipient_refused".into())], "{mode:?}");
+            assert_eq!([of(&told[0], "reason"), of(&told[1], "reason")], [None, Some("delivery_failed".into())], "{mode:?}");
+            assert_eq!([of(&told[0], "cause"), of(&told[1], "cause")], [None, Some("recipient_refused".into())], "{mode:?}");
         }
     }
 

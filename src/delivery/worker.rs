@@ -292,7 +292,7 @@ impl Worker {
 
     /// Tells of a message that has left, or never will. Of one that is dropped there is nothing to tell.
     fn tell(&self, trip: &Trip<'_>, result: Result<(), Failure>) {
-        let (kind, reason) = match result {
+        let (kind, cause) = match result {
             Ok(()) => (Kind::DeliverySucceeded, None),
             Err(failure) => (Kind::DeliveryFailed, Some(failure.as_str())),
         };
@@ -301,7 +301,8 @@ impl Worker {
             event.channel = Some(challenge.channel);
             event.challenge = Some(challenge.id);
             event.subject = Some(Subject::Found(trip.dispatch.found.clone()));
-            event.reason = reason;
+            event.reason = cause.map(|_| "delivery_failed");
+            event.cause = cause;
         });
     }
 

@@ -78,6 +78,8 @@ pub struct Event {
     pub user_agent: Option<UserAgent>,
     /// Why it failed: a problem's stable code.
     pub reason: Option<&'static str>,
+    /// Why exactly a message never left: such as `recipient_refused`.
+    pub cause: Option<&'static str>,
     /// The provider's own id of a verification or message.
     pub provider_id: Option<Box<str>>,
     /// The provider's word for the state of its delivery.
@@ -108,6 +110,8 @@ struct Data<'e> {
     user_agent: Option<&'e str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     provider_id: Option<&'e str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -193,6 +197,7 @@ impl Event {
             network: None,
             user_agent: None,
             reason: None,
+            cause: None,
             provider_id: None,
             delivery_status: None,
             prefix: None,
@@ -224,6 +229,7 @@ impl Event {
                 client_network: self.network.and_then(ClientNetwork::to_text),
                 user_agent: self.user_agent.as_ref().map(UserAgent::as_str),
                 reason: self.reason,
+                cause: self.cause,
                 provider_id: self.provider_id.as_deref(),
                 delivery_status: self.delivery_status.as_deref(),
                 prefix: self.prefix.as_deref(),
@@ -269,6 +275,7 @@ mod tests {
             network: Some(ClientNetwork::of("2001:db8::1".parse().unwrap())),
             user_agent: UserAgent::judge(b"Mozilla/5.0 (X11; \"quoted\")"),
             reason: Some("invalid_credentials"),
+            cause: Some("expired"),
             provider_id: Some("v-1".into()),
             delivery_status: Some("delivered".into()),
             prefix: Some("+493012".into()),
@@ -285,6 +292,7 @@ mod tests {
                 "client_network": "2001:db8::/64",
                 "user_agent": "Mozilla/5.0 (X11; \"quoted\")",
                 "reason": "invalid_credentials",
+                "cause": "expired",
                 "provider_id": "v-1",
                 "delivery_status": "delivered",
                 "prefix": "+493012",

@@ -219,6 +219,8 @@ fn email(config: &Config, caller: &Caller) -> Result<Vec<Box<dyn Carrier>>, Star
 
 /// What one way for e-mail is carried by.
 pub(crate) fn email_way(config: &Config, way: &EmailWay, caller: &Caller) -> Result<Box<dyn Carrier>, StartError> {
+    #[cfg(not(feature = "smtp"))]
+    let _ = config;
     let EmailWay { section, transport, from, .. } = way;
     let sender = from.clone();
     Ok(match transport {

@@ -128,6 +128,18 @@ fn messages_that_are_deferred_keep_nobody_out() {
     server.signal("KILL");
 }
 
+/// It takes the first messages up and never answers.
+#[test]
+fn a_mail_server_that_hangs_holds_up_no_answer() {
+    let (smtp, server) = start(|_| "", &[]);
+    for number in 0..100 {
+        assert_eq!(request(&server, &format!("ann@{number}.example.com")).status, 200);
+    }
+    assert!(smtp.mails().is_empty());
+    assert_eq!(metric(&server, "countersign_delivery_queue_length"), 100, "all of them wait, and no answer did");
+    server.signal("KILL");
+}
+
 #[test]
 fn a_queue_without_room_answers_503_to_everyone_and_counts_no_throttle() {
     let settings = [

@@ -2,7 +2,7 @@
 
 use reqwest::Url;
 
-use super::webhook::{read_api_base, read_key};
+use super::webhook::{read_key, read_provider};
 use crate::{config::reader::judge::Section, delivery::carriers::aws::Key};
 
 /// The key of an account, and where its service is: `service` is the first part of the host's name.
@@ -12,7 +12,7 @@ pub(crate) fn read_amazon(section: &Section<'_>, service: &str, why: &str) -> Op
     let secret_access_key = read_key(section, "secret_access_key", why);
     let region = region?;
     let end = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-    let api_base = read_api_base(section, &format!("https://{service}.{region}.{end}"))?;
+    let api_base = read_provider(section, &format!("https://{service}.{region}.{end}"))?;
     let access_key_id = access_key_id?.expose().to_owned();
     Some((api_base, Key { region, access_key_id, secret_access_key: secret_access_key? }))
 }

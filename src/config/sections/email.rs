@@ -15,7 +15,7 @@ use crate::{
             judge::Section,
             schema::{Key, Kind, SectionSchema, all_like, joined, number, one_of, secret, switch, text, url},
         },
-        sections::webhook::{read_api_base, read_key, read_webhook},
+        sections::webhook::{read_http, read_key, read_provider},
     },
     crypto::SecretText,
     delivery::{
@@ -234,7 +234,7 @@ fn read_way(section: &Section<'_>, from: Option<&Sender>) -> Option<Option<Email
         Choice::Console => Some(EmailTransport::Console),
         Choice::File => section.required("path", &why).map(|path| EmailTransport::File(path.into())),
         Choice::Smtp => read_smtp(section, &why),
-        Choice::Http => read_webhook(section, &why).map(EmailTransport::Http),
+        Choice::Http => read_http(section, &why).map(EmailTransport::Http),
         Choice::Postmark => read_api(section, "https://api.postmarkapp.com", &why)
             .map(|(api_base, api_key)| EmailTransport::Postmark(postmark::Settings { api_base, api_key })),
         Choice::Resend => read_api(section, "https://api.resend.com", &why)
@@ -250,7 +250,7 @@ fn read_way(section: &Section<'_>, from: Option<&Sender>) -> Option<Option<Email
 
 /// An API, and the key that it is shown.
 fn read_api(section: &Section<'_>, default: &str, why: &str) -> Option<(Url, SecretText)> {
-    let api_base = read_api_base(section, default);
+    let api_base = read_provider(section, default);
     let api_key = read_key(section, "api_key", why);
     Some((api_base?, api_key?))
 }

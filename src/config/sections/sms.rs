@@ -11,7 +11,7 @@ use crate::{
             judge::Section,
             schema::{Key, Kind, SectionSchema, all_like, joined, number, one_of, secret, text, url},
         },
-        sections::webhook::{read_api_base, read_key, read_webhook},
+        sections::webhook::{read_http, read_key, read_provider},
     },
     crypto::SecretText,
     delivery::carriers::{telnyx, twilio, vonage},
@@ -200,14 +200,14 @@ fn read_way(section: &Section<'_>) -> Option<Option<SmsWay>> {
         Choice::Telnyx => read_telnyx(section, &why).map(SmsTransport::Telnyx),
         Choice::Vonage => read_vonage(section, &why).map(SmsTransport::Vonage),
         Choice::Sns => read_sns(section, &why),
-        Choice::Http => read_webhook(section, &why).map(SmsTransport::Http),
+        Choice::Http => read_http(section, &why).map(SmsTransport::Http),
         Choice::Discard => return Some(None),
     };
     Some(Some(SmsWay { section: section.name(), transport: transport? }))
 }
 
 fn read_twilio(section: &Section<'_>, why: &str) -> Option<twilio::Settings> {
-    let api_base = read_api_base(section, "https://api.twilio.com");
+    let api_base = read_provider(section, "https://api.twilio.com");
     let account_sid = section.required("account_sid", why);
     let auth_token = section.required("auth_token", why);
     let from = section.required("from", why);
@@ -220,14 +220,14 @@ fn read_twilio(section: &Section<'_>, why: &str) -> Option<twilio::Settings> {
 }
 
 fn read_telnyx(section: &Section<'_>, why: &str) -> Option<telnyx::Settings> {
-    let api_base = read_api_base(section, "https://api.telnyx.com");
+    let api_base = read_provider(section, "https://api.telnyx.com");
     let api_key = read_key(section, "api_key", why);
     let from = section.required("from", why);
     Some(telnyx::Settings { api_base: api_base?, api_key: api_key?, from: from?.to_owned() })
 }
 
 fn read_vonage(section: &Section<'_>, why: &str) -> Option<vonage::Settings> {
-    let api_base = read_api_base(section, "https://api.nexmo.com");
+    let api_base = read_provider(section, "https://api.nexmo.com");
     let api_key = read_key(section, "api_key", why);
     let api_secret = read_key(section, "api_secret", why);
     let from = section.required("from", why);

@@ -15,6 +15,31 @@ pub(crate) fn read_webhook(section: &Section<'_>, why: &str) -> Option<Webhook> 
     Some(Webhook { url: url?, secret: secret? })
 }
 
+/// An endpoint that messages are POSTed to.
+pub(crate) fn read_http(section: &Section<'_>, why: &str) -> Option<Webhook> {
+    let webhook = read_webhook(section, why)?;
+    warn_of_plain_http(section, "url", &webhook.url);
+    Some(webhook)
+}
+
+/// The API of a provider that messages are handed to.
+pub(crate) fn read_provider(section: &Section<'_>, default: &str) -> Option<Url> {
+    let api_base = read_api_base(section, default)?;
+    warn_of_plain_http(section, "api_base", &api_base);
+    Some(api_base)
+}
+
+/// Warns where messages, and the keys of a provider, would cross a network that others may read.
+fn warn_of_plain_http(section: &Section<'_>, key: &str, url: &Url) {
+    let is_here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    if url.scheme() == "http" && !is_here {
+        section.warn(
+            key,
+            "is http: whoever can read this network can log in with the codes that cross it; https keeps them to yourself",
+        );
+    }
+}
+
 fn parse_secret(text: &str) -> Result<WebhookSecret, String> {
     WebhookSecret::parse(text).ok_or_else(|| "must be whsec_ and the base64 of 24 to 64 bytes (Standard Webhooks)".into())
 }

@@ -37,6 +37,7 @@ pub(super) struct Refusal {
     /// Its status.
     pub(super) status: u16,
     /// The header `x-amzn-errortype`.
+    #[cfg_attr(not(feature = "aws"), allow(dead_code, reason = "only Amazon has it"))]
     pub(super) amazon_error: Option<String>,
     /// Its body.
     pub(super) body: Vec<u8>,
