@@ -324,6 +324,23 @@ fn breaker() {
     let limits = Limits { breaker: BreakerLimits { min_sent: 10, min_conversion: 20 }, ..limits() };
     let nodes = [guard(&faked.server.url(), limits.clone()), guard(&faked.server.url(), limits)];
     opens_and_closes(&nodes, &faked.clock);
+    // Nor is there one where the message queue is crowded, or Redis half full.
+    let start = UnixTime::from_seconds(2_000_010_000);
+    faked.clock.rest_at(start);
+    let asked = |number: u32, now, crowded| {
+        let sms = mobile(number);
+        run(nodes[0].admit(&Request { crowded, ..request(&sms, now) }))
+    };
+    (100..130).for_each(|number| assert!(asked(number, start, false).is_ok()));
+    let later = start.plus(300);
+    faked.clock.rest_at(later);
+    let with_puzzle = asked(130, later, true);
+    assert!(matches!(with_puzzle, Err(RequestRefused::Throttled { puzzle: Some(_), .. })), "a try is there: {with_puzzle:?}");
+    assert!(asked(131, later, false).is_ok(), "and still there");
+    for crowded in [true, false] {
+        let refused = asked(132, later, crowded);
+        assert!(matches!(refused, Err(RequestRefused::Throttled { puzzle: None, .. })), "{refused:?}");
+    }
     let tables: Vec<String> = faked.server.ask("KEYS *breakers*");
     assert_eq!((tables.len(), tables[0].contains("491512")), (1, false), "{tables:?}");
     assert!((1..=5 * 3_600 + 1_200).contains(&faked.server.ask::<i64>(&format!("TTL {}", tables[0]))));

@@ -29,8 +29,8 @@ pub(super) struct Capped {
 }
 
 impl RedisGuard {
-    /// `is_device` says whose comparisons count, and `request` how its message does.
-    pub(super) fn admission(&self, names: &Names, request: &Request<'_>, is_device: bool) -> Call {
+    /// `is_device` says whose comparisons count, and `request` how its message does; `crowded`, whether strangers need a proof.
+    pub(super) fn admission(&self, names: &Names, request: &Request<'_>, is_device: bool, crowded: bool) -> Call {
         let tagged = names.of(request.recipient);
         let nonce = self.fresh.hex::<{ NONCE / 2 }>();
         let mut keys = vec![
@@ -55,7 +55,7 @@ impl RedisGuard {
                 limit(allowance.map(|allowance| allowance.strangers)),
                 limit(allowance.filter(|_| is_device).map_or(Some(0), |allowance| Some(allowance.known))),
                 u8::from(request.is_known).to_string(),
-                u8::from(self.memory.is_unknown(request.now)).to_string(),
+                if crowded { "crowded".to_owned() } else { u8::from(self.memory.is_unknown(request.now)).to_string() },
             ],
         );
         pauses(&tagged, request).into_iter().chain([proof_of(&tagged, request)]).for_each(|spot| spot.push(&mut arguments));

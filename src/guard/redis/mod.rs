@@ -183,10 +183,12 @@ impl RedisGuard {
         pending: &mut Option<Pending>,
     ) -> RedisResult<Result<Admitted, RequestRefused>> {
         let crowded = request.crowded || self.memory.is_half_full(request.now);
-        if crowded && !request.is_known && request.proof.is_none() {
+        // Redis is spared this question, unless a breaker may be open, against which no puzzle helps.
+        let is_stopped = crowded && !request.is_known && request.proof.is_none();
+        if is_stopped && self.limits.breaker_of(request.recipient).is_none() {
             return Ok(Err(self.crowded(request.now)));
         }
-        let reply = self.decide(|names| self.admission(names, request, is_device)).await?;
+        let reply = self.decide(|names| self.admission(names, request, is_device, crowded)).await?;
         if reply.word() == "throttled" {
             return Ok(Err(self.throttled(&reply, request.now)));
         }
@@ -219,11 +221,6 @@ impl RedisGuard {
                 "throttled" => return Ok(Err(self.throttled(&raised, request.now))),
                 _ => return Err(unexpected()),
             }
-        }
-        if crowded && !request.is_known && !proved {
-            // Its solution has counted before.
-            self.withdraw_in_redis(request, &taken).await?;
-            return Ok(Err(self.crowded(request.now)));
         }
         if proved {
             self.difficulty.solved(seconds(request.now));

@@ -15,7 +15,7 @@
 -- ARGV[9]  from how many of these on nothing is started, -1: something always is
 -- ARGV[10] how many are kept for known devices; "0" for who is none
 -- ARGV[11] "1" if it counts as a known device's, which no proof lifts
--- ARGV[12] "1" if the caller wants to know how full the memory is
+-- ARGV[12] "1" if the caller wants to know how full the memory is; "crowded" if strangers need a proof anyway
 -- ARGV[13], ARGV[14] set and name of the pause after a message
 -- ARGV[15], ARGV[16] those of another that a known device's message begins, too, but isn't held by
 -- ARGV[17], ARGV[18] those of the proof
@@ -62,6 +62,7 @@ local stopped = as_known and 0 or breaker_wait(breaker)
 if stopped > 0 then return { 'throttled', math.max(wait, stopped), -1 } end
 if wait > 0 then return as_known and { 'throttled', wait, -1 } or throttled(wait, wait_with_proof, times) end
 
+if ARGV[12] == 'crowded' and not as_known and not proved then return { 'crowded', -1 } end
 -- Each request makes a record, so strangers solve a puzzle for it from half of the memory on.
 local used = used_memory()
 if used >= HALF and not as_known and not proved then return { 'crowded', used } end
