@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How many instructions a request and an exchange run outside the kernel, as callgrind counts them.
+"""How many instructions a request, an exchange, and the question of a proxy run outside the kernel, as callgrind counts them.
 
     CARGO_PROFILE_RELEASE_STRIP=none cargo build --release
     python3 benches/instructions.py target/release/countersign
@@ -63,9 +63,22 @@ def main():
         begun = []
         request = count(server.pid, out, lambda: begun.extend(begin() for _ in range(COUNTED)))
         exchange = count(server.pid, out, lambda: [post("exchange/email/", challenge) for challenge in begun])
+
+        def ask(token):
+            connection.request("GET", "/authz/nginx/token", headers={"Authorization": "Bearer " + token, "X-Original-URI": "/"})
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == 200, answer.status
+
+        tokens = [post("exchange/email/", begin())["access"] for _ in range(COUNTED)]
+        ask(tokens[0])
+        asked = count(server.pid, out, lambda: [ask(token) for token in tokens])
+        again = count(server.pid, out, lambda: [ask(tokens[-1]) for _ in tokens])
         server.terminate()
         server.wait()
-    for name, (total, signature, sha, rows) in (("request", request), ("exchange", exchange)):
+    for name, (total, signature, sha, rows) in (
+        ("request", request), ("exchange", exchange), ("authz by a token", asked), ("authz by the same token again", again),
+    ):
         print(f"{name}: {total - signature - sha:,} instructions, beside {signature:,} of signatures and {sha:,} of SHA-256")
         if "--functions" in sys.argv:
             for instructions, function in rows[:80]:
