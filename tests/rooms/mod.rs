@@ -46,7 +46,17 @@ const BEHIND_PORTS: &[&str] = &[
 const INSIDE_A_ROOM: &[(&str, &[&str])] = &[
     ("config::reader", &["config::Config", "config::schema", "config::sections", "config::together"]),
     ("config::sections", &["config::schema", "config::together"]),
-    ("delivery::carriers", &["delivery::queue", "delivery::worker", "delivery::transport"]),
+    (
+        "delivery::carriers",
+        &[
+            "delivery::breaker",
+            "delivery::letter",
+            "delivery::queue",
+            "delivery::route",
+            "delivery::transport",
+            "delivery::worker",
+        ],
+    ),
     ("events::audit", &["events::webhooks"]),
     ("events::webhooks", &["events::audit"]),
     ("directory::file", &["directory::http"]),
