@@ -184,7 +184,7 @@ fn a_provider_of_ones_own_signs_in_and_tokens_say_how_the_code_came() {
 }
 
 #[test]
-fn a_start_that_fails_gives_the_request_back() {
+fn a_start_that_fails_gives_the_request_back_unless_a_code_may_be_on_its_way() {
     let desk = Desk::new(NoDirectory);
     for reason in
         [NotStarted::Refused, NotStarted::Exhausted, NotStarted::Unreachable, NotStarted::NoRoom(Unavailable::for_seconds(5))]
@@ -192,7 +192,8 @@ fn a_start_that_fails_gives_the_request_back() {
         let failed = desk.begin_with(Method::Sms, async |(), _| Err(reason), NOW);
         assert_eq!(failed.unwrap_err(), BeginError::NotStarted(reason));
     }
-    desk.begin(Method::Sms, NOW);
+    let silent = desk.begin_with(Method::Sms, async |(), _| Err(NotStarted::Unanswered), NOW);
+    assert_eq!(silent.unwrap_err(), BeginError::NotStarted(NotStarted::Unanswered), "it may have sent a code");
     let throttled = desk.begin_with(Method::Sms, async |(), _| panic!("nobody is asked"), NOW);
     assert!(matches!(throttled, Err(BeginError::Refused(RequestRefused::Throttled { .. }))));
 }

@@ -116,7 +116,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
     /// holds the room in the message queue until the check has been started. The challenge has no code of ours.
     ///
     /// # Errors
-    /// See [`BeginError`]. Whatever `start` fails with gives the request back.
+    /// See [`BeginError`]. Where `start` fails the request is given back, unless the code may be on its way.
     pub async fn begin_external(
         &self,
         begin: Begin<'_>,
@@ -143,7 +143,9 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let challenge = keys.challenges.seal(challenge, begin.recipient.clone());
         let dispatch = self.dispatch_of(&keys, &begin, challenge.clone(), found, now);
         if let Err(reason) = start(slot, dispatch).await {
-            self.guard.withdraw(&request, &admitted.taken).await;
+            if reason != NotStarted::Unanswered {
+                self.guard.withdraw(&request, &admitted.taken).await;
+            }
             return Err(BeginError::NotStarted(reason));
         }
         Ok(Begun { envelope: keys.challenges.sign(&challenge), challenge })

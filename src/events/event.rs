@@ -166,6 +166,14 @@ impl EventId {
         Self(format!("evt_{}", base64url::encode(&bytes)).into())
     }
 
+    /// A provider's id of what it reports, so that the same report has the same id at whichever node it comes to. `None` for a
+    /// text that doesn't fit a header as it is: 1 to 128 letters, digits, `-`, `_`, `.` and `:`.
+    #[must_use]
+    pub fn of_provider(id: &str) -> Option<Self> {
+        let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+        ((1..=128).contains(&id.len()) && id.bytes().all(is_fit)).then(|| Self(id.into()))
+    }
+
     /// Its text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -312,6 +320,17 @@ mod tests {
             assert_eq!(written["data"], json!({"id": "evt_BwcHBwcHBwcHBwcHBwcHBw"}));
             let renamed = event.to_json_with_subject(|subject| panic!("there is none, not {subject}"));
             assert_eq!(read(&renamed), written);
+        }
+    }
+
+    #[test]
+    fn a_providers_id_is_one_where_it_fits_a_header() {
+        let long = "a".repeat(128);
+        for id in ["3bb6321b-abd5-4d60-8cf8-1e6026bb1c41", "SM0123.delivered", "a:b_c", &long] {
+            assert_eq!(EventId::of_provider(id).unwrap().as_str(), id);
+        }
+        for id in ["", "a b", "a\r\nb", "+12025550143", "ä", &format!("{long}a")] {
+            assert!(EventId::of_provider(id).is_none(), "{id}");
         }
     }
 

@@ -6,8 +6,12 @@
 use serde_json::Value;
 use tracing::error;
 
-use super::Unreachable;
-use crate::{outbound::client::Reply, seldom::Seldom, time::Clock};
+use super::{NotStarted, Unreachable};
+use crate::{
+    outbound::client::{CallFailed, Reply},
+    seldom::Seldom,
+    time::Clock,
+};
 
 /// Lines a minute about answers that are none.
 const LINES: u32 = 5;
@@ -41,6 +45,12 @@ impl Faults {
             error!(provider = self.provider, action, reason, left_out, "the verify provider gives no answer that makes sense");
         }
         Unreachable
+    }
+
+    /// Notes that a start got no answer at all, and says whether it may have been heard.
+    pub(super) fn note_silence(&self, failed: &CallFailed) -> NotStarted {
+        let Unreachable = self.note("start", &failed.to_string());
+        if failed.found_nobody() { NotStarted::Unreachable } else { NotStarted::Unanswered }
     }
 
     /// Notes an answer of that status.

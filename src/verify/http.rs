@@ -17,7 +17,7 @@ use super::{
 use crate::{
     crypto::base64url,
     outbound::{
-        client::{self, Reply, WebhookCaller},
+        client::{self, CallFailed, Reply, WebhookCaller},
         webhook::Webhook,
     },
     recipient::Recipient,
@@ -67,11 +67,9 @@ impl HttpVerify {
         Self { endpoint, background: background.clone(), faults: Faults::new("http", clock) }
     }
 
-    async fn order(&self, order: &Order<'_>) -> Result<Status, Unreachable> {
+    async fn order(&self, order: &Order<'_>) -> Result<Reply, CallFailed> {
         let (id, body) = letter(order);
-        let reply = self.endpoint.post(&id, body).await;
-        let reply = reply.map_err(|error| self.faults.note(order.action, &error.to_string()))?;
-        self.status(order.action, &reply)
+        self.endpoint.post(&id, body).await
     }
 
     fn status(&self, action: &'static str, reply: &Reply) -> Result<Status, Unreachable> {
@@ -100,21 +98,24 @@ fn letter(order: &Order<'_>) -> (String, Bytes) {
 impl VerifyProvider for HttpVerify {
     async fn start(&self, number: &Recipient, method: Method) -> Result<(), NotStarted> {
         let order = Order { action: "start", phone_number: number.as_str(), method: Some(method.as_str()), code: None };
-        match self.order(&order).await {
+        let reply = self.order(&order).await.map_err(|failed| self.faults.note_silence(&failed))?;
+        match self.status("start", &reply) {
             Ok(Status::Pending) => Ok(()),
             Ok(Status::Rejected) => Err(NotStarted::Refused),
             Ok(Status::Accepted | Status::Expired) => {
-                let Unreachable =
-                    self.faults.note("start", "it answered a start with accepted or expired, not with pending or rejected");
-                Err(NotStarted::Unreachable)
+                let reason = "it answered a start with accepted or expired, not with pending or rejected";
+                let Unreachable = self.faults.note("start", reason);
+                Err(NotStarted::Unanswered)
             }
+            Err(Unreachable) if reply.status == 200 => Err(NotStarted::Unanswered),
             Err(Unreachable) => Err(NotStarted::Unreachable),
         }
     }
 
     async fn check(&self, number: &Recipient, code: &str) -> Result<Checked, Unreachable> {
         let order = Order { action: "check", phone_number: number.as_str(), method: None, code: Some(code) };
-        Ok(match self.order(&order).await? {
+        let reply = self.order(&order).await.map_err(|failed| self.faults.note("check", &failed.to_string()))?;
+        Ok(match self.status("check", &reply)? {
             Status::Accepted => Checked::Accepted,
             // The code that it waits for hasn't come.
             Status::Pending | Status::Rejected => Checked::Rejected,

@@ -11,7 +11,7 @@ const CHECKS: &str = "countersign_external_checks_total";
 pub(super) fn describe() {
     describe_counter!(STARTS, "Checks that a verify provider was asked to start, by what came of it.");
     describe_counter!(CHECKS, "Codes that a verify provider was asked about, by what it said.");
-    for outcome in ["started", "refused", "exhausted", "unreachable", "no_room"] {
+    for outcome in ["started", "refused", "exhausted", "unreachable", "unanswered", "no_room"] {
         counter!(STARTS, "outcome" => outcome).increment(0);
     }
     for outcome in ["accepted", "rejected", "expired", "exhausted", "unreachable"] {
@@ -25,6 +25,7 @@ pub(super) fn started(result: Result<(), NotStarted>) {
         Err(NotStarted::Refused) => "refused",
         Err(NotStarted::Exhausted) => "exhausted",
         Err(NotStarted::Unreachable) => "unreachable",
+        Err(NotStarted::Unanswered) => "unanswered",
         Err(NotStarted::NoRoom(_)) => "no_room",
     };
     counter!(STARTS, "outcome" => outcome).increment(1);

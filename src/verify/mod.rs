@@ -73,8 +73,10 @@ pub enum NotStarted {
     Refused,
     /// It sends none to this number now: too many were asked for.
     Exhausted,
-    /// It can't be reached, refuses us, or answers nonsense.
+    /// It can't be reached, or refuses us: nothing was sent.
     Unreachable,
+    /// It was asked, and gives no answer that makes sense: it may have sent one, so the request stays counted.
+    Unanswered,
     /// As many are being started as may be at once.
     NoRoom(Unavailable),
 }
@@ -88,7 +90,8 @@ impl fmt::Display for NotStarted {
         f.write_str(match self {
             Self::Refused => "the verify provider refuses the number",
             Self::Exhausted => "the verify provider sends no more codes to the number for now",
-            Self::Unreachable => "the verify provider gives no answer that makes sense",
+            Self::Unreachable => "the verify provider is out of reach",
+            Self::Unanswered => "the verify provider gives no answer that makes sense",
             Self::NoRoom(_) => "too many checks are being started",
         })
     }

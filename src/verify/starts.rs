@@ -140,7 +140,7 @@ impl<P: VerifyProvider + Sync> Inner<P> {
             event.reason = Some(match reason {
                 NotStarted::Refused => "invalid",
                 NotStarted::Exhausted => "attempts_exhausted",
-                NotStarted::Unreachable => "provider_unavailable",
+                NotStarted::Unreachable | NotStarted::Unanswered => "provider_unavailable",
                 NotStarted::NoRoom(_) => "unavailable",
             });
         });
@@ -212,6 +212,7 @@ mod tests {
             (Err(NotStarted::Refused), Some("invalid")),
             (Err(NotStarted::Exhausted), Some("attempts_exhausted")),
             (Err(NotStarted::Unreachable), Some("provider_unavailable")),
+            (Err(NotStarted::Unanswered), Some("provider_unavailable")),
         ] {
             let (starts, _) = starts(3, result, false, kept.events());
             let begun = Instant::now();

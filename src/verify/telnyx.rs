@@ -64,20 +64,21 @@ impl TelnyxVerify {
         Self { api, profile: verify_profile_id.into(), faults: Faults::new("telnyx", clock) }
     }
 
-    async fn post(&self, action: &'static str, segments: &[&str], body: &(impl Serialize + Sync)) -> Result<Reply, Unreachable> {
-        self.api.post_json(segments, body).await.map_err(|error| self.faults.note(action, &error.to_string()))
-    }
-
     fn started(&self, reply: &Reply) -> Result<(), NotStarted> {
         if matches!(reply.status, 200 | 201) {
-            return match json(reply) {
-                Some(_) => Ok(()),
-                None => Err(self.no_start(reply)),
+            return if json(reply).is_some() {
+                Ok(())
+            } else {
+                self.note_start(reply);
+                Err(NotStarted::Unanswered)
             };
         }
         match refusal(reply) {
             Refusal::Rejected => Err(NotStarted::Refused),
-            Refusal::Expired | Refusal::Unreachable => Err(self.no_start(reply)),
+            Refusal::Expired | Refusal::Unreachable => {
+                self.note_start(reply);
+                Err(NotStarted::Unreachable)
+            }
         }
     }
 
@@ -99,23 +100,23 @@ impl TelnyxVerify {
         }
     }
 
-    fn no_start(&self, reply: &Reply) -> NotStarted {
+    fn note_start(&self, reply: &Reply) {
         let Unreachable = self.faults.note_status("start", reply.status, error_code(reply).as_deref());
-        NotStarted::Unreachable
     }
 }
 
 impl VerifyProvider for TelnyxVerify {
     async fn start(&self, number: &Recipient, method: Method) -> Result<(), NotStarted> {
         let body = Start { phone_number: number.as_str(), verify_profile_id: &self.profile };
-        let reply = self.post("start", &["v2", "verifications", method.as_str()], &body).await;
-        self.started(&reply.map_err(|Unreachable| NotStarted::Unreachable)?)
+        let reply = self.api.post_json(&["v2", "verifications", method.as_str()], &body).await;
+        self.started(&reply.map_err(|failed| self.faults.note_silence(&failed))?)
     }
 
     async fn check(&self, number: &Recipient, code: &str) -> Result<Checked, Unreachable> {
         let segments = ["v2", "verifications", "by_phone_number", number.as_str(), "actions", "verify"];
         let body = Check { code, verify_profile_id: &self.profile };
-        self.checked(&self.post("check", &segments, &body).await?)
+        let reply = self.api.post_json(&segments, &body).await;
+        self.checked(&reply.map_err(|failed| self.faults.note("check", &failed.to_string()))?)
     }
 }
 
@@ -190,7 +191,7 @@ mod tests {
         for (status, body, expected) in [
             (200, r#"{"data":{"status":"pending"}}"#, Ok(())),
             (201, "{}", Ok(())),
-            (200, "<html>welcome</html>", Err(NotStarted::Unreachable)),
+            (200, "<html>welcome</html>", Err(NotStarted::Unanswered)),
             (204, "", Err(NotStarted::Unreachable)),
             (302, "{}", Err(NotStarted::Unreachable)),
             (400, r#"{"errors":[{"code":"10002","detail":"+13035551234 is no number"}]}"#, Err(NotStarted::Refused)),

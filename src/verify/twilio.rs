@@ -16,7 +16,7 @@ use crate::{
     crypto::SecretText,
     outbound::{
         api::{ApiCaller, Credentials},
-        client::{Reply, client},
+        client::{CallFailed, Reply, client},
     },
     recipient::Recipient,
     time::Clock,
@@ -57,23 +57,22 @@ impl TwilioVerify {
         Self { api, service: service_sid.into(), faults: Faults::new("twilio", clock) }
     }
 
-    async fn post(&self, action: &'static str, resource: &str, form: &[(&str, &str)]) -> Result<Reply, Unreachable> {
-        let replied = self.api.post_form(&["v2", "Services", &self.service, resource], form).await;
-        replied.map_err(|error| self.faults.note(action, &error.to_string()))
+    async fn post(&self, resource: &str, form: &[(&str, &str)]) -> Result<Reply, CallFailed> {
+        self.api.post_form(&["v2", "Services", &self.service, resource], form).await
     }
 
     fn started(&self, reply: &Reply) -> Result<(), NotStarted> {
         let code = error_code(reply);
-        let no_start = || {
+        let noted = |not_started| {
             let Unreachable = self.faults.note_status("start", reply.status, code.as_deref());
-            NotStarted::Unreachable
+            not_started
         };
         match reply.status {
-            200 | 201 => json(reply).map(|_| ()).ok_or_else(no_start),
+            200 | 201 => json(reply).map(|_| ()).ok_or_else(|| noted(NotStarted::Unanswered)),
             status if is_exhausted(status, code.as_deref()) => Err(NotStarted::Exhausted),
             status => match Refusal::of(status, code.as_deref()) {
                 Refusal::Rejected => Err(NotStarted::Refused),
-                Refusal::Expired | Refusal::Unreachable => Err(no_start()),
+                Refusal::Expired | Refusal::Unreachable => Err(noted(NotStarted::Unreachable)),
             },
         }
     }
@@ -101,12 +100,13 @@ impl TwilioVerify {
 
 impl VerifyProvider for TwilioVerify {
     async fn start(&self, number: &Recipient, method: Method) -> Result<(), NotStarted> {
-        let reply = self.post("start", "Verifications", &[("To", number.as_str()), ("Channel", method.as_str())]).await;
-        self.started(&reply.map_err(|Unreachable| NotStarted::Unreachable)?)
+        let reply = self.post("Verifications", &[("To", number.as_str()), ("Channel", method.as_str())]).await;
+        self.started(&reply.map_err(|failed| self.faults.note_silence(&failed))?)
     }
 
     async fn check(&self, number: &Recipient, code: &str) -> Result<Checked, Unreachable> {
-        self.checked(&self.post("check", "VerificationCheck", &[("To", number.as_str()), ("Code", code)]).await?)
+        let reply = self.post("VerificationCheck", &[("To", number.as_str()), ("Code", code)]).await;
+        self.checked(&reply.map_err(|failed| self.faults.note("check", &failed.to_string()))?)
     }
 }
 
@@ -182,7 +182,7 @@ mod tests {
         for (status, body, expected) in [
             (200, r#"{"status":"pending"}"#, Ok(())),
             (201, r#"{"status":"pending"}"#, Ok(())),
-            (201, "<html>", Err(NotStarted::Unreachable)),
+            (201, "<html>", Err(NotStarted::Unanswered)),
             (301, "{}", Err(NotStarted::Unreachable)),
             (400, r#"{"code":60200,"message":"Invalid parameter `To`: +13035551234"}"#, Err(NotStarted::Refused)),
             (410, "", Err(NotStarted::Refused)),

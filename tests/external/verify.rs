@@ -179,6 +179,39 @@ fn wrong_codes_are_counted_and_then_nobody_is_asked_any_more() {
     }
 }
 
+#[test]
+fn what_comes_of_a_check_is_an_event() {
+    let provider = Provider::start(Kind::Http);
+    let server = provider.server(&[("events.audit", "audit.log"), ("passwordless.max_attempts", "2")]);
+    let envelope = envelope(&server, ANN);
+    assert_eq!(verify(&server, ANN, WRONG, &envelope).status, 400);
+    provider.script(|_| response("500 Oops", "{}"));
+    assert_eq!(verify(&server, ANN, CODE, &envelope).status, 502);
+    assert_eq!(request(&server, ANN).status, 502);
+    provider.script(|_| response("200 OK", r#"{"status":"expired"}"#));
+    assert_eq!(verify(&server, ANN, CODE, &envelope).status, 400);
+    provider.behave();
+    let second = super::envelope(&server, ANN);
+    assert_eq!(verify(&server, ANN, CODE, &second).status, 200);
+    let told = super::wait_for_events(&server, "", 7);
+    let of: Vec<_> = told.iter().map(|event| (event["type"].as_str().unwrap(), event["data"]["reason"].as_str())).collect();
+    let expected = [
+        ("challenge.requested", None),
+        ("login.failed", Some("invalid_credentials")),
+        ("login.failed", Some("provider_unavailable")),
+        ("delivery.failed", Some("provider_unavailable")),
+        ("login.failed", Some("challenge_expired")),
+        ("challenge.requested", None),
+        ("login.succeeded", None),
+    ];
+    assert_eq!(of, expected);
+    let challenge = &claims(&json!(envelope))["jti"];
+    for event in [&told[0], &told[1], &told[2], &told[4]] {
+        assert_eq!((&event["data"]["challenge_id"], event["data"]["channel"].as_str()), (challenge, Some("mobile")));
+        assert_eq!(event["data"]["subject"], ANN);
+    }
+}
+
 /// Status, body, and what it comes to: status, code, detail.
 type Fault = (&'static str, &'static str, (u16, &'static str, &'static str));
 

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{
     refusal,
     stand_in::{Kind, Provider},
+    wait_for_events,
 };
 use crate::harness::{Answer, Server};
 
@@ -24,13 +25,13 @@ fn public_key() -> String {
 
 fn telnyx_server() -> (Provider, Server) {
     let provider = Provider::start(Kind::Telnyx);
-    let server = provider.server(&[("external_2fa.webhook_public_key", &public_key())]);
+    let server = provider.server(&[("external_2fa.webhook_public_key", &public_key()), ("events.audit", "audit.log")]);
     (provider, server)
 }
 
 fn twilio_server() -> (Provider, Server) {
     let provider = Provider::start(Kind::Twilio);
-    let server = provider.server(&[("server.public_url", "https://login.example.com")]);
+    let server = provider.server(&[("server.public_url", "https://login.example.com"), ("events.audit", "audit.log")]);
     (provider, server)
 }
 
@@ -106,6 +107,50 @@ fn telnyx_events_are_heard_where_its_key_is_configured() {
     assert_ok(&post(&server, PATH.trim_end_matches('/'), &headers, without_slash.as_bytes()));
     assert_eq!(refusal(&server.get(PATH)), (405, "method_not_allowed".into()));
     super::assert_discreet(&server);
+}
+
+#[test]
+fn each_report_is_an_event_once_and_holds_no_number_and_no_code() {
+    let (_provider, server) = telnyx_server();
+    let without_status = event("verify.sent", "e-1").replace("delivery_status", "x");
+    assert_ok(&signed(&server, &without_status));
+    for _ in 0..3 {
+        assert_ok(&signed(&server, &event("verify.sent", "e-2")));
+    }
+    let failed = event("verify.failed", "e-3").replace("\"delivered\"", "\"sending_failed\"");
+    assert_ok(&signed(&server, &failed));
+    // What is refused is no event, and takes no id.
+    assert_unsigned(&post(&server, PATH, &[], event("verify.sent", "e-4").as_bytes()));
+    assert_eq!(signed(&server, &event("verify.other", "e-4")).status, 400);
+    assert_ok(&signed(&server, &event("verify.delivered", "e-4")));
+    let told = wait_for_events(&server, "verification.", 4);
+    let data = |at: usize| (told[at]["type"].as_str().unwrap(), told[at]["data"].clone());
+    let of = |id: &str, status: &str| json!({"id": id, "channel": "mobile", "provider_id": "v-1", "delivery_status": status});
+    assert_eq!(data(0), ("verification.sent", of("e-1", "sent")));
+    assert_eq!(data(1), ("verification.delivered", of("e-2", "delivered")), "the state is that of the delivery");
+    assert_eq!(data(2), ("verification.delivery_failed", of("e-3", "sending_failed")));
+    assert_eq!(data(3), ("verification.delivered", of("e-4", "delivered")));
+    assert_eq!(told.len(), 4, "{told:?}");
+}
+
+#[test]
+fn a_message_of_twilio_is_told_of_once_for_each_of_its_states() {
+    let (_provider, server) = twilio_server();
+    let url = format!("https://login.example.com{PATH}");
+    for status in ["queued", "sent", "sent", "delivered", "undelivered"] {
+        let pairs = [("MessageSid", "SM0123"), ("MessageStatus", status), ("To", "+12025550143")];
+        let headers = [("x-twilio-signature", &*twilio_signature(&url, &pairs))];
+        assert_ok(&post(&server, PATH, &headers, form(&pairs).as_bytes()));
+    }
+    let told = wait_for_events(&server, "verification.", 3);
+    let of = |status: &str| json!({"id": format!("SM0123.{status}"), "channel": "mobile", "provider_id": "SM0123", "delivery_status": status});
+    let data: Vec<_> = told.iter().map(|event| (event["type"].as_str().unwrap(), event["data"].clone())).collect();
+    let expected = [
+        ("verification.sent", of("sent")),
+        ("verification.delivered", of("delivered")),
+        ("verification.delivery_failed", of("undelivered")),
+    ];
+    assert_eq!(data, expected);
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn the_interface_describes_itself() {
     assert!(document["openapi"].as_str().unwrap().starts_with("3."));
     let paths = document["paths"].as_object().unwrap();
     let below = ["request/email", "request/mobile", "resend", "exchange", "exchange/email", "exchange/mobile"];
-    let below = below.into_iter().chain(["token/refresh", "token/verify"]);
+    let below = below.into_iter().chain(["external/request", "external/verify", "token/refresh", "token/verify"]);
     for path in below.map(|path| format!("/auth/{path}/")) {
         let post = &paths[&path]["post"];
         for status in ["404", "405", "408", "413", "415", "431", "500", "503"] {

@@ -5,7 +5,7 @@ use hyper::{HeaderMap, body::Bytes, header::HeaderName, http::request::Parts};
 use reqwest::Url;
 
 use crate::{
-    events::Kind,
+    events::{EventId, Kind},
     recipient::Channel,
     server::{
         app::App,
@@ -100,6 +100,9 @@ impl App {
             None => return,
         };
         self.events.emit(kind, now, |event| {
+            if let Some(id) = EventId::of_provider(&report.id) {
+                event.id = id;
+            }
             event.channel = Some(Channel::Mobile);
             event.provider_id = report.provider_id;
             event.delivery_status = report.delivery_status;

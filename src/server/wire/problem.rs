@@ -273,7 +273,9 @@ impl Problem {
             BeginError::DeliveryFailed => Self::delivery_failed(),
             BeginError::NotStarted(NotStarted::Exhausted) => Self::of_complete(CompleteError::Exhausted),
             // What is refused is the number; whoever knows its field says so.
-            BeginError::NotStarted(NotStarted::Refused | NotStarted::Unreachable) => Self::provider_unavailable(),
+            BeginError::NotStarted(NotStarted::Refused | NotStarted::Unreachable | NotStarted::Unanswered) => {
+                Self::provider_unavailable()
+            }
             BeginError::Envelope(error) => Self::of_complete(error),
         }
     }

@@ -73,18 +73,19 @@ pub fn read(body: &[u8]) -> Result<Report, Malformed> {
     let data = whole.get("data").ok_or(Malformed::NoData)?;
     let data = data.as_object().ok_or(Malformed::DataIsNoObject)?;
     let event_type = data.get("event_type").and_then(Value::as_str).ok_or(Malformed::NoEventType)?;
-    let by_type = match event_type {
-        "verify.sent" => Progress::Sent,
-        "verify.delivered" => Progress::Delivered,
-        "verify.failed" => Progress::Failed,
+    let (by_type, said) = match event_type {
+        "verify.sent" => (Progress::Sent, "sent"),
+        "verify.delivered" => (Progress::Delivered, "delivered"),
+        "verify.failed" => (Progress::Failed, "failed"),
         other => return Err(Malformed::UnexpectedEventType(shown(other))),
     };
     let id = data.get("id").and_then(Value::as_str).filter(|id| !id.trim().is_empty()).ok_or(Malformed::NoId)?;
     let payload = |member: &str| data.get("payload")?.get(member)?.as_str().and_then(name);
-    let delivery_status = payload("delivery_status");
     // `payload.status` says `pending` until somebody types the code.
-    let progress = delivery_status.as_deref().and_then(progress_of).unwrap_or(by_type);
-    Ok(Report { id: id.to_owned(), progress: Some(progress), provider_id: payload("id"), delivery_status })
+    let delivery_status = payload("delivery_status").unwrap_or_else(|| said.into());
+    let progress = progress_of(&delivery_status).unwrap_or(by_type);
+    let provider_id = payload("id").or_else(|| name(id));
+    Ok(Report { id: id.to_owned(), progress: Some(progress), provider_id, delivery_status: Some(delivery_status) })
 }
 
 fn progress_of(delivery_status: &str) -> Option<Progress> {
