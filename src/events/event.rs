@@ -264,6 +264,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::delivery::Failure;
 
     fn event(kind: Kind) -> Event {
         Event::new(EventId::from_random([7; 16]), kind, UnixTime::from_seconds(1_700_000_000))
@@ -331,6 +332,31 @@ mod tests {
         }
         for id in ["", "a b", "a\r\nb", "+12025550143", "ä", &format!("{long}a")] {
             assert!(EventId::of_provider(id).is_none(), "{id}");
+        }
+    }
+
+    #[test]
+    fn every_event_and_every_field_is_documented() {
+        let page = include_str!("../../docs/events.md");
+        for kind in Kind::ALL {
+            let row = format!("\n| `{}` | ", kind.name());
+            assert!(page.contains(&row), "docs/events.md has no row of {}", kind.name());
+        }
+        let fields = ["id", "channel", "challenge_id", "subject", "client_network", "user_agent", "reason", "provider_id"];
+        for field in fields.into_iter().chain(["delivery_status", "prefix"]) {
+            assert!(page.contains(&format!("\n| `{field}` | ")), "docs/events.md has no row of {field}");
+        }
+
+        for failure in [
+            Failure::Recipient,
+            Failure::Refused,
+            Failure::Unsent,
+            Failure::Expired,
+            Failure::Displaced,
+            Failure::Unwritten,
+            Failure::Abandoned,
+        ] {
+            assert!(page.contains(&format!("\n| `{}` | ", failure.as_str())), "docs/events.md has no row of {failure:?}");
         }
     }
 
