@@ -173,6 +173,35 @@ fn exported_templates_replace_nothing_unasked() {
 }
 
 #[test]
+fn templates_and_previews_are_not_written_through_links_nor_over_templates() {
+    let directory = TempDir::new().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    for folder in ["mine", "look/ar"] {
+        fs::create_dir_all(path(folder)).unwrap();
+    }
+    fs::write(path("precious"), "precious").unwrap();
+    fs::write(path("countersign.toml"), "").unwrap();
+    for (target, arguments) in
+        [("nothing", &["templates", "export", "mine"][..]), ("precious", &["templates", "export", "mine", "--overwrite"])]
+    {
+        let link = path("mine/sms.txt");
+        let _ = fs::remove_file(&link);
+        std::os::unix::fs::symlink(path(target), &link).unwrap();
+        let ran = run(&mut countersign(directory.path(), arguments));
+        assert_eq!(ran.code, 64, "{target}: {}", ran.err);
+        assert!(ran.err.contains("mine/sms.txt is a link"), "{}", ran.err);
+    }
+    assert!(!path("nothing").exists());
+    assert_eq!(fs::read_to_string(path("precious")).unwrap(), "precious");
+
+    fs::write(path("look/ar/email.html"), "mine: {{ code }}").unwrap();
+    let ran = run(&mut countersign(directory.path(), &["preview", "look"]));
+    assert_eq!(ran.code, 64, "{}", ran.err);
+    assert!(ran.err.contains("holds no preview of ours"), "{}", ran.err);
+    assert_eq!(fs::read_to_string(path("look/ar/email.html")).unwrap(), "mine: {{ code }}");
+}
+
+#[test]
 fn preview_writes_every_language_and_leaves_pages_that_are_not_its_own() {
     let directory = TempDir::new().unwrap();
     let read = |name: &str| fs::read_to_string(directory.path().join("look").join(name)).unwrap();

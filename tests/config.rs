@@ -565,6 +565,7 @@ fn email() {
         (&section("transport = \"smtp\""), "email.url", "is required with transport = \"smtp\""),
         (&section("transport = \"smtp\"\nurl = \"mail.example\""), "email.url", "no URL"),
         (&section("transport = \"file\"\npath = \"\""), "email.path", "required"),
+        (&section("transport = \"file\"\npath = \" \\t\""), "email.path", "required"),
         (&section("from = \"nobody\""), "email.from", "mailbox"),
         (&section("from = \"a@example.com\\nBcc: b@example.com\""), "email.from", "mailbox"),
         (&section(&format!("transport = \"http\"\nsecret = \"{WHSEC}\"")), "email.url", "is required with transport = \"http\""),
@@ -591,6 +592,12 @@ fn email() {
 fn sms() {
     let section = |text: &str| format!("[sms]\n{text}");
     let twilio = "transport = \"twilio\"\naccount_sid = \"AC1\"\nauth_token = \"t\"\nfrom = \"+1\"\n";
+    assert_refused(&[
+        (&section(&twilio.replace("AC1", "AC1:x")), "sms.account_sid", "letters and digits"),
+        (&section(&twilio.replace("AC1", "../AC1")), "sms.account_sid", "letters and digits"),
+        (&section(&twilio.replace("\"t\"", "\"t\\n\"")), "sms.auth_token", "without spaces"),
+        (&section(&twilio.replace("\"+1\"", "\"  \"")), "sms.from", "is required with transport = \"twilio\""),
+    ]);
     assert_eq!(faulty(&section("transport = \"twilio\"")), ["sms.account_sid", "sms.auth_token", "sms.from"]);
     assert_eq!(faulty(&section("transport = \"telnyx\"")), ["sms.api_key", "sms.from"]);
     assert_eq!(faulty(&section("transport = \"http\"")), ["sms.url", "sms.secret"]);
@@ -803,7 +810,7 @@ fn external_2fa() {
         (&section("provider = \"sinch\""), "external_2fa.provider", "telnyx"),
         (&telnyx.replace(key, "AAAA"), "external_2fa.webhook_public_key", "32 bytes"),
         (&telnyx.replace(key, &format!("{}=", "A".repeat(43))), "external_2fa.webhook_public_key", "Ed25519"),
-        (&telnyx.replace("\"k\"", "\"k y\""), "external_2fa.api_key", "without white space"),
+        (&telnyx.replace("\"k\"", "\"k y\""), "external_2fa.api_key", "without spaces"),
         (&section(&twilio.replace("VA1", "VA1/../x")), "external_2fa.service_sid", "letters and digits"),
         (&section(&twilio.replace("AC1", "AC1:x")), "external_2fa.account_sid", "letters and digits"),
         (&section(&format!("{twilio}\napi_base = \"ftp://a\"")), "external_2fa.api_base", "http://"),

@@ -29,6 +29,13 @@ pub(super) fn preview(folder: &Path, file: &ConfigFile) -> Result<(), Exit> {
             return Err(Exit::Usage(format!("countersign: {index} is no preview of ours, and is left: name another folder")));
         }
         Ok(_) => {}
+        // A folder of templates has files by the same names.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && holds_anything(folder) => {
+            let folder = folder.display();
+            return Err(Exit::Usage(format!(
+                "countersign: {folder} isn't empty and holds no preview of ours: name another folder, or one that there isn't"
+            )));
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(unavailable("read", &index, &error)),
     }
@@ -46,6 +53,10 @@ pub(super) fn preview(folder: &Path, file: &ConfigFile) -> Result<(), Exit> {
     }
     write(&index, &page(&config.passwordless.site_name, &shown))?;
     print(&format!("Wrote the messages in every language. Look at {}\n", index.display()))
+}
+
+fn holds_anything(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 /// A message as it is sent, but for its code and link, which open nothing.

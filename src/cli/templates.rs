@@ -43,8 +43,11 @@ pub(super) fn export(folder: &Path, overwrite: bool) -> Result<(), Exit> {
     ))
 }
 
-/// Writes a file, in a folder that is made if it isn't there.
+/// Writes a file, in a folder that is made if it isn't there; never through a link to another file.
 pub(super) fn write(path: &Path, text: &str) -> Result<(), Exit> {
+    if path.is_symlink() {
+        return Err(Exit::Usage(format!("countersign: {} is a link to another file, and is left", path.display())));
+    }
     let folder = path.parent().map(PathBuf::from).unwrap_or_default();
     fs::create_dir_all(&folder).map_err(|error| unavailable("make", &folder, &error))?;
     fs::write(path, text).map_err(|error| unavailable("write", path, &error))

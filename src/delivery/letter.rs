@@ -11,7 +11,7 @@ use super::{
     route::Route,
     transport::Transport,
 };
-use crate::time::UnixTime;
+use crate::{outbound::backoff::jittered, time::UnixTime};
 
 /// The longest wait between two tries of one carrier, in seconds, and the longest while the process wants to end.
 const MAX_WAIT: u64 = 60;
@@ -196,7 +196,7 @@ impl<'t> Stop<'t> {
     }
 }
 
-/// 1, 2, 4 … seconds, each up to a quarter less: what failed together doesn't come back together.
+/// 1, 2, 4 … seconds, each about that.
 struct Waits {
     seconds: u64,
     longest: u64,
@@ -208,8 +208,8 @@ impl Waits {
     }
 
     fn next(&mut self) -> Duration {
-        let milliseconds = self.seconds * 1000;
+        let wait = jittered(self.seconds, self.longest);
         self.seconds = (self.seconds * 2).min(self.longest);
-        Duration::from_millis(milliseconds - rand::rng().random_range(0..=milliseconds / 4))
+        wait
     }
 }

@@ -7,7 +7,6 @@
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use hyper::body::Bytes;
-use rand::RngExt as _;
 use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
@@ -23,6 +22,7 @@ use super::{
 };
 use crate::{
     outbound::{
+        backoff::jittered,
         client::{self, CallFailed, Reply, WebhookCaller},
         retry_after::retry_after,
         webhook::Webhook,
@@ -221,10 +221,9 @@ impl<R: Receiver> Sender<R> {
         self.put_off(Instant::now() + again_in, parcel);
     }
 
-    /// 1, 2, 4 … seconds, each up to a quarter less.
+    /// 1, 2, 4 … seconds, each about that.
     fn wait(&self, failures: u32) -> Duration {
-        let milliseconds = (1 << failures.min(16)).min(self.max_wait) * 1000;
-        Duration::from_millis(milliseconds - rand::rng().random_range(0..=milliseconds / 4))
+        jittered(1 << failures.min(16), self.max_wait)
     }
 
     fn put_off(&mut self, until: Instant, parcel: Parcel) {

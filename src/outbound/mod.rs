@@ -3,6 +3,8 @@
 #[cfg(feature = "server")]
 pub mod api;
 #[cfg(feature = "server")]
+pub(crate) mod backoff;
+#[cfg(feature = "server")]
 pub mod client;
 #[cfg(feature = "server")]
 pub(crate) mod deadline;

@@ -259,13 +259,15 @@ impl Section<'_> {
         all
     }
 
-    /// A text that has to be given: an empty one is a fault, "is required" and `why`, unless it is for something absent.
+    /// A text that has to be given: an empty one, or one of white space alone, is a fault, "is required" and `why`, unless it
+    /// is for something absent.
     pub(crate) fn required(&self, key: &str, why: &str) -> Option<&str> {
         let text = self.text(key);
-        if text.is_empty() && !self.asks_for_absent() {
+        let says_nothing = text.trim().is_empty();
+        if says_nothing && !self.asks_for_absent() {
             self.fault(key, format!("is required {why}"));
         }
-        Some(text).filter(|text| !text.is_empty())
+        (!says_nothing).then_some(text)
     }
 
     /// The content of the file that the key names.

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use super::webhook::{read_api_base, read_webhook};
+use super::webhook::{read_api_base, read_key, read_sid, read_webhook};
 use crate::{
     config::reader::{
         choice::choices,
         judge::Section,
         schema::{SectionSchema, number, one_of, secret, text, url},
     },
-    crypto::SecretText,
     verify::{callbacks::telnyx::PublicKey, http, telnyx, twilio},
 };
 
@@ -93,49 +92,28 @@ pub(crate) fn read(section: &Section<'_>) -> Option<Option<External2fa>> {
 
 fn read_telnyx(section: &Section<'_>, why: &str, timeout: Duration) -> Option<Provider> {
     let api_base = read_api_base(section, "https://api.telnyx.com");
-    let api_key = section.required("api_key", why).and_then(|_| section.parse("api_key", visible));
+    let api_key = read_key(section, "api_key", why);
     let verify_profile_id = section.required("verify_profile_id", why);
     let webhook_key = match section.text("webhook_public_key") {
         "" => Some(None),
         _ => section.parse("webhook_public_key", parse_public_key).map(Some),
     };
-    let settings = telnyx::Settings {
-        api_base: api_base?,
-        api_key: SecretText::new(api_key?),
-        verify_profile_id: verify_profile_id?.to_owned(),
-        timeout,
-    };
+    let settings =
+        telnyx::Settings { api_base: api_base?, api_key: api_key?, verify_profile_id: verify_profile_id?.to_owned(), timeout };
     Some(Provider::Telnyx { settings, webhook_key: webhook_key? })
 }
 
 fn read_twilio(section: &Section<'_>, why: &str, timeout: Duration) -> Option<Provider> {
     let api_base = read_api_base(section, "https://verify.twilio.com");
-    let sid = |key| section.required(key, why).and_then(|_| section.parse(key, parse_sid));
-    let (account_sid, service_sid) = (sid("account_sid"), sid("service_sid"));
-    let auth_token = section.required("auth_token", why).and_then(|_| section.parse("auth_token", visible));
+    let (account_sid, service_sid) = (read_sid(section, "account_sid", why), read_sid(section, "service_sid", why));
+    let auth_token = read_key(section, "auth_token", why);
     Some(Provider::Twilio(twilio::Settings {
         api_base: api_base?,
         account_sid: account_sid?,
-        auth_token: SecretText::new(auth_token?),
+        auth_token: auth_token?,
         service_sid: service_sid?,
         timeout,
     }))
-}
-
-/// What an HTTP header can carry. The text is never shown.
-fn visible(text: &str) -> Result<String, String> {
-    let is_fit = text.bytes().all(|byte| byte.is_ascii_graphic());
-    if is_fit { Ok(text.to_owned()) } else { Err("must be visible ASCII, without white space".into()) }
-}
-
-/// An account or a service: letters and digits.
-fn parse_sid(text: &str) -> Result<String, String> {
-    let is_fit = text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if is_fit {
-        Ok(text.to_owned())
-    } else {
-        Err(format!("is {text:?}, but a SID has letters and digits only, such as AC and 32 digits"))
-    }
 }
 
 fn parse_public_key(text: &str) -> Result<PublicKey, String> {

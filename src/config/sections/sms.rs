@@ -11,9 +11,8 @@ use crate::{
             judge::Section,
             schema::{Key, Kind, SectionSchema, all_like, joined, number, one_of, secret, text, url},
         },
-        sections::webhook::{read_http, read_key, read_provider},
+        sections::webhook::{read_http, read_key, read_provider, read_sid},
     },
-    crypto::SecretText,
     delivery::carriers::{telnyx, twilio, vonage},
     guard::BreakerLimits,
     outbound::webhook::Webhook,
@@ -208,15 +207,10 @@ fn read_way(section: &Section<'_>) -> Option<Option<SmsWay>> {
 
 fn read_twilio(section: &Section<'_>, why: &str) -> Option<twilio::Settings> {
     let api_base = read_provider(section, "https://api.twilio.com");
-    let account_sid = section.required("account_sid", why);
-    let auth_token = section.required("auth_token", why);
+    let account_sid = read_sid(section, "account_sid", why);
+    let auth_token = read_key(section, "auth_token", why);
     let from = section.required("from", why);
-    Some(twilio::Settings {
-        api_base: api_base?,
-        account_sid: account_sid?.to_owned(),
-        auth_token: SecretText::new(auth_token?),
-        from: from?.to_owned(),
-    })
+    Some(twilio::Settings { api_base: api_base?, account_sid: account_sid?, auth_token: auth_token?, from: from?.to_owned() })
 }
 
 fn read_telnyx(section: &Section<'_>, why: &str) -> Option<telnyx::Settings> {

@@ -53,6 +53,17 @@ pub(crate) fn read_key(section: &Section<'_>, key: &str, why: &str) -> Option<Se
     })
 }
 
+/// The id of an account or a service of Twilio's: letters and digits. It stands in paths, and before the colon of a password.
+pub(crate) fn read_sid(section: &Section<'_>, key: &str, why: &str) -> Option<String> {
+    section.required(key, why)?;
+    section.parse(key, |text| {
+        let is_fit = text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        is_fit
+            .then(|| text.to_owned())
+            .ok_or_else(|| format!("is {text:?}, but a SID has letters and digits only, such as AC and 32 digits"))
+    })
+}
+
 /// The API of a provider: scheme, host and port. `default` is the provider's own.
 pub(crate) fn read_api_base(section: &Section<'_>, default: &str) -> Option<Url> {
     if section.text("api_base").is_empty() {
