@@ -325,8 +325,8 @@ mod tests {
         assert_eq!(tries.len(), 6);
         assert!(tries.iter().all(|(id, _)| *id == tries[0].0));
         let waits: Vec<_> = tries.windows(2).map(|pair| pair[1].1.as_secs_f32() - pair[0].1.as_secs_f32()).collect();
-        for (wait, longest) in waits.iter().zip([1.0, 2.0, 4.0, 8.0, 16.0]) {
-            assert!(*wait <= longest + 0.01 && *wait >= longest * 0.75, "{waits:?}");
+        for (wait, least) in waits.iter().zip([1.0, 2.0, 4.0, 8.0, 16.0]) {
+            assert!(*wait >= least && *wait <= least * 1.25 + 0.01, "another second, another timestamp: {waits:?}");
         }
         assert_eq!(world.drain(0).await, 0, "it was given up");
     }

@@ -75,7 +75,7 @@ pub fn read(form: &[(String, String)]) -> Option<Report> {
         _ => None,
     };
     Some(Report {
-        id: format!("{provider_id}.{status}"),
+        id: format!("{provider_id}:{status}"),
         progress,
         provider_id: Some(provider_id),
         delivery_status: Some(status),
@@ -180,7 +180,7 @@ mod tests {
         let read = |pairs: &[(&str, &str)]| {
             let report = read(&form(pairs))?;
             let [id, status] = [report.provider_id, report.delivery_status].map(|text| text.unwrap().to_string());
-            assert_eq!(report.id, format!("{id}.{status}"));
+            assert_eq!(report.id, format!("{id}:{status}"));
             Some((id, status, report.progress))
         };
         let of = |id: &str, status: &str, progress| Some((id.to_owned(), status.to_owned(), progress));
