@@ -143,7 +143,7 @@ fn a_message_of_twilio_is_told_of_once_for_each_of_its_states() {
         assert_ok(&post(&server, PATH, &headers, form(&pairs).as_bytes()));
     }
     let told = wait_for_events(&server, "verification.", 3);
-    let of = |status: &str| json!({"id": format!("SM0123.{status}"), "channel": "mobile", "provider_id": "SM0123", "delivery_status": status});
+    let of = |status: &str| json!({"id": format!("SM0123:{status}"), "channel": "mobile", "provider_id": "SM0123", "delivery_status": status});
     let data: Vec<_> = told.iter().map(|event| (event["type"].as_str().unwrap(), event["data"].clone())).collect();
     let expected = [
         ("verification.sent", of("sent")),
