@@ -41,7 +41,10 @@ pub(super) fn preview(folder: &Path, file: &ConfigFile) -> Result<(), Exit> {
     }
     let composer = assembly::composer(&config);
     let mut shown = String::new();
-    for tag in config.email.templates.languages() {
+    let mut languages: Vec<&Tag> = config.email.templates.languages().collect();
+    // What most people will see comes first.
+    languages.sort_by_key(|tag| **tag != config.passwordless.default_locale);
+    for tag in languages {
         let email = compose(&composer, &config, tag, Channel::Email)?;
         let sms = compose(&composer, &config, tag, Channel::Mobile)?;
         let folder = folder.join(tag.as_str());
@@ -107,7 +110,7 @@ fn page(site_name: &str, shown: &str) -> String {
          .messages {{ display: flex; flex-wrap: wrap; gap: 24px; align-items: start; }}\n\
          iframe {{ width: 390px; height: 780px; border: 1px solid #888; border-radius: 8px; }}\n\
          pre {{ width: 390px; margin: 0 0 24px; padding: 16px; box-sizing: border-box; border: 1px solid #888; border-radius: 8px;\n\
-         white-space: pre-wrap; overflow-wrap: anywhere; }}\n</style>\n</head>\n<body>\n<h1>Messages of {site_name}</h1>\n{shown}</body>\n</html>\n"
+         white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: plaintext; }}\n</style>\n</head>\n<body>\n<h1>Messages of {site_name}</h1>\n{shown}</body>\n</html>\n"
     )
 }
 

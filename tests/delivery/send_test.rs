@@ -31,7 +31,7 @@ fn a_message_is_sent_step_by_step() {
     let (to, mail) = smtp.wait_for_mail(0);
     assert!(to == "ann@example.com" && mail.contains("Anmeldung bei example.com"), "{mail}");
     let port = format!("127.0.0.1 takes connections at port {}", smtp.port);
-    for step in ["E-mail to ann@example.com, written in de: \"Anmeldung", "[email] smtp", &port, "sent in ", "open nothing"] {
+    for step in ["E-mail to ann@example.com, written in de: \"Anmeldung", "[email] smtp", &port, "sent in ", "opens nothing"] {
         assert!(said.contains(step), "{step}: {said}");
     }
     assert!(!said.contains(&code_in(&mail)), "{said}");

@@ -112,11 +112,13 @@ async fn send(arguments: &Arguments, config: &Config, recipient: &Recipient) -> 
     }
     for way in ways {
         if attempt(&way, &message, now).await? {
-            let after = match channel {
-                Channel::Email => "If it doesn't arrive within a minute, look for it among the spam",
-                Channel::Mobile => "If it doesn't arrive within a minute, look at the provider's own log",
+            // What stays on this machine has arrived.
+            let after = match (&way.endpoint, channel) {
+                (None, _) => "",
+                (Some(_), Channel::Email) => "If it doesn't arrive within a minute, look for it among the spam. ",
+                (Some(_), Channel::Mobile) => "If it doesn't arrive within a minute, look at the provider's own log. ",
             };
-            print(&format!("{after}. Its code and its link open nothing.\n"))?;
+            print(&format!("{after}What it holds opens nothing.\n"))?;
             return Ok(true);
         }
     }
