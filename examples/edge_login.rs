@@ -82,17 +82,11 @@ impl EdgeLogin {
     /// The envelope for the client, and the code for the message.
     pub fn begin(&self, address: &str, now: UnixTime, random: &mut impl CryptoRng) -> Option<(String, String)> {
         let recipient = Recipient::parse_email(address).ok()?;
-        let challenge = Challenge {
-            id: ChallengeId::from_random(random::bytes(random)),
-            issued_at: now,
-            expires_at: now.plus(600),
-            usage: Use::CODE,
-            channel: recipient.channel(),
-            format: Some(self.format.clone()),
-            // No guard has this id, so nobody else redeems what is made here.
-            guard: GuardId::new("edge.0")?,
-            binding: None,
-        };
+        let id = ChallengeId::from_random(random::bytes(random));
+        // No guard has this id, so nobody else redeems what is made here.
+        let guard = GuardId::new("edge.0")?;
+        let challenge = Challenge::new(id, Use::CODE, recipient.channel(), guard, now, 600);
+        let challenge = Challenge { format: Some(self.format.clone()), ..challenge };
         let challenge = self.challenges.seal(challenge, recipient);
         let code = self.challenges.code(&challenge, "")?;
         Some((self.challenges.sign(&challenge), code.expose().to_owned()))

@@ -9,7 +9,7 @@ use std::{
 
 use countersign::{
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Use},
-    guard::{Attempt, Bucket, By, Counted, Guard, Limits, Looked, MemoryGuard, Verdict},
+    guard::{Attempt, Bucket, By, Counted, Guard, Limits, MemoryGuard, Verdict},
     keyring::{EnvelopeFormat, Keyring},
     recipient::{Channel, Recipient},
     time::UnixTime,
@@ -43,7 +43,7 @@ fn redeem(guard: &MemoryGuard, challenges: &Challenges, ann: &Recipient, number:
         binding: None,
     };
     let challenge = challenges.seal(challenge, ann.clone());
-    let attempt = Attempt { challenge: &challenge, by: By::Code, bucket: Bucket::Known, now: NOW, looked: Looked::default() };
+    let attempt = Attempt { bucket: Bucket::Known, ..Attempt::new(&challenge, By::Code, NOW) };
     let answer = pin!(guard.count(&attempt, Verdict::sealed(true))).poll(&mut Context::from_waker(Waker::noop()));
     assert_eq!(answer, Poll::Ready(Ok(Counted::Accepted)));
 }

@@ -52,6 +52,15 @@ pub struct Challenge {
     pub binding: Option<Binding>,
 }
 
+impl Challenge {
+    /// One without a code of ours, bound to no client, that ends `lifetime` seconds after it is made.
+    #[must_use]
+    pub fn new(id: ChallengeId, usage: Use, channel: Channel, guard: GuardId, now: UnixTime, lifetime: u64) -> Self {
+        let expires_at = now.plus(lifetime);
+        Self { id, issued_at: now, expires_at, usage, channel, format: None, guard, binding: None }
+    }
+}
+
 /// A challenge that this fleet made for this recipient: its `mac` was right.
 ///
 /// Only [`Challenges`](super::Challenges) makes one.

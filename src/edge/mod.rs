@@ -18,16 +18,9 @@
 //!
 //! # let now = UnixTime::from_seconds(1_800_000_000);
 //! # let challenges = challenge::Challenges::new(&keyring, "https://login.example", EnvelopeFormat::EdDsa);
-//! # let made = challenge::Challenge {
-//! #     id: challenge::ChallengeId::from_random([7; 16]),
-//! #     issued_at: now,
-//! #     expires_at: now.plus(600),
-//! #     usage: challenge::Use::CODE,
-//! #     channel: Channel::Email,
-//! #     format: challenge::CodeFormat::new(challenge::Alphabet::Numeric, 6),
-//! #     guard: challenge::GuardId::new("node-1.0011223344556677").unwrap(),
-//! #     binding: None,
-//! # };
+//! # let (id, guard) = (challenge::ChallengeId::from_random([7; 16]), challenge::GuardId::new("node-1.0011223344556677").unwrap());
+//! # let made = challenge::Challenge::new(id, challenge::Use::CODE, Channel::Email, guard, now, 600);
+//! # let made = challenge::Challenge { format: challenge::CodeFormat::new(challenge::Alphabet::Numeric, 6), ..made };
 //! # let envelope = challenges.sign(&challenges.seal(made, Recipient::parse_email("ann@example.com")?));
 //! // An envelope from the header `Countersign-Challenge` or the cookie; `now` is the edge's own clock.
 //! let verified = envelopes.verify(&envelope, now)?;

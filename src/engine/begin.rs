@@ -124,7 +124,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         };
         let crowded = is_crowded || slot.is_err();
         let network = caller.network;
-        let request = Request { recipient, by, network, is_known: false, proof: *proof, crowded, now, issued_at };
+        let request = Request { by, proof: *proof, crowded, issued_at, ..Request::new(recipient, network, now) };
         let entry = self.enter(keys, caller, claimed, request).await?;
         match slot {
             Ok(slot) => Ok((slot, entry)),

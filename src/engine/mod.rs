@@ -53,7 +53,7 @@ use crate::{
     crypto::random,
     delivery::{Dispatch, Outbox},
     directory::Directory,
-    guard::{Attempt, By, Guard, Looked},
+    guard::{Attempt, By, Guard},
     keys::CurrentKeys,
     time::UnixTime,
     verify::{Method, NotStarted},
@@ -94,15 +94,12 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let keys = self.keys.load();
         let (slot, entry) = self.admit(&keys, &begin, By::Code, now, now).await?;
 
+        let id = ChallengeId::from_random(random::bytes(random));
+        let guard = entry.admitted.guard.clone();
         let challenge = Challenge {
-            id: ChallengeId::from_random(random::bytes(random)),
-            issued_at: now,
-            expires_at: now.plus(self.policy.challenge_lifetime),
-            usage: Use::CODE,
-            channel,
             format: Some(self.policy.code_format.at_least(entry.admitted.strength)),
-            guard: entry.admitted.guard.clone(),
             binding: begin.binding,
+            ..Challenge::new(id, Use::CODE, channel, guard, now, self.policy.challenge_lifetime)
         };
         let challenge = keys.challenges.seal(challenge, begin.recipient.clone());
         self.dispatch(slot, &keys, &begin, entry, challenge.clone()).await?;
@@ -130,15 +127,10 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let keys = self.keys.load();
         let (slot, Entry { request, admitted, found }) = self.admit(&keys, &begin, By::External, now, now).await?;
 
+        let (id, guard) = (method.id(random::bytes(random)), admitted.guard.clone());
         let challenge = Challenge {
-            id: method.id(random::bytes(random)),
-            issued_at: now,
-            expires_at: now.plus(self.policy.challenge_lifetime),
-            usage: Use::EXTERNAL,
-            channel,
-            format: None,
-            guard: admitted.guard.clone(),
             binding: begin.binding,
+            ..Challenge::new(id, Use::EXTERNAL, channel, guard, now, self.policy.challenge_lifetime)
         };
         let challenge = keys.challenges.seal(challenge, begin.recipient.clone());
         let dispatch = self.dispatch_of(&keys, &begin, challenge.clone(), found, now);
@@ -164,7 +156,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let challenge = authority.envelope_for(Use::CODE, envelope, recipient).map_err(BeginError::Envelope)?;
         let claimed = begin.caller.claimed_device(&keys, recipient, now);
         let bucket = presumed_bucket(&keys, claimed, recipient, self.asked.recently(recipient, now).as_ref());
-        let attempt = Attempt { challenge: &challenge, by: By::Resend, bucket, now, looked: Looked::default() };
+        let attempt = Attempt { bucket, ..Attempt::new(&challenge, By::Resend, now) };
         self.look(&attempt).await.map_err(BeginError::Envelope)?;
 
         let (slot, entry) = self.admit(&keys, &begin, By::Code, challenge.challenge().issued_at, now).await?;
@@ -194,7 +186,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         let claimed = caller.claimed_device(&keys, recipient, now);
         let recently = self.asked.recently(recipient, now);
         let bucket = presumed_bucket(&keys, claimed, recipient, recently.as_ref());
-        let mut attempt = Attempt { challenge: &challenge, by: evidence.by(), bucket, now, looked: Looked::default() };
+        let mut attempt = Attempt { bucket, ..Attempt::new(&challenge, evidence.by(), now) };
         attempt.looked = self.look(&attempt).await?;
         if challenge.challenge().binding.is_some_and(|binding| !verifier.is_some_and(|verifier| binding.is_met_by(verifier))) {
             return Err(self.count_as_wrong(&attempt).await);

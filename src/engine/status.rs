@@ -5,7 +5,7 @@ use crate::{
     challenge::{UntrustedLink, VerifiedChallenge, VerifiedLink},
     delivery::Outbox,
     directory::Directory,
-    guard::{Attempt, Bucket, By, Guard, Looked},
+    guard::{Attempt, Bucket, By, Guard},
     recipient::Recipient,
     time::UnixTime,
 };
@@ -71,7 +71,7 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
     async fn status(&self, challenge: &VerifiedChallenge, now: UnixTime) -> Result<Status, CompleteError> {
         self.policy.require(challenge.recipient().channel())?;
         // As a link, since only uses matter, and as somebody who may use what room there is: a look makes no entry.
-        let attempt = Attempt { challenge, by: By::Link, bucket: Bucket::Claimed, now, looked: Looked::default() };
+        let attempt = Attempt { bucket: Bucket::Claimed, ..Attempt::new(challenge, By::Link, now) };
         let state = match self.look(&attempt).await {
             Ok(_) => State::Open,
             Err(CompleteError::Spent) => State::Spent,

@@ -112,6 +112,14 @@ pub struct Request<'a> {
     pub issued_at: UnixTime,
 }
 
+impl<'a> Request<'a> {
+    /// A stranger's request for a new code, without a puzzle.
+    #[must_use]
+    pub const fn new(recipient: &'a Recipient, network: ClientNetwork, now: UnixTime) -> Self {
+        Self { recipient, by: By::Code, network, is_known: false, proof: None, crowded: false, now, issued_at: now }
+    }
+}
+
 /// An attempt to redeem a challenge, as the guard sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt<'a> {
@@ -125,6 +133,14 @@ pub struct Attempt<'a> {
     pub now: UnixTime,
     /// What a look at it found, if there was one.
     pub looked: Looked,
+}
+
+impl<'a> Attempt<'a> {
+    /// A stranger's, that nobody has looked at yet.
+    #[must_use]
+    pub fn new(challenge: &'a VerifiedChallenge, by: By, now: UnixTime) -> Self {
+        Self { challenge, by, bucket: Bucket::Strangers, now, looked: Looked::default() }
+    }
 }
 
 /// The names under which a guard counts an attempt, once it has found them; by default none. It is believed only by the

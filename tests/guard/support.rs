@@ -9,7 +9,7 @@ use std::{
 use countersign::{
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, NodeName, Use, VerifiedChallenge},
     guard::{
-        Attempt, AttemptRefused, Bucket, By, Counted, Guard, Limits, Looked, MemoryGuard, Request, Verdict,
+        Attempt, AttemptRefused, By, Counted, Guard, Limits, MemoryGuard, Request, Verdict,
         journal::{JournalGuard, OpenError, Opening},
     },
     keyring::{EnvelopeFormat, Keyring},
@@ -123,7 +123,7 @@ impl Issuer {
 }
 
 pub(crate) fn attempt(challenge: &VerifiedChallenge, by: By, seconds: u64) -> Attempt<'_> {
-    Attempt { challenge, by, bucket: Bucket::Strangers, now: at(seconds), looked: Looked::default() }
+    Attempt::new(challenge, by, at(seconds))
 }
 
 /// Counts a stranger's attempt with a code at [`START`].
@@ -134,7 +134,7 @@ pub(crate) fn guess(guard: &impl Guard, challenge: &VerifiedChallenge, right: bo
 /// A stranger's request at a moment, for a code.
 pub(crate) fn request(recipient: &Recipient, seconds: u64) -> Request<'_> {
     let now = at(seconds);
-    Request { recipient, by: By::Code, network: network(1), is_known: false, proof: None, crowded: false, now, issued_at: now }
+    Request::new(recipient, network(1), now)
 }
 
 /// A journal in a folder of its own, and how it is opened.

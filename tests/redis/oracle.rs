@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use countersign::{
     challenge::{GuardId, NodeName, Use, VerifiedChallenge},
     guard::{
-        Admitted, Amendment, Attempt, AttemptRefused, BreakerLimits, BreakerOpened, Bucket, By, Counted, Guard, Limits, Looked,
+        Admitted, Amendment, Attempt, AttemptRefused, BreakerLimits, BreakerOpened, Bucket, By, Counted, Guard, Limits,
         MemoryGuard, Request, RequestRefused, Verdict,
     },
     recipient::Recipient,
@@ -130,7 +130,7 @@ async fn sequence(
                 let number = pairs.len() - 1 - choices.below(pairs.len()).min(choices.below(pairs.len()));
                 let pair = &pairs[number];
                 let (by, bucket) = choices.attempt(&pair.in_memory);
-                let memory = Attempt { challenge: &pair.in_memory, by, bucket, now, looked: Looked::default() };
+                let memory = Attempt { bucket, ..Attempt::new(&pair.in_memory, by, now) };
                 let redis = Attempt { challenge: &pair.in_redis, ..memory };
                 let right = choices.below(4) == 0;
                 // A result comes right after its attempt; of what has ended the two may forget at different times.

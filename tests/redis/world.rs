@@ -15,7 +15,7 @@ use countersign::{
     browser::puzzle::Proof,
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, NodeName, Use, VerifiedChallenge},
     guard::{
-        Admitted, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Limits, Looked, Request, Verdict,
+        Admitted, Attempt, AttemptRefused, Bucket, By, Counted, Guard, Limits, Request, Verdict,
         redis::{RedisGuard, RedisSettings, RedisUrl, StartError},
     },
     keyring::{EnvelopeFormat, Keyring},
@@ -96,7 +96,7 @@ pub(crate) fn numeric(length: u8) -> CodeFormat {
 
 /// A request of a stranger.
 pub(crate) fn request(recipient: &Recipient, now: UnixTime) -> Request<'_> {
-    Request { recipient, by: By::Code, network: network(1), is_known: false, proof: None, crowded: false, now, issued_at: now }
+    Request::new(recipient, network(1), now)
 }
 
 /// A solved puzzle.
@@ -162,7 +162,7 @@ pub(crate) fn begin(guard: &RedisGuard, recipient: &Recipient, now: UnixTime) ->
 
 /// An attempt with a code.
 pub(crate) fn attempt(challenge: &VerifiedChallenge, now: UnixTime) -> Attempt<'_> {
-    Attempt { challenge, by: By::Code, bucket: Bucket::Strangers, now, looked: Looked::default() }
+    Attempt::new(challenge, By::Code, now)
 }
 
 pub(crate) fn from_known_device(challenge: &VerifiedChallenge, now: UnixTime) -> Attempt<'_> {
