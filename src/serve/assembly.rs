@@ -213,8 +213,9 @@ pub(crate) fn caller(config: &Config, clock: &Clock) -> Caller {
 
 /// What carries e-mail, in the order in which it is asked; nothing: it is discarded.
 fn email(config: &Config, caller: &Caller) -> Result<Vec<Box<dyn Carrier>>, StartError> {
-    let ways = config.email.ways.iter().filter(|_| config.passwordless.policy.allows(Channel::Email));
-    ways.map(|way| email_way(config, way, caller)).collect()
+    // What can't be used is a fault, whether anybody may ask for e-mail or not.
+    let ways: Vec<_> = config.email.ways.iter().map(|way| email_way(config, way, caller)).collect::<Result<_, _>>()?;
+    Ok(if config.passwordless.policy.allows(Channel::Email) { ways } else { Vec::new() })
 }
 
 /// What one way for e-mail is carried by.
@@ -249,8 +250,8 @@ pub(crate) fn email_way(config: &Config, way: &EmailWay, caller: &Caller) -> Res
 
 /// What carries SMS, in the order in which it is asked; nothing: they are discarded.
 fn sms(config: &Config, caller: &Caller) -> Result<Vec<Box<dyn Carrier>>, StartError> {
-    let ways = config.sms.ways.iter().filter(|_| config.passwordless.policy.allows(Channel::Mobile));
-    ways.map(|way| sms_way(way, caller)).collect()
+    let ways: Vec<_> = config.sms.ways.iter().map(|way| sms_way(way, caller)).collect::<Result<_, _>>()?;
+    Ok(if config.passwordless.policy.allows(Channel::Mobile) { ways } else { Vec::new() })
 }
 
 /// What one way for SMS is carried by.
