@@ -1293,8 +1293,12 @@ fn secrets_that_everybody_may_read_are_warned_of() {
     }
     let elsewhere = [("COUNTERSIGN_KEYRING__SECRETS", SECRET)];
     assert!(warnings("open-config.toml", "[server]\npages = true", &elsewhere).is_empty(), "no secret is in the file");
-    let open = "[email]\ntransport = \"smtp\"\nurl = \"smtps://mail.example?\"".replace('?', "");
-    assert!(warnings("open-config.toml", &open, &[]).is_empty(), "a URL without a password is none");
+    for url in ["smtps://mail.example", "smtps://MAIL.example:465", "smtp://mail.example?tls=required"] {
+        let open = format!("[email]\ntransport = \"smtp\"\nurl = \"{url}\"");
+        assert!(warnings("open-config.toml", &open, &[]).is_empty(), "a URL without a password is none: {url}");
+    }
+    let provider = "[server]\npublic_url = \"https://login.example\"\n[email]\ntransport = \"postmark\"\napi_key = \"hunter2\"";
+    assert!(warnings("open-config.toml", provider, &[])[0].starts_with("email.api_key"), "the URLs before it are none");
     let warned = warnings("config.toml", "[keyring]\nsecrets_file = \"open-secrets\"", &[]);
     assert!(
         warned.len() == 1 && warned[0].starts_with("keyring.secrets_file") && warned[0].contains("open-secrets"),

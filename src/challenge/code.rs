@@ -141,8 +141,9 @@ impl Code {
     #[must_use]
     pub fn matches(&self, typed: &str, alphabet: &Alphabet) -> bool {
         let is_same = |typed: &str| bool::from(self.0.as_bytes().ct_eq(typed.as_bytes()));
-        // Nearly everybody types it as it was sent.
-        is_same(typed) || is_same(&alphabet.read(typed))
+        // Nearly everybody types it as it was sent, and digits alone are read as they stand.
+        let is_read = *alphabet == Alphabet::Numeric && typed.bytes().all(|byte| byte.is_ascii_digit());
+        is_same(typed) || !is_read && is_same(&alphabet.read(typed))
     }
 
     /// The text, for the message that carries it.
