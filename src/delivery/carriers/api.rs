@@ -4,12 +4,13 @@ use std::{error::Error as _, fmt};
 
 use hyper::body::Bytes;
 use reqwest::{Client, RequestBuilder, Url};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    delivery::SendError,
+    delivery::{Message, Outgoing, SendError},
     outbound::{client, retry_after::retry_after},
-    time::Clock,
+    time::{Clock, UnixTime},
 };
 
 /// What it takes to call others: one for all adapters.
@@ -155,6 +156,12 @@ pub(super) fn code(value: &Value) -> Option<u32> {
         _ => return None,
     };
     (code < 1_000_000).then_some(code)
+}
+
+/// A message in the form of an API that takes JSON.
+pub(super) fn json(message: &Message, at: UnixTime, to: &str, body: &impl Serialize) -> Outgoing {
+    let body = serde_json::to_vec(body).expect("texts are JSON");
+    Outgoing { id: message.id.clone(), written_at: at, to: to.into(), body: body.into() }
 }
 
 /// The path `segments` below `base`.

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::api::{Caller, Told};
+use super::api::{Caller, Told, json};
 use crate::{
     delivery::{Carrier, Message, Outgoing, SendError, Sending},
     outbound::{
@@ -56,10 +56,9 @@ impl Carrier for Http {
     }
 
     fn format(&self, message: &Message, at: UnixTime) -> Result<Outgoing, SendError> {
-        let Message { id, channel, to, code, link, text, locale, .. } = message;
+        let Message { channel, to, code, link, text, locale, .. } = message;
         let body = Body { channel: channel.as_str(), to, code, link, text, locale: locale.as_str() };
-        let body = serde_json::to_vec(&body).expect("texts are JSON");
-        Ok(Outgoing { id: id.clone(), written_at: at, to: to.clone(), body: body.into() })
+        Ok(json(message, at, to, &body))
     }
 
     fn send<'a>(&'a self, outgoing: &'a Outgoing) -> Sending<'a> {

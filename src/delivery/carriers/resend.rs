@@ -5,7 +5,7 @@ use std::fmt;
 use reqwest::Url;
 use serde::Serialize;
 
-use super::api::{Caller, Meaning, Refusal, Told, below};
+use super::api::{Caller, Meaning, Refusal, Told, below, json};
 use crate::{
     crypto::SecretText,
     delivery::{Carrier, Message, Outgoing, SendError, Sender, Sending, mail},
@@ -97,8 +97,7 @@ impl Carrier for Resend {
             // It names messages itself.
             headers: Headers { auto_submitted: "auto-generated" },
         };
-        let body = serde_json::to_vec(&body).expect("texts are JSON");
-        Ok(Outgoing { id: message.id.clone(), written_at: at, to, body: body.into() })
+        Ok(json(message, at, &to, &body))
     }
 
     fn send<'a>(&'a self, outgoing: &'a Outgoing) -> Sending<'a> {

@@ -5,7 +5,7 @@ use std::fmt;
 use reqwest::Url;
 use serde::Serialize;
 
-use super::api::{Caller, Told, below};
+use super::api::{Caller, Told, below, json};
 use crate::{
     crypto::SecretText,
     delivery::{Carrier, Message, Outgoing, SendError, Sender, Sending, mail},
@@ -116,8 +116,7 @@ impl Carrier for SendGrid {
             headers: Headers { auto_submitted: "auto-generated", message_id: self.sender.message_id(&message.id) },
             tracking_settings: Tracking::default(),
         };
-        let body = serde_json::to_vec(&body).expect("texts are JSON");
-        Ok(Outgoing { id: message.id.clone(), written_at: at, to, body: body.into() })
+        Ok(json(message, at, &to, &body))
     }
 
     fn send<'a>(&'a self, outgoing: &'a Outgoing) -> Sending<'a> {

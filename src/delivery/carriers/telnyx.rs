@@ -5,7 +5,7 @@ use std::fmt;
 use reqwest::Url;
 use serde::Serialize;
 
-use super::api::{Caller, Meaning, Refusal, Told, below, code};
+use super::api::{Caller, Meaning, Refusal, Told, below, code, json};
 use crate::{
     crypto::SecretText,
     delivery::{Carrier, Message, Outgoing, SendError, Sending},
@@ -70,8 +70,7 @@ impl Carrier for Telnyx {
 
     fn format(&self, message: &Message, at: UnixTime) -> Result<Outgoing, SendError> {
         let body = Body { from: &self.settings.from, to: &message.to, text: &message.text };
-        let body = serde_json::to_vec(&body).expect("texts are JSON");
-        Ok(Outgoing { id: message.id.clone(), written_at: at, to: message.to.clone(), body: body.into() })
+        Ok(json(message, at, &message.to, &body))
     }
 
     fn send<'a>(&'a self, outgoing: &'a Outgoing) -> Sending<'a> {

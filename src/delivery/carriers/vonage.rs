@@ -5,7 +5,7 @@ use std::fmt;
 use reqwest::Url;
 use serde::Serialize;
 
-use super::api::{Caller, Meaning, Refusal, Told, below};
+use super::api::{Caller, Meaning, Refusal, Told, below, json};
 use crate::{
     crypto::SecretText,
     delivery::{Carrier, Message, Outgoing, SendError, Sending},
@@ -86,8 +86,7 @@ impl Carrier for Vonage {
     fn format(&self, message: &Message, at: UnixTime) -> Result<Outgoing, SendError> {
         let (to, from) = (without_plus(&message.to), without_plus(&self.settings.from));
         let body = Body { message_type: "text", channel: "sms", to, from, text: &message.text };
-        let body = serde_json::to_vec(&body).expect("texts are JSON");
-        Ok(Outgoing { id: message.id.clone(), written_at: at, to: message.to.clone(), body: body.into() })
+        Ok(json(message, at, &message.to, &body))
     }
 
     fn send<'a>(&'a self, outgoing: &'a Outgoing) -> Sending<'a> {

@@ -12,6 +12,10 @@ async fn start() -> (Server, Kept) {
         ("passwordless.allowed_passwordless_methods", "MOBILE"),
         ("sms.breaker_min_sent", "10"),
         ("sms.breaker_min_conversion", "20"),
+        // Nobody listens there: what the breaker refuses is never asked.
+        ("external_2fa.provider", "http"),
+        ("external_2fa.url", "http://127.0.0.1:1/"),
+        ("external_2fa.secret", "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"),
     ];
     let kept = Kept::default();
     let mut server = Server::start(&settings).await;
@@ -65,6 +69,10 @@ async fn where_few_sms_are_redeemed_strangers_get_429_without_a_puzzle_and_known
         assert!(refused.json().get("puzzle").is_none(), "{refused:?}");
         assert_eq!(refused.headers["retry-after"], "60");
     }
+    let external = async |headers| server.post_with("external/request/", &json!({"phone_number": number(31)}), headers).await;
+    let refused = external(&[]).await;
+    assert_eq!(refused.refusal(), (429, "throttled".into()), "nor does a provider send them codes");
+    assert!(refused.json().get("puzzle").is_none(), "{refused:?}");
     assert_eq!(server.ask_for(0, &[("cookie", &device)]).await.status, 200, "a known device");
     assert!(kept.take().iter().all(|event| event["type"] != "abuse.breaker_opened"), "told once");
 
