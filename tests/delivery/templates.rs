@@ -50,7 +50,9 @@ fn the_language_is_the_request_s_then_the_browser_s() {
         let mail = server.wait_for_mail("ann@example.com", at);
         let found = mail.lines().find_map(|line| line.strip_prefix("Subject: ")).unwrap();
         assert!(found.starts_with(subject), "{locale:?}, {accepted}: {found}");
-        assert!(!mail.contains("Bcc"), "{mail}");
+        // A link's random characters may spell it, too.
+        let mut headers = mail.lines().take_while(|line| !line.is_empty());
+        assert!(!headers.any(|line| line.contains("Bcc")), "{mail}");
     }
 }
 
