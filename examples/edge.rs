@@ -11,7 +11,7 @@
 use std::{env, error::Error, fs, io, time::SystemTime};
 
 use countersign::{
-    edge::{AccessVerifier, DocumentError, EnvelopeVerifier, read_jwks, read_paserk},
+    edge::{Checker, DocumentError, KeyDocument},
     time::UnixTime,
 };
 
@@ -34,38 +34,28 @@ fn now() -> UnixTime {
     UnixTime::from_seconds(since.expect("the clock is past 1970").as_secs())
 }
 
-/// Everything that an edge has, in both formats. Make a new one every five minutes: keys change.
+/// What stands at the edge. Load its documents again every five minutes: keys change.
 #[derive(Debug)]
-pub struct Edge {
-    envelopes: [EnvelopeVerifier; 2],
-    tokens: [AccessVerifier; 2],
-}
+pub struct Edge(Checker);
 
 impl Edge {
     /// From what a fleet publishes; here, as by default, the audience of tokens is the issuer.
     pub fn new(issuer: &str, tokens: &str, challenges: &str, paserk: &str) -> Result<Self, DocumentError> {
-        let paserk = read_paserk(paserk)?;
-        let audiences = || vec![issuer.to_owned()];
-        Ok(Self {
-            envelopes: [
-                EnvelopeVerifier::jwt(read_jwks(challenges)?, issuer),
-                EnvelopeVerifier::v4_public(paserk.challenge, issuer),
-            ],
-            tokens: [
-                AccessVerifier::jwt(read_jwks(tokens)?, issuer, audiences(), 0),
-                AccessVerifier::v4_public(paserk.access, issuer, audiences(), 0),
-            ],
-        })
+        let mut checker = Checker::new(issuer, vec![issuer.to_owned()], 0);
+        for (document, text) in KeyDocument::ALL.into_iter().zip([tokens, challenges, paserk]) {
+            checker.load(document, text)?;
+        }
+        Ok(Self(checker))
     }
 
     /// What `text` is, at the moment `now`.
     #[must_use]
     pub fn judge(&self, text: &str, now: UnixTime) -> String {
-        if let Some(envelope) = self.envelopes.iter().find_map(|verifier| verifier.verify(text, now).ok()) {
+        if let Ok(envelope) = self.0.challenge(text, now) {
             let challenge = envelope.challenge();
             return format!("a challenge: pass it on, to node {}", challenge.guard.node());
         }
-        if let Some(token) = self.tokens.iter().find_map(|verifier| verifier.verify(text, now).ok()) {
+        if let Ok(token) = self.0.token(text, now) {
             return format!("an access token of {}, until {:?}", token.subject(), token.expires_at());
         }
         "neither: refuse it here".into()

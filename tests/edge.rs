@@ -4,7 +4,10 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use countersign::{
     challenge::{Challenge, Challenges},
     crypto::{MacKey, Secret},
-    edge::{AccessVerifier, DocumentError, EnvelopeInvalid, EnvelopeVerifier, MAX_DOCUMENT_BYTES, read_jwks, read_paserk},
+    edge::{
+        AccessVerifier, Checker, DocumentError, EnvelopeInvalid, EnvelopeVerifier, KeyDocument, MAX_DOCUMENT_BYTES, Refused,
+        read_jwks, read_paserk,
+    },
     keyring::{EnvelopeFormat, SigningKey},
     token::{AccessAlgorithm, Amr, KeyDocuments, Login, Sessions},
 };
@@ -395,6 +398,80 @@ fn paserk_documents_that_are_refused_or_skipped() {
 }
 
 /// What an edge without secrets believes, in every format, by the code of the example.
+/// What roots that repeat one byte each publish, in the order of [`KeyDocument::ALL`].
+fn published(roots: &[u8], algorithm: AccessAlgorithm, format: EnvelopeFormat) -> [Box<str>; 3] {
+    let sessions = Sessions::new(&keyring(roots), &sessions_config(algorithm)).unwrap();
+    let documents = KeyDocuments::new(&sessions, &keyring(roots), format);
+    [documents.jwks, documents.challenge_jwks, documents.paserk]
+}
+
+fn load(checker: &mut Checker, documents: &[Box<str>; 3]) {
+    for (document, text) in KeyDocument::ALL.into_iter().zip(documents) {
+        checker.load(document, text).unwrap();
+    }
+}
+
+fn access_token(algorithm: AccessAlgorithm) -> String {
+    sessions(algorithm).begin(&Login::new(&user(), &recipient(), Amr::OTP), NOW, &mut random()).access
+}
+
+#[test]
+fn a_checker_takes_both_kinds_in_every_published_format_and_never_one_for_the_other() {
+    use AccessAlgorithm::{EdDsa, Es256, Rs256, V4Public};
+    for algorithm in [EdDsa, Es256, Rs256, V4Public] {
+        for format in FORMATS {
+            let mut checker = Checker::new(ISSUER, vec![AUDIENCE.into()], 0);
+            let (token, envelope) = (access_token(algorithm), made(format, challenge()));
+            assert_eq!(checker.token(&token, NOW).unwrap_err(), Refused::NoKeys);
+            assert_eq!(checker.challenge(&envelope, NOW).unwrap_err(), Refused::NoKeys);
+            load(&mut checker, &published(&[1], algorithm, format));
+            assert_eq!(checker.token(&token, NOW).unwrap().subject(), "42");
+            assert_eq!(*checker.challenge(&envelope, NOW).unwrap().challenge(), challenge());
+            assert!(checker.token(&envelope, NOW).is_err() && checker.challenge(&token, NOW).is_err());
+            assert_eq!(checker.token(&token, NOW.plus(300)).unwrap_err(), Refused::Invalid, "it has ended");
+            assert_eq!(checker.challenge(&envelope, NOW.plus(600)).unwrap_err(), Refused::Invalid, "it has ended");
+            for (issuer, audience) in [("https://other.example", AUDIENCE), (ISSUER, "https://other.example")] {
+                let mut foreign = Checker::new(issuer, vec![audience.into()], 0);
+                load(&mut foreign, &published(&[1], algorithm, format));
+                assert_eq!(foreign.token(&token, NOW).unwrap_err(), Refused::Invalid);
+                assert_eq!(
+                    foreign.challenge(&envelope, NOW).is_ok(),
+                    issuer == ISSUER,
+                    "envelopes have an audience of their own"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_checker_says_when_a_key_is_missing_and_takes_it_over() {
+    for (algorithm, format) in [
+        (AccessAlgorithm::EdDsa, EnvelopeFormat::Es256),
+        (AccessAlgorithm::Es256, EnvelopeFormat::EdDsa),
+        (AccessAlgorithm::V4Public, EnvelopeFormat::V4Public),
+    ] {
+        let mut checker = Checker::new(ISSUER, vec![AUDIENCE.into()], 0);
+        let (token, envelope) = (access_token(algorithm), made(format, challenge()));
+        load(&mut checker, &published(&[2], algorithm, format));
+        assert_eq!(checker.token(&token, NOW).unwrap_err(), Refused::UnknownKey);
+        assert_eq!(checker.challenge(&envelope, NOW).unwrap_err(), Refused::UnknownKey);
+        // What is no token says nothing about keys.
+        for text in ["", "x", "a.b.c", "v4.public.", "v4.public.AA.AA", "eyJhbGciOiJub25lIn0.e30."] {
+            assert_eq!(checker.token(text, NOW).unwrap_err(), Refused::Invalid, "{text}");
+            assert_eq!(checker.challenge(text, NOW).unwrap_err(), Refused::Invalid, "{text}");
+        }
+        load(&mut checker, &published(&[2, 1], algorithm, format));
+        assert!(checker.token(&token, NOW).is_ok() && checker.challenge(&envelope, NOW).is_ok());
+        for document in KeyDocument::ALL {
+            assert_eq!(checker.load(document, "{}"), Err(DocumentError::Malformed));
+        }
+        assert!(checker.token(&token, NOW).is_ok() && checker.challenge(&envelope, NOW).is_ok(), "the keys of before stay");
+        load(&mut checker, &published(&[2], algorithm, format));
+        assert!(checker.token(&token, NOW).is_err() && checker.challenge(&envelope, NOW).is_err(), "a key that is gone");
+    }
+}
+
 #[test]
 fn the_example_of_an_edge_with_public_keys() {
     let (user, recipient) = (user(), recipient());

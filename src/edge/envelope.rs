@@ -69,6 +69,20 @@ impl EnvelopeVerifier {
         self.believe(envelope, now).map(VerifiedEnvelope).ok_or(EnvelopeInvalid)
     }
 
+    /// Whether it could check anything.
+    pub(super) fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    /// Whether this would be an envelope of the issuer that lives, if only its key were here.
+    pub(super) fn lacks_key_of(&self, envelope: &str, now: UnixTime) -> bool {
+        UntrustedEnvelope::parse(envelope).is_some_and(|envelope| {
+            let lives = now < envelope.untrusted_challenge().expires_at;
+            let is_unknown = || self.keys.iter().all(|named| *named.protected != *envelope.protected());
+            lives && *envelope.issuer_json() == *self.issuer && is_unknown()
+        })
+    }
+
     /// The signature is checked last: whoever replays what has ended makes nobody compute.
     fn believe(&self, envelope: &str, now: UnixTime) -> Option<Challenge> {
         let envelope = UntrustedEnvelope::parse(envelope)?;

@@ -1,5 +1,6 @@
 //! What an edge needs: whoever has public keys and nothing else. It checks envelopes and access tokens, and reads the
-//! documents in which their keys are published. All of it compiles without std.
+//! documents in which their keys are published. [`Checker`] holds all of that for one issuer, [`Presented`] finds both in a
+//! request, and [`Identity`] says in headers who passed. All of it compiles without std.
 //!
 //! ```
 //! use countersign::{
@@ -30,13 +31,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod checker;
 mod document;
 mod envelope;
+mod identity;
 mod jwks;
 mod paserk;
+mod presented;
 
 pub use crate::token::access::{AccessVerifier, VerifiedAccess};
+pub use checker::{Checker, KeyDocument, Refused};
 pub use document::{DocumentError, MAX_DOCUMENT_BYTES};
 pub use envelope::{EnvelopeInvalid, EnvelopeVerifier, VerifiedEnvelope};
+pub use identity::{IDENTITY_HEADERS, Identity, claims_identity};
 pub use jwks::read_jwks;
 pub use paserk::{PaserkKeys, read_paserk};
+pub use presented::Presented;

@@ -96,6 +96,28 @@ impl AccessVerifier {
 }
 
 impl AccessVerifier {
+    /// Whether it could check anything.
+    pub(crate) fn has_keys(&self) -> bool {
+        match &self.keys {
+            AcceptedKeys::Jwt(keys) => !keys.is_empty(),
+            AcceptedKeys::V4Public(keys) => !keys.is_empty(),
+            AcceptedKeys::Hmac(_) => true,
+            #[cfg(feature = "std")]
+            AcceptedKeys::V4Local(_) => true,
+        }
+    }
+
+    /// Whether this is a token of the format, by its looks, whose key isn't here. Those of HS256 and v4.local are never published.
+    pub(crate) fn lacks_key_of(&self, token: &str) -> bool {
+        match &self.keys {
+            AcceptedKeys::Jwt(keys) => keys.lack_key_of(token),
+            AcceptedKeys::V4Public(keys) => keys.lack_key_of(token),
+            AcceptedKeys::Hmac(_) => false,
+            #[cfg(feature = "std")]
+            AcceptedKeys::V4Local(_) => false,
+        }
+    }
+
     /// The first second at which it refuses this token: `exp`, and the leeway.
     #[must_use]
     pub const fn refuses_from(&self, token: &VerifiedAccess) -> UnixTime {

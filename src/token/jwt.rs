@@ -96,6 +96,19 @@ impl JwtKeys {
         key.verify(parts.signed.as_bytes(), &signature).then(|| base64url::decode(parts.payload))?
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether an access token by its header names a key which is none of these.
+    pub(super) fn lack_key_of(&self, token: &str) -> bool {
+        let names_a_key = |header| {
+            let json = base64url::decode(header);
+            json.is_some_and(|json| Header::read(&json).is_some_and(|header| header.kid.is_some()))
+        };
+        Compact::split(token).is_some_and(|parts| names_a_key(parts.header) && self.named_by(parts.header).is_none())
+    }
+
     fn named_by(&self, header: &str) -> Option<&PublicKey> {
         let ours = self.0.iter().find(|key| *key.header == *header);
         let named = ours.or_else(|| {

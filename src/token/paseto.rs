@@ -40,6 +40,15 @@ impl PublicKeys {
         Self(keys.into_iter().filter_map(prepare).collect())
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a token names a key which is none of these.
+    pub(super) fn lack_key_of(&self, token: &str) -> bool {
+        paseto::Public::split(token).is_some_and(|token| self.0.iter().all(|(footer, _)| **footer != *token.footer))
+    }
+
     /// The message, if one of these keys signed it.
     pub(super) fn open(&self, token: &str) -> Option<Vec<u8>> {
         let token = paseto::Public::split(token)?;

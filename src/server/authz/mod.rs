@@ -98,7 +98,7 @@ impl App {
                 };
                 let envelope = envelope.ok_or_else(Problem::challenge_not_valid)?;
                 allows(None)?;
-                Ok(Identity::of_challenge(envelope.challenge()))
+                Ok(Identity::of_challenge(&envelope))
             }
         }
     }
