@@ -40,9 +40,20 @@ fn version_and_help() {
     assert_eq!((ran.code, ran.out.trim()), (0, concat!("countersign ", env!("CARGO_PKG_VERSION"))));
     let ran = in_empty(&["--help"]);
     assert_eq!(ran.code, 0);
-    for command in
-        ["serve", "init", "check", "secret", "inspect", "bound", "preview", "send-test", "templates", "COUNTERSIGN_CONFIG", "64"]
-    {
+    for command in [
+        "serve",
+        "init",
+        "check",
+        "secret",
+        "inspect",
+        "bound",
+        "health",
+        "preview",
+        "send-test",
+        "templates",
+        "COUNTERSIGN_CONFIG",
+        "64",
+    ] {
         assert!(ran.out.contains(command), "{command}: {}", ran.out);
     }
 }
@@ -72,6 +83,9 @@ fn a_wrong_command_is_64() {
         &["secret", "more"],
         &["secret", "--config", "x"],
         &["bound", "--yaml"],
+        &["health", "--live", "--ready"],
+        &["health", "--admin", "localhost"],
+        &["health", "--timeout", "0"],
     ] {
         let ran = in_empty(arguments);
         assert_eq!((ran.code, &*ran.out), (64, ""), "{arguments:?}");

@@ -921,11 +921,90 @@ fn guard() {
         "kind = \"journal\"\npath = \"j\"\nnode = \"a\"\npeer_url = \"http://{node}.svc:8000/\"\nnodes = [\"a\", \"b\"]",
     ));
     let peers = config.guard.peers.unwrap();
-    assert_eq!((peers.url.authority_of("b"), peers.nodes.len()), ("b.svc:8000".into(), 2));
+    assert_eq!((peers.urls.authority_of("b").unwrap(), peers.nodes.len()), ("b.svc:8000".into(), 2));
     assert!(matches!(config.guard.kind, GuardKind::Journal { .. }));
     let config = accepted(&section("kind = \"redis\"\nurl = \"redis://:pw@localhost/0\"\nid = \"fleet\"\nredis_durable = true"));
     assert!(matches!(config.guard.kind, GuardKind::Redis(ref redis) if redis.durable));
     assert!(accepted(&section("max_takeover_probability = 1")).warnings.iter().any(|warning| warning.contains("NO BOUND")));
+}
+
+#[test]
+fn each_node_may_have_a_url_of_its_own() {
+    let fleet = |nodes: &str, table: &str| {
+        format!("[keyring]\nsecrets = [\"{SECRET}\"]\n[guard]\nnode = \"a\"\nnodes = [{nodes}]\n[guard.peer_url]\n{table}")
+    };
+    let table = "a = \"http://127.0.0.1:8101\"\n\"b.c\" = \"http://127.0.0.1:8102\"";
+    for nodes in ["\"b.c\", \"a\"", ""] {
+        let config = accepted(&fleet(nodes, table));
+        let urls = config.guard.peers.clone().unwrap().urls;
+        assert_eq!(urls.authority_of("b.c").as_deref(), Some("127.0.0.1:8102"));
+        assert!(
+            config.effective().contains(r#"peer_url = { a = "http://127.0.0.1:8101", "b.c" = "http://127.0.0.1:8102" }"#),
+            "{}",
+            config.effective()
+        );
+        accepted(&strip_comments(config.effective()).replace("\"***\"", &format!("\"{SECRET}\"")));
+    }
+    let both = "\"a\", \"b\"";
+    assert_refused(&[
+        (&fleet("\"a\", \"b.c\", \"d\"", table), "guard.peer_url", "has no entry for node \"d\""),
+        (
+            &fleet(both, "a = \"http://x\"\nb = \"http://y\"\nc = \"http://z\""),
+            "guard.peer_url",
+            "an entry for \"c\", which is none of",
+        ),
+        (&fleet("", "b = \"http://y\""), "guard.peer_url", "has no entry for node \"a\""),
+        (&fleet(both, "a = \"http://x\"\nb = \"http://x/\""), "guard.peer_url", "have the same URL, http://x"),
+        (
+            &fleet(both, "a = \"http://x\"\nb = \"http://{node}\""),
+            "guard.peer_url",
+            "contains {node}, which belongs to the other form",
+        ),
+        (&fleet(both, "a = \"http://x\"\nb = 8102"), "guard.peer_url", "\"b\" is a whole number"),
+        (
+            &fleet(both, "a = \"http://x\"\nb = \"http://y\"\nkind = [\"memory\"]"),
+            "guard.peer_url",
+            "other keys stand above the table",
+        ),
+        (
+            &fleet("\"a\", \"1.2\"", "a = \"http://x\"\n1.2 = \"http://y\""),
+            "guard.peer_url",
+            "a name with a dot stands in quotes",
+        ),
+    ]);
+    // The empty table says as little as the empty text.
+    assert!(accepted(&fleet("", "")).guard.peers.is_none());
+    let twice = "[guard]\nnode = \"a\"\npeer_url = \"http://{node}\"\n[guard.peer_url]\na = \"http://x\"";
+    let faults = judge(twice).unwrap_err();
+    assert!(faults.to_string().contains("duplicate key") && faults.to_string().contains("test.toml:4"), "{faults}");
+    // Where both are wrong, both are told.
+    let faults = judge(&fleet("\"a\", \"b\", \"c\"", "a = \"http://x\"\nd = \"http://y\"")).unwrap_err();
+    assert_eq!(faults.as_slice().len(), 3, "{faults}");
+}
+
+#[test]
+fn the_environment_names_nodes_and_their_urls_too() {
+    let base = format!(
+        "[keyring]\nsecrets = [\"{SECRET}\"]\n[guard]\nnode = \"a\"\nnodes = [\"a\", \"b\"]\npeer_url = \"http://{{node}}\""
+    );
+    let with = |value: &str| judge_with(&base, &[("COUNTERSIGN_GUARD__PEER_URL", value)]);
+    for good in ["a=http://127.0.0.1:8101,b=http://127.0.0.1:8102", " a = http://127.0.0.1:8101 , b = http://127.0.0.1:8102,"] {
+        let urls = with(good).unwrap().guard.peers.unwrap().urls;
+        assert_eq!(urls.authority_of("b").as_deref(), Some("127.0.0.1:8102"), "{good}");
+    }
+    assert_eq!(with("http://{node}.x").unwrap().guard.peers.unwrap().urls.authority_of("b").as_deref(), Some("b.x"));
+    for (bad, says) in [
+        ("a=http://x,http://{node}", "has no name"),
+        ("a=http://x,b=http://y,a=http://z", "has two entries for \"a\""),
+        ("a=http://x", "has no entry for node \"b\""),
+        ("a=http://x,b=http://{node}:1", "belongs to the other form"),
+        ("http://x", "must contain {node}"),
+    ] {
+        let faults = with(bad).expect_err(bad);
+        let [fault] = faults.as_slice() else { panic!("{bad}: {faults}") };
+        assert!(fault.reason.contains(says), "{bad}: {fault}");
+        assert_eq!(fault.origin, Origin::Environment("COUNTERSIGN_GUARD__PEER_URL".into()));
+    }
 }
 
 #[test]

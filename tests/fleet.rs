@@ -91,6 +91,38 @@ fn a_challenge_is_redeemed_once_through_any_node() {
 }
 
 #[test]
+fn nodes_on_ports_of_their_own_relay_by_a_table_of_their_urls() {
+    let ports = [(); 3].map(|()| harness::free_port());
+    let urls = ["a", "b", "c"].map(|name| format!("{name}=http://127.0.0.1:{}", ports[usize::from(name.as_bytes()[0] - b'a')]));
+    let start = |name: &str, port: u16, urls: &[String]| {
+        let (listen, urls) = (format!("127.0.0.1:{port}"), urls.join(","));
+        let own = [("server.listen", &*listen), ("guard.node", name), ("guard.peer_url", &urls), ("guard.nodes", "a,b,c")];
+        Server::start(&[&[("server.public_url", ISSUER), ("server.trusted_proxies", "127.0.0.0/8")], &own[..]].concat())
+    };
+    let nodes = ["a", "b", "c"].into_iter().zip(ports).map(|(name, port)| start(name, port, &urls)).collect();
+    let fleet = Fleet { port: 0, nodes };
+    let mut homes = std::collections::BTreeSet::new();
+    for person in 0..12 {
+        let email = format!("person{person}@example.com");
+        let (envelope, code, home) = fleet.challenge(person % 3, &email, "192.0.2.1");
+        homes.insert(home);
+        assert_eq!(fleet.exchange((person + 1) % 3, &email, &envelope, &code).status, 200);
+        assert_eq!(fleet.exchange((person + 2) % 3, &email, &envelope, &code).code(), "challenge_spent");
+    }
+    assert_eq!(homes.into_iter().collect::<Vec<_>>(), ["a", "b", "c"]);
+
+    // A node that the others' tables don't have: they know nobody to ask.
+    let port = harness::free_port();
+    let (listen, peer_url) = (format!("127.0.0.1:{port}"), format!("{},d=http://127.0.0.1:{port}", urls.join(",")));
+    let own = [("server.listen", &*listen), ("guard.node", "d"), ("guard.peer_url", &peer_url)];
+    let stranger = Server::start(&[&[("server.public_url", ISSUER)], &own[..]].concat());
+    let (envelope, code) = stranger.challenge("ann@example.com");
+    let answer = fleet.exchange(0, "ann@example.com", &envelope, &code);
+    assert_eq!((answer.status, answer.code()), (503, "unavailable".into()));
+    wait_for(|| fleet.nodes[0].log().contains("guard.peer_url has no entry for it").then_some(()));
+}
+
+#[test]
 fn links_resends_and_statuses_are_relayed_too() {
     let fleet = Fleet::start(&[("passwordless.token_request_throttle_seconds", "0")]);
     let (envelope, code, _) = fleet.challenge(0, "ann@example.com", "192.0.2.1");

@@ -13,6 +13,7 @@ mod fleet;
 #[cfg(target_os = "linux")]
 mod flood;
 mod harness;
+mod health;
 #[cfg(target_os = "linux")]
 mod hostile;
 mod http;

@@ -3,6 +3,7 @@
 mod bound;
 mod check;
 mod exit;
+mod health;
 mod init;
 mod inspect;
 mod keys;
@@ -32,7 +33,7 @@ struct Arguments {
     file: ConfigFile,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 not valid, not safe enough or not sent, 64 a wrong command or configuration, \
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 not valid, not safe enough, not sent or not ready, 64 a wrong command or configuration, \
     65 not a token, 69 something is taken or out of reach.";
 
 #[derive(Debug, Subcommand)]
@@ -47,6 +48,8 @@ enum Command {
     },
     /// Judge the configuration and show what is in force, with secrets masked.
     Check,
+    /// Ask the running server whether it is ready: for probes, also in images without a shell.
+    Health(health::Arguments),
     /// Print a fresh root secret.
     Secret,
     /// Explain an envelope, a link token, an access token or a refresh token; verify it if there is a configuration.
@@ -137,6 +140,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Exit> {
         }
         Some(Command::Init { path }) => init::init(path),
         Some(Command::Check) => check::check(file),
+        Some(Command::Health(arguments)) => health::health(arguments, file),
         Some(Command::Secret) => print(&format!("{}\n", fresh_secret())),
         Some(Command::Inspect { token }) => inspect::inspect(token.as_deref(), file),
         Some(Command::Preview { folder }) => preview::preview(folder, file),

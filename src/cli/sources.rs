@@ -8,6 +8,7 @@ use super::ConfigFile;
 use crate::{
     config::{Config, Fault, Faults, Origin, Sources},
     serve::say,
+    server::Listen,
 };
 
 /// The file that is read if nobody names one and it is there.
@@ -23,6 +24,12 @@ pub(super) fn load_apart_from_bound(file: &ConfigFile) -> Result<Config, Faults>
     judge(file, |sources| Config::judge_apart_from_bound(sources, &mut rand::rng()))
 }
 
+/// Finds and reads where the admin listener is, and judges nothing else: what is wrong elsewhere in a file that was changed says
+/// nothing about the process that runs.
+pub(super) fn load_admin_listen(file: &ConfigFile) -> Result<Listen, Faults> {
+    judge(file, Config::admin_listen)
+}
+
 /// Says on stderr what works but should be known.
 pub(super) fn print_warnings(config: &Config) {
     for warning in &config.warnings {
@@ -31,7 +38,7 @@ pub(super) fn print_warnings(config: &Config) {
 }
 
 #[allow(clippy::disallowed_methods, reason = "this is the one place")]
-fn judge(file: &ConfigFile, judge: impl FnOnce(&Sources<'_>) -> Result<Config, Faults>) -> Result<Config, Faults> {
+fn judge<T>(file: &ConfigFile, judge: impl FnOnce(&Sources<'_>) -> Result<T, Faults>) -> Result<T, Faults> {
     let file = read_file(file)?;
     let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));

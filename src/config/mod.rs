@@ -18,7 +18,7 @@ pub use reader::{
 
 use rand_core::CryptoRng;
 
-use crate::keyring::Keyring;
+use crate::{keyring::Keyring, server::Listen};
 use reader::{judge::Judge, shown::Effective};
 use schema::SECTIONS;
 use sections::{
@@ -80,6 +80,17 @@ impl Config {
     /// Every other fault at once.
     pub fn judge_apart_from_bound(sources: &Sources<'_>, random: &mut impl CryptoRng) -> Result<Self, Faults> {
         Self::judge_all(sources, random, false)
+    }
+
+    /// Where the admin listener is, whatever else the sources say.
+    ///
+    /// # Errors
+    /// That key's fault, and what can't be read at all.
+    pub fn admin_listen(sources: &Sources<'_>) -> Result<Listen, Faults> {
+        let judge = Judge::new(&SECTIONS, sources);
+        let listen = server::read_admin_listen(&judge.section(&server::SCHEMA));
+        let faults = judge.faults_at(&["", "server.admin_listen"]);
+        listen.filter(|_| faults.as_slice().is_empty()).ok_or(faults)
     }
 
     fn judge_all(sources: &Sources<'_>, random: &mut impl CryptoRng, to_serve: bool) -> Result<Self, Faults> {

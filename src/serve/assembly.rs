@@ -380,6 +380,6 @@ fn fleet(config: &Config, clock: &Clock, random: Random) -> Option<Fleet> {
     let homes = Homes::new(&config.tokens.sessions.issuer, peers.nodes.iter().map(NodeName::as_str));
     let path = format!("{}/relay", server.base_path);
     let longest = relay::longest(server.max_head_bytes, server.max_body_bytes);
-    let peers = Peers::new(peers.url.clone(), &path, longest);
+    let peers = Peers::new(peers.urls.clone(), &path, longest);
     Some(Fleet::new(node, peers, homes, Arc::clone(clock), random))
 }

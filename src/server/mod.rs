@@ -16,6 +16,6 @@ pub(crate) mod service;
 mod tests;
 pub(crate) mod wire;
 
-pub use self::fleet::PeerUrl;
+pub use self::fleet::PeerUrls;
 pub use self::wire::{base_path::BasePath, origin::Origin, phones::Phones};
 pub use self::{http::listen::Listen, wire::public_url::PublicUrl};

@@ -31,7 +31,7 @@ pub struct Server {
     child: Child,
     /// `host:port` of the public listener; the path of its socket, where it is one.
     pub address: String,
-    /// `host:port` of the admin listener.
+    /// `host:port` of the admin listener; the path of its socket, where it is one.
     pub admin: String,
     log: Arc<Mutex<String>>,
     /// Reads the log to its end.
@@ -106,7 +106,7 @@ impl Server {
             assert!(read > 0, "the server ended: {:?}\n{}", child.wait(), log.lock().unwrap());
             let after = |start: &str| line.trim_end().split_once(start).map(|(_, rest)| rest.to_owned());
             address = address.or_else(|| after("listening on http://")).or_else(|| after("listening on unix:"));
-            admin = admin.or_else(|| after("metrics on http://"));
+            admin = admin.or_else(|| after("metrics on http://")).or_else(|| after("metrics on unix:"));
             log.lock().unwrap().push_str(&line);
         }
         let sink = Arc::clone(&log);

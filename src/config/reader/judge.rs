@@ -105,12 +105,17 @@ impl<'a> Judge<'a> {
         self.findings.borrow().faults.is_empty()
     }
 
+    /// The faults of these keys; an empty one is a file as a whole.
+    pub(crate) fn faults_at(self, keys: &[&str]) -> Faults {
+        let mut faults = self.findings.into_inner().faults;
+        faults.retain(|fault| keys.contains(&&*fault.key));
+        Faults(without_guesses(faults))
+    }
+
     /// The faults in the order of the schema, if there are any; else the warnings and the effective configuration.
     pub(crate) fn conclude(self) -> Result<(Vec<String>, Effective), Faults> {
-        let Findings { mut faults, mut warnings, shown, read, dismissed, reasons } = self.findings.into_inner();
-        // What a line that is no TOML would have meant is anybody's guess.
-        let unreadable: Vec<_> = faults.iter().filter(|fault| fault.key.is_empty()).map(|fault| fault.origin.clone()).collect();
-        faults.retain(|fault| fault.key.is_empty() || !unreadable.contains(&fault.origin));
+        let Findings { faults, mut warnings, shown, read, dismissed, reasons } = self.findings.into_inner();
+        let mut faults = without_guesses(faults);
         if !faults.is_empty() {
             faults.sort_by_key(|fault| place(self.schema, &fault.key));
             return Err(Faults(faults));
@@ -131,6 +136,13 @@ impl<'a> Judge<'a> {
     pub(crate) fn read(&self) -> BTreeSet<Name> {
         self.findings.borrow().read.clone()
     }
+}
+
+/// Without what lines that are no TOML would have meant, which is anybody's guess.
+fn without_guesses(mut faults: Vec<Fault>) -> Vec<Fault> {
+    let unreadable: Vec<_> = faults.iter().filter(|fault| fault.key.is_empty()).map(|fault| fault.origin.clone()).collect();
+    faults.retain(|fault| fault.key.is_empty() || !unreadable.contains(&fault.origin));
+    faults
 }
 
 /// What is to be known of a file with secrets that everybody may read.
@@ -200,6 +212,14 @@ impl Section<'_> {
     pub(crate) fn texts(&self, key: &str) -> impl Iterator<Item = &str> {
         let Value::Texts(texts) = self.value(key) else { unreachable!("the schema says that this key is a list") };
         texts.iter().map(|text| text.as_str())
+    }
+
+    /// The entries, where it is a table and no text.
+    pub(crate) fn table(&self, key: &str) -> Option<impl Iterator<Item = (&str, &str)>> {
+        match self.value(key) {
+            Value::Table(entries) => Some(entries.iter().map(|(name, text)| (&**name, &**text))),
+            _ => None,
+        }
     }
 
     /// What `read` makes of the text; its error is a fault, unless it is for something absent.
@@ -306,6 +326,7 @@ impl Section<'_> {
             && match &self.values[key] {
                 Value::Text(text) => !text.is_empty(),
                 Value::Texts(texts) => !texts.is_empty(),
+                Value::Table(entries) => !entries.is_empty(),
                 Value::Choice(_) | Value::Number(_) | Value::Probability(_) | Value::Switch(_) => true,
             }
     }
@@ -319,6 +340,12 @@ impl Section<'_> {
         let origin = self.given(key).map_or(Origin::Default, |given| given.origin.clone());
         let key = format!("{}.{key}", self.schema.name);
         self.judge.findings.borrow_mut().faults.push(Fault { key, origin, reason: reason.into() });
+    }
+
+    /// Whether something was found wrong with this key already.
+    pub(crate) fn is_faulty(&self, key: &str) -> bool {
+        let name = format!("{}.{key}", self.schema.name);
+        self.judge.findings.borrow().faults.iter().any(|fault| fault.key == name)
     }
 
     /// Something about this key should be known.

@@ -81,6 +81,8 @@ pub enum Kind {
     Texts(&'static [&'static str]),
     /// One text or several; default: none.
     TextOrTexts,
+    /// A text, or a table of texts by names; default: empty.
+    TextOrTable,
 }
 
 /// How the documentation marks what comes later.
@@ -128,7 +130,7 @@ impl Kind {
     pub fn default_toml(self) -> String {
         match self {
             Self::Text(default) => quoted(default),
-            Self::Url | Self::Secret | Self::SecretOrSecrets | Self::TextOrTexts => quoted(""),
+            Self::Url | Self::Secret | Self::SecretOrSecrets | Self::TextOrTexts | Self::TextOrTable => quoted(""),
             Self::Secrets => "[]".into(),
             Self::Choice(choices) => quoted(choices[0]),
             Self::Number { default, .. } => default.to_string(),
@@ -166,6 +168,7 @@ impl Kind {
             Self::Switch(_) => "true, false".into(),
             Self::Texts(_) => "list of texts".into(),
             Self::TextOrTexts => "text, or a list".into(),
+            Self::TextOrTable => "text, or a table".into(),
         }
     }
 }
@@ -208,6 +211,10 @@ pub(crate) const fn number(name: &'static str, default: u64, min: u64, max: u64,
 
 pub(crate) const fn switch(name: &'static str, default: bool, about: &'static str) -> Key {
     Key::new(name, Kind::Switch(default), about)
+}
+
+pub(crate) const fn text_or_table(name: &'static str, about: &'static str) -> Key {
+    Key::new(name, Kind::TextOrTable, about)
 }
 
 pub(crate) const fn texts(name: &'static str, default: &'static [&'static str], about: &'static str) -> Key {

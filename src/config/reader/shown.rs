@@ -70,6 +70,14 @@ pub(crate) fn list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     format!("[{}]", texts.map(quoted).collect::<Vec<_>>().join(", "))
 }
 
+/// A TOML inline table of strings.
+pub(crate) fn table<'a>(entries: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let is_bare = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    let name = |name: &str| if is_bare(name) { name.to_owned() } else { quoted(name) };
+    let entries: Vec<_> = entries.map(|(key, text)| format!("{} = {}", name(key), quoted(text))).collect();
+    if entries.is_empty() { "{}".into() } else { format!("{{ {} }}", entries.join(", ")) }
+}
+
 /// A TOML number.
 pub(crate) fn number(number: f64) -> String {
     let text = format!("{number:?}");
@@ -111,6 +119,8 @@ mod tests {
     fn texts_become_toml() {
         assert_eq!(quoted("a\"b\\c\nd\u{1}é"), r#""a\"b\\c\nd\u0001é""#);
         assert_eq!(list(["a", "b"].into_iter()), r#"["a", "b"]"#);
+        assert_eq!(table([("a-1", "x"), ("b.c", "\"")].into_iter()), r#"{ a-1 = "x", "b.c" = "\"" }"#);
+        assert_eq!(table([].into_iter()), "{}");
         assert_eq!((number(1e-4), number(1.0)), ("0.0001".into(), "1.0".into()));
     }
 

@@ -81,9 +81,11 @@ pub(crate) enum Raw {
     Decimal(f64),
     Switch(bool),
     List(Vec<Raw>),
+    /// By names, in alphabetical order.
+    Table(Vec<(String, Raw)>),
     /// The text of a variable, whose kind isn't known yet.
     Variable(Zeroizing<String>),
-    /// A table, a date, or a number that is none.
+    /// A date, or a number that is none.
     Other(&'static str),
 }
 
@@ -241,7 +243,12 @@ impl Raw {
             DeValue::Boolean(switch) => Self::Switch(switch),
             DeValue::Array(items) => Self::List(items.into_iter().map(|item| Self::of_toml(item.into_inner())).collect()),
             DeValue::Datetime(_) => Self::Other("a date"),
-            DeValue::Table(_) => Self::Other("a table"),
+            DeValue::Table(entries) => {
+                let entries = entries.into_iter();
+                Self::Table(
+                    entries.map(|(name, value)| (name.into_inner().into_owned(), Self::of_toml(value.into_inner()))).collect(),
+                )
+            }
         }
     }
 
@@ -250,6 +257,7 @@ impl Raw {
         match self {
             Self::Text(text) | Self::Variable(text) => text.is_empty(),
             Self::List(items) => items.is_empty(),
+            Self::Table(entries) => entries.is_empty(),
             Self::Integer(_) | Self::Decimal(_) | Self::Switch(_) | Self::Other(_) => false,
         }
     }
@@ -262,6 +270,7 @@ impl Raw {
             Self::Decimal(_) => "a number with a point",
             Self::Switch(_) => "true or false",
             Self::List(_) => "a list",
+            Self::Table(_) => "a table",
             Self::Other(noun) => noun,
         }
     }

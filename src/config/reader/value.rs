@@ -17,6 +17,7 @@ pub(super) enum Value {
     Probability(f64),
     Switch(bool),
     Texts(Vec<Zeroizing<String>>),
+    Table(Vec<(String, String)>),
 }
 
 impl Value {
@@ -25,7 +26,7 @@ impl Value {
         let text = |text: &str| Zeroizing::new(text.to_owned());
         match kind {
             Kind::Text(default) => Self::Text(text(default)),
-            Kind::Url | Kind::Secret => Self::Text(text("")),
+            Kind::Url | Kind::Secret | Kind::TextOrTable => Self::Text(text("")),
             Kind::Secrets | Kind::SecretOrSecrets | Kind::TextOrTexts => Self::Texts(Vec::new()),
             Kind::Choice(choices) => Self::Choice(choices[0]),
             Kind::Number { default, .. } => Self::Number(default),
@@ -66,11 +67,49 @@ impl Value {
                 };
                 items.iter().map(text).collect::<Result<_, _>>().map(Self::Texts)
             }
+            (Kind::TextOrTable, Raw::Variable(text)) if text.contains('=') => Self::judge_entries(text),
+            (Kind::TextOrTable, Raw::Text(text) | Raw::Variable(text)) => Ok(Self::Text(text.clone())),
+            (Kind::TextOrTable, Raw::Table(entries)) => Self::judge_table(entries),
+            (Kind::TextOrTable, other) => Err(format!("must be a text or a table of texts, not {}", other.noun())),
             (Kind::Texts(_) | Kind::Secrets, other) => Err(format!("must be a list of texts, not {}", other.noun())),
             (Kind::TextOrTexts | Kind::SecretOrSecrets, other) => {
                 Err(format!("must be a text or a list of texts, not {}", other.noun()))
             }
         }
+    }
+
+    /// A table as a variable has it: `a=…,b=…`.
+    fn judge_entries(text: &str) -> Result<Self, String> {
+        let mut entries: Vec<(String, String)> = Vec::new();
+        for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
+            let Some((name, value)) = item.split_once('=') else {
+                return Err(format!("{} has no name; write a table as a=…,b=…, or one text without \"=\"", quoted(item)));
+            };
+            let name = name.trim_end();
+            if entries.iter().any(|(known, _)| known == name) {
+                return Err(format!("has two entries for {}", quoted(name)));
+            }
+            entries.push((name.to_owned(), value.trim_start().to_owned()));
+        }
+        entries.sort();
+        Ok(Self::Table(entries))
+    }
+
+    /// A table of the file.
+    fn judge_table(entries: &[(String, Raw)]) -> Result<Self, String> {
+        let entry = |(name, value): &(String, Raw)| match value {
+            Raw::Text(text) => Ok((name.clone(), text.to_string())),
+            Raw::Table(_) => Err(format!(
+                "must be a table of texts, but {} is a table itself; a name with a dot stands in quotes, as \"a.b\" = \"…\"",
+                quoted(name)
+            )),
+            other => Err(format!(
+                "must be a table of texts, but {} is {}; the section's other keys stand above the table",
+                quoted(name),
+                other.noun()
+            )),
+        };
+        entries.iter().map(entry).collect::<Result<_, _>>().map(Self::Table)
     }
 
     fn judge_choice(choices: &'static [&'static str], text: &str) -> Result<Self, String> {
@@ -123,6 +162,7 @@ impl Value {
             Self::Text(text) if kind.is_secret() => shown::masked(text),
             Self::Text(text) if matches!(kind, Kind::Url) => quoted(&shown::masked_url(text)),
             Self::Text(text) => quoted(text),
+            Self::Table(entries) => shown::table(entries.iter().map(|(name, text)| (&**name, &**text))),
             Self::Choice(word) => quoted(word),
             Self::Number(number) => number.to_string(),
             Self::Probability(number) => shown::number(*number),

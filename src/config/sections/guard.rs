@@ -9,10 +9,10 @@ use crate::{
     config::reader::{
         choice::choices,
         judge::Section,
-        schema::{Key, Kind, SectionSchema, number, one_of, switch, text, texts, url},
+        schema::{Key, Kind, SectionSchema, number, one_of, switch, text, text_or_table, texts, url},
     },
     guard::LEAST_CAPACITY,
-    server::PeerUrl,
+    server::PeerUrls,
 };
 
 pub(crate) static SCHEMA: SectionSchema = SectionSchema {
@@ -53,7 +53,11 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
             "",
             "The name of this node, up to 63 letters, digits, dots and hyphens. Default: a random one, or the journal's.",
         ),
-        text("peer_url", "", "Where another node's challenges are relayed: \"http://{node}.countersign:8000\". Needs `node`."),
+        text_or_table(
+            "peer_url",
+            "Where the other nodes are, to which requests are relayed: \"http://{node}.countersign:8000\" for all of them, or a table\n\
+             [guard.peer_url] with a URL for each name, this node's too; in the environment a=http://host:8101,b=http://host:8102. Needs `node`.",
+        ),
         texts(
             "nodes",
             &[],
@@ -145,7 +149,7 @@ pub enum GuardKind {
 #[non_exhaustive]
 pub struct Peers {
     /// Where they are.
-    pub url: PeerUrl,
+    pub urls: PeerUrls,
     /// All nodes, this one among them; empty: challenges are made where the request arrives.
     pub nodes: Vec<NodeName>,
 }
@@ -222,33 +226,61 @@ fn read_redis(section: &Section<'_>, _: &str) -> Option<GuardKind> {
 fn read_peers(section: &Section<'_>, node: Option<&Option<NodeName>>) -> Option<Option<Peers>> {
     let is_nameless = node == Some(&None);
     let node = node.and_then(Option::as_ref);
-    let url = match section.text("peer_url") {
-        "" => None,
-        _ => Some(section.parse("peer_url", PeerUrl::parse)),
-    };
+    let urls = read_peer_urls(section);
     let nodes = section.parse_each("nodes", NodeName::parse);
-    if url.is_some() && is_nameless {
+    if urls.is_some() && is_nameless {
         section.fault("node", "is required with peer_url: other nodes find this one by its name");
     }
     if let Some(nodes) = nodes.as_ref().filter(|nodes| !nodes.is_empty()) {
-        if url.is_none() {
+        if urls.is_none() && !section.is_faulty("peer_url") {
             section.fault("peer_url", "is required with nodes: challenges are made at their recipient's home");
         }
         match node {
             Some(node) if !nodes.contains(node) => {
                 section.fault("nodes", format!("must name this node, \"{node}\""));
             }
-            None if url.is_none() && is_nameless => section.fault("node", "is required with nodes, and must be among them"),
+            None if urls.is_none() && is_nameless => section.fault("node", "is required with nodes, and must be among them"),
             _ => {}
         }
         if (1..nodes.len()).any(|at| nodes[..at].contains(&nodes[at])) {
             section.fault("nodes", "names one twice");
         }
     }
+    if let (Some(Some(urls)), Some(nodes)) = (&urls, &nodes) {
+        judge_entries(section, urls, node, nodes);
+    }
     let nodes = nodes?;
-    match url {
-        Some(url) => Some(Some(Peers { url: url?, nodes })),
+    match urls {
+        Some(urls) => Some(Some(Peers { urls: urls?, nodes })),
         None => Some(None),
+    }
+}
+
+/// Where the other nodes are; `None` where nobody said.
+#[allow(clippy::option_option, reason = "faulty, or right, or not given")]
+fn read_peer_urls(section: &Section<'_>) -> Option<Option<PeerUrls>> {
+    const KEY: &str = "peer_url";
+    if let Some(entries) = section.table(KEY) {
+        let urls = PeerUrls::each(entries).map_err(|faults| faults.into_iter().for_each(|fault| section.fault(KEY, fault))).ok();
+        return section.is_given(KEY).then_some(urls);
+    }
+    match section.text(KEY) {
+        "" => None,
+        _ => Some(section.parse(KEY, PeerUrls::template)),
+    }
+}
+
+/// A table names the whole fleet: this node, and exactly the nodes of `nodes` where there are some.
+fn judge_entries(section: &Section<'_>, urls: &PeerUrls, node: Option<&NodeName>, nodes: &[NodeName]) {
+    let Some(names) = urls.names() else { return };
+    let is_named = |node: &NodeName| names.contains(&node);
+    let own = node.filter(|node| !nodes.contains(node));
+    for missing in own.into_iter().chain(nodes).filter(|node| !is_named(node)) {
+        section.fault("peer_url", format!("has no entry for node \"{missing}\""));
+    }
+    for unknown in names.iter().filter(|name| !nodes.is_empty() && !nodes.contains(name)) {
+        let known = nodes.iter().map(NodeName::as_str).collect::<Vec<_>>().join(", ");
+        section.fault("peer_url", format!("has an entry for \"{unknown}\", which is none of guard.nodes ({known})"));
     }
 }
 

@@ -98,7 +98,7 @@ pub struct Server {
 
 pub(crate) fn read(section: &Section<'_>) -> Option<Server> {
     let listen = section.parse("listen", Listen::parse);
-    let admin_listen = section.parse("admin_listen", Listen::parse);
+    let admin_listen = read_admin_listen(section);
     if listen.is_some() && listen == admin_listen && !listen.as_ref().is_some_and(Listen::lets_the_system_choose) {
         section.fault("admin_listen", "must differ from server.listen");
     }
@@ -156,6 +156,11 @@ pub(crate) fn read(section: &Section<'_>) -> Option<Server> {
         workers: Some(section.number("workers")).filter(|workers| *workers != 0),
         pages: section.switch("pages"),
     })
+}
+
+/// Where the admin listener is.
+pub(crate) fn read_admin_listen(section: &Section<'_>) -> Option<Listen> {
+    section.parse("admin_listen", Listen::parse)
 }
 
 /// A path that the endpoints are under, or their cookies would never come back.

@@ -1,6 +1,7 @@
 //! Health and metrics, on a listener of their own that isn't meant for the world.
 
 pub(crate) mod metrics;
+pub(crate) mod probe;
 
 use std::sync::{
     Arc,

@@ -4,7 +4,7 @@
 mod line;
 mod node;
 mod owner;
-mod peer_url;
+mod peer_urls;
 mod peers;
 mod unlike;
 mod waiting;
@@ -19,7 +19,7 @@ use hyper::{
 };
 use tokio::time::{Instant, timeout_at};
 
-pub use self::peer_url::PeerUrl;
+pub use self::peer_urls::PeerUrls;
 use self::{
     line::PATIENCE,
     node::{NoAnswer, Node},

@@ -16,14 +16,14 @@ use tokio::sync::oneshot;
 use super::{
     line,
     node::{NoAnswer, Node, Replied},
-    peer_url::PeerUrl,
+    peer_urls::PeerUrls,
     waiting::{self, Sealed},
 };
 
 /// Sends to the nodes of a fleet. Redirects are answers that nobody expects, so they are not followed.
 #[derive(Debug)]
 pub(crate) struct Peers {
-    url: PeerUrl,
+    urls: PeerUrls,
     path: Box<str>,
     longest: usize,
     /// Names come from authentic envelopes and the configuration only, so there are as many as nodes.
@@ -32,21 +32,24 @@ pub(crate) struct Peers {
 
 impl Peers {
     /// With where nodes are, the path that takes batches, and the length of the longest batch.
-    pub(crate) fn new(url: PeerUrl, path: &str, longest: usize) -> Self {
-        Self { url, path: path.into(), longest, nodes: RwLock::default() }
+    pub(crate) fn new(urls: PeerUrls, path: &str, longest: usize) -> Self {
+        Self { urls, path: path.into(), longest, nodes: RwLock::default() }
     }
 
     /// The node of this name.
     ///
     /// # Errors
-    /// Where the name doesn't make a URL: there is no such node.
+    /// Where the name has no URL, or doesn't make one: there is no such node.
     pub(crate) fn node(&self, name: &str) -> Result<Arc<Node>, NoAnswer> {
         // A poisoned lock guards nodes, each of which is whole.
         if let Some(node) = self.nodes.read().unwrap_or_else(PoisonError::into_inner).get(name) {
             return Ok(Arc::clone(node));
         }
-        let node = Node::new(name, &self.url.authority_of(name), &self.path, self.longest);
-        let node = Arc::new(node.map_err(|error| NoAnswer::Away(Rc::new(io::Error::other(error))))?);
+        let away = |error: io::Error| NoAnswer::Away(Rc::new(error));
+        let authority =
+            self.urls.authority_of(name).ok_or_else(|| away(io::Error::other("guard.peer_url has no entry for it")))?;
+        let node = Node::new(name, &authority, &self.path, self.longest);
+        let node = Arc::new(node.map_err(|error| away(io::Error::other(error)))?);
         Ok(Arc::clone(self.nodes.write().unwrap_or_else(PoisonError::into_inner).entry(name.into()).or_insert(node)))
     }
 }
