@@ -89,6 +89,8 @@ pub mod delivery;
 pub mod directory;
 pub mod edge;
 #[cfg(feature = "std")]
+pub mod ended;
+#[cfg(feature = "std")]
 pub mod engine;
 #[cfg(feature = "server")]
 pub mod events;

@@ -1,4 +1,5 @@
-//! Time as an argument: seconds since 1970, handed in by the caller, never read here.
+//! Time as an argument: seconds since 1970, or milliseconds where two things of one second have an order; handed in by the
+//! caller, never read here.
 
 use alloc::{borrow::Cow, format, string::String};
 use core::fmt;
@@ -42,9 +43,57 @@ impl UnixTime {
     }
 }
 
+/// A moment in milliseconds since 1970-01-01T00:00:00Z: for what may happen twice in a second and has an order, the beginning
+/// and the end of sessions.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixMillis(u64);
+
+impl UnixMillis {
+    /// The moment `millis` milliseconds after 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// The second that it lies in.
+    #[must_use]
+    pub const fn to_seconds(self) -> UnixTime {
+        UnixTime(self.0 / 1000)
+    }
+
+    /// The last millisecond of a second: what happened in it happened by then.
+    #[must_use]
+    pub const fn end_of(second: UnixTime) -> Self {
+        Self(second.0.saturating_mul(1000).saturating_add(999))
+    }
+}
+
+/// The first millisecond of a second.
+impl From<UnixTime> for UnixMillis {
+    fn from(second: UnixTime) -> Self {
+        Self(second.0.saturating_mul(1000))
+    }
+}
+
+impl fmt::Debug for UnixMillis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}ms", self.0)
+    }
+}
+
 /// Tells the time to whatever outlives a request. The server has the only one that reads the system's clock.
 #[cfg(feature = "std")]
 pub type Clock = alloc::sync::Arc<dyn Fn() -> UnixTime + Send + Sync>;
+
+/// Tells the time in milliseconds.
+#[cfg(feature = "std")]
+pub type PreciseClock = alloc::sync::Arc<dyn Fn() -> UnixMillis + Send + Sync>;
 
 impl fmt::Debug for UnixTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -23,7 +23,7 @@ use reader::{judge::Judge, shown::Effective};
 use schema::SECTIONS;
 use sections::{
     authz, bound, captcha, delivery, directory, email, events, external_2fa, guard, keyring, passwordless, reviewers, server,
-    sms, tokens,
+    session, sms, tokens,
 };
 use together::{Sections, Together};
 
@@ -41,6 +41,8 @@ pub struct Config {
     pub passwordless: passwordless::Passwordless,
     /// Access tokens, refresh tokens, envelopes.
     pub tokens: tokens::Tokens,
+    /// Sessions, and those that were ended before their time.
+    pub session: session::Session,
     /// What proxies may ask.
     pub authz: authz::Authz,
     /// How e-mail goes out.
@@ -127,6 +129,7 @@ fn read(judge: &Judge<'_>, random: &mut impl CryptoRng, to_serve: bool) -> Optio
         rules.policy.reviewers = Some(read.reviewers);
         tokens.sessions.reviewer_audience = read.audience;
     }
+    let session = session::read(&sections.session);
     let authz = authz::read(&sections.authz);
     let email = email::read(&sections.email, sections.email_others.each_ref());
     let sms = sms::read(&sections.sms, sections.sms_others.each_ref());
@@ -161,6 +164,7 @@ fn read(judge: &Judge<'_>, random: &mut impl CryptoRng, to_serve: bool) -> Optio
         keyring_is_random: keyring::is_random(&sections.keyring),
         passwordless: passwordless?,
         tokens: tokens?,
+        session,
         authz: authz?,
         email: email?,
         sms: sms?,

@@ -4,14 +4,14 @@
 //! configuration, the file that `init` writes, and the reference in `docs/configuration.md`.
 
 use super::sections::{
-    authz, captcha, delivery, directory, email, events, external_2fa, guard, keyring, passwordless, reviewers, server, sms,
-    tokens,
+    authz, captcha, delivery, directory, email, events, external_2fa, guard, keyring, passwordless, reviewers, server, session,
+    sms, tokens,
 };
 
 pub use super::reader::schema::{Absent, Key, Kind, SectionSchema};
 
 /// All sections, in the order in which they are written.
-pub static SECTIONS: [&SectionSchema; 18] = [
+pub static SECTIONS: [&SectionSchema; 19] = [
     &server::SCHEMA,
     &keyring::SCHEMA,
     &passwordless::SCHEMA,
@@ -28,6 +28,7 @@ pub static SECTIONS: [&SectionSchema; 18] = [
     &captcha::SCHEMA,
     &directory::SCHEMA,
     &reviewers::SCHEMA,
+    &session::SCHEMA,
     &guard::SCHEMA,
     &events::SCHEMA,
 ];

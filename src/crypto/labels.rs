@@ -67,3 +67,7 @@ pub const COUNTED_PREFIX: &str = "countersign/v1/counted-prefix";
 pub const AUDIT_SUBJECT: &str = "countersign/v1/audit-subject";
 /// First field under the random values that a node offers Redis.
 pub const FRESH: &str = "countersign/v1/fresh";
+/// First field under the name of a session that was ended.
+pub const ENDED_SESSION: &str = "countersign/v1/ended-session";
+/// First field under the name of a subject whose sessions were ended.
+pub const ENDED_SUBJECT: &str = "countersign/v1/ended-subject";

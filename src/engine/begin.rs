@@ -97,7 +97,7 @@ impl<'a> Resend<'a> {
     }
 }
 
-impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
+impl<G: Guard, D: Directory, O: Outbox, E> Engine<G, D, O, E> {
     /// Takes room for a message, lets the request in, and asks whom it is for.
     pub(super) async fn admit<'a>(
         &self,

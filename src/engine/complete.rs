@@ -65,7 +65,7 @@ impl<'a, W> Complete<'a, W> {
     }
 }
 
-impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
+impl<G: Guard, D: Directory, O: Outbox, E> Engine<G, D, O, E> {
     /// Refuses an attempt that can't succeed any more, before anybody is asked and anything is counted.
     pub(super) async fn look(&self, attempt: &Attempt<'_>) -> Result<Looked, CompleteError> {
         if attempt.challenge.is_expired(attempt.now) {

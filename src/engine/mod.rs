@@ -2,7 +2,7 @@
 //! `refresh` renews them.
 //!
 //! The engine does no IO and reads no clock: time and randomness are arguments, and what has to be asked or sent goes
-//! through three ports, a [`Guard`], a [`Directory`] and an [`Outbox`]. The order of the steps is the protocol's. What a
+//! through ports: a [`Guard`], a [`Directory`], an [`Outbox`] and a store of [`EndedSessions`]. The order of the steps is the protocol's. What a
 //! client presents to prove a recipient is a [`Way`]: each is a file of its own, and nothing here knows which there are.
 
 mod asked;
@@ -53,15 +53,16 @@ use crate::{
     crypto::random,
     delivery::{Dispatch, Outbox},
     directory::Directory,
+    ended::{EndedSessions, NeverEnded, SessionFacts},
     guard::{Attempt, By, Guard},
     keys::CurrentKeys,
-    time::UnixTime,
+    time::{UnixMillis, UnixTime},
     verify::{Method, NotStarted},
 };
 
-/// A login engine over one guard, one directory and one outbox.
+/// A login engine over one guard, one directory, one outbox, and where sessions are ended one store of those.
 #[derive(Debug)]
-pub struct Engine<G, D, O> {
+pub struct Engine<G, D, O, E = NeverEnded> {
     /// The rules.
     pub policy: Policy,
     /// Makes and believes challenges, links, tokens and cookies. A call uses the keys that are current when it begins.
@@ -72,6 +73,8 @@ pub struct Engine<G, D, O> {
     pub directory: D,
     /// Sends.
     pub outbox: O,
+    /// Remembers which sessions were ended before their time.
+    pub ended: E,
     asked: Asked,
 }
 
@@ -79,11 +82,18 @@ impl<G, D, O> Engine<G, D, O> {
     /// An engine with these rules and keys.
     #[must_use]
     pub fn new(policy: Policy, keys: impl Into<CurrentKeys>, guard: G, directory: D, outbox: O) -> Self {
-        Self { policy, keys: keys.into(), guard, directory, outbox, asked: Asked::default() }
+        Self { policy, keys: keys.into(), guard, directory, outbox, ended: NeverEnded, asked: Asked::default() }
+    }
+
+    /// This engine, whose sessions can be ended before their time.
+    #[must_use]
+    pub fn with_ended<E>(self, ended: E) -> Engine<G, D, O, E> {
+        let Self { policy, keys, guard, directory, outbox, ended: NeverEnded, asked } = self;
+        Engine { policy, keys, guard, directory, outbox, ended, asked }
     }
 }
 
-impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
+impl<G: Guard, D: Directory, O: Outbox, E: EndedSessions> Engine<G, D, O, E> {
     /// Sends a code to a recipient and returns the challenge that it belongs to.
     ///
     /// # Errors
@@ -210,7 +220,8 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         }
     }
 
-    /// A new access token of a living session, if the directory still has the same user and the login rules still hold.
+    /// A new access token of a living session, if it wasn't ended, the directory still has the same user and the login rules still
+    /// hold.
     ///
     /// # Errors
     /// See [`RefreshError`].
@@ -220,6 +231,10 @@ impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
         self.policy.require(session.recipient.channel())?;
         // A reviewer's session is never anything else's, and ends with the last day of theirs.
         if session.amr.is_reviewers() != self.policy.reviewers_of(&session.recipient, now).is_some() {
+            return Err(RefreshError::Invalid);
+        }
+        let (id, began) = (session.session.to_text(), UnixMillis::end_of(session.authenticated_at));
+        if self.ended.has_ended(&SessionFacts { id: &id, subject: &session.subject, began }, now).await? {
             return Err(RefreshError::Invalid);
         }
         let found = self.directory.lookup(&session.recipient).await?;

@@ -17,11 +17,11 @@ use crate::{
 pub enum RefreshError {
     /// The token is invalid or its session has ended.
     Invalid,
-    /// The directory can't answer.
+    /// The directory can't answer, or nobody knows whether the session was ended.
     Unavailable(Unavailable),
 }
 
-impl<G, D, O> Engine<G, D, O> {
+impl<G, D, O, E> Engine<G, D, O, E> {
     /// The user of a session, if it is the same one still, with the same epoch, and the login rules hold.
     pub(super) fn still_the_user_of(&self, session: &VerifiedRefresh, found: Found) -> Option<Arc<User>> {
         let is_same = |user: &User| *user.id == *session.subject && *user.epoch == *session.epoch;
@@ -33,7 +33,7 @@ impl fmt::Display for RefreshError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Invalid => "the token is invalid or its session has ended",
-            Self::Unavailable(_) => "the directory is out of reach",
+            Self::Unavailable(_) => "the directory, or where ended sessions are remembered, is out of reach",
         })
     }
 }

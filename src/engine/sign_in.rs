@@ -47,7 +47,7 @@ impl<G: Guard> Drop for Owed<'_, G> {
     }
 }
 
-impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
+impl<G: Guard, D: Directory, O: Outbox, E> Engine<G, D, O, E> {
     /// Signs in whoever proved a challenge. A registration that fails gives its use back.
     pub(super) async fn sign_in(
         &self,

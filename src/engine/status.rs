@@ -43,7 +43,7 @@ impl State {
     }
 }
 
-impl<G: Guard, D: Directory, O: Outbox> Engine<G, D, O> {
+impl<G: Guard, D: Directory, O: Outbox, E> Engine<G, D, O, E> {
     /// What became of a link's challenge. Counts nothing, sends nothing, asks no directory.
     ///
     /// # Errors

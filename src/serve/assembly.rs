@@ -40,6 +40,7 @@ use crate::{
         file::FileDirectory,
         http::{FieldNames, HttpDirectory},
     },
+    ended::{AnyEnded, MemoryEnded, Terms},
     engine::Engine,
     events::{
         Events, Sink, SubjectHasher,
@@ -127,6 +128,7 @@ pub(crate) async fn assemble(
         directory(config, &clock, background)?,
         queue.clone(),
     );
+    let engine = engine.with_ended(ended(config));
     let external = external(config, engine.directory.knows_everybody(), &events, &clock, background);
     if rules.policy.allows(Channel::Mobile) {
         Phones::warm();
@@ -349,6 +351,14 @@ async fn guard(config: &Config, clock: &Clock, mut random: Random) -> Result<Any
         }
     };
     Ok(AnyGuard::Memory(MemoryGuard::new(id, config.limits(), &mut random)))
+}
+
+/// Where ended sessions are remembered: where the guard remembers.
+fn ended(config: &Config) -> AnyEnded {
+    let sessions = &config.tokens.sessions;
+    let mut terms = Terms::new(&sessions.issuer, sessions.refresh_lifetime);
+    (terms.capacity, terms.leeway) = (config.session.ended_capacity, sessions.leeway);
+    AnyEnded::Memory(MemoryEnded::new(&terms))
 }
 
 fn open_journal(config: &Config, path: &Path, now: UnixTime, random: &mut Random) -> Result<JournalGuard, StartError> {

@@ -133,6 +133,7 @@ async fn serve(load: Load<'_>) -> Result<(), StartError> {
         lost_lines.absolute(logging::lost());
         let (guard, now) = (&observed.app.engine.guard, clock::now());
         Metrics::observe(guard.fullness(now), guard.pressure(now));
+        Metrics::observe_ended(observed.app.engine.ended.room(now));
     });
     let noted = Arc::clone(&service);
     let notice = Box::new(move || noted.app.fleet.as_ref().and_then(|fleet| fleet.notice()));

@@ -35,6 +35,7 @@ use crate::{
     captcha::Captcha,
     delivery::{Languages, Queue},
     directory::AnyDirectory,
+    ended::AnyEnded,
     engine::{self, Begin, BeginError, Caller},
     events::Events,
     guard::AnyGuard,
@@ -43,7 +44,7 @@ use crate::{
 };
 
 /// The engine over what a configuration can choose.
-pub(crate) type Engine = engine::Engine<AnyGuard, AnyDirectory, Queue>;
+pub(crate) type Engine = engine::Engine<AnyGuard, AnyDirectory, Queue, AnyEnded>;
 
 /// Everything that a request may need; one for all workers.
 pub(crate) struct App {
@@ -103,11 +104,11 @@ impl App {
     }
 
     /// Answers a request whose body nobody reads.
-    pub(crate) fn answer_at_once(&self, route: &Route, head: &Parts) -> Result<Answer, Problem> {
+    pub(crate) async fn answer_at_once(&self, route: &Route, head: &Parts) -> Result<Answer, Problem> {
         match route.endpoint {
             Endpoint::Document(document) => Ok(self.documents.answer(document, &self.engine.keys.load().documents)),
             Endpoint::Page => self.page(head),
-            Endpoint::Authz(dialect, kind) => self.authorise(dialect, kind, head),
+            Endpoint::Authz(dialect, kind) => self.authorise(dialect, kind, head).await,
             _ => Err(Problem::internal()),
         }
     }
@@ -136,7 +137,7 @@ impl App {
             Endpoint::Exchange(channel) => self.exchange(&call, channel).await,
             Endpoint::Status => self.status(&call).await,
             Endpoint::Refresh => self.refresh(&call).await,
-            Endpoint::Verify => self.verify(&call),
+            Endpoint::Verify => self.verify(&call).await,
             Endpoint::ExternalRequest => self.external_request(&call).await,
             Endpoint::ExternalVerify => self.external_verify(&call).await,
             Endpoint::Document(_) | Endpoint::Page | Endpoint::Authz(..) | Endpoint::Relay | Endpoint::Webhook => {

@@ -80,7 +80,7 @@ impl Service {
                 },
                 Body::Unread => {
                     progress.request_arrived();
-                    (app.answer_at_once(route, &head), body.is_end_stream())
+                    (app.answer_at_once(route, &head).await, body.is_end_stream())
                 }
                 Body::Batch => return Box::pin(self.answer_batch(route, &head, body, progress)).await,
             },

@@ -32,6 +32,7 @@ const BEHIND_PORTS: &[&str] = &[
     "guard::journal",
     "guard::memory",
     "guard::redis",
+    "ended::memory",
     "directory::file",
     "directory::http",
     "delivery::carriers",

@@ -15,6 +15,7 @@ pub mod keyring;
 pub mod passwordless;
 pub(crate) mod reviewers;
 pub mod server;
+pub mod session;
 pub mod sms;
 pub mod tokens;
 mod webhook;

@@ -4,6 +4,7 @@ use hyper::StatusCode;
 use metrics::{Counter, counter, describe_counter, describe_gauge, gauge};
 
 use crate::{
+    ended::Room,
     guard::Pressure,
     recipient::Channel,
     server::{
@@ -40,6 +41,11 @@ impl Metrics {
         describe_gauge!(
             "countersign_guard_capacity",
             "Challenges that the guard can remember; above half, strangers are held up."
+        );
+        describe_gauge!("countersign_ended_sessions", "Sessions, and subjects, that are remembered as ended.");
+        describe_gauge!(
+            "countersign_ended_sessions_capacity",
+            "How many can be remembered as ended; where there is no room, ending one is 503."
         );
         let classes = |route: &'static str| {
             ["1xx", "2xx", "3xx", "4xx", "5xx"]
@@ -93,6 +99,13 @@ impl Metrics {
         let Some(pressure) = pressure else { return };
         gauge!("countersign_guard_entries").set(pressure.entries);
         gauge!("countersign_guard_capacity").set(pressure.capacity);
+    }
+
+    /// Notes how full the room for ended sessions is, where that is counted here.
+    pub(crate) fn observe_ended(room: Option<Room>) {
+        let Some(room) = room else { return };
+        gauge!("countersign_ended_sessions").set(room.entries);
+        gauge!("countersign_ended_sessions_capacity").set(room.capacity);
     }
 }
 

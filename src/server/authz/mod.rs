@@ -64,14 +64,14 @@ impl Authz {
 
 impl App {
     /// The answer to a proxy that asks in this dialect.
-    pub(crate) fn authorise(&self, dialect: Dialect, kind: Kind, head: &Parts) -> Result<Answer, Problem> {
+    pub(crate) async fn authorise(&self, dialect: Dialect, kind: Kind, head: &Parts) -> Result<Answer, Problem> {
         dialect.judge(head)?;
         let path = || dialect.path(head, kind.asked_by_envoy_at());
-        self.identify(kind, path, &head.headers).map(|identity| identity.answer())
+        self.identify(kind, path, &head.headers).await.map(|identity| identity.answer())
     }
 
     /// Who may pass to this path with these headers.
-    fn identify<'p>(
+    async fn identify<'p>(
         &self,
         kind: Kind,
         path: impl FnOnce() -> Result<PlainPath<'p>, Ambiguous>,
@@ -86,6 +86,7 @@ impl App {
             Kind::Token => {
                 let token = bearer(headers).ok_or_else(Problem::token_not_valid)?;
                 let token = verdicts.check(token, &keys, now).map_err(|TokenInvalid| Problem::token_not_valid())?;
+                self.require_living(&token.session(), now).await?;
                 allows(Some((&token.audiences, &token.amr)))?;
                 Ok(token.identity.clone())
             }

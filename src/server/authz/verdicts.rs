@@ -8,8 +8,9 @@ use sha2::{Digest as _, Sha256};
 use super::identity::Identity;
 use crate::{
     edge::VerifiedAccess,
+    ended::SessionFacts,
     keys::Keys,
-    time::UnixTime,
+    time::{UnixMillis, UnixTime},
     token::{Amr, TokenInvalid},
 };
 
@@ -27,6 +28,12 @@ pub(crate) struct Accepted {
     pub(crate) audiences: Vec<String>,
     /// `amr`.
     pub(crate) amr: Amr,
+    /// `sid`.
+    session: Box<str>,
+    /// `sub`.
+    subject: Box<str>,
+    /// The end of `auth_time`'s second.
+    began: UnixMillis,
 }
 
 /// Tokens that are good, each in the one place that its hash gives it; who comes later takes the place. None is believed past
@@ -86,7 +93,20 @@ impl Verdicts {
 
 impl Accepted {
     fn new(token: &VerifiedAccess) -> Self {
-        Self { identity: Identity::of_token(token), audiences: token.audiences().to_vec(), amr: token.amr().clone() }
+        let SessionFacts { id, subject, began } = token.into();
+        Self {
+            identity: Identity::of_token(token),
+            audiences: token.audiences().to_vec(),
+            amr: token.amr().clone(),
+            session: id.into(),
+            subject: subject.into(),
+            began,
+        }
+    }
+
+    /// The session, to be asked each time whether it was ended, since that is remembered elsewhere.
+    pub(crate) fn session(&self) -> SessionFacts<'_> {
+        SessionFacts { id: &self.session, subject: &self.subject, began: self.began }
     }
 }
 

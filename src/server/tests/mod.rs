@@ -5,6 +5,7 @@ mod authz;
 mod breaker;
 mod cookies;
 mod echo;
+mod ended;
 mod events;
 mod login;
 mod refusals;
