@@ -22,8 +22,8 @@ use crate::{keyring::Keyring, server::Listen};
 use reader::{judge::Judge, shown::Effective};
 use schema::SECTIONS;
 use sections::{
-    authz, bound, captcha, delivery, directory, email, events, external_2fa, guard, keyring, passwordless, reviewers, server,
-    session, sms, tokens,
+    authz, bound, captcha, delivery, directory, email, events, external_2fa, guard, keyring, pages, passwordless, reviewers,
+    server, session, sms, tokens,
 };
 use together::{Sections, Together};
 
@@ -39,6 +39,8 @@ pub struct Config {
     pub keyring_is_random: bool,
     /// Who may log in and with what kind of code.
     pub passwordless: passwordless::Passwordless,
+    /// How the pages look, and what they lead to.
+    pub pages: crate::server::pages::brand::Brand,
     /// Access tokens, refresh tokens, envelopes.
     pub tokens: tokens::Tokens,
     /// Sessions, and those that were ended before their time.
@@ -130,6 +132,7 @@ fn read(judge: &Judge<'_>, random: &mut impl CryptoRng, to_serve: bool) -> Optio
         tokens.sessions.reviewer_audience = read.audience;
     }
     let session = session::read(&sections.session);
+    let pages = pages::read(&sections.pages, server.as_ref(), passwordless.as_ref());
     let authz = authz::read(&sections.authz);
     let email = email::read(&sections.email, sections.email_others.each_ref());
     let sms = sms::read(&sections.sms, sections.sms_others.each_ref());
@@ -163,6 +166,7 @@ fn read(judge: &Judge<'_>, random: &mut impl CryptoRng, to_serve: bool) -> Optio
         keyring: keyring?,
         keyring_is_random: keyring::is_random(&sections.keyring),
         passwordless: passwordless?,
+        pages: pages?,
         tokens: tokens?,
         session,
         authz: authz?,

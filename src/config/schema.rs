@@ -4,17 +4,18 @@
 //! configuration, the file that `init` writes, and the reference in `docs/configuration.md`.
 
 use super::sections::{
-    authz, captcha, delivery, directory, email, events, external_2fa, guard, keyring, passwordless, reviewers, server, session,
-    sms, tokens,
+    authz, captcha, delivery, directory, email, events, external_2fa, guard, keyring, pages, passwordless, reviewers, server,
+    session, sms, tokens,
 };
 
 pub use super::reader::schema::{Absent, Key, Kind, SectionSchema};
 
 /// All sections, in the order in which they are written.
-pub static SECTIONS: [&SectionSchema; 19] = [
+pub static SECTIONS: [&SectionSchema; 20] = [
     &server::SCHEMA,
     &keyring::SCHEMA,
     &passwordless::SCHEMA,
+    &pages::SCHEMA,
     &tokens::SCHEMA,
     &authz::SCHEMA,
     &email::SCHEMA,

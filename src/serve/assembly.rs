@@ -167,7 +167,7 @@ fn pages(config: &Config) -> Pages {
     let rules = &config.passwordless;
     Pages::new(&PagesConfig {
         base_path: &config.server.base_path,
-        site_name: &rules.site_name,
+        brand: &config.pages,
         default_locale: &rules.default_locale,
         channels: &rules.policy.channels,
         email_field_name: &rules.email_field,

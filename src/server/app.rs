@@ -2,13 +2,7 @@
 
 use std::sync::Arc;
 
-use http_body_util::Full;
-use hyper::{
-    Response, StatusCode,
-    body::Bytes,
-    header::{ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderValue},
-    http::request::Parts,
-};
+use hyper::{StatusCode, body::Bytes, header::ACCEPT_LANGUAGE, http::request::Parts};
 
 use super::{
     admin::metrics::Metrics,
@@ -16,7 +10,7 @@ use super::{
     call::{Answer, Arrived, Call},
     endpoints::{documents::Documents, external::External, webhook::Reports},
     fleet::{Fleet, Owner},
-    pages::{self, Pages},
+    pages::Pages,
     random::Random,
     routes::{self, Endpoint, Route},
     wire::{
@@ -187,14 +181,7 @@ impl App {
             accepted: head.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).map(Box::from),
         };
         let pages = self.pages.as_ref().ok_or_else(Problem::not_found)?;
-        let asset = pages.answer(head.uri.path(), wanted).ok_or_else(Problem::not_found)?;
-        let mut answer = Response::new(Full::new(Bytes::copy_from_slice(asset.body.as_bytes())));
-        let headers = answer.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
-        for (name, value) in pages::HEADERS {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
-        Ok(answer)
+        pages.answer(head.uri.path(), &head.headers, wanted).ok_or_else(Problem::not_found)
     }
 
     /// The name of the field that holds a recipient of this channel.

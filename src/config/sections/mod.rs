@@ -12,6 +12,7 @@ pub mod events;
 pub mod external_2fa;
 pub mod guard;
 pub mod keyring;
+pub mod pages;
 pub mod passwordless;
 pub(crate) mod reviewers;
 pub mod server;

@@ -351,7 +351,7 @@ fn read_phones(section: &Section<'_>) -> Option<Phones> {
     Some(Phones::default())
 }
 
-fn parse_site_name(text: &str) -> Result<String, String> {
+pub(super) fn parse_site_name(text: &str) -> Result<String, String> {
     if text.chars().any(char::is_control) || text.contains(['\u{2028}', '\u{2029}']) {
         return Err("must have no line break and no control character".into());
     }

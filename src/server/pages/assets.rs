@@ -1,29 +1,72 @@
-//! What the pages load. All of it is in the binary.
+//! What the pages load: what is in the binary, and what belongs to the site.
 
-/// One answer to a GET.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asset<'a> {
+use hyper::body::Bytes;
+
+use super::brand::Brand;
+use crate::server::wire::etag::EntityTag;
+
+/// One file, as it is served.
+#[derive(Clone, Debug)]
+pub(crate) struct Asset {
+    name: &'static str,
     /// The value of `Content-Type`.
-    pub content_type: &'static str,
+    pub(crate) content_type: &'static str,
     /// The body.
-    pub body: &'a str,
+    pub(crate) body: Bytes,
+    /// Its tag.
+    pub(crate) tag: EntityTag,
 }
 
-/// The asset of this name.
-pub(super) fn find(name: &str) -> Option<Asset<'static>> {
-    let (_, content_type, body) = ALL.iter().find(|(asset, ..)| *asset == name)?;
-    Some(Asset { content_type, body })
+/// All that is below `assets/`.
+#[derive(Debug)]
+pub(super) struct Assets(Vec<Asset>);
+
+/// The stylesheet of the accent.
+pub(super) const ACCENT: &str = "accent.css";
+/// The stylesheet of the site's own.
+pub(super) const SITE: &str = "site.css";
+/// What stands in a tab of the browser.
+const ICON: &str = "icon.svg";
+
+impl Assets {
+    pub(super) fn new(brand: &Brand) -> Self {
+        let asset = |name, content_type, body: Bytes| Asset { name, content_type, tag: EntityTag::of(&body), body };
+        let mut all: Vec<_> = BUILT_IN
+            .iter()
+            .map(|(name, content_type, body)| asset(name, content_type, Bytes::from_static(body.as_bytes())))
+            .collect();
+        if let Some(accent) = brand.accent {
+            let (ground, ink) = accent.icon();
+            let icon = include_str!("assets/icon.svg").replace("#18181b", &ground).replace("#fff", &ink);
+            all.retain(|asset| asset.name != ICON);
+            all.push(asset(ICON, SVG, icon.into()));
+            all.push(asset(ACCENT, STYLE, accent.stylesheet().into()));
+        }
+        if let Some(stylesheet) = &brand.stylesheet {
+            all.push(asset(SITE, STYLE, stylesheet.as_str().to_owned().into()));
+        }
+        if let Some(logo) = &brand.logo {
+            all.push(asset(logo.file_name(), logo.content_type(), Bytes::copy_from_slice(logo.bytes())));
+        }
+        Self(all)
+    }
+
+    /// The asset of this name.
+    pub(super) fn find(&self, name: &str) -> Option<&Asset> {
+        self.0.iter().find(|asset| asset.name == name)
+    }
 }
 
 /// All modules that a script imports, and that those import: a page names them, so that they are fetched at once.
 pub(super) fn modules(script: &str) -> Vec<&'static str> {
+    let body = |name: &str| BUILT_IN.iter().find(|(asset, ..)| *asset == name).map(|(.., body)| *body);
     let mut found = Vec::new();
-    let mut rest: Vec<_> = find(script).map(|asset| asset.body).into_iter().collect();
-    while let Some(body) = rest.pop() {
-        for name in imports(body) {
+    let mut rest: Vec<_> = body(script).into_iter().collect();
+    while let Some(script) = rest.pop() {
+        for name in imports(script) {
             if !found.contains(&name) {
                 found.push(name);
-                rest.extend(find(name).map(|asset| asset.body));
+                rest.extend(body(name));
             }
         }
     }
@@ -36,10 +79,12 @@ pub(super) fn imports(script: &str) -> impl Iterator<Item = &str> {
 }
 
 pub(super) const SCRIPT: &str = "text/javascript; charset=utf-8";
+pub(super) const STYLE: &str = "text/css; charset=utf-8";
+pub(super) const SVG: &str = "image/svg+xml";
 
-pub(super) const ALL: [(&str, &str, &str); 21] = [
-    ("style.css", "text/css; charset=utf-8", include_str!("assets/style.css")),
-    ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
+pub(super) const BUILT_IN: [(&str, &str, &str); 21] = [
+    ("style.css", STYLE, include_str!("assets/style.css")),
+    (ICON, SVG, include_str!("assets/icon.svg")),
     // The pages.
     ("login.js", SCRIPT, include_str!("assets/login.js")),
     ("link.js", SCRIPT, include_str!("assets/link.js")),

@@ -6,6 +6,7 @@ pub(crate) mod client;
 pub(crate) mod cookies;
 pub(crate) mod cors;
 pub(crate) mod envelope;
+pub(crate) mod etag;
 pub(crate) mod fields;
 pub(crate) mod json;
 pub(crate) mod origin;

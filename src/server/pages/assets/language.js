@@ -7,7 +7,8 @@ const COOKIE = 'countersign_language';
 const { base } = document.documentElement.dataset;
 const menu = document.getElementById('language');
 
-menu.addEventListener('change', () => {
+// A site may have one language only.
+menu?.addEventListener('change', () => {
   // The login page may be at the root too, where a cookie of the base path doesn't arrive.
   const path = location.pathname.startsWith(`${base}/`) ? base : '';
   const secure = location.protocol === 'https:' ? '; Secure' : '';

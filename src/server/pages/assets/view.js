@@ -3,7 +3,7 @@
 const alertLine = document.querySelector('[role=alert]');
 const statusLine = document.getElementById('status');
 const languages = document.getElementById('languages');
-const siteName = document.querySelector('.site').textContent;
+const { site } = document.documentElement.dataset;
 
 let marked = null;
 let busy = false;
@@ -12,9 +12,9 @@ let busy = false;
 export function show(section) {
   for (const other of document.querySelectorAll('main > section')) other.hidden = other !== section;
   section.querySelector('.alert-place')?.append(alertLine);
-  document.title = `${section.querySelector('h1').textContent} · ${siteName}`;
+  document.title = `${section.querySelector('h1').textContent} · ${site}`;
   // Another language is another document: after the login it would have lost the tokens.
-  languages.hidden = section.id === 'signed-in';
+  if (languages) languages.hidden = section.id === 'signed-in';
   clear();
 }
 

@@ -5,6 +5,9 @@ pub(super) const TEXTS: Texts = Texts {
     name: "العربية",
     page: PageTexts {
         language: "اللغة",
+        terms: "الشروط",
+        privacy: "الخصوصية",
+        support: "المساعدة",
         needs_script: "يتطلب تسجيل الدخول تفعيل JavaScript.",
         sign_in: "تسجيل الدخول",
         email: "البريد الإلكتروني",

@@ -5,6 +5,9 @@ pub(super) const TEXTS: Texts = Texts {
     name: "English",
     page: PageTexts {
         language: "Language",
+        terms: "Terms",
+        privacy: "Privacy",
+        support: "Help",
         needs_script: "Signing in here needs JavaScript.",
         sign_in: "Sign in",
         email: "E-mail address",

@@ -5,6 +5,9 @@ pub(super) const TEXTS: Texts = Texts {
     name: "Suomi",
     page: PageTexts {
         language: "Kieli",
+        terms: "Käyttöehdot",
+        privacy: "Tietosuoja",
+        support: "Ohjeet",
         needs_script: "Kirjautumiseen tarvitaan JavaScript.",
         sign_in: "Kirjaudu sisään",
         email: "Sähköpostiosoite",

@@ -5,6 +5,9 @@ pub(super) const TEXTS: Texts = Texts {
     name: "Français",
     page: PageTexts {
         language: "Langue",
+        terms: "Conditions",
+        privacy: "Confidentialité",
+        support: "Aide",
         needs_script: "La connexion nécessite JavaScript.",
         sign_in: "Se connecter",
         email: "Adresse e-mail",

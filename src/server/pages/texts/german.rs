@@ -5,6 +5,9 @@ pub(super) const TEXTS: Texts = Texts {
     name: "Deutsch",
     page: PageTexts {
         language: "Sprache",
+        terms: "Nutzungsbedingungen",
+        privacy: "Datenschutz",
+        support: "Hilfe",
         needs_script: "Für die Anmeldung wird JavaScript benötigt.",
         sign_in: "Anmelden",
         email: "E-Mail-Adresse",

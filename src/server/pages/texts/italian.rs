@@ -5,6 +5,9 @@ pub(super) const TEXTS: Texts = Texts {
     name: "Italiano",
     page: PageTexts {
         language: "Lingua",
+        terms: "Termini",
+        privacy: "Privacy",
+        support: "Assistenza",
         needs_script: "Per accedere serve JavaScript.",
         sign_in: "Accedi",
         email: "Indirizzo e-mail",

@@ -5,6 +5,9 @@ pub(super) const TEXTS: Texts = Texts {
     name: "日本語",
     page: PageTexts {
         language: "言語",
+        terms: "利用規約",
+        privacy: "プライバシー",
+        support: "ヘルプ",
         needs_script: "ログインには JavaScript が必要です。",
         sign_in: "ログイン",
         email: "メールアドレス",

@@ -45,6 +45,9 @@ pub(super) struct Texts {
 #[derive(Debug, Serialize)]
 pub(super) struct PageTexts {
     pub language: &'static str,
+    pub terms: &'static str,
+    pub privacy: &'static str,
+    pub support: &'static str,
     pub needs_script: &'static str,
     pub sign_in: &'static str,
     pub email: &'static str,

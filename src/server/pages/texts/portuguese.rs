@@ -5,6 +5,9 @@ pub(super) const TEXTS: Texts = Texts {
     name: "Português",
     page: PageTexts {
         language: "Idioma",
+        terms: "Termos",
+        privacy: "Privacidade",
+        support: "Ajuda",
         needs_script: "Para entrar é necessário JavaScript.",
         sign_in: "Entrar",
         email: "Endereço de e-mail",

@@ -5,6 +5,9 @@ pub(super) const TEXTS: Texts = Texts {
     name: "Español",
     page: PageTexts {
         language: "Idioma",
+        terms: "Condiciones",
+        privacy: "Privacidad",
+        support: "Ayuda",
         needs_script: "Para iniciar sesión hace falta JavaScript.",
         sign_in: "Iniciar sesión",
         email: "Correo electrónico",
