@@ -94,6 +94,8 @@ pub mod ended;
 pub mod engine;
 #[cfg(feature = "server")]
 pub mod events;
+#[cfg(feature = "std")]
+mod files;
 pub mod fleet;
 #[cfg(feature = "std")]
 pub mod guard;

@@ -1,6 +1,11 @@
 //! What one process knows of ended sessions: the names, the set, and for how long each is remembered.
 
-use super::{Ending, SessionFacts, entry::Entry, name::Names, set::Set};
+use super::{
+    Ending, Room, SessionFacts,
+    entry::{Entry, seconds},
+    name::Names,
+    set::Set,
+};
 use crate::time::{UnixMillis, UnixTime};
 
 /// What is remembered, and for how long.
@@ -40,6 +45,12 @@ impl Known {
         let Terms { issuer, capacity, longest, leeway } = terms;
         let capacity = (*capacity).clamp(super::LEAST_CAPACITY, super::MOST_CAPACITY);
         Self { names: Names::new(issuer), set: Set::new(capacity), longest: *longest, leeway: *leeway }
+    }
+
+    /// How full it is; forgets some of what has passed.
+    pub(super) fn room(&self, now: UnixTime) -> Room {
+        self.set.housekeeping(seconds(now));
+        self.set.room()
     }
 
     /// Whether a session was ended.

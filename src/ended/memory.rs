@@ -23,8 +23,7 @@ impl MemoryEnded {
     /// How full it is. Forgets some of what has passed by `now`, so it is asked now and then.
     #[must_use]
     pub fn room(&self, now: UnixTime) -> Room {
-        self.known.set.housekeeping(seconds(now));
-        self.known.set.room()
+        self.known.room(now)
     }
 }
 

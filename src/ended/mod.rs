@@ -6,6 +6,7 @@
 
 mod any;
 mod entry;
+pub mod journal;
 mod known;
 mod memory;
 mod name;
@@ -14,6 +15,7 @@ mod set;
 use core::fmt;
 
 pub use any::AnyEnded;
+pub use journal::JournalEnded;
 pub use known::Terms;
 pub use memory::MemoryEnded;
 

@@ -128,6 +128,15 @@ impl Set {
         self.sweep(at, now.saturating_sub(STAYS), usize::MAX);
     }
 
+    /// All entries that live on after `now`.
+    pub(super) fn all(&self, now: u32) -> Vec<Entry> {
+        let mut all = Vec::with_capacity(self.taken.load(Relaxed) as usize);
+        for at in 0..self.shards.len() {
+            all.extend(self.read(at).slots.iter().filter(|slot| slot[4] > now).map(|slot| entry(*slot)));
+        }
+        all
+    }
+
     /// How full it is.
     pub(super) fn room(&self) -> Room {
         Room { entries: self.taken.load(Relaxed), capacity: self.capacity }

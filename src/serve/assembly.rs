@@ -40,13 +40,14 @@ use crate::{
         file::FileDirectory,
         http::{FieldNames, HttpDirectory},
     },
-    ended::{AnyEnded, MemoryEnded, Terms},
+    ended::{self, AnyEnded, JournalEnded, MemoryEnded, Terms},
     engine::Engine,
     events::{
         Events, Sink, SubjectHasher,
         audit::{AuditLog, Subjects},
         webhooks::Webhooks,
     },
+    files::beside,
     fleet::Homes,
     guard::{
         AnyGuard, MemoryGuard,
@@ -128,7 +129,7 @@ pub(crate) async fn assemble(
         directory(config, &clock, background)?,
         queue.clone(),
     );
-    let engine = engine.with_ended(ended(config));
+    let engine = engine.with_ended(ended(config, &clock, random)?);
     let external = external(config, engine.directory.knows_everybody(), &events, &clock, background);
     if rules.policy.allows(Channel::Mobile) {
         Phones::warm();
@@ -354,11 +355,17 @@ async fn guard(config: &Config, clock: &Clock, mut random: Random) -> Result<Any
 }
 
 /// Where ended sessions are remembered: where the guard remembers.
-fn ended(config: &Config) -> AnyEnded {
+fn ended(config: &Config, clock: &Clock, mut random: Random) -> Result<AnyEnded, StartError> {
     let sessions = &config.tokens.sessions;
     let mut terms = Terms::new(&sessions.issuer, sessions.refresh_lifetime);
     (terms.capacity, terms.leeway) = (config.session.ended_capacity, sessions.leeway);
-    AnyEnded::Memory(MemoryEnded::new(&terms))
+    let GuardKind::Journal { path } = &config.guard.kind else { return Ok(AnyEnded::Memory(MemoryEnded::new(&terms))) };
+    let path = beside(path, "ended");
+    let opened = JournalEnded::open(&path, &terms, clock(), &mut random);
+    opened.map(AnyEnded::Journal).map_err(|error| match error {
+        ended::journal::OpenError::TooMany => StartError::at("session.ended_capacity", error),
+        error => StartError::unavailable(format!("guard.path: {}", path.display()))(io::Error::other(error)),
+    })
 }
 
 fn open_journal(config: &Config, path: &Path, now: UnixTime, random: &mut Random) -> Result<JournalGuard, StartError> {

@@ -249,7 +249,12 @@ async fn serve_admin(listener: Listener, admin: Admin, service: Arc<Service>) {
             let (admin, protocol) = &*admin;
             let handle = async |request: Request<Incoming>, progress: &Progress| {
                 progress.request_arrived();
-                let answer = admin.answer(&request, async || service.app.engine.guard.is_ready().await).await;
+                let answer = admin
+                    .answer(&request, async || {
+                        let engine = &service.app.engine;
+                        engine.guard.is_ready().await && engine.ended.is_ready(clock::now()).await
+                    })
+                    .await;
                 let answer = if request.body().is_end_stream() { answer } else { closing(answer) };
                 answer.map(Outgoing::Whole)
             };

@@ -18,10 +18,10 @@ use source::{Named, Source, module_of, read};
 const VALUES: &[&str] = &["crypto", "network", "seldom", "time", "typed", "unavailable"];
 /// What is pure: each of these may import those before it.
 const INSIDE: &[&str] = &["recipient", "user", "keyring", "challenge", "token", "browser", "edge", "fleet", "keys"];
-/// Ports, and the adapters behind them: these may import all that is inside, `outbound`, and each other's ports.
+/// Ports, and the adapters behind them: these may import all that is inside, the means, and each other's ports.
 const PORTS: &[&str] = &["guard", "ended", "directory", "delivery", "verify", "events", "captcha"];
 /// What adapters and the server go out with: these may import what is inside.
-const MEANS: &[&str] = &["outbound"];
+const MEANS: &[&str] = &["files", "outbound"];
 /// What these may import is said beside them in `may_import`.
 const ABOVE: &[&str] = &["engine", "config", "server", "serve", "cli"];
 
@@ -32,6 +32,7 @@ const BEHIND_PORTS: &[&str] = &[
     "guard::journal",
     "guard::memory",
     "guard::redis",
+    "ended::journal",
     "ended::memory",
     "directory::file",
     "directory::http",
@@ -82,12 +83,12 @@ const WORLD: &[(&[&str], &[&str])] = &[
     (&["hyper", "hyper_util", "http_body_util", "http", "multer", "form_urlencoded"], &["outbound", "server", "serve", "cli"]),
     (
         &["tokio", "reqwest", "lettre", "rustls", "rustls_native_certs"],
-        &["guard", "directory", "delivery", "verify", "events", "captcha", "outbound", "server", "serve", "cli"],
+        &["guard", "ended", "directory", "delivery", "verify", "events", "captcha", "outbound", "server", "serve", "cli"],
     ),
     (&["redis"], &["guard"]),
     (&["clap"], &["cli"]),
     (&["std::env", "std::process"], &["guard", "config", "serve", "cli"]),
-    (&["std::fs"], &["guard", "directory", "delivery", "events", "config", "server", "serve", "cli"]),
+    (&["std::fs"], &["files", "guard", "ended", "directory", "delivery", "events", "config", "server", "serve", "cli"]),
 ];
 
 /// Plain values that crates of the world give.
@@ -111,7 +112,7 @@ fn may_import(from: &str, path: &[String]) -> bool {
         return is_inside;
     }
     if PORTS.contains(&from) {
-        return is_inside || to == "outbound" || PORTS.contains(&to) && !is_behind();
+        return is_inside || MEANS.contains(&to) || PORTS.contains(&to) && !is_behind();
     }
     match from {
         "engine" => is_inside || PORTS.contains(&to) && !is_behind(),

@@ -9,15 +9,17 @@ use std::{
 use super::{
     OpenError,
     entry::{BootId, Entry, Header, SketchReader},
-    file,
     segment::{Scanned, Segment, earlier_segments, read_header, scan},
     writer::{Earlier, Kept},
 };
-use crate::guard::counting::{
-    change::{Change, Log},
-    ledger::{Ledger, SKETCHES, sketch_of},
-    record::Slot,
-    sketch::Sketch,
+use crate::{
+    files,
+    guard::counting::{
+        change::{Change, Log},
+        ledger::{Ledger, SKETCHES, sketch_of},
+        record::Slot,
+        sketch::Sketch,
+    },
 };
 
 /// A journal that was read.
@@ -53,7 +55,7 @@ pub(super) fn load(path: &Path, file: File, header: &Header, boot: BootId) -> Re
     let mut earlier = VecDeque::new();
     for (sequence, path) in earlier_segments(path)? {
         // One that goes meanwhile is found missing below.
-        let Some(file) = file::open(&path)? else { continue };
+        let Some(file) = files::open(&path)? else { continue };
         let found = read_header(&file)?;
         if found.as_ref().is_some_and(|found| found.id != header.id) {
             // Left over from the guard before this one.

@@ -5,7 +5,6 @@
 //! trusted: after another boot without a clean close the guard has a new id, and all earlier challenges are refused.
 
 mod entry;
-mod file;
 mod load;
 mod segment;
 mod writer;
@@ -24,7 +23,7 @@ use self::{
     entry::{Entry, Header},
     load::{Loaded, load},
     segment::{Segment, earlier_segments, next_path, read_header},
-    writer::{Earlier, Kept, Writer, sync_folder},
+    writer::{Earlier, Kept, Writer},
 };
 use super::{
     Admitted, Amendment, Attempt, AttemptRefused, Counted, Guard, Limits, Looked, Pressure, Request, RequestRefused, Taken,
@@ -35,6 +34,7 @@ use super::{
 use crate::{
     challenge::{GuardId, NodeName},
     crypto::random,
+    files::{self, Unopened},
     time::UnixTime,
 };
 
@@ -206,27 +206,27 @@ fn prepare(opening: &Opening<'_>, header: Header, held: Option<&File>, entries: 
     segment.append(&[Entry::Opened(opening.boot.unwrap_or_default())])?;
     segment.append(entries)?;
     segment.sync()?;
-    if held.is_none() && file::look(opening.path)?.is_some() {
+    if held.is_none() && files::look(opening.path)?.is_some() {
         return Err(OpenError::InUse);
     }
     fs::rename(&next, opening.path)?;
-    sync_folder(opening.path)?;
+    files::sync_folder(opening.path)?;
     Ok(segment)
 }
 
 /// Opens and locks the journal's last segment, if there is one; ends a change of segments that was interrupted.
 fn find(path: &Path) -> Result<Option<File>, OpenError> {
     let next = next_path(path);
-    if let Some(file) = file::open(path)? {
+    if let Some(file) = files::open(path)? {
         // Prepared by a process that was killed before it took its place.
-        file::remove(&next)?;
+        files::remove(&next)?;
         return Ok(Some(file));
     }
     // What is no file there was prepared by nobody; whoever prepares takes it away.
-    if !file::look(&next)?.is_some_and(|found| found.is_file()) {
+    if !files::look(&next)?.is_some_and(|found| found.is_file()) {
         return Ok(None);
     }
-    let Some(prepared) = file::open(&next)? else { return Ok(None) };
+    let Some(prepared) = files::open(&next)? else { return Ok(None) };
     let is_whole = read_header(&prepared)?.is_some_and(|header| header.sequence > 1);
     if !is_whole {
         return Ok(None);
@@ -302,5 +302,15 @@ impl std::error::Error for OpenError {}
 impl From<io::Error> for OpenError {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::WouldBlock { Self::InUse } else { Self::Io(error) }
+    }
+}
+
+impl From<Unopened> for OpenError {
+    fn from(error: Unopened) -> Self {
+        match error {
+            Unopened::InUse => Self::InUse,
+            Unopened::NotAFile(path) => Self::NotAFile(path),
+            Unopened::Io(error) => Self::Io(error),
+        }
     }
 }

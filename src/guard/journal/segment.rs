@@ -6,10 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    entry::{ENTRY, Entry, HEADER, Header, Seal},
-    file,
-};
+use super::entry::{ENTRY, Entry, HEADER, Header, Seal};
+use crate::files::{self, beside, folder_of};
 
 /// An open file that this process has locked.
 #[derive(Debug)]
@@ -38,7 +36,7 @@ pub(super) struct Scanned {
 impl Segment {
     /// Makes `path` a new segment; what was left over there goes.
     pub(super) fn create(path: &Path, header: Header) -> io::Result<Self> {
-        let file = file::create(path)?;
+        let file = files::create(path)?;
         (&file).write_all(&header.encode())?;
         Ok(Self { file, header, length: HEADER as u64, ends: 0, is_torn: false })
     }
@@ -139,25 +137,12 @@ pub(super) fn earlier_segments(path: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
 
 /// Where an earlier segment stands.
 pub(super) fn earlier_path(path: &Path, sequence: u64) -> PathBuf {
-    with_suffix(path, &sequence.to_string())
+    beside(path, &sequence.to_string())
 }
 
 /// Where the next segment is prepared.
 pub(super) fn next_path(path: &Path) -> PathBuf {
-    with_suffix(path, "next")
-}
-
-/// The folder of a file; that of a bare name is the working directory.
-pub(super) fn folder_of(path: &Path) -> Option<&Path> {
-    let folder = path.parent()?;
-    Some(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(suffix);
-    name.into()
+    beside(path, "next")
 }
 
 fn rewound(mut file: &File) -> io::Result<&File> {

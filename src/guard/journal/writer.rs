@@ -16,12 +16,15 @@ use std::{
 
 use super::{
     entry::{BootId, Entry, Header},
-    segment::{Segment, earlier_path, folder_of, next_path},
+    segment::{Segment, earlier_path, next_path},
 };
-use crate::guard::counting::{
-    change::{Change, Log, Unwritten},
-    ledger::SKETCHES,
-    sketch::Sketch,
+use crate::{
+    files::sync_folder,
+    guard::counting::{
+        change::{Change, Log, Unwritten},
+        ledger::SKETCHES,
+        sketch::Sketch,
+    },
 };
 
 /// A journal that is open for writing.
@@ -199,9 +202,4 @@ impl Log for Writer {
             self.wanted.store(files.wanted(), Ordering::Relaxed);
         }
     }
-}
-
-/// Makes the names in the file's folder last.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
-    folder_of(path).map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
 }

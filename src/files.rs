@@ -1,23 +1,32 @@
-//! The files of a journal: regular ones, of this process alone, readable by their owner only. They hold the key of the
-//! guard's hashes, and whoever could have another file written in their place, by a link, would have it destroyed.
+//! Files of this process alone: regular ones, locked, readable by their owner only. No link is followed: whoever could have
+//! another file written in their place, by a link, would have it destroyed.
 
 use std::{
     fs::{self, File, Metadata, OpenOptions, TryLockError},
     io,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
-use super::OpenError;
+/// Why a file can't be had.
+#[derive(Debug)]
+pub(crate) enum Unopened {
+    /// Another process has it.
+    InUse,
+    /// What stands there is no regular file but a link, say.
+    NotAFile(PathBuf),
+    /// The system refuses something.
+    Io(io::Error),
+}
 
-/// How often opening begins again when another process opens or closes the same journal meanwhile.
-pub(super) const TRIES: usize = 20;
+/// How often opening begins again when another process opens or closes the same file meanwhile.
+const TRIES: usize = 20;
 
 /// Makes a file that isn't there yet, and locks it. What was left over under this name goes first; a link is taken away,
 /// not followed.
 ///
 /// # Errors
 /// [`io::ErrorKind::WouldBlock`] if another process has what stands there.
-pub(super) fn create(path: &Path) -> io::Result<File> {
+pub(crate) fn create(path: &Path) -> io::Result<File> {
     match look(path)? {
         Some(found) if found.is_file() => {
             // Only who holds it may take it away: a process that prepares it now has it locked.
@@ -45,11 +54,11 @@ pub(super) fn create(path: &Path) -> io::Result<File> {
 /// Opens and locks the file at `path`; `None` where there is none.
 ///
 /// # Errors
-/// [`OpenError::NotAFile`] for a link and for whatever else is no regular file; [`OpenError::InUse`].
-pub(super) fn open(path: &Path) -> Result<Option<File>, OpenError> {
+/// [`Unopened::NotAFile`] for a link and for whatever else is no regular file; [`Unopened::InUse`].
+pub(crate) fn open(path: &Path) -> Result<Option<File>, Unopened> {
     for _ in 0..TRIES {
         match look(path)? {
-            Some(found) if !found.is_file() => return Err(OpenError::NotAFile(path.into())),
+            Some(found) if !found.is_file() => return Err(Unopened::NotAFile(path.into())),
             Some(_) => {}
             None => return Ok(None),
         }
@@ -65,16 +74,35 @@ pub(super) fn open(path: &Path) -> Result<Option<File>, OpenError> {
             return Ok(Some(file));
         }
     }
-    Err(OpenError::InUse)
+    Err(Unopened::InUse)
 }
 
 /// Takes away what stands there, if anything does; of a link, the link.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
+/// The folder of a file; that of a bare name is the working directory.
+pub(crate) fn folder_of(path: &Path) -> Option<&Path> {
+    let folder = path.parent()?;
+    Some(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
+}
+
+/// The file beside `path` that is called like it, with a full stop and `suffix` behind.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    name.into()
+}
+
+/// Makes the names in the file's folder last.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    folder_of(path).map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
 /// What stands there itself, not what it may lead to; `None` for nothing.
-pub(super) fn look(path: &Path) -> io::Result<Option<Metadata>> {
+pub(crate) fn look(path: &Path) -> io::Result<Option<Metadata>> {
     match fs::symlink_metadata(path) {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -128,4 +156,10 @@ fn take_back(file: &File) -> io::Result<()> {
 #[cfg(not(unix))]
 const fn take_back(_: &File) -> io::Result<()> {
     Ok(())
+}
+
+impl From<io::Error> for Unopened {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::WouldBlock { Self::InUse } else { Self::Io(error) }
+    }
 }

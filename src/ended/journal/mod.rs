@@ -1,0 +1,167 @@
+//! Ended sessions in memory and in a file, which is on the disk before anybody is answered: nothing that was answered is forgotten, by
+//! `kill -9` or a loss of power.
+//!
+//! The file is only ever appended to, and written anew when most of it has passed. Those who end sessions at the same time wait for the
+//! disk together. Its owner may be another guard's epoch: what was ended doesn't come back with a boot.
+
+mod file;
+mod record;
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rand_core::CryptoRng;
+
+use self::file::{Found, Journal};
+use super::{
+    Ended, EndedSessions, Ending, NotEnded, Room, SessionFacts, Terms,
+    entry::{Entry, seconds},
+    known::Known,
+    set::Full,
+};
+use crate::{
+    crypto::random,
+    files::Unopened,
+    time::{UnixMillis, UnixTime},
+    unavailable::Unavailable,
+};
+
+/// Seconds after which a file that takes nothing is worth another try.
+const FAILING: Unavailable = Unavailable::for_seconds(5);
+
+/// Remembers in memory and in a file, for all threads of the one process that has the file.
+#[derive(Debug)]
+pub struct JournalEnded(Arc<Shared>);
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) known: Known,
+    journal: Journal,
+}
+
+/// Why the file can't be opened.
+#[derive(Debug)]
+pub enum OpenError {
+    /// Another process has it.
+    InUse,
+    /// It remembers more than there is room for.
+    TooMany,
+    /// The file is damaged before its end.
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// At which byte.
+        offset: u64,
+    },
+    /// What stands there is no regular file but a link, say; none is followed.
+    NotAFile(PathBuf),
+    /// The system refuses something.
+    Io(io::Error),
+}
+
+impl JournalEnded {
+    /// Opens the file, or makes a new one where there is none, and waits until that is on disk.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(path: &Path, terms: &Terms, now: UnixTime, random: &mut impl CryptoRng) -> Result<Self, OpenError> {
+        let known = Known::new(terms);
+        let found = Found::read(path, |entry| match known.set.put(entry, seconds(now)) {
+            Ok(_) => Ok(()),
+            Err(Full) => Err(OpenError::TooMany),
+        })?;
+        let journal = Journal::begin(path, random::bytes(random), found, || known.set.all(seconds(now)))?;
+        Ok(Self(Arc::new(Shared { known, journal })))
+    }
+
+    /// Whether the file takes entries; where the last ones failed, all is written anew.
+    pub async fn is_ready(&self, now: UnixTime) -> bool {
+        !self.0.journal.is_failing() || {
+            let shared = Arc::clone(&self.0);
+            off_the_loop(move || shared.journal.recover(|| shared.known.set.all(seconds(now)))).await.is_ok()
+        }
+    }
+
+    /// How full it is. Forgets some of what has passed by `now`, so it is asked now and then.
+    #[must_use]
+    pub fn room(&self, now: UnixTime) -> Room {
+        self.0.known.room(now)
+    }
+
+    /// Takes entries, and waits until they are on disk.
+    pub(super) async fn keep(&self, entries: Vec<Entry>, now: UnixTime) -> Result<(), NotEnded> {
+        let now = seconds(now);
+        // In memory first: what isn't on disk yet, or can't be written, is refused all the same.
+        for entry in &entries {
+            self.0.known.set.put(*entry, now).map_err(|Full| NotEnded::Full)?;
+        }
+        let shared = Arc::clone(&self.0);
+        let written = off_the_loop(move || shared.journal.append(&entries, || shared.known.set.all(now)));
+        written.await.map_err(|_| NotEnded::Unavailable(FAILING))
+    }
+}
+
+impl EndedSessions for JournalEnded {
+    async fn has_ended(&self, session: &SessionFacts<'_>, _: UnixTime) -> Result<bool, Unavailable> {
+        Ok(self.0.known.has_ended(session))
+    }
+
+    async fn end(&self, ending: &Ending<'_>, now: UnixMillis) -> Result<Ended, NotEnded> {
+        self.keep(self.0.known.entries(ending, now).collect(), now.to_seconds()).await?;
+        Ok(Ended { pending: 0 })
+    }
+}
+
+/// Waits for the disk on another thread, where there is a runtime that has one. It goes on though nobody waits any more.
+async fn off_the_loop(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
+    #[cfg(feature = "tokio")]
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        return runtime.spawn_blocking(work).await.map_err(io::Error::other)?;
+    }
+    work()
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InUse => f.write_str("another process has it"),
+            Self::TooMany => f.write_str("it remembers more ended sessions than session.ended_capacity allows"),
+            Self::Damaged { path, offset } => write!(
+                f,
+                "{} is damaged at byte {offset}; if you remove it, sessions that were ended go on until they end by themselves, unless \
+                 keyring.secrets are changed, too, which ends all",
+                path.display()
+            ),
+            Self::NotAFile(path) => write!(
+                f,
+                "{} is no regular file, and links are not followed: name the file itself, or remove what stands there",
+                path.display()
+            ),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+impl From<Unopened> for OpenError {
+    fn from(error: Unopened) -> Self {
+        match error {
+            Unopened::InUse => Self::InUse,
+            Unopened::NotAFile(path) => Self::NotAFile(path),
+            Unopened::Io(error) => Self::Io(error),
+        }
+    }
+}
+
+impl From<io::Error> for OpenError {
+    fn from(error: io::Error) -> Self {
+        Unopened::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests;
