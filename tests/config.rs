@@ -497,6 +497,9 @@ fn rules_for_proxies_are_read_and_what_is_none_is_a_fault() {
         ("[authz]\nrules = [\"/b\", \"/a amr=otp\", \"/a/\"]", "authz.rules", "rules 2 and 3 are for the same path"),
         ("[authz]\nrules = \"/a\"", "authz.rules", "must be a list of texts"),
         ("[authz]\ncache_seconds = 3601", "authz.cache_seconds", "3600"),
+        ("[authz]\ngrpc_listen = \"9001\"", "authz.grpc_listen", "no address with a port"),
+        ("[authz]\ngrpc_listen = \"127.0.0.1:8000\"", "authz.grpc_listen", "must differ from server.listen"),
+        ("[authz]\ngrpc_listen = \"127.0.0.1:8001\"", "authz.grpc_listen", "must differ from server.admin_listen"),
     ]);
 }
 

@@ -133,7 +133,7 @@ fn read(judge: &Judge<'_>, random: &mut impl CryptoRng, to_serve: bool) -> Optio
     }
     let session = session::read(&sections.session);
     let pages = pages::read(&sections.pages, server.as_ref(), passwordless.as_ref());
-    let authz = authz::read(&sections.authz);
+    let authz = authz::read(&sections.authz, server.as_ref());
     let email = email::read(&sections.email, sections.email_others.each_ref());
     let sms = sms::read(&sections.sms, sections.sms_others.each_ref());
     let delivery = delivery::read(&sections.delivery);

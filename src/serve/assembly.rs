@@ -67,7 +67,7 @@ use crate::{
             webhook::Reports,
         },
         fleet::{self as relay, Fleet, Peers},
-        http::{connection::Protocol, progress::Patience},
+        http::{connection::Protocol, multiplexed::Multiplexed, progress::Patience},
         pages::{Pages, PagesConfig},
         random::Random,
         wire::{client::Proxies, cookies::Cookies, origin::Sites},
@@ -95,6 +95,8 @@ pub(crate) struct Assembled {
     pub(crate) app: App,
     /// How connections are served.
     pub(crate) protocol: Protocol,
+    /// How connections are served that speak gRPC.
+    pub(crate) multiplexed: Multiplexed,
     /// Delivers until it is drained; the application's outbox is the same.
     pub(crate) queue: Queue,
     /// Tells what happened until it is drained; the application and the queue have the same.
@@ -161,7 +163,9 @@ pub(crate) async fn assemble(
         random,
     };
     let patience = Patience { request: server.request_timeout, idle: server.idle_timeout };
-    Ok(Assembled { app, protocol: Protocol::new(server.max_head_bytes, patience), queue, events })
+    let (protocol, multiplexed) =
+        (Protocol::new(server.max_head_bytes, patience), Multiplexed::new(server.max_head_bytes, patience));
+    Ok(Assembled { app, protocol, multiplexed, queue, events })
 }
 
 fn pages(config: &Config) -> Pages {

@@ -44,7 +44,7 @@ use crate::{
             listen::Listener,
             outgoing::{Outgoing, closing},
             progress::{Patience, Progress},
-            runtime::{Workers, single_threaded},
+            runtime::{Speaks, Workers, single_threaded},
         },
         random::Random,
         service::Service,
@@ -120,12 +120,13 @@ async fn serve(load: Load<'_>) -> Result<(), StartError> {
     let workers = config.server.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let background = tokio::runtime::Handle::current();
     // What is wrong with the configuration comes first: a port is bound by whoever can serve.
-    let Assembled { app, protocol, queue, events } =
+    let Assembled { app, protocol, multiplexed, queue, events } =
         assembly::assemble(&config, &background, Arc::new(clock::now), SYSTEM_RANDOM).await?;
     let listener = bind("server.listen", &config.server.listen)?;
     let admin_listener = bind("server.admin_listen", &config.server.admin_listen)?;
+    let grpc_listener = config.authz.grpc_listen.as_ref().map(|listen| bind("authz.grpc_listen", listen)).transpose()?;
     let [is_leaving, is_closing] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
-    let service = Arc::new(Service { app: Arc::new(app), protocol, is_closing: Arc::clone(&is_closing) });
+    let service = Arc::new(Service { app: Arc::new(app), protocol, multiplexed, is_closing: Arc::clone(&is_closing) });
     let workers = Workers::start(workers, &service).map_err(StartError::unavailable("a thread"))?;
     let observed = Arc::clone(&service);
     let lost_lines = counter!("countersign_log_lines_lost_total");
@@ -141,9 +142,18 @@ async fn serve(load: Load<'_>) -> Result<(), StartError> {
     let admin = spawn_local(serve_admin(admin_listener, admin, Arc::clone(&service)));
     let page = config.server.page_url.as_ref().unwrap_or(&config.server.public_url);
     announce(&listener, config.server.pages.then_some(page.as_str()));
+    if let Some(listener) = &grpc_listener {
+        say(&format!("countersign: Envoy's questions by gRPC on {listener}"));
+    }
 
+    let feed = async || match &grpc_listener {
+        Some(questions) => {
+            tokio::join!(workers.feed(&listener, Speaks::Http), workers.feed(questions, Speaks::Grpc));
+        }
+        None => workers.feed(&listener, Speaks::Http).await,
+    };
     {
-        let mut feeding = pin!(workers.feed(&listener));
+        let mut feeding = pin!(feed());
         loop {
             tokio::select! {
                 () = &mut feeding => break,
@@ -169,9 +179,9 @@ async fn serve(load: Load<'_>) -> Result<(), StartError> {
     }
     is_closing.store(true, Ordering::Relaxed);
     // Whoever has connected by now is told so, instead of being cut off.
-    let _ = timeout(shutdown::SETTLING, workers.feed(&listener)).await;
+    let _ = timeout(shutdown::SETTLING, feed()).await;
     // From here on a successor may bind; connections that are open are served to their end.
-    drop(listener);
+    drop((listener, grpc_listener));
     admin.abort();
     let _ = admin.await;
     let deliver = async |at_most| deliver(&queue, &events, at_most).await;

@@ -6,6 +6,7 @@ pub mod authz;
 pub(crate) mod call;
 pub(crate) mod endpoints;
 pub(crate) mod fleet;
+pub(crate) mod grpc;
 pub(crate) mod http;
 pub mod pages;
 pub(crate) mod random;

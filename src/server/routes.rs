@@ -221,7 +221,7 @@ const fn authz(path: Path, dialect: Dialect, kind: Kind) -> Route {
     };
     let refuse = match dialect {
         Dialect::Nginx => authz::without_body,
-        Dialect::Forward | Dialect::Envoy => Problem::into_answer,
+        Dialect::Forward | Dialect::Envoy | Dialect::Grpc => Problem::into_answer,
     };
     Route { path, methods: Methods::Any, body: Body::Unread, refuse, ..post("", Endpoint::Authz(dialect, kind), label) }
 }

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use hyper::{
-    Request,
+    Request, Response,
     body::{Body as HttpBody, Bytes, Incoming},
     http::request::Parts,
 };
@@ -14,8 +14,10 @@ use hyper::{
 use super::{
     app::App,
     fleet,
+    grpc::{self, Reply},
     http::{
         connection::Protocol,
+        multiplexed::Multiplexed,
         outgoing::{Leaving, Outgoing, closing},
         progress::Progress,
         runtime::Handler,
@@ -30,17 +32,36 @@ pub(crate) struct Service {
     pub(crate) app: Arc<App>,
     /// Limits of connections.
     pub(crate) protocol: Protocol,
+    /// Limits of connections that speak gRPC.
+    pub(crate) multiplexed: Multiplexed,
     /// Set when new requests are refused, because the process is about to end.
     pub(crate) is_closing: Arc<AtomicBool>,
 }
 
 impl Handler for Service {
+    type Reply = Reply;
+
     fn protocol(&self) -> &Protocol {
         &self.protocol
     }
 
     async fn handle(&self, request: Request<Incoming>, peer: Peer, progress: &Progress) -> Leaving {
         self.answer(request, peer, progress).await
+    }
+
+    fn multiplexed(&self) -> &Multiplexed {
+        &self.multiplexed
+    }
+
+    async fn call(self: Arc<Self>, request: Request<Incoming>) -> Response<Reply> {
+        if self.is_closing() {
+            return grpc::Status::SHUTTING_DOWN.into_answer();
+        }
+        grpc::answer(&self.app, request, self.multiplexed.patience()).await
+    }
+
+    fn is_closing(&self) -> bool {
+        self.is_closing.load(Ordering::Relaxed)
     }
 }
 
@@ -52,7 +73,7 @@ impl Service {
     {
         let (head, body) = request.into_parts();
         let app = &self.app;
-        if self.is_closing.load(Ordering::Relaxed) {
+        if self.is_closing() {
             return closing(Problem::shutting_down().into_answer()).map(Outgoing::Whole);
         }
         let found = app.find(&head);

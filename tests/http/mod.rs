@@ -6,6 +6,8 @@ mod confusion;
 mod cookies;
 mod documents;
 mod framing;
+#[cfg(target_os = "linux")]
+mod grpc;
 mod limits;
 mod login;
 mod network;

@@ -94,6 +94,16 @@ print(jwt.decode(token, pem, algorithms=[algorithm], audience='http://localhost:
             })
             .withstands_attacks();
         }),
+        trial("edge::envoy_by_grpc", &[Part::Proxies], || {
+            let grpc = format!("127.0.0.1:{}", free_port());
+            let settings = [("authz.grpc_listen", &*grpc)];
+            Edge::start_asking(Some(&grpc), &settings, &["envoy-grpc.yaml"], |_| {
+                let mut envoy = packaged("envoy");
+                envoy.args(["-c", "envoy-grpc.yaml", "--disable-hot-restart", "--concurrency", "1"]);
+                envoy
+            })
+            .withstands_attacks();
+        }),
         trial("edge::envoy", &[Part::Proxies], || {
             Edge::start(&["envoy.yaml"], |_| {
                 let mut envoy = packaged("envoy");
@@ -114,7 +124,7 @@ struct Edge {
     app: App,
     folder: TempDir,
     /// Of countersign, besides those of each.
-    settings: Vec<(&'static str, &'static str)>,
+    settings: Vec<(String, String)>,
 }
 
 impl Edge {
@@ -124,21 +134,31 @@ impl Edge {
     }
 
     /// With settings of countersign besides.
-    fn start_with(settings: &[(&'static str, &'static str)], files: &[&str], command: impl FnOnce(&Path) -> Command) -> Self {
+    fn start_with(settings: &[(&str, &str)], files: &[&str], command: impl FnOnce(&Path) -> Command) -> Self {
+        Self::start_asking(None, settings, files, command)
+    }
+
+    /// With a proxy that asks at `grpc`, where there is one, and else where clients connect.
+    fn start_asking(
+        grpc: Option<&str>,
+        settings: &[(&str, &str)],
+        files: &[&str],
+        command: impl FnOnce(&Path) -> Command,
+    ) -> Self {
         let own = [
             ("authz.rules", "/admin amr=hwk"),
             ("passwordless.token_request_throttle_seconds", "0"),
             ("server.trusted_proxies", "127.0.0.1"),
         ];
         let server = Server::start(&[&own, settings].concat());
-        let (asked, app, port) = (Gate::open(&server.address), App::start(), free_port());
+        let (asked, app, port) = (Gate::open(grpc.unwrap_or(&server.address)), App::start(), free_port());
         let folder = tempfile::tempdir().expect("a folder");
         let examples: PathBuf = [env!("CARGO_MANIFEST_DIR"), "examples", "edge"].iter().collect();
         for file in files {
             let text = fs::read_to_string(examples.join(file)).expect("an example");
             // The issuer's name stays what it is.
             let text = text.replace("localhost:8000", "ISSUER");
-            let text = [("8080", port), ("8000", asked.port), ("3000", app.port)]
+            let text = [("8080", port), ("8000", asked.port), ("8002", asked.port), ("3000", app.port)]
                 .iter()
                 .fold(text, |text, (from, to)| text.replace(from, &to.to_string()))
                 .replace("ISSUER", "localhost:8000");
@@ -152,7 +172,8 @@ impl Edge {
             .stderr(log)
             .spawn()
             .expect("the proxy starts");
-        let settings = settings.to_vec();
+        let of_others = settings.iter().filter(|(key, _)| *key != "authz.grpc_listen");
+        let settings = of_others.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let edge = Self { proxy, address: format!("127.0.0.1:{port}"), server, asked, app, folder, settings };
         wait_for(|| TcpStream::connect(&edge.address).ok());
         // Some listen before they know where to.
@@ -226,7 +247,8 @@ impl Edge {
         let foreign = Self::sign_in(&foreign);
         let (envelope, _) = self.server.challenge("bob@example.com");
         // Of the same root secret, but for others, by others, and over.
-        let of = |more: &[(&'static str, &'static str)]| Self::sign_in(&Server::start(&[&self.settings[..], more].concat()));
+        let settings: Vec<_> = self.settings.iter().map(|(key, value)| (&**key, &**value)).collect();
+        let of = |more: &[(&'static str, &'static str)]| Self::sign_in(&Server::start(&[&settings[..], more].concat()));
         let for_others = of(&[("tokens.audience", "https://other.example")]);
         let by_others = of(&[("tokens.issuer", "https://other.example"), ("tokens.audience", "http://localhost:8000")]);
         let short = of(&[("tokens.access_lifetime", "1")]);

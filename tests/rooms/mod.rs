@@ -73,7 +73,7 @@ const INSIDE_A_ROOM: &[(&str, &[&str])] = &[
     ("verify::telnyx", &["verify::http", "verify::twilio"]),
     ("verify::twilio", &["verify::http", "verify::telnyx"]),
     ("server::fleet", &["server::app", "server::endpoints", "server::service"]),
-    ("server::http", &["server::app", "server::endpoints", "server::fleet", "server::service"]),
+    ("server::http", &["server::app", "server::endpoints", "server::fleet", "server::grpc", "server::service"]),
     ("server::wire", &["server::app", "server::endpoints", "server::fleet", "server::service"]),
 ];
 

@@ -18,6 +18,8 @@ pub(crate) enum Dialect {
     Forward,
     /// Envoy's ext_authz over HTTP: the original method, and the original path behind the endpoint's.
     Envoy,
+    /// Envoy's ext_authz over gRPC, whose question was made a head: the original one's.
+    Grpc,
 }
 
 const X_ORIGINAL_URL: HeaderName = HeaderName::from_static("x-original-url");
@@ -63,6 +65,7 @@ impl Dialect {
                 "" => PlainPath::parse(b"/"),
                 path => path_of(path.as_bytes()),
             },
+            Self::Grpc => path_of(head.uri.path().as_bytes()),
         }
     }
 }
@@ -197,7 +200,7 @@ mod tests {
                 && !judged(&[b"G T"])
                 && !judged(&[b"\xff"])
         );
-        for dialect in [Dialect::Nginx, Dialect::Envoy] {
+        for dialect in [Dialect::Nginx, Dialect::Envoy, Dialect::Grpc] {
             assert!(dialect.judge(&head("/", &[])).is_ok());
         }
     }

@@ -9,12 +9,12 @@ mod verdicts;
 
 use hyper::{
     HeaderMap,
-    header::{AUTHORIZATION, CONTENT_TYPE},
+    header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName},
     http::request::Parts,
 };
 
+pub(crate) use self::identity::Identity;
 use self::{
-    identity::Identity,
     path::{Ambiguous, PlainPath},
     rules::NotAllowed,
     verdicts::Verdicts,
@@ -29,6 +29,9 @@ use super::{
 };
 use crate::token::TokenInvalid;
 
+/// The client's headers that are read: a proxy needs to pass on no others.
+pub(crate) static READ: [HeaderName; 3] = [AUTHORIZATION, COOKIE, COUNTERSIGN_CHALLENGE];
+
 /// What lets a request pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -39,8 +42,17 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Where Envoy asks, with the original path behind it.
-    const fn asked_by_envoy_at(self) -> &'static str {
+    /// By the name that paths and proxies' configurations have for it.
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        match name {
+            "token" => Some(Self::Token),
+            "challenge" => Some(Self::Challenge),
+            _ => None,
+        }
+    }
+
+    /// Where Envoy asks over HTTP, with the original path behind it.
+    pub(crate) const fn asked_by_envoy_at(self) -> &'static str {
         match self {
             Self::Token => "/authz/envoy/token",
             Self::Challenge => "/authz/envoy/challenge",
@@ -65,9 +77,14 @@ impl Authz {
 impl App {
     /// The answer to a proxy that asks in this dialect.
     pub(crate) async fn authorise(&self, dialect: Dialect, kind: Kind, head: &Parts) -> Result<Answer, Problem> {
+        self.judge(dialect, kind, head).await.map(|identity| identity.answer())
+    }
+
+    /// Who may pass with what a proxy asks in this dialect.
+    pub(crate) async fn judge(&self, dialect: Dialect, kind: Kind, head: &Parts) -> Result<Identity, Problem> {
         dialect.judge(head)?;
         let path = || dialect.path(head, kind.asked_by_envoy_at());
-        self.identify(kind, path, &head.headers).await.map(|identity| identity.answer())
+        self.identify(kind, path, &head.headers).await
     }
 
     /// Who may pass to this path with these headers.

@@ -1,6 +1,7 @@
 //! Listeners and the sockets that they accept, TCP and Unix alike.
 
 use std::{
+    convert::Infallible,
     fmt, fs, io,
     net::{SocketAddr, TcpStream},
     os::unix::{fs::FileTypeExt, net::UnixStream},
@@ -9,13 +10,16 @@ use std::{
     time::Duration,
 };
 
-use hyper::{Request, body::Incoming};
+use hyper::{
+    Request, Response,
+    body::{Body, Bytes, Incoming},
+};
 use tokio::{
     net::{TcpListener, TcpSocket, UnixListener},
     time::{Instant, sleep},
 };
 
-use super::{connection::Protocol, outgoing::Leaving, progress::Progress};
+use super::{connection::Protocol, multiplexed::Multiplexed, outgoing::Leaving, progress::Progress};
 use crate::{seldom::Seldom, server::wire::client::Peer, time::UnixTime};
 
 /// How many connections may wait to be accepted.
@@ -201,6 +205,33 @@ impl Socket {
         match self {
             Self::Tcp(stream) => protocol.serve(tokio::net::TcpStream::from_std(stream)?, in_flight, handle).await,
             Self::Unix(stream) => protocol.serve(tokio::net::UnixStream::from_std(stream)?, in_flight, handle).await,
+        }
+        Ok(())
+    }
+
+    /// Serves it on the runtime of this thread; see [`Multiplexed::serve`].
+    ///
+    /// # Errors
+    /// Where it can't be registered with the runtime.
+    pub(crate) async fn serve_calls<H, F, B>(
+        self,
+        protocol: &Multiplexed,
+        in_flight: &Arc<AtomicUsize>,
+        is_closing: impl Fn() -> bool,
+        handle: H,
+    ) -> io::Result<()>
+    where
+        H: Fn(Request<Incoming>) -> F,
+        F: Future<Output = Response<B>> + 'static,
+        B: Body<Data = Bytes, Error = Infallible> + Unpin + 'static,
+    {
+        match self {
+            Self::Tcp(stream) => {
+                protocol.serve(tokio::net::TcpStream::from_std(stream)?, in_flight, is_closing, handle).await;
+            }
+            Self::Unix(stream) => {
+                protocol.serve(tokio::net::UnixStream::from_std(stream)?, in_flight, is_closing, handle).await;
+            }
         }
         Ok(())
     }

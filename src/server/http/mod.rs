@@ -3,6 +3,7 @@
 pub(crate) mod connection;
 pub(crate) mod framing;
 pub(crate) mod listen;
+pub(crate) mod multiplexed;
 pub(crate) mod outgoing;
 pub(crate) mod progress;
 pub(crate) mod runtime;

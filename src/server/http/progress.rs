@@ -54,7 +54,8 @@ enum Phase {
 pub(crate) struct InFlight(Arc<AtomicUsize>);
 
 impl InFlight {
-    fn new(in_flight: &Arc<AtomicUsize>) -> Self {
+    /// One more.
+    pub(super) fn new(in_flight: &Arc<AtomicUsize>) -> Self {
         in_flight.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(in_flight))
     }

@@ -1,6 +1,7 @@
 //! Threads and runtimes: workers that serve connections, and the background that accepts them and does everything else.
 
 use std::{
+    convert::Infallible,
     io,
     sync::{
         Arc,
@@ -9,7 +10,10 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use hyper::{Request, body::Incoming};
+use hyper::{
+    Request, Response,
+    body::{Body, Bytes, Incoming},
+};
 use tokio::{
     runtime::{Builder, Runtime},
     sync::mpsc,
@@ -19,6 +23,7 @@ use tokio::{
 use super::{
     connection::Protocol,
     listen::{Listener, Socket},
+    multiplexed::Multiplexed,
     outgoing::Leaving,
     progress::Progress,
 };
@@ -26,11 +31,32 @@ use crate::server::wire::client::Peer;
 
 /// What workers do with the requests of their connections.
 pub(crate) trait Handler: Send + Sync + 'static {
+    /// The body of a gRPC call's answer.
+    type Reply: Body<Data = Bytes, Error = Infallible> + Unpin + 'static;
+
     /// How connections are served.
     fn protocol(&self) -> &Protocol;
 
     /// One request from its head to its answer. Tells `progress` when all of the request is there.
     fn handle(&self, request: Request<Incoming>, peer: Peer, progress: &Progress) -> impl Future<Output = Leaving>;
+
+    /// How connections are served that speak gRPC.
+    fn multiplexed(&self) -> &Multiplexed;
+
+    /// One gRPC call from its head to its answer.
+    fn call(self: Arc<Self>, request: Request<Incoming>) -> impl Future<Output = Response<Self::Reply>> + 'static;
+
+    /// Whether connections that last should end now.
+    fn is_closing(&self) -> bool;
+}
+
+/// What is spoken on a listener.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Speaks {
+    /// HTTP/1.1.
+    Http,
+    /// gRPC, over HTTP/2 from the first byte.
+    Grpc,
 }
 
 /// The threads that serve connections, each with a current-thread runtime of its own.
@@ -39,7 +65,7 @@ pub(crate) struct Workers(Vec<Worker>);
 
 #[derive(Debug)]
 struct Worker {
-    sockets: mpsc::UnboundedSender<(Socket, Peer)>,
+    sockets: mpsc::UnboundedSender<(Socket, Peer, Speaks)>,
     in_flight: Arc<AtomicUsize>,
     thread: JoinHandle<()>,
 }
@@ -68,10 +94,11 @@ impl Workers {
     }
 
     /// Hands connections to the workers, one after the other, for as long as it is polled.
-    pub(crate) async fn feed(&self, listener: &Listener) {
+    pub(crate) async fn feed(&self, listener: &Listener, speaks: Speaks) {
         for worker in self.0.iter().cycle() {
+            let (socket, peer) = listener.accept().await;
             // A worker ends after its channel, so the connection can't get lost.
-            let _ = worker.sockets.send(listener.accept().await);
+            let _ = worker.sockets.send((socket, peer, speaks));
         }
     }
 
@@ -93,13 +120,22 @@ impl Workers {
 async fn serve_all(
     handler: Arc<impl Handler>,
     in_flight: Arc<AtomicUsize>,
-    mut arriving: mpsc::UnboundedReceiver<(Socket, Peer)>,
+    mut arriving: mpsc::UnboundedReceiver<(Socket, Peer, Speaks)>,
 ) {
-    while let Some((socket, peer)) = arriving.recv().await {
+    while let Some((socket, peer, speaks)) = arriving.recv().await {
         let (handler, in_flight) = (Arc::clone(&handler), Arc::clone(&in_flight));
         tokio::task::spawn_local(async move {
-            let handle = async |request: Request<Incoming>, progress: &Progress| handler.handle(request, peer, progress).await;
-            let registered = socket.serve(handler.protocol(), &in_flight, handle).await;
+            let registered = match speaks {
+                Speaks::Http => {
+                    let handle =
+                        async |request: Request<Incoming>, progress: &Progress| handler.handle(request, peer, progress).await;
+                    socket.serve(handler.protocol(), &in_flight, handle).await
+                }
+                Speaks::Grpc => {
+                    let call = |request| Arc::clone(&handler).call(request);
+                    socket.serve_calls(handler.multiplexed(), &in_flight, || handler.is_closing(), call).await
+                }
+            };
             if let Err(error) = registered {
                 tracing::error!(%error, "an accepted connection can't be served");
             }

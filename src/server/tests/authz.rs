@@ -42,7 +42,7 @@ impl Server {
         self.send(request.body(Full::default()).unwrap()).await
     }
 
-    /// Asks in every dialect; the answers have to be alike.
+    /// Asks in every dialect, and by gRPC; the answers have to be alike.
     async fn asked(&self, kind: &str, headers: &[(&str, &str)]) -> Got {
         let mut answers = Vec::new();
         for (dialect, behind, its) in DIALECTS {
@@ -52,6 +52,7 @@ impl Server {
             assert!(!answer.headers.contains_key(SET_COOKIE));
             answers.push(answer);
         }
+        answers.push(self.check(kind, "GET", "/admin/x?a=b", headers).await);
         let one = answers.remove(0);
         for other in answers {
             assert_eq!(other.status, one.status, "{other:?} {one:?}");

@@ -7,6 +7,7 @@ mod cookies;
 mod echo;
 mod ended;
 mod events;
+mod grpc;
 mod login;
 mod refusals;
 mod reviewers;
@@ -87,8 +88,8 @@ impl Server {
         let random = Random::new(|bytes| GENERATOR.with_borrow_mut(|generator| generator.fill_bytes(bytes)));
         let config = Config::judge(&sources, &mut random.clone()).unwrap();
         let clock = Arc::new(|| UnixTime::from_seconds(NOW.get()));
-        let Assembled { app, protocol, .. } = assemble(&config, &Handle::current(), clock, random).await.unwrap();
-        Self(Service { app: Arc::new(app), protocol, is_closing: Arc::new(AtomicBool::new(false)) })
+        let Assembled { app, protocol, multiplexed, .. } = assemble(&config, &Handle::current(), clock, random).await.unwrap();
+        Self(Service { app: Arc::new(app), protocol, multiplexed, is_closing: Arc::new(AtomicBool::new(false)) })
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Got {
