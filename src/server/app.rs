@@ -8,7 +8,7 @@ use super::{
     admin::metrics::Metrics,
     authz::Authz,
     call::{Answer, Arrived, Call},
-    endpoints::{documents::Documents, external::External, webhook::Reports},
+    endpoints::{client, documents::Documents, external::External, webhook::Reports},
     fleet::{Fleet, Owner},
     pages::Pages,
     random::Random,
@@ -102,6 +102,7 @@ impl App {
         match route.endpoint {
             Endpoint::Document(document) => Ok(self.documents.answer(document, &self.engine.keys.load().documents)),
             Endpoint::Page => self.page(head),
+            Endpoint::Client => client::answer(head),
             Endpoint::Authz(dialect, kind) => self.authorise(dialect, kind, head).await,
             _ => Err(Problem::internal()),
         }
@@ -134,9 +135,12 @@ impl App {
             Endpoint::Verify => self.verify(&call).await,
             Endpoint::ExternalRequest => self.external_request(&call).await,
             Endpoint::ExternalVerify => self.external_verify(&call).await,
-            Endpoint::Document(_) | Endpoint::Page | Endpoint::Authz(..) | Endpoint::Relay | Endpoint::Webhook => {
-                Err(Problem::internal())
-            }
+            Endpoint::Document(_)
+            | Endpoint::Page
+            | Endpoint::Client
+            | Endpoint::Authz(..)
+            | Endpoint::Relay
+            | Endpoint::Webhook => Err(Problem::internal()),
         };
         match (answered, &self.fleet) {
             (Err(problem), Some(fleet)) => match problem.owner() {
@@ -151,7 +155,7 @@ impl App {
     pub(crate) fn finish(&self, route: Option<&Route>, head: &Parts, answered: Result<Answer, Problem>) -> Answer {
         let mut answer = self.or_refusal(route, answered);
         self.metrics.answered(route, answer.status());
-        if !self.sites.is_closed() && !route.is_some_and(Route::is_for_proxies) {
+        if !self.sites.is_closed() && !route.is_some_and(|route| route.is_for_proxies() || route.is_for_any_site()) {
             cors::expose(&self.sites, &head.headers, answer.headers_mut());
         }
         answer

@@ -8,7 +8,7 @@ use hyper::Method;
 use super::{
     authz::{self, Dialect, Kind},
     call::Answer,
-    endpoints::documents::Document,
+    endpoints::{client, documents::Document},
     wire::problem::Problem,
 };
 use crate::recipient::Channel;
@@ -62,6 +62,8 @@ pub(crate) enum Endpoint {
     Document(Document),
     /// A page, or what it loads.
     Page,
+    /// The JavaScript client.
+    Client,
     /// Whether a request may pass, asked by a proxy.
     Authz(Dialect, Kind),
 }
@@ -99,6 +101,8 @@ enum Path {
     Within(&'static str),
     /// That below the base path, and behind it a fragment whose `#` somebody encoded, once or twice: mail gateways do.
     WithFragment(&'static str),
+    /// The JavaScript client's names among the assets.
+    Client,
     /// Beside the base path.
     Beside(&'static str),
     /// That, and everything below it, beside the base path.
@@ -133,6 +137,7 @@ pub(crate) static ROUTES: &[Route] = &numbered([
     page(Path::Below("login")),
     page(Path::Below("link")),
     page(Path::WithFragment("link")),
+    Route { endpoint: Endpoint::Client, ..page(Path::Client) },
     page(Path::Within("assets")),
     authz(Path::Beside("authz/nginx/token"), Dialect::Nginx, Kind::Token),
     authz(Path::Beside("authz/nginx/challenge"), Dialect::Nginx, Kind::Challenge),
@@ -150,6 +155,7 @@ pub(crate) fn find(base_path: &str, path: &str) -> Option<&'static Route> {
         Path::Below(text) => below == Some(text),
         Path::Beside(text) => beside == text,
         Path::From(text) => beside == text || beside.strip_prefix(text).is_some_and(|rest| rest.starts_with('/')),
+        Path::Client => below.and_then(|below| below.strip_prefix("assets/")).is_some_and(client::is_named),
         Path::Within(text) => below.is_some_and(|below| is_within(text, below)),
         Path::WithFragment(text) => below.is_some_and(|below| has_fragment(text, below)),
     })
@@ -230,6 +236,11 @@ impl Route {
     /// Whether proxies ask here, and nobody's page: what sites may read of each other is then nothing to be answered.
     pub(crate) const fn is_for_proxies(&self) -> bool {
         matches!(self.endpoint, Endpoint::Authz(..))
+    }
+
+    /// Whether its answers say themselves which sites may read them: all.
+    pub(crate) const fn is_for_any_site(&self) -> bool {
+        matches!(self.endpoint, Endpoint::Client)
     }
 
     const fn of(self, channel: Channel) -> Self {
@@ -347,6 +358,7 @@ mod tests {
         for (number, route) in ROUTES.iter().enumerate() {
             let path = match route.path {
                 Path::Below(text) => format!("/base/{text}"),
+                Path::Client => "/base/assets/countersign.js".to_owned(),
                 Path::Within(text) => format!("/base/{text}/x"),
                 Path::WithFragment(text) => format!("/base/{text}%23x"),
                 Path::Beside(text) => format!("/{text}"),
@@ -364,11 +376,12 @@ mod tests {
         let described = description["paths"].as_object().unwrap().iter().flat_map(|(path, methods)| {
             methods.as_object().unwrap().keys().map(move |method| (path.clone(), method.to_uppercase()))
         });
-        // Pages are for people and the relay for nodes.
-        let is_described = |route: &&Route| !matches!(route.endpoint, Endpoint::Page | Endpoint::Relay);
+        // Pages are for people, the client for browsers and the relay for nodes.
+        let is_described = |route: &&Route| !matches!(route.endpoint, Endpoint::Page | Endpoint::Client | Endpoint::Relay);
         let served = ROUTES.iter().filter(is_described).map(|route| {
             let path = match route.path {
                 Path::Below(text) => format!("%BASE%/{text}/"),
+                Path::Client => "%BASE%/assets/countersign.js".to_owned(),
                 Path::Within(text) => format!("%BASE%/{text}/{{path}}"),
                 Path::WithFragment(text) => format!("%BASE%/{text}%23{{fragment}}"),
                 Path::Beside(text) => format!("/{text}"),

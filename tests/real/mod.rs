@@ -1,5 +1,6 @@
 //! Tests with real parts from outside: a mail server, a browser, other people's libraries.
 
+mod client;
 mod description;
 mod directory;
 mod edge;
@@ -31,6 +32,7 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
         edge::trials(),
         outages::trials(),
         pages::trials(),
+        client::trials(),
         providers::trials(),
         puzzle::trials(),
         #[cfg(target_os = "linux")]

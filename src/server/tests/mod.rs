@@ -3,6 +3,7 @@
 mod authz;
 #[cfg(feature = "mobile")]
 mod breaker;
+mod client;
 mod cookies;
 mod echo;
 mod ended;

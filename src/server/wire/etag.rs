@@ -23,6 +23,11 @@ impl EntityTag {
         self.0.clone()
     }
 
+    /// The digits alone.
+    pub(crate) fn hash(&self) -> &str {
+        self.0.to_str().expect("digits in quotes").trim_matches('"')
+    }
+
     /// Whether a client has these bytes already (RFC 9110 §13.1.2): the comparison is the weak one, since proxies that compress
     /// make tags weak.
     pub(crate) fn is_known(&self, headers: &HeaderMap) -> bool {
