@@ -20,9 +20,16 @@ export interface ClientOptions {
    * Where the refresh token and the open challenge are kept; `null`: only in memory. Default: `sessionStorage` in browsers.
    * With `rotate_refresh` take `localStorage`: a tab that slept would come back with a token that was replaced.
    */
-  storage?: Pick<Storage, "getItem" | "setItem" | "removeItem"> | null;
+  storage?: ClientStorage | null;
   /** Whether all clients of this URL in this browser share one session. Default: in browsers, not in Node.js. */
   tabs?: boolean;
+}
+
+/** What a browser's `Storage` is. */
+export interface ClientStorage {
+  getItem(key: string): string | null;
+  setItem(key: string, value: string): void;
+  removeItem(key: string): void;
 }
 
 export interface Client {
@@ -49,7 +56,7 @@ export interface Client {
    * of your own is left alone. After a 401 the session is renewed and the request is sent once again, unless its body is a
    * stream. What `fetch` throws passes through.
    */
-  fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
+  fetch: typeof globalThis.fetch;
   /**
    * Ends the session, here and in every tab; with `everywhere` all of this user's sessions. With `"token"` the tokens are
    * forgotten even where the server can't be told, which is thrown.
@@ -66,6 +73,8 @@ export interface RequestOptions {
   channel?: "email" | "mobile";
   /** Language of the message, BCP 47. Default: the browser's. */
   locale?: string;
+  /** Called when a puzzle is about to be solved, which takes a moment: up to some seconds on a phone. */
+  onPuzzle?: () => void;
   /** The answer of a captcha, where the server is configured for one. */
   captcha?: string;
   /** Ends the call. */

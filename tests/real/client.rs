@@ -37,7 +37,7 @@ const IN_NODE: [&str; 20] = [
 ];
 
 /// In client_browser.cjs.
-const IN_CHROMIUM: [&str; 15] = [
+const IN_CHROMIUM: [&str; 16] = [
     "an_app_of_another_origin_logs_in_renews_and_logs_out",
     "an_app_of_an_origin_that_is_not_named_reaches_nothing",
     "tabs_hear_of_sign_in_and_sign_out",
@@ -51,6 +51,7 @@ const IN_CHROMIUM: [&str; 15] = [
     "the_module_is_a_guest_in_workers_of_others",
     "cookies_are_named_to_the_engine_as_the_contract_says",
     "cookies_go_to_named_origins_only",
+    "bodies_of_every_kind_are_sent_again",
     "a_base_element_leads_no_token_elsewhere",
     "a_service_worker_has_the_session_of_its_tabs",
 ];

@@ -410,6 +410,28 @@ const scenarios = {
     assert.equal(got.named, undefined, 'whoever says otherwise is heard');
   },
 
+  async bodies_of_every_kind_are_sent_again({ context }) {
+    const page = await tab(context);
+    await signIn(page);
+    const got = [];
+    await context.route('**/things', (route) => {
+      got.push(route.request().postData());
+      return route.fulfill({ status: got.length % 2 ? 401 : 200, json: {} });
+    });
+    const statuses = await page.evaluate(async (things) => {
+      const form = new FormData();
+      form.set('a', 'b');
+      const bodies = ['text', new Blob(['blob']), new TextEncoder().encode('bytes'), new URLSearchParams('a=b'), form];
+      const found = [];
+      for (const body of bodies) found.push((await globalThis.auth.fetch(things, { method: 'POST', body })).status);
+      found.push((await globalThis.auth.fetch(new Request(things, { method: 'PUT', body: 'of a request' }))).status);
+      return found;
+    }, `${engine}/things`);
+    assert.deepEqual(statuses, [200, 200, 200, 200, 200, 200]);
+    for (let at = 0; at < got.length; at += 2) assert.equal(got[at + 1], got[at]);
+    assert.deepEqual([got[0], got[2], got[4], got[6], got[10]], ['text', 'blob', 'bytes', 'a=b', 'of a request']);
+  },
+
   async a_base_element_leads_no_token_elsewhere({ context }) {
     const page = await app(context, { url: engine, origins: [APP] });
     await signIn(page);

@@ -13,7 +13,7 @@ createClient({ url: "/", session: "cookies" });
 export async function login(email: string, code: string): Promise<string | undefined> {
   const { expiresIn, resendAfter, codeLength, codeCharset } = await auth.request({ email }, { locale: "de", signal: AbortSignal.timeout(1) });
   const numbers: number[] = [expiresIn, resendAfter, codeLength];
-  await auth.resend({ captcha: codeCharset });
+  await auth.resend({ captcha: codeCharset, onPuzzle: () => console.log("a moment") });
   const kept: Challenge | null = auth.challenge;
   auth.challenge = kept;
   auth.challenge = null;

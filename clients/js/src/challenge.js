@@ -22,7 +22,7 @@ export function createChallenges({ call, store, name, base }) {
   const before = store.read(name);
   if (before?.expiresAt > Date.now() / 1000) keep(before);
 
-  async function ask(path, about, envelope, { locale, captcha, signal } = {}) {
+  async function ask(path, about, envelope, { locale, captcha, signal, onPuzzle } = {}) {
     const body = { [about.field]: about.recipient, challenge: envelope, locale, captcha };
     const key = keyOf(about);
     const until = asked.get(key) ?? 0;
@@ -35,6 +35,7 @@ export function createChallenges({ call, store, name, base }) {
           return begin(about, camel(await call(path, body, 'challenge', signal)));
         } catch (error) {
           if (!error.puzzle || !maySolve || round > ROUNDS) throw error;
+          onPuzzle?.();
           body.puzzle = await solve(error.puzzle, base);
           if (!body.puzzle) throw error;
         }

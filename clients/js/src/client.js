@@ -56,7 +56,7 @@ export function createClient({ url, session: mode = here ? 'cookie' : 'token', o
       if (response.status !== 401 || !spare || (response.redirected && !isTrusted(response.url))) return response;
       const renewed = await session.renewed(token);
       if (!renewed) return response;
-      response.body?.cancel();
+      response.body?.cancel().catch(() => {});
       return fetch(session.sign(spare, renewed, init));
     },
     logout: session.logout,
