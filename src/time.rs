@@ -1,10 +1,13 @@
 //! Time as an argument: seconds since 1970, or milliseconds where two things of one second have an order; handed in by the
 //! caller, never read here.
 
-use alloc::{borrow::Cow, format, string::String};
+use alloc::{format, string::String};
 use core::fmt;
 
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, Unexpected, Visitor},
+};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// A moment in whole seconds since 1970-01-01T00:00:00Z (RFC 7519 `NumericDate` without fractions).
@@ -132,14 +135,10 @@ impl UnixTime {
 }
 
 /// A moment as JSON has it: a number in a JWT, a string in a PASETO token.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum WireTime<'a> {
-    /// Seconds since 1970.
-    Number(u64),
-    /// ISO 8601.
-    #[serde(borrow)]
-    Text(Cow<'a, str>),
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WireTime {
+    spelling: Spelling,
+    moment: UnixTime,
 }
 
 /// How a format spells moments.
@@ -151,14 +150,36 @@ pub(crate) enum Spelling {
     Iso8601,
 }
 
-impl WireTime<'_> {
+impl WireTime {
     /// The moment, if it is spelled that way.
-    pub(crate) fn read(&self, spelling: Spelling) -> Option<UnixTime> {
-        match (self, spelling) {
-            (Self::Number(seconds), Spelling::Number) => Some(UnixTime(*seconds)),
-            (Self::Text(text), Spelling::Iso8601) => UnixTime::from_iso8601(text),
-            _ => None,
-        }
+    pub(crate) fn read(self, spelling: Spelling) -> Option<UnixTime> {
+        (self.spelling == spelling).then_some(self.moment)
+    }
+}
+
+impl<'de> Deserialize<'de> for WireTime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AsJson)
+    }
+}
+
+/// Reads a [`WireTime`].
+struct AsJson;
+
+impl Visitor<'_> for AsJson {
+    type Value = WireTime;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a moment")
+    }
+
+    fn visit_u64<E>(self, seconds: u64) -> Result<WireTime, E> {
+        Ok(WireTime { spelling: Spelling::Number, moment: UnixTime(seconds) })
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<WireTime, E> {
+        let moment = UnixTime::from_iso8601(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))?;
+        Ok(WireTime { spelling: Spelling::Iso8601, moment })
     }
 }
 

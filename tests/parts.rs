@@ -3,6 +3,7 @@
 //! A test whose part is missing is listed as ignored, and its kind says what it needs. With `COUNTERSIGN_TEST_REQUIRE_PARTS=1`,
 //! as in CI, it fails instead. How to get the parts: docs/testing.md.
 
+mod given;
 mod harness;
 #[cfg(target_os = "linux")]
 mod hostile;

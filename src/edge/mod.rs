@@ -1,6 +1,6 @@
 //! What an edge needs: whoever has public keys and nothing else. It checks envelopes and access tokens, and reads the
 //! documents in which their keys are published. [`Checker`] holds all of that for one issuer, [`Presented`] finds both in a
-//! request, and [`Identity`] says in headers who passed. All of it compiles without std.
+//! request, [`Identity`] says in headers who passed, and [`Denial`] that somebody didn't. All of it compiles without std.
 //!
 //! ```
 //! use countersign::{
@@ -32,6 +32,7 @@
 //! ```
 
 mod checker;
+mod denial;
 mod document;
 mod envelope;
 mod identity;
@@ -41,6 +42,7 @@ mod presented;
 
 pub use crate::token::access::{AccessVerifier, VerifiedAccess};
 pub use checker::{Checker, KeyDocument, Refused};
+pub use denial::Denial;
 pub use document::{DocumentError, MAX_DOCUMENT_BYTES};
 pub use envelope::{EnvelopeInvalid, EnvelopeVerifier, VerifiedEnvelope};
 pub use identity::{IDENTITY_HEADERS, Identity, claims_identity};

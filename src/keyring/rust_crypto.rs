@@ -1,9 +1,15 @@
 //! Signatures by `ed25519-dalek` and `p256`: no C compiler, no operating system, no RSA.
 
-use p256::ecdsa::signature::{Signer as _, Verifier as _};
+use p256::{
+    ecdsa::signature::{Signer as _, Verifier as _},
+    elliptic_curve::point::AffineCoordinates as _,
+};
 
 use super::{public::Parts, signing::Signature};
 use crate::crypto::Secret;
+
+/// How an uncompressed point of SEC1 (§2.3.3) begins.
+const UNCOMPRESSED: u8 = 4;
 
 /// A private key.
 #[derive(Clone)]
@@ -55,7 +61,12 @@ impl Verifier {
     pub(super) fn new(parts: &Parts) -> Option<Self> {
         match parts {
             Parts::Ed25519(bytes) => ed25519_dalek::VerifyingKey::from_bytes(bytes).ok().map(Self::Ed25519),
-            Parts::P256(point) => p256::ecdsa::VerifyingKey::from_sec1_bytes(point).ok().map(Self::P256),
+            // By its coordinates: reading SEC1 would bring along what compressed points need.
+            Parts::P256(point) => {
+                let (x, y) = point.strip_prefix(&[UNCOMPRESSED])?.split_at(32);
+                let point = p256::AffinePoint::from_coordinates(x.try_into().ok()?, y.try_into().ok()?);
+                p256::ecdsa::VerifyingKey::from_affine(point.into_option()?).ok().map(Self::P256)
+            }
             #[cfg(feature = "aws-lc")]
             Parts::Rsa { .. } => None,
         }

@@ -3,7 +3,10 @@
 use alloc::{borrow::Cow, boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{SeqAccess, Visitor},
+};
 
 #[cfg(feature = "std")]
 use super::paseto::LocalKeys;
@@ -132,20 +135,16 @@ struct Wire<'a> {
     iss: Cow<'a, str>,
     #[serde(borrow)]
     sub: Cow<'a, str>,
-    #[serde(borrow)]
-    aud: Audience<'a>,
+    aud: Audience,
     #[serde(borrow, rename = "client_id")]
     _client_id: Cow<'a, str>,
-    #[serde(borrow)]
-    iat: WireTime<'a>,
-    #[serde(borrow)]
-    exp: WireTime<'a>,
+    iat: WireTime,
+    exp: WireTime,
     #[serde(borrow)]
     jti: Cow<'a, str>,
     #[serde(borrow)]
     sid: Cow<'a, str>,
-    #[serde(borrow)]
-    auth_time: WireTime<'a>,
+    auth_time: WireTime,
     #[serde(borrow)]
     amr: Vec<Cow<'a, str>>,
     #[serde(borrow)]
@@ -155,11 +154,35 @@ struct Wire<'a> {
 }
 
 /// RFC 7519 §4.1.3: one audience may stand alone.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Audience<'a> {
-    One(#[serde(borrow)] Cow<'a, str>),
-    Several(#[serde(borrow)] Vec<Cow<'a, str>>),
+struct Audience(Vec<String>);
+
+impl<'de> Deserialize<'de> for Audience {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrSeveral)
+    }
+}
+
+/// Reads an [`Audience`].
+struct OneOrSeveral;
+
+impl<'de> Visitor<'de> for OneOrSeveral {
+    type Value = Audience;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an audience or a list of them")
+    }
+
+    fn visit_str<E>(self, one: &str) -> Result<Audience, E> {
+        Ok(Audience(Vec::from([one.into()])))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut several: A) -> Result<Audience, A::Error> {
+        let mut audiences = Vec::new();
+        while let Some(audience) = several.next_element()? {
+            audiences.push(audience);
+        }
+        Ok(Audience(audiences))
+    }
 }
 
 impl VerifiedAccess {
@@ -170,14 +193,10 @@ impl VerifiedAccess {
         if wire.token_type != ACCESS {
             return None;
         }
-        let audiences = match wire.aud {
-            Audience::One(one) => Vec::from([one.into_owned()]),
-            Audience::Several(several) => several.into_iter().map(Cow::into_owned).collect(),
-        };
         Some(Self {
             subject: wire.sub.into_owned(),
             issuer: wire.iss.into_owned(),
-            audiences,
+            audiences: wire.aud.0,
             issued_at: wire.iat.read(spelling)?,
             expires_at: wire.exp.read(spelling)?,
             authenticated_at: wire.auth_time.read(spelling)?,

@@ -141,7 +141,7 @@ impl HmacKeys {
 
 impl<'a> Header<'a> {
     fn read(json: &'a [u8]) -> Option<Self> {
-        serde_json::from_slice(json).ok().filter(|header: &Self| header.typ == TYP)
+        serde_json::from_str(str::from_utf8(json).ok()?).ok().filter(|header: &Self| header.typ == TYP)
     }
 }
 

