@@ -426,6 +426,67 @@ const scenarios = {
     assert.equal(all.length, 2);
   },
 
+  /** Somebody who corrects a digit hasn't finished when there are six of them again. */
+  async a_code_that_is_corrected_is_sent_when_its_owner_says_so({ page }) {
+    await ask(page, 'ann@example.com');
+    const code = codeIn(await mail('ann@example.com'));
+    const all = deeds(page);
+    const wrong = `${another(code[0])}${another(code[1])}${code.slice(2)}`;
+    await page.keyboard.insertText(wrong);
+    await says(page, /4 attempts left/);
+    await page.keyboard.press('Home');
+    await page.keyboard.press('Delete');
+    await page.keyboard.type(code[0]);
+    assert.equal(await codeField(page).inputValue(), `${code[0]}${wrong.slice(1)}`);
+    await page.keyboard.press('Delete');
+    await page.keyboard.type(code[1]);
+    assert.equal(await codeField(page).inputValue(), code);
+    assert.equal(all.length, 1, 'a correction that was under way cost an attempt');
+    await page.keyboard.press('Enter');
+    await signedIn(page).waitFor();
+    assert.equal(all.length, 2);
+  },
+
+  async a_paste_that_is_then_edited_is_sent_when_its_owner_says_so({ page, context }) {
+    await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    await ask(page, 'ann@example.com');
+    const code = codeIn(await mail('ann@example.com'));
+    const all = deeds(page);
+    await page.evaluate((text) => navigator.clipboard.writeText(text), code.slice(0, 5));
+    await codeField(page).press('Control+V');
+    await page.keyboard.type(code[5]);
+    assert.equal(await codeField(page).inputValue(), code);
+    assert.deepEqual(all, []);
+    // What takes the place of all of it counts as fresh.
+    await codeField(page).press('Control+A');
+    await page.evaluate((text) => navigator.clipboard.writeText(text), code);
+    await codeField(page).press('Control+V');
+    await signedIn(page).waitFor();
+    assert.equal(all.length, 1);
+  },
+
+  /** What comes by itself, or after a click, pushes nothing away that somebody may be about to press. */
+  async nothing_moves_while_somebody_waits({ page }) {
+    await stopTheClock(page);
+    const places = () => page.$$eval('h1, label, input, button, a', (all) =>
+      all.filter((one) => one.checkVisibility() && one.closest('main')).map((one) => [one.id || one.textContent, one.getBoundingClientRect().top]));
+    await page.goto(url);
+    const before = await places();
+    await emailField(page).fill('ann@');
+    await page.keyboard.press('Enter');
+    await says(page, /valid email address/);
+    assert.deepEqual(await places(), before);
+    await emailField(page).fill('ann@gmail.com');
+    await page.keyboard.press('Enter');
+    await codeField(page).waitFor();
+    const waiting = await places();
+    await page.clock.runFor(31_000);
+    await page.getByText(/spam folder/).waitFor();
+    await enter(page, another(codeIn(await mail('ann@gmail.com'))));
+    await says(page, /4 attempts left/);
+    assert.deepEqual((await places()).map(([, top]) => top), waiting.map(([, top]) => top));
+  },
+
   async the_title_follows_the_step({ page }) {
     await page.goto(url);
     assert.equal(await page.title(), 'Sign in · example.com');

@@ -23,7 +23,7 @@ const MANY_USES: Settings = &[("passwordless.max_token_uses", "50")];
 const AT_ANOTHER_BASE: Settings = &[("server.base_path", "/auth/x")];
 
 /// What a person does in browser.cjs, and the configuration that it takes.
-const SCENARIOS: [(&str, Settings); 59] = [
+const SCENARIOS: [(&str, Settings); 62] = [
     ("logs_in", NONE),
     ("shows_claims_of_paseto", &[("tokens.format", "paseto"), ("tokens.algorithm", "v4.public")]),
     ("says_that_a_local_paseto_is_opaque", &[("tokens.format", "paseto"), ("tokens.algorithm", "v4.local")]),
@@ -43,6 +43,9 @@ const SCENARIOS: [(&str, Settings); 59] = [
     ("asks_anew_where_the_old_challenge_is_worth_nothing", UNHURRIED),
     ("asking_again_at_once_sends_nothing_and_solves_nothing", NONE),
     ("digits_submit_themselves_and_once", NONE),
+    ("a_code_that_is_corrected_is_sent_when_its_owner_says_so", NONE),
+    ("a_paste_that_is_then_edited_is_sent_when_its_owner_says_so", NONE),
+    ("nothing_moves_while_somebody_waits", NONE),
     ("the_title_follows_the_step", NONE),
     ("errors_describe_their_field", BOTH),
     ("a_new_code_is_the_main_button_once_the_old_one_has_ended", UNHURRIED),

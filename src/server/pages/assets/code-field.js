@@ -3,7 +3,7 @@
 import { readCode } from './code.js';
 import { sealedIn } from './link-token.js';
 import { counted, text } from './texts.js';
-import { complain, work } from './view.js';
+import { complain, isBusy, work } from './view.js';
 
 /**
  * Takes codes from a form's field. `format()` has the code's length and charset, as far as they are known; `isReady()`
@@ -11,6 +11,9 @@ import { complain, work } from './view.js';
  */
 export function takeCodes({ form, field, format, isReady = () => true, exchange }) {
   let refused = null;
+  /** Whether the field has been filled from its start, in one go: a code that somebody corrects is sent when they say so. */
+  let isFresh = true;
+  let isReplaced = false;
 
   form.addEventListener('submit', (event) => {
     event.preventDefault();
@@ -28,9 +31,18 @@ export function takeCodes({ form, field, format, isReady = () => true, exchange 
     });
   });
 
-  field.addEventListener('input', ({ isComposing }) => {
+  field.addEventListener('beforeinput', () => {
+    isReplaced = field.selectionStart === 0 && field.selectionEnd === field.value.length;
+  });
+
+  field.addEventListener('input', ({ inputType, isComposing }) => {
     refused = null;
-    if (!isComposing && isNumeric() && isWhole(readCode(field.value, format()))) form.requestSubmit();
+    if (isReplaced || field.value === '') isFresh = true;
+    isReplaced = false;
+    const isCode = isNumeric() && isWhole(readCode(field.value, format()));
+    if (isCode && isFresh && !isComposing && !isBusy()) form.requestSubmit();
+    // What was sent, or pasted and is no code, can only be corrected.
+    if (isCode || inputType?.startsWith('insertFrom')) isFresh = false;
   });
 
   const isNumeric = () => format().charset === 'numeric';
@@ -46,6 +58,9 @@ export function takeCodes({ form, field, format, isReady = () => true, exchange 
     field.inputMode = isNumeric() || !charset ? 'numeric' : 'text';
     field.autocapitalize = charset === 'base20' ? 'characters' : 'off';
     field.classList.toggle('long', length > 10);
+    field.classList.toggle('slots', charset === 'numeric' && length <= 8);
+    field.style.setProperty('--places', length);
+    isFresh = true;
     field.value = '';
   };
 }

@@ -9,7 +9,7 @@ import { solve } from './puzzle.js';
 import { showSession } from './session.js';
 import { hearTabs, tellTabs } from './tabs.js';
 import { language, later, tell, text } from './texts.js';
-import { clear, complain, isBusy, say, show, work } from './view.js';
+import { alertAt, clear, complain, isBusy, say, show, work } from './view.js';
 import { startWaiting, stopWaiting } from './waiting.js';
 import { watch } from './watch.js';
 
@@ -185,6 +185,7 @@ function end(words) {
   tabIsAt(null);
   stopWaiting();
   enterForm.hidden = true;
+  alertAt(element('over'));
   againButton.className = 'main';
   tick();
   complain(words, againButton);

@@ -11,11 +11,17 @@ let busy = false;
 /** Shows a section and nothing else; the title and the place of the alert follow. */
 export function show(section) {
   for (const other of document.querySelectorAll('main > section')) other.hidden = other !== section;
-  section.querySelector('.alert-place')?.append(alertLine);
+  const place = section.querySelector('.alert-place');
+  if (place) alertAt(place);
   document.title = `${section.querySelector('h1').textContent} · ${site}`;
   // Another language is another document: after the login it would have lost the tokens.
   if (languages) languages.hidden = section.id === 'signed-in';
   clear();
+}
+
+/** What is wrong is said in this place. */
+export function alertAt(place) {
+  place.append(alertLine);
 }
 
 /** Says what is wrong; a field that it is about is marked, and described by it. */

@@ -10,6 +10,7 @@ pub(super) const TEXTS: Texts = Texts {
         support: "المساعدة",
         needs_script: "يتطلب تسجيل الدخول تفعيل JavaScript.",
         sign_in: "تسجيل الدخول",
+        no_password: "ستتلقى رمزًا. لا حاجة إلى كلمة مرور.",
         email: "البريد الإلكتروني",
         mobile: "رقم الجوال",
         mobile_hint: "مع علامة + ورمز البلد.",

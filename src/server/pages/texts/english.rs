@@ -10,6 +10,7 @@ pub(super) const TEXTS: Texts = Texts {
         support: "Help",
         needs_script: "Signing in here needs JavaScript.",
         sign_in: "Sign in",
+        no_password: "You get a code. No password needed.",
         email: "E-mail address",
         mobile: "Mobile number",
         mobile_hint: "With + and the country code.",

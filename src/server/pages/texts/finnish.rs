@@ -10,6 +10,7 @@ pub(super) const TEXTS: Texts = Texts {
         support: "Ohjeet",
         needs_script: "Kirjautumiseen tarvitaan JavaScript.",
         sign_in: "Kirjaudu sisään",
+        no_password: "Saat koodin. Salasanaa ei tarvita.",
         email: "Sähköpostiosoite",
         mobile: "Matkapuhelinnumero",
         mobile_hint: "Alkuun + ja maatunnus.",

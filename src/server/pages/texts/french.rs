@@ -10,6 +10,7 @@ pub(super) const TEXTS: Texts = Texts {
         support: "Aide",
         needs_script: "La connexion nécessite JavaScript.",
         sign_in: "Se connecter",
+        no_password: "Vous recevez un code. Aucun mot de passe n’est nécessaire.",
         email: "Adresse e-mail",
         mobile: "Numéro de mobile",
         mobile_hint: "Avec le + et l’indicatif du pays.",

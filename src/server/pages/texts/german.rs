@@ -10,6 +10,7 @@ pub(super) const TEXTS: Texts = Texts {
         support: "Hilfe",
         needs_script: "Für die Anmeldung wird JavaScript benötigt.",
         sign_in: "Anmelden",
+        no_password: "Sie erhalten einen Code. Ein Passwort brauchen Sie nicht.",
         email: "E-Mail-Adresse",
         mobile: "Mobilnummer",
         mobile_hint: "Mit + und Ländervorwahl.",

@@ -10,6 +10,7 @@ pub(super) const TEXTS: Texts = Texts {
         support: "Assistenza",
         needs_script: "Per accedere serve JavaScript.",
         sign_in: "Accedi",
+        no_password: "Riceverai un codice. Non serve una password.",
         email: "Indirizzo e-mail",
         mobile: "Numero di cellulare",
         mobile_hint: "Con + e il prefisso del paese.",

@@ -10,6 +10,7 @@ pub(super) const TEXTS: Texts = Texts {
         support: "ヘルプ",
         needs_script: "ログインには JavaScript が必要です。",
         sign_in: "ログイン",
+        no_password: "コードをお送りします。パスワードは必要ありません。",
         email: "メールアドレス",
         mobile: "携帯電話番号",
         mobile_hint: "+ と国番号から入力してください。",

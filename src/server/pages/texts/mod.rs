@@ -50,6 +50,7 @@ pub(super) struct PageTexts {
     pub support: &'static str,
     pub needs_script: &'static str,
     pub sign_in: &'static str,
+    pub no_password: &'static str,
     pub email: &'static str,
     pub mobile: &'static str,
     pub mobile_hint: &'static str,

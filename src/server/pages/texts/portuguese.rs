@@ -10,6 +10,7 @@ pub(super) const TEXTS: Texts = Texts {
         support: "Ajuda",
         needs_script: "Para entrar é necessário JavaScript.",
         sign_in: "Entrar",
+        no_password: "Você recebe um código. Não precisa de senha.",
         email: "Endereço de e-mail",
         mobile: "Número de telefone",
         mobile_hint: "Com + e o código do país.",

@@ -10,6 +10,7 @@ pub(super) const TEXTS: Texts = Texts {
         support: "Ayuda",
         needs_script: "Para iniciar sesión hace falta JavaScript.",
         sign_in: "Iniciar sesión",
+        no_password: "Recibirás un código. No necesitas contraseña.",
         email: "Correo electrónico",
         mobile: "Número de móvil",
         mobile_hint: "Con + y el prefijo del país.",
