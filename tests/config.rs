@@ -504,6 +504,25 @@ fn rules_for_proxies_are_read_and_what_is_none_is_a_fault() {
 }
 
 #[test]
+fn headers_of_claims_are_read_and_what_is_none_is_a_fault() {
+    let config =
+        accepted("[authz]\nclaim_headers = [\"role:X-Auth-Role\", \"https://a.example/x:X-A\"]\nforward_token = true").authz;
+    let names: Vec<_> = config.claim_headers.iter().map(|header| header.name().as_str()).collect();
+    assert_eq!((names, config.forward_token), (vec!["x-auth-role", "x-a"], true));
+    assert!(accepted("").authz.claim_headers.is_empty());
+    assert_refused(&[
+        ("[authz]\nclaim_headers = [\"role\"]", "authz.claim_headers", "no colon"),
+        ("[authz]\nclaim_headers = [\"role:Role\"]", "authz.claim_headers", "must begin with X-"),
+        ("[authz]\nclaim_headers = [\"sub:X-Sub\"]", "authz.claim_headers", "token's own"),
+        ("[authz]\nclaim_headers = [\"role:X-Auth-Subject\"]", "authz.claim_headers", "something else"),
+        ("[authz]\nclaim_headers = [\"role:X-Real-IP\"]", "authz.claim_headers", "belongs to proxies"),
+        ("[authz]\nclaim_headers = [\"a:X-A\", \"b:X-B\", \"c:x-a\"]", "authz.claim_headers", "1 and 3 have the same header"),
+    ]);
+    let warned = |listen: &str| !warnings_at(&format!("[authz]\ngrpc_listen = \"{listen}\""), &["authz.grpc_listen"]).is_empty();
+    assert!(warned("0.0.0.0:9001") && !warned("127.0.0.1:9001") && !warned("unix:/run/grpc.sock") && !warned(""));
+}
+
+#[test]
 fn a_wildcard_among_the_origins_is_a_fault() {
     for origin in ["*", "https://*.example.com", "https://*", "https://app-*.example.com", "https://example.com:*"] {
         let text = format!("[server]\ncors_origins = [\"https://app.example.com\", \"{origin}\"]");

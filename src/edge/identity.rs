@@ -6,7 +6,7 @@ use core::fmt::Write as _;
 use super::{VerifiedAccess, VerifiedEnvelope};
 
 /// How many identity headers there are.
-const NUMBER: usize = 7;
+const NUMBER: usize = 9;
 
 /// Every identity header, in lower case. Whoever lets a request through sets each of them, empty where nothing is known: one
 /// that is left out is what the client sent by that name.
@@ -18,6 +18,8 @@ pub const IDENTITY_HEADERS: [&str; NUMBER] = [
     "x-challenge-id",
     "x-challenge-guard",
     "x-challenge-expires",
+    "x-auth-session",
+    "x-auth-channel",
 ];
 
 /// Values for all of [`IDENTITY_HEADERS`]. Each is printable ASCII: other characters are percent-encoded UTF-8.
@@ -33,6 +35,8 @@ impl Identity {
         identity.0[1] = encoded(token.issuer());
         identity.0[2] = number(token.expires_at().as_seconds());
         identity.0[3] = encoded(token.amr().as_str());
+        identity.0[7] = encoded(token.session_id());
+        identity.0[8] = token.channel().as_str().into();
         identity
     }
 
@@ -76,9 +80,9 @@ pub fn claims_identity(name: &str) -> bool {
     begins("x-auth-") || begins("x-challenge-")
 }
 
-/// A text as it is where it is printable ASCII; every other character as percent-encoded UTF-8. So that no two texts look
+/// A text as the value of a header: as it is where it is printable ASCII; every other character as percent-encoded UTF-8. So that no two texts look
 /// alike, a space at either end is encoded too, and a `%` before two hexadecimal digits.
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let (first, last) = (0, text.len().saturating_sub(1));
     let is_escape = |at: usize| text.as_bytes().get(at + 1..at + 3).is_some_and(|next| next.iter().all(u8::is_ascii_hexdigit));
     let mut value = String::with_capacity(text.len());

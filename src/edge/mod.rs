@@ -45,6 +45,7 @@ pub use checker::{Checker, KeyDocument, Refused};
 pub use denial::Denial;
 pub use document::{DocumentError, MAX_DOCUMENT_BYTES};
 pub use envelope::{EnvelopeInvalid, EnvelopeVerifier, VerifiedEnvelope};
+pub(crate) use identity::encoded;
 pub use identity::{IDENTITY_HEADERS, Identity, claims_identity};
 pub use jwks::read_jwks;
 pub use paserk::{PaserkKeys, read_paserk};

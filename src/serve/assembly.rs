@@ -60,7 +60,7 @@ use crate::{
         Phones,
         admin::metrics::Metrics,
         app::{App, Settings},
-        authz::Authz,
+        authz::{Authz, ClaimHeaders, Headers},
         endpoints::{
             documents::{Documents, Published},
             external::External,
@@ -152,7 +152,7 @@ pub(crate) async fn assemble(
         cookies: Cookies::new(&server.cookie_path, server.public_url.wants_secure_cookies()),
         documents: documents(config, external.as_ref()),
         pages: server.pages.then(|| pages(config)),
-        authz: Authz::new(config.authz.rules.clone(), config.authz.cache_seconds),
+        authz: authz(config),
         metrics: Metrics::new(&rules.policy.channels),
         fleet: fleet(config, &clock, random).map(Arc::new),
         captcha: config.captcha.clone().map(|settings| Captcha::new(settings, Arc::clone(&clock), background)),
@@ -322,6 +322,14 @@ fn external(config: &Config, waits: bool, events: &Events, clock: &Clock, backgr
     };
     let later = (!waits).then(|| background.clone());
     Some(Starts::new(provider, later, events.clone(), Arc::clone(clock)).into())
+}
+
+/// What proxies are answered by.
+fn authz(config: &Config) -> Authz {
+    let settings = &config.authz;
+    let claims = ClaimHeaders::new(settings.claim_headers.clone());
+    let headers = Headers { claims, forward_token: settings.forward_token };
+    Authz::new(settings.rules.clone(), settings.cache_seconds, headers)
 }
 
 /// Whose reports are believed.

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::harness::{Answer, Connection, Server};
 
-const IDENTITY: [&str; 7] = [
+const IDENTITY: [&str; 9] = [
     "x-auth-subject",
     "x-auth-issuer",
     "x-auth-expires",
@@ -12,6 +12,8 @@ const IDENTITY: [&str; 7] = [
     "x-challenge-id",
     "x-challenge-guard",
     "x-challenge-expires",
+    "x-auth-session",
+    "x-auth-channel",
 ];
 
 type Headers<'h> = &'h [(&'h str, &'h str)];

@@ -216,6 +216,9 @@ impl Edge {
             "X-Challenge-Id",
             "X-Challenge-Guard",
             "X-Challenge-Expires",
+            "X-Auth-Session",
+            "X-Auth-Channel",
+            "X-Auth-Token",
         ];
         let mut headers = vec![("Authorization", &*good)];
         headers.extend(forged.map(|name| (name, "root")));

@@ -3,11 +3,11 @@
 use crate::{
     config::reader::{
         judge::Section,
-        schema::{SectionSchema, number, text, texts},
+        schema::{SectionSchema, number, switch, text, texts},
     },
     server::{
         Listen,
-        authz::{Rule, Rules},
+        authz::{ClaimHeader, Rule, Rules},
     },
 };
 
@@ -32,6 +32,17 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
             "How long a token that was found good is believed without checking its signature again, at most until it expires;\n\
              4,096 tokens at most. 0: each is checked each time.",
         ),
+        texts(
+            "claim_headers",
+            &[],
+            "Headers that tell the app a user's claims, beside X-Auth-Subject and the others: [\"role:X-Auth-Role\"]. Text is told as it\n\
+             is, anything else as JSON, at most 1 KiB.",
+        ),
+        switch(
+            "forward_token",
+            false,
+            "Hand the app an access token in X-Auth-Token: the client's own, or one that is made for its session.",
+        ),
         text(
             "grpc_listen",
             "",
@@ -49,6 +60,10 @@ pub struct Authz {
     pub rules: Rules,
     /// Seconds that a good token is believed without being checked again; 0: none.
     pub cache_seconds: u64,
+    /// Headers that tell claims.
+    pub claim_headers: Vec<ClaimHeader>,
+    /// Whether the app is handed an access token.
+    pub forward_token: bool,
     /// Where Envoy asks by gRPC, if it does.
     pub grpc_listen: Option<Listen>,
 }
@@ -56,14 +71,26 @@ pub struct Authz {
 pub(crate) fn read(section: &Section<'_>, server: Option<&Server>) -> Option<Authz> {
     let cache_seconds = section.number("cache_seconds");
     let grpc_listen = grpc_listen(section, server);
-    let rules = section.parse_each("rules", Rule::parse)?;
-    match Rules::new(rules) {
-        Ok(rules) => Some(Authz { rules, cache_seconds, grpc_listen: grpc_listen? }),
-        Err([one, other]) => {
+    let claim_headers = claim_headers(section);
+    let forward_token = section.switch("forward_token");
+    let rules = section.parse_each("rules", Rule::parse).and_then(|rules| {
+        let twice = |[one, other]: [usize; 2]| {
             section.fault("rules", format!("rules {} and {} are for the same path: make them one", one + 1, other + 1));
-            None
-        }
-    }
+        };
+        Rules::new(rules).map_err(twice).ok()
+    });
+    Some(Authz { rules: rules?, cache_seconds, claim_headers: claim_headers?, forward_token, grpc_listen: grpc_listen? })
+}
+
+/// The headers of claims, each header once.
+fn claim_headers(section: &Section<'_>) -> Option<Vec<ClaimHeader>> {
+    let headers = section.parse_each("claim_headers", ClaimHeader::parse)?;
+    let name = |at: usize| headers[at].name();
+    let twice =
+        (1..headers.len()).find_map(|later| (0..later).find(|earlier| name(*earlier) == name(later)).map(|one| [one, later]));
+    let Some([one, other]) = twice else { return Some(headers) };
+    section.fault("claim_headers", format!("{} and {} have the same header: give each claim its own", one + 1, other + 1));
+    None
 }
 
 /// Where Envoy asks: nowhere, where nothing is written.

@@ -1,6 +1,7 @@
 //! What proxies ask: may this request pass, and whose is it? An allowing answer is 200 without a body and has every identity
 //! header; a denying one is 401, or 403 where a rule says so. The body of the question is never read, its query is the client's.
 
+mod claim_headers;
 mod dialect;
 mod identity;
 mod path;
@@ -13,7 +14,11 @@ use hyper::{
     http::request::Parts,
 };
 
-pub(crate) use self::identity::Identity;
+pub use self::claim_headers::ClaimHeader;
+pub(crate) use self::{
+    claim_headers::ClaimHeaders,
+    identity::{Headers, Identity},
+};
 use self::{
     path::{Ambiguous, PlainPath},
     rules::NotAllowed,
@@ -65,19 +70,21 @@ impl Kind {
 pub(crate) struct Authz {
     rules: Rules,
     verdicts: Verdicts,
+    /// What an allowing answer says.
+    pub(crate) headers: Headers,
 }
 
 impl Authz {
     /// With these rules; a good token is remembered for so many seconds, 0 for none.
-    pub(crate) fn new(rules: Rules, cache_seconds: u64) -> Self {
-        Self { rules, verdicts: Verdicts::new(cache_seconds) }
+    pub(crate) fn new(rules: Rules, cache_seconds: u64, headers: Headers) -> Self {
+        Self { rules, verdicts: Verdicts::new(cache_seconds), headers }
     }
 }
 
 impl App {
     /// The answer to a proxy that asks in this dialect.
     pub(crate) async fn authorise(&self, dialect: Dialect, kind: Kind, head: &Parts) -> Result<Answer, Problem> {
-        self.judge(dialect, kind, head).await.map(|identity| identity.answer())
+        self.judge(dialect, kind, head).await.map(|identity| identity.answer(&self.authz.headers))
     }
 
     /// Who may pass with what a proxy asks in this dialect.
@@ -94,7 +101,7 @@ impl App {
         path: impl FnOnce() -> Result<PlainPath<'p>, Ambiguous>,
         headers: &HeaderMap,
     ) -> Result<Identity, Problem> {
-        let Authz { rules, verdicts } = &self.authz;
+        let Authz { rules, verdicts, headers: told } = &self.authz;
         // Where every path is open, none has to be understood.
         let path = if rules.are_any() { Some(path().map_err(Problem::from)?) } else { None };
         let (keys, now) = (self.engine.keys.load(), (self.clock)());
@@ -102,7 +109,7 @@ impl App {
         match kind {
             Kind::Token => {
                 let token = bearer(headers).ok_or_else(Problem::token_not_valid)?;
-                let token = verdicts.check(token, &keys, now).map_err(|TokenInvalid| Problem::token_not_valid())?;
+                let token = verdicts.check(token, &keys, told, now).map_err(|TokenInvalid| Problem::token_not_valid())?;
                 self.require_living(&token.session(), now).await?;
                 allows(Some((&token.audiences, &token.amr)))?;
                 Ok(token.identity.clone())

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use sha2::{Digest as _, Sha256};
 
-use super::identity::Identity;
+use super::identity::{Headers, Identity};
 use crate::{
     edge::VerifiedAccess,
     ended::SessionFacts,
@@ -64,9 +64,15 @@ impl Verdicts {
     }
 
     /// What is to be known of a token, if it is good.
-    pub(crate) fn check(&self, token: &str, keys: &Arc<Keys>, now: UnixTime) -> Result<Arc<Accepted>, TokenInvalid> {
+    pub(crate) fn check(
+        &self,
+        token: &str,
+        keys: &Arc<Keys>,
+        headers: &Headers,
+        now: UnixTime,
+    ) -> Result<Arc<Accepted>, TokenInvalid> {
         if self.slots.is_empty() || token.len() > LONGEST {
-            return keys.sessions.verify_access(token, now).map(|token| Accepted::new(&token).into());
+            return keys.sessions.verify_access(token, now).map(|verified| Accepted::new(token, &verified, headers, now).into());
         }
         let hash: [u8; 32] = Sha256::digest(token).into();
         let slot = &self.slots[usize::from(u16::from_le_bytes([hash[0], hash[1]])) % SLOTS];
@@ -79,7 +85,7 @@ impl Verdicts {
             }
         }
         let verified = keys.sessions.verify_access(token, now)?;
-        let accepted = Arc::new(Accepted::new(&verified));
+        let accepted = Arc::new(Accepted::new(token, &verified, headers, now));
         *of_slot() = Some(Verdict {
             token: hash,
             keys: Arc::downgrade(keys),
@@ -92,10 +98,10 @@ impl Verdicts {
 }
 
 impl Accepted {
-    fn new(token: &VerifiedAccess) -> Self {
+    fn new(text: &str, token: &VerifiedAccess, headers: &Headers, now: UnixTime) -> Self {
         let SessionFacts { id, subject, began } = token.into();
         Self {
-            identity: Identity::of_token(token),
+            identity: Identity::of_token(text, token, headers, now),
             audiences: token.audiences().to_vec(),
             amr: token.amr().clone(),
             session: id.into(),
@@ -114,7 +120,7 @@ impl Accepted {
 mod tests {
     use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 
-    use super::*;
+    use super::{super::ClaimHeaders, *};
     use crate::{
         keyring::{EnvelopeFormat, Keyring},
         recipient::Recipient,
@@ -136,6 +142,10 @@ mod tests {
         keys.sessions.begin(&Login::new(&user, &recipient, Amr::OTP), NOW, &mut ChaCha8Rng::seed_from_u64(1)).access
     }
 
+    fn headers() -> Headers {
+        Headers { claims: ClaimHeaders::new(Vec::new()), forward_token: false }
+    }
+
     fn remembered(verdicts: &Verdicts) -> usize {
         verdicts.slots.iter().filter(|slot| slot.lock().unwrap().is_some()).count()
     }
@@ -145,10 +155,10 @@ mod tests {
         for leeway in [0, 5] {
             let (keys, verdicts) = (keys(1, leeway), Verdicts::new(3600));
             let token = token(&keys);
-            let first = verdicts.check(&token, &keys, NOW).unwrap();
-            let again = verdicts.check(&token, &keys, NOW.plus(299 + leeway)).unwrap();
+            let first = verdicts.check(&token, &keys, &headers(), NOW).unwrap();
+            let again = verdicts.check(&token, &keys, &headers(), NOW.plus(299 + leeway)).unwrap();
             assert!(Arc::ptr_eq(&first, &again), "remembered until its last second");
-            assert!(verdicts.check(&token, &keys, NOW.plus(300 + leeway)).is_err(), "leeway {leeway}");
+            assert!(verdicts.check(&token, &keys, &headers(), NOW.plus(300 + leeway)).is_err(), "leeway {leeway}");
         }
     }
 
@@ -156,38 +166,38 @@ mod tests {
     fn it_is_checked_anew_after_the_configured_time_and_where_the_clock_was_set_back() {
         let (keys, verdicts) = (keys(1, 0), Verdicts::new(10));
         let token = token(&keys);
-        let first = verdicts.check(&token, &keys, NOW).unwrap();
-        assert!(Arc::ptr_eq(&first, &verdicts.check(&token, &keys, NOW.plus(9)).unwrap()));
-        let second = verdicts.check(&token, &keys, NOW.plus(10)).unwrap();
+        let first = verdicts.check(&token, &keys, &headers(), NOW).unwrap();
+        assert!(Arc::ptr_eq(&first, &verdicts.check(&token, &keys, &headers(), NOW.plus(9)).unwrap()));
+        let second = verdicts.check(&token, &keys, &headers(), NOW.plus(10)).unwrap();
         assert!(!Arc::ptr_eq(&first, &second));
-        assert!(!Arc::ptr_eq(&second, &verdicts.check(&token, &keys, NOW).unwrap()));
+        assert!(!Arc::ptr_eq(&second, &verdicts.check(&token, &keys, &headers(), NOW).unwrap()));
     }
 
     #[test]
     fn what_other_keys_checked_is_forgotten() {
         let (old, verdicts) = (keys(1, 0), Verdicts::new(300));
         let token = token(&old);
-        let first = verdicts.check(&token, &old, NOW).unwrap();
-        assert!(verdicts.check(&token, &keys(2, 0), NOW).is_err(), "a keyring without the root that signed it");
+        let first = verdicts.check(&token, &old, &headers(), NOW).unwrap();
+        assert!(verdicts.check(&token, &keys(2, 0), &headers(), NOW).is_err(), "a keyring without the root that signed it");
         let same_root = keys(1, 0);
-        let again = verdicts.check(&token, &same_root, NOW).unwrap();
+        let again = verdicts.check(&token, &same_root, &headers(), NOW).unwrap();
         assert!(!Arc::ptr_eq(&first, &again), "the new keys check it themselves");
         drop(old);
-        assert!(Arc::ptr_eq(&again, &verdicts.check(&token, &same_root, NOW).unwrap()));
+        assert!(Arc::ptr_eq(&again, &verdicts.check(&token, &same_root, &headers(), NOW).unwrap()));
     }
 
     #[test]
     fn refusals_and_long_tokens_are_not_remembered_and_one_byte_makes_another_token() {
         let (keys, verdicts) = (keys(1, 0), Verdicts::new(300));
         let token = token(&keys);
-        verdicts.check(&token, &keys, NOW).unwrap();
+        verdicts.check(&token, &keys, &headers(), NOW).unwrap();
         for at in 0..token.len() {
             let mut other = token.clone().into_bytes();
             other[at] ^= 1;
-            assert!(verdicts.check(&String::from_utf8(other).unwrap(), &keys, NOW).is_err(), "byte {at}");
+            assert!(verdicts.check(&String::from_utf8(other).unwrap(), &keys, &headers(), NOW).is_err(), "byte {at}");
         }
-        assert!(verdicts.check(&"x".repeat(LONGEST + 1), &keys, NOW).is_err());
+        assert!(verdicts.check(&"x".repeat(LONGEST + 1), &keys, &headers(), NOW).is_err());
         assert_eq!(remembered(&verdicts), 1);
-        assert!(Verdicts::new(0).check(&token, &keys, NOW).is_ok(), "off: each is checked");
+        assert!(Verdicts::new(0).check(&token, &keys, &headers(), NOW).is_ok(), "off: each is checked");
     }
 }

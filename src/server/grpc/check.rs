@@ -15,7 +15,7 @@ use prost::{Enumeration, Message, Oneof};
 use super::Status;
 use crate::server::{
     app::App,
-    authz::{Dialect, Identity, Kind, READ},
+    authz::{Dialect, Kind, READ},
     call::Answer,
     routes,
     wire::problem::Problem,
@@ -218,7 +218,7 @@ impl App {
         match judged {
             Ok(identity) => {
                 self.metrics.answered(route, StatusCode::OK);
-                Ok(CheckResponse::allowing(&identity))
+                Ok(CheckResponse::allowing(identity.headers(&self.authz.headers)))
             }
             Err(problem) => {
                 self.metrics.refused(problem.code());
@@ -238,8 +238,8 @@ const NO_KIND: &str = "context_extensions.countersign says what is asked for: to
 
 impl CheckResponse {
     /// Every identity header in the place of the client's.
-    fn allowing(identity: &Identity) -> Self {
-        let headers = identity.headers().map(|(name, value)| HeaderOption::overwriting(name, value)).collect();
+    fn allowing<'h>(headers: impl Iterator<Item = (&'h HeaderName, &'h HeaderValue)>) -> Self {
+        let headers = headers.map(|(name, value)| HeaderOption::overwriting(name, value)).collect();
         let verdict = Verdict::Ok(OkHttpResponse { headers });
         Self { status: Some(RpcStatus { code: 0 }), http_response: Some(verdict) }
     }

@@ -13,7 +13,7 @@ use crate::{
     user::User,
 };
 
-const IDENTITY: [&str; 7] = [
+const IDENTITY: [&str; 9] = [
     "x-auth-subject",
     "x-auth-issuer",
     "x-auth-expires",
@@ -21,6 +21,8 @@ const IDENTITY: [&str; 7] = [
     "x-challenge-id",
     "x-challenge-guard",
     "x-challenge-expires",
+    "x-auth-session",
+    "x-auth-channel",
 ];
 const BEARER: &str = r#"Bearer realm="countersign", error="invalid_token""#;
 const COUNTERSIGN: &str = r#"Countersign realm="countersign""#;
@@ -64,11 +66,22 @@ impl Server {
 
     /// An access token of this server's for somebody who proved an address in this way.
     fn access(&self, id: &str, amr: Amr) -> String {
+        self.access_with(id, amr, &serde_json::Map::new())
+    }
+
+    /// And with claims of the user's.
+    fn access_with(&self, id: &str, amr: Amr, claims: &serde_json::Map<String, Value>) -> String {
         let recipient = Recipient::parse_email("ann@example.com").unwrap();
-        let user = User { id: id.into(), ..User::of(&recipient) };
+        let user = User { id: id.into(), claims: claims.clone(), ..User::of(&recipient) };
         let now = UnixTime::from_seconds(NOW.get());
         let random = &mut ChaCha20Rng::from_seed([3; 32]);
         self.0.app.engine.keys.load().sessions.begin(&Login::new(&user, &recipient, amr), now, random).access
+    }
+
+    /// What stands in an access token.
+    fn claims(&self, token: &str) -> Value {
+        let now = UnixTime::from_seconds(NOW.get());
+        serde_json::from_str(self.0.app.engine.keys.load().sessions.verify_access(token, now).unwrap().json()).unwrap()
     }
 
     async fn envelope(&self) -> String {
@@ -90,7 +103,7 @@ impl Got {
 
     /// Status and scheme of a refusal that names nobody.
     fn denied(&self) -> (u16, Option<&str>) {
-        assert_eq!(self.identity(), [None; 7], "{self:?}");
+        assert_eq!(self.identity(), [None; 9], "{self:?}");
         (self.status, self.headers.get(WWW_AUTHENTICATE).map(|scheme| scheme.to_str().unwrap()))
     }
 }
@@ -107,10 +120,9 @@ async fn a_good_token_passes_with_every_identity_header() {
     let expires = (NOW.get() + 300).to_string();
     let some = |value| Some(value);
     assert_eq!(passed.status, 200);
-    assert_eq!(
-        passed.identity(),
-        [some("ann@example.com"), some(ISSUER), some(&*expires), some("otp sms"), some(""), some(""), some("")]
-    );
+    let session = server.claims(&token)["sid"].as_str().unwrap().to_owned();
+    let identity = ["ann@example.com", ISSUER, &expires, "otp sms", "", "", "", &session, "email"];
+    assert_eq!(passed.identity(), identity.map(some));
     for authorization in [format!("bearer {token}"), format!("BEARER  {token}")] {
         assert_eq!(server.asked("token", &[("authorization", &authorization)]).await.status, 200, "{authorization}");
     }
@@ -128,7 +140,17 @@ async fn a_living_challenge_passes_with_every_identity_header() {
         let some = |value| Some(value);
         assert_eq!(
             passed.identity(),
-            [some(""), some(""), some(""), some(""), some(&*id), some(challenge.guard.as_str()), some(&*expires)]
+            [
+                some(""),
+                some(""),
+                some(""),
+                some(""),
+                some(&*id),
+                some(challenge.guard.as_str()),
+                some(&*expires),
+                some(""),
+                some("")
+            ]
         );
     }
     pass(599);
@@ -263,7 +285,7 @@ async fn forward_without_a_method_is_400_before_the_token_is_looked_at() {
             let got = server.get("/authz/forward/token", &headers).await;
             assert_eq!(got.refusal(), (400, "invalid".into()));
             assert!(got.json()["detail"].as_str().unwrap().contains("X-Forwarded-Method"), "{got:?}");
-            assert_eq!(got.identity(), [None; 7]);
+            assert_eq!(got.identity(), [None; 9]);
         }
     }
 }
@@ -459,4 +481,36 @@ async fn what_is_not_there_is_404() {
     ] {
         assert_eq!(server.get(path, &[]).await.refusal(), (404, "not_found".into()), "{path}");
     }
+}
+
+/// Of an access token, whoever presents it, and of nobody else.
+#[tokio::test]
+async fn claims_have_headers_of_their_own_at_every_kind() {
+    let settings =
+        [("authz.claim_headers", "role:X-Auth-Role, teams:X-Auth-Teams, none:X-Auth-None, big:X-Auth-Big, user_id:X-Auth-Id")];
+    let server = Server::start(&settings).await;
+    let claims = json!({"role": "Chefin für alles", "teams": ["a", 1], "big": "x".repeat(1025), "sub": "root"});
+    let token = server.access_with("42", Amr::OTP, claims.as_object().unwrap());
+    let names = ["x-auth-role", "x-auth-teams", "x-auth-none", "x-auth-big", "x-auth-id"];
+    let of = |got: &Got| names.map(|name| got.headers[name].to_str().unwrap().to_owned());
+    for _ in 0..2 {
+        let passed = server.asked("token", &[("authorization", &bearer(&token)), ("x-auth-role", "root")]).await;
+        assert_eq!(of(&passed), ["Chefin f%C3%BCr alles", r#"["a",1]"#, "", "", "42"]);
+        assert_eq!(passed.headers["x-auth-subject"], "42");
+        assert!(!passed.headers.contains_key("x-auth-token"));
+    }
+    let challenge = server.asked("challenge", &[("countersign-challenge", &server.envelope().await)]).await;
+    assert_eq!(of(&challenge), [""; 5]);
+}
+
+#[tokio::test]
+async fn a_token_is_handed_on_where_that_is_wanted() {
+    let server = Server::start(&[("authz.forward_token", "true")]).await;
+    let token = server.access("42", Amr::OTP);
+    for _ in 0..2 {
+        assert_eq!(server.asked("token", &[("authorization", &bearer(&token))]).await.headers["x-auth-token"], token);
+    }
+    let (envelope, token) = (server.envelope().await, bearer(&token));
+    let challenge = server.asked("challenge", &[("countersign-challenge", &envelope), ("authorization", &token)]).await;
+    assert_eq!(challenge.headers["x-auth-token"], "");
 }
