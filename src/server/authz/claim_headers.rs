@@ -4,7 +4,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
 use super::identity::{HEADERS, X_AUTH_TOKEN, value};
-use crate::{edge::encoded, seldom::Seldom, time::UnixTime, token::is_reserved};
+use crate::{edge::identity::encoded, seldom::Seldom, time::UnixTime, token::is_reserved};
 
 /// The longest value, in bytes: proxies have little room for headers.
 const LONGEST: usize = 1024;
