@@ -18,7 +18,7 @@ use countersign::{
     keyring::{EnvelopeFormat, Keyring, SigningKey},
     recipient::{Channel, Recipient},
     time::UnixTime,
-    token::{Amr, Login, Sessions, SessionsConfig},
+    token::{Amr, Login, SessionId, Sessions, SessionsConfig},
     user::User,
 };
 use criterion::Criterion;
@@ -133,13 +133,17 @@ fn sessions() -> Sessions {
     Sessions::new(&keyring(), &SessionsConfig::new(ISSUER)).expect("a right configuration")
 }
 
+fn session_id() -> SessionId {
+    SessionId::new(&ChallengeId::from_random([7; 16]), 1)
+}
+
 fn user() -> User {
     serde_json::from_value(json!({"id": "ann@example.com", "is_active": true})).expect("a user")
 }
 
 fn access_and_refresh_tokens() -> (String, String) {
     let (user, recipient) = (user(), recipient());
-    let login = Login::new(&user, &recipient, Amr::OTP);
+    let login = Login::new(session_id(), &user, &recipient, Amr::OTP);
     let tokens = sessions().begin(&login, NOW, &mut ChaCha8Rng::from_seed([1; 32]));
     (tokens.access, tokens.refresh)
 }
@@ -148,9 +152,9 @@ fn access_and_refresh() -> Subject {
     let (sessions, user, recipient, mut random) = (sessions(), user(), recipient(), ChaCha8Rng::from_seed([1; 32]));
     let (access, refresh) = access_and_refresh_tokens();
     assert_eq!(sessions.verify_access(&access, NOW).map(|access| access.subject() == "ann@example.com"), Ok(true));
-    assert_eq!(sessions.open_refresh(&refresh, NOW).map(|session| session.recipient == recipient), Ok(true));
+    assert_eq!(sessions.open_refresh(&refresh, NOW).map(|refresh| refresh.session.recipient == recipient), Ok(true));
     let run = move || {
-        let login = Login::new(black_box(&user), &recipient, Amr::OTP);
+        let login = Login::new(session_id(), black_box(&user), &recipient, Amr::OTP);
         drop(black_box(sessions.begin(&login, NOW, &mut random)));
     };
     Subject { name: "access and refresh", limit: Some(("S", 1.25)), run: Box::new(run) }

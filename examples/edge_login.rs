@@ -21,7 +21,7 @@ use countersign::{
     keyring::{EnvelopeFormat, Keyring},
     recipient::Recipient,
     time::UnixTime,
-    token::{Amr, Login, SessionTokens, Sessions, SessionsConfig},
+    token::{Amr, Login, SessionId, SessionTokens, Sessions, SessionsConfig},
     user::User,
 };
 use rand_chacha::{
@@ -108,7 +108,8 @@ impl EdgeLogin {
         let code = self.challenges.code(&challenge, "")?;
         let is_right = code.matches(typed, self.format.alphabet());
         let user = User::of(&recipient);
-        let login = Login::new(&user, &recipient, Amr::of_message(recipient.channel()));
+        let session = SessionId::new(&challenge.challenge().id, 1);
+        let login = Login::new(session, &user, &recipient, Amr::of_message(recipient.channel()));
         (is_ours && is_right && !challenge.is_expired(now)).then(|| self.sessions.begin(&login, now, random))
     }
 }

@@ -23,7 +23,7 @@ use countersign::{
     network::Client,
     recipient::{Channel, Recipient, phone::PhoneRules},
     time::UnixTime,
-    token::{AccessAlgorithm, AccessKeys, Amr, Login, Sessions, SessionsConfig, SharedKey},
+    token::{AccessAlgorithm, AccessKeys, Amr, Login, SessionId, Sessions, SessionsConfig, SharedKey, VerifiedRefresh},
     verify::callbacks::telnyx::{self, PublicKey},
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -163,7 +163,8 @@ fn sessions(algorithm: AccessAlgorithm) -> (Sessions, String, String) {
     let sessions = Sessions::new(&KEYRING, &config).unwrap();
     let user = serde_json::from_str(r#"{"id":"42","is_active":true}"#).unwrap();
     let recipient = recipient("ann");
-    let login = Login::new(&user, &recipient, Amr::of_message(Channel::Email));
+    let login =
+        Login::new(SessionId::new(&ChallengeId::from_random([7; 16]), 1), &user, &recipient, Amr::of_message(Channel::Email));
     let tokens = sessions.begin(&login, NOW, &mut random());
     (sessions, tokens.access, tokens.refresh)
 }
@@ -194,7 +195,7 @@ pub(crate) fn refresh(input: &[u8]) {
     static GENUINE: LazyLock<(Sessions, String, String)> = LazyLock::new(|| sessions(AccessAlgorithm::EdDsa));
     let (sessions, _, genuine) = &*GENUINE;
     for text in texts(input, genuine) {
-        if let Ok(session) = sessions.open_refresh(&text, NOW) {
+        if let Ok(VerifiedRefresh { session, .. }) = sessions.open_refresh(&text, NOW) {
             assert_eq!((session.recipient, &*session.subject, &*session.epoch), (recipient("ann"), "42", ""));
         }
     }

@@ -10,7 +10,7 @@ use core::fmt;
 use arc_swap::{ArcSwap, Guard};
 
 use crate::{
-    browser::{device::Devices, puzzle::Puzzles},
+    browser::{device::Devices, puzzle::Puzzles, session::SessionCookies},
     challenge::{Challenges, Links},
     edge::EnvelopeVerifier,
     fleet::Relays,
@@ -30,6 +30,8 @@ pub struct Keys {
     pub links: Links,
     /// Access and refresh tokens.
     pub sessions: Sessions,
+    /// Session cookies.
+    pub cookies: SessionCookies,
     /// Device cookies.
     pub devices: Devices,
     /// Puzzles.
@@ -56,6 +58,7 @@ impl Keys {
                 issuer,
             ),
             links: Links::new(keyring, issuer),
+            cookies: SessionCookies::new(keyring, issuer),
             devices: Devices::new(keyring),
             puzzles: Puzzles::new(keyring),
             relays: Relays::new(keyring),

@@ -58,7 +58,7 @@
 //! let code = engine.outbox.0.lock().unwrap().clone();
 //! let by_code = ByCode { recipient: ann, envelope: &begun.envelope, code: &code };
 //! let signed_in = engine.complete(Complete::new(by_code, caller), now.plus(30), &mut random).await?;
-//! assert_eq!(signed_in.tokens.expires_in, 300);
+//! assert_eq!(signed_in.tokens().unwrap().expires_in, 300);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())

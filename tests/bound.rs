@@ -205,7 +205,7 @@ fn guess(
 ) -> Result<String, CompleteError> {
     let complete = Complete::new(ByCode { recipient, envelope, code }, caller(cookie.as_slice()));
     let signed_in = now(node.complete(complete, NOW, random))?;
-    let claims = URL_SAFE_NO_PAD.decode(signed_in.tokens.access.split('.').nth(1).unwrap()).unwrap();
+    let claims = URL_SAFE_NO_PAD.decode(signed_in.tokens().unwrap().access.split('.').nth(1).unwrap()).unwrap();
     let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
     Ok(claims["sub"].as_str().unwrap().to_owned())
 }

@@ -176,7 +176,8 @@ fn a_provider_of_ones_own_signs_in_and_tokens_say_how_the_code_came() {
         let challenge = begun.challenge.challenge();
         assert_eq!((challenge.usage, &challenge.format), (Use::EXTERNAL, &None));
         let signed_in = desk.check(&begun.envelope, CODE).unwrap();
-        let claims = desk.engine.keys.load().sessions.verify_access(&signed_in.tokens.access, NOW).unwrap().amr().clone();
+        let claims =
+            desk.engine.keys.load().sessions.verify_access(&signed_in.tokens().unwrap().access, NOW).unwrap().amr().clone();
         assert_eq!(claims, amr);
         assert_eq!(desk.check(&begun.envelope, CODE).unwrap_err(), CompleteError::Spent);
         assert_eq!(desk.provider.checks.load(Ordering::SeqCst), 1);

@@ -14,7 +14,7 @@ use countersign::{
 use serde_json::{Value, json};
 
 use crate::given::{
-    AUDIENCE, ISSUER, NOW, challenge, challenges, envelope_verifier, keyring, random, recipient, rsa_key, sessions,
+    AUDIENCE, ISSUER, NOW, challenge, challenges, envelope_verifier, keyring, random, recipient, rsa_key, session_id, sessions,
     sessions_config, user,
 };
 
@@ -142,7 +142,7 @@ fn a_right_signature_over_other_claims_is_worth_nothing() {
 #[test]
 fn an_access_token_is_no_envelope_and_an_envelope_no_access_token() {
     let (user, recipient) = (user(), recipient());
-    let login = Login::new(&user, &recipient, Amr::OTP);
+    let login = Login::new(session_id(), &user, &recipient, Amr::OTP);
     for algorithm in AccessAlgorithm::ALL {
         let access = sessions(algorithm).begin(&login, NOW, &mut random()).access;
         for format in FORMATS {
@@ -340,7 +340,9 @@ fn what_a_fleet_publishes_as_paserk_is_read_again() {
         }
     }
     let (user, recipient) = (user(), recipient());
-    let access = sessions(AccessAlgorithm::V4Public).begin(&Login::new(&user, &recipient, Amr::OTP), NOW, &mut random()).access;
+    let access = sessions(AccessAlgorithm::V4Public)
+        .begin(&Login::new(session_id(), &user, &recipient, Amr::OTP), NOW, &mut random())
+        .access;
     let documents = KeyDocuments::new(&sessions(AccessAlgorithm::V4Public), &keyring(&[1]), EnvelopeFormat::V4Public);
     let keys = read_paserk(&documents.paserk).unwrap();
     let verifier = AccessVerifier::v4_public(keys.access, ISSUER, vec![AUDIENCE.into()], 0);
@@ -412,7 +414,7 @@ fn load(checker: &mut Checker, documents: &[Box<str>; 3]) {
 }
 
 fn access_token(algorithm: AccessAlgorithm) -> String {
-    sessions(algorithm).begin(&Login::new(&user(), &recipient(), Amr::OTP), NOW, &mut random()).access
+    sessions(algorithm).begin(&Login::new(session_id(), &user(), &recipient(), Amr::OTP), NOW, &mut random()).access
 }
 
 #[test]
@@ -486,7 +488,7 @@ fn the_example_of_an_edge_with_public_keys() {
         let documents = KeyDocuments::new(&sessions, &keyring(&[1]), format);
         let edge = public_keys::Edge::new(ISSUER, &documents.jwks, &documents.challenge_jwks, &documents.paserk).unwrap();
 
-        let access = sessions.begin(&Login::new(&user, &recipient, Amr::OTP), NOW, &mut random()).access;
+        let access = sessions.begin(&Login::new(session_id(), &user, &recipient, Amr::OTP), NOW, &mut random()).access;
         assert!(edge.judge(&access, NOW).starts_with("an access token of 42"), "{algorithm:?}");
         let envelope = made(format, challenge());
         assert!(edge.judge(&envelope, NOW).ends_with("node node-1"), "{format:?}");

@@ -78,13 +78,13 @@ impl Guard for Ledger {
         let (attempts, uses) = counts.entry(attempt.challenge.challenge().id).or_default();
         if verdict.open() {
             *uses += 1;
-            return Ok(Counted::Accepted);
+            return Ok(Counted::Accepted { use_number: *uses });
         }
         *attempts += u32::from(attempt.by != By::Link);
         Ok(Counted::Rejected { attempts_left: ATTEMPTS - *attempts })
     }
 
-    async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused> {
+    async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<u32, AttemptRefused> {
         let mut counts = self.counts.borrow_mut();
         let (attempts, uses) = counts.get_mut(&attempt.challenge.challenge().id).expect("it was counted before");
         if amendment == Amendment::Right {
@@ -94,7 +94,7 @@ impl Guard for Ledger {
             *uses += 1;
         }
         *attempts -= 1;
-        Ok(())
+        Ok(*uses)
     }
 
     fn give_back(&self, attempt: &Attempt<'_>) -> impl Future<Output = ()> {
@@ -444,7 +444,7 @@ fn an_epoch_that_changes_ends_codes_links_and_sessions() {
     };
     let begun = desk.begin();
     let (code, link) = desk.last_message();
-    let refresh = || now(desk.engine.refresh(&session.tokens.refresh, NOW, &mut *desk.random.borrow_mut()));
+    let refresh = || now(desk.engine.refresh(&session.tokens().unwrap().refresh, NOW, &mut *desk.random.borrow_mut()));
     assert!(refresh().is_ok());
     desk.engine.directory.known.borrow_mut().get_mut("ann@example.com").unwrap().epoch = "e2".into();
     assert_eq!(desk.redeem(&begun.envelope, &code).unwrap_err(), invalid(2));
@@ -457,7 +457,7 @@ fn refreshing_asks_the_directory_again() {
     let desk = Desk::new();
     let begun = desk.begin();
     let session = desk.redeem(&begun.envelope, &desk.last_message().0).unwrap();
-    let refresh = |at| now(desk.engine.refresh(&session.tokens.refresh, at, &mut *desk.random.borrow_mut()));
+    let refresh = |at| now(desk.engine.refresh(&session.tokens().unwrap().refresh, at, &mut *desk.random.borrow_mut()));
     assert!(refresh(NOW.plus(86_399)).is_ok());
     assert_eq!(refresh(NOW.plus(86_400)).unwrap_err(), RefreshError::Invalid, "the end is absolute");
     desk.engine.directory.is_down.set(true);
@@ -625,7 +625,7 @@ impl Desk {
     }
 
     fn amr(&self, signed_in: &SignedIn) -> Amr {
-        self.engine.keys.load().sessions.verify_access(&signed_in.tokens.access, NOW).unwrap().amr().clone()
+        self.engine.keys.load().sessions.verify_access(&signed_in.tokens().unwrap().access, NOW).unwrap().amr().clone()
     }
 }
 
@@ -681,7 +681,7 @@ fn a_way_that_nobody_guesses_says_its_own_amr_in_every_token() {
     let signed_in = by_signature("e1").unwrap();
     let amr = Amr::new(["hwk", "user", "x-test"]).unwrap();
     assert_eq!(desk.amr(&signed_in), amr);
-    let renewed = now(desk.engine.refresh(&signed_in.tokens.refresh, NOW, &mut *desk.random.borrow_mut())).unwrap();
+    let renewed = now(desk.engine.refresh(&signed_in.tokens().unwrap().refresh, NOW, &mut *desk.random.borrow_mut())).unwrap();
     assert_eq!(*desk.engine.keys.load().sessions.verify_access(&renewed, NOW).unwrap().amr(), amr);
     assert_eq!(by_signature("e1").unwrap_err(), CompleteError::Spent);
 }

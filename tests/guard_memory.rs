@@ -45,7 +45,7 @@ fn redeem(guard: &MemoryGuard, challenges: &Challenges, ann: &Recipient, number:
     let challenge = challenges.seal(challenge, ann.clone());
     let attempt = Attempt { bucket: Bucket::Known, ..Attempt::new(&challenge, By::Code, NOW) };
     let answer = pin!(guard.count(&attempt, Verdict::sealed(true))).poll(&mut Context::from_waker(Waker::noop()));
-    assert_eq!(answer, Poll::Ready(Ok(Counted::Accepted)));
+    assert_eq!(answer, Poll::Ready(Ok(Counted::Accepted { use_number: 1 })));
 }
 
 #[test]

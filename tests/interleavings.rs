@@ -190,12 +190,12 @@ fn a_look_beside_a_change_refuses_nothing_that_is_open() {
         RULES,
         |ledger| {
             let ended = Case { expires_at: 20, ..case(ONE, What::Link, 10) };
-            assert_eq!(ledger.count(&ended, true), Ok(Outcome::Accepted { is_first: true }));
+            assert_eq!(ledger.count(&ended, true), Ok(Outcome::Accepted { use_number: 1 }));
         },
-        vec![|ledger| ledger.peek(&later()).map(|()| Outcome::Accepted { is_first: true }), |ledger| {
+        vec![|ledger| ledger.peek(&later()).map(|()| Outcome::Accepted { use_number: 1 }), |ledger| {
             ledger.count(&later(), false)
         }],
-        |_, answers| assert_eq!(answers, [Ok(Outcome::Accepted { is_first: true }), Ok(Outcome::Rejected { attempts_left: 4 })]),
+        |_, answers| assert_eq!(answers, [Ok(Outcome::Accepted { use_number: 1 }), Ok(Outcome::Rejected { attempts_left: 4 })]),
     );
 }
 
@@ -206,8 +206,8 @@ fn a_look_beside_a_sweep_never_takes_another_challenge_for_its_own() {
         RULES,
         |ledger| {
             let ended = Case { expires_at: 20, ..case(ONE, What::Link, 10) };
-            assert_eq!(ledger.count(&ended, true), Ok(Outcome::Accepted { is_first: true }));
-            assert_eq!(ledger.count(&case(BESIDE, What::Link, 10), true), Ok(Outcome::Accepted { is_first: true }));
+            assert_eq!(ledger.count(&ended, true), Ok(Outcome::Accepted { use_number: 1 }));
+            assert_eq!(ledger.count(&case(BESIDE, What::Link, 10), true), Ok(Outcome::Accepted { use_number: 1 }));
         },
         vec![|ledger| ledger.peek(&Case { now: 30, ..case(BESIDE, What::Link, 10) }), |ledger| {
             ledger.housekeeping(30);
@@ -227,8 +227,8 @@ fn a_look_beside_a_sweep_never_takes_another_challenge_for_its_own() {
 fn a_use_that_is_given_back_beside_an_attempt_is_taken_once() {
     every_order_from(
         RULES,
-        |ledger| assert_eq!(ledger.count(&case(ONE, What::Link, 10), true), Ok(Outcome::Accepted { is_first: true })),
-        vec![|ledger| ledger.give_back(&case(ONE, What::Link, 10)).map(|()| Outcome::Accepted { is_first: true }), |ledger| {
+        |ledger| assert_eq!(ledger.count(&case(ONE, What::Link, 10), true), Ok(Outcome::Accepted { use_number: 1 })),
+        vec![|ledger| ledger.give_back(&case(ONE, What::Link, 10)).map(|()| Outcome::Accepted { use_number: 1 }), |ledger| {
             ledger.count(&case(ONE, What::Code, 10), true)
         }],
         |ledger, answers| {

@@ -4,15 +4,18 @@
 use std::collections::BTreeMap;
 
 use countersign::{
+    browser::session::SessionCookies,
     challenge::{Binding, Challenge, Challenges, Links, UntrustedEnvelope, UntrustedLink, Use, VerifiedChallenge},
     crypto::{base64url, labels},
     events::SubjectHasher,
     keyring::EnvelopeFormat,
-    token::{AccessAlgorithm, Amr, KeyDocuments, Login, SessionTokens},
+    time::UnixMillis,
+    token::{AccessAlgorithm, Amr, KeyDocuments, Login, Session, SessionId, SessionTokens, VerifiedRefresh},
 };
 
 use crate::given::{
-    ALGORITHMS, ISSUER, NOW, challenge, challenges, code_format, envelope_verifier, keyring, random, recipient, sessions, user,
+    ALGORITHMS, ISSUER, NOW, challenge, challenges, code_format, envelope_verifier, keyring, random, recipient, session_id,
+    sessions, user,
 };
 
 /// The value of that name.
@@ -45,10 +48,22 @@ fn sealed(challenges: &Challenges, challenge: Challenge) -> VerifiedChallenge {
     challenges.seal(challenge, recipient())
 }
 
+/// The millisecond of the login.
+fn began() -> UnixMillis {
+    UnixMillis::from_millis(NOW.as_seconds() * 1000 + 345)
+}
+
 fn tokens(algorithm: AccessAlgorithm) -> SessionTokens {
     let (user, recipient) = (user(), recipient());
-    let login = Login::new(&user, &recipient, Amr::OTP);
+    let login = Login::new(session_id(), &user, &recipient, Amr::OTP).at(began());
     sessions(algorithm).begin(&login, NOW, &mut random())
+}
+
+/// A session of a week.
+fn session(use_number: u32) -> Session {
+    let (user, recipient) = (user(), recipient());
+    let id = SessionId::new(&challenge().id, use_number);
+    Login::new(id, &user, &recipient, Amr::OTP).at(began()).begin(604_800, NOW)
 }
 
 #[test]
@@ -188,8 +203,20 @@ fn access_tokens() {
 fn refresh_tokens() {
     let refresh = tokens(AccessAlgorithm::EdDsa).refresh;
     frozen("refresh", &refresh);
-    let session = sessions(AccessAlgorithm::EdDsa).open_refresh(vector("refresh"), NOW).unwrap();
-    assert_eq!((&*session.subject, &*session.epoch, session.recipient), ("42", "epoch 7", recipient()));
-    assert_eq!((session.authenticated_at, session.ends_at), (NOW, NOW.plus(86_400)));
-    assert_eq!((session.amr, session.generation), (Amr::OTP, 0));
+    let VerifiedRefresh { session, generation } = sessions(AccessAlgorithm::EdDsa)
+        .open_refresh(vector("refresh"), NOW)
+        .unwrap_or_else(|_| panic!("\nvector: refresh {refresh}"));
+    assert_eq!((&*session.subject, &*session.epoch, &session.recipient), ("42", "epoch 7", &recipient()));
+    assert_eq!((session.began_at, session.ends_at), (began(), NOW.plus(86_400)));
+    assert_eq!((session.amr, generation, session.id), (Amr::OTP, 0, session_id()));
+}
+
+#[test]
+fn session_cookies() {
+    let cookies = SessionCookies::new(&keyring(&[1]), ISSUER);
+    for (name, use_number) in [("session-cookie", 1), ("session-cookie-of-second-use", 2)] {
+        let session = session(use_number);
+        frozen(name, &cookies.seal(&session, &mut random()).unwrap());
+        assert_eq!(cookies.open(vector(name), 604_800, NOW), Some(session));
+    }
 }

@@ -131,7 +131,11 @@ fn read(judge: &Judge<'_>, random: &mut impl CryptoRng, to_serve: bool) -> Optio
         rules.policy.reviewers = Some(read.reviewers);
         tokens.sessions.reviewer_audience = read.audience;
     }
-    let session = session::read(&sections.session);
+    let session = session::read(&sections.session, server.as_ref());
+    if let (Some(session), Some(rules)) = (&session, &mut passwordless) {
+        rules.policy.session_lifetime = session.lifetime;
+        rules.policy.recheck_seconds = session.recheck_seconds;
+    }
     let pages = pages::read(&sections.pages, server.as_ref(), passwordless.as_ref());
     let authz = authz::read(&sections.authz, server.as_ref());
     let email = email::read(&sections.email, sections.email_others.each_ref());
@@ -168,7 +172,7 @@ fn read(judge: &Judge<'_>, random: &mut impl CryptoRng, to_serve: bool) -> Optio
         passwordless: passwordless?,
         pages: pages?,
         tokens: tokens?,
-        session,
+        session: session?,
         authz: authz?,
         email: email?,
         sms: sms?,
@@ -197,7 +201,7 @@ mod tests {
     fn every_key_of_the_schema_is_read() {
         let mut texts = vec![
             "[keyring]\nsecrets = [\"x\"]\n[server]\npublic_url = \"x\"\n[events]\nurl = \"x\"".to_owned(),
-            "[keyring]\nsecrets_file = \"x\"\n[reviewers]\nrecipients = [\"x\"]".into(),
+            "[keyring]\nsecrets_file = \"x\"\n[reviewers]\nrecipients = [\"x\"]\n[session]\nenabled = true".into(),
         ];
         for section in SECTIONS {
             for key in section.keys {

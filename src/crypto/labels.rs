@@ -20,6 +20,8 @@ pub const ACCESS_V4_PUBLIC_KEY: &str = "countersign/v1/key/access-v4-public";
 pub const ACCESS_V4_LOCAL_KEY: &str = "countersign/v1/key/access-v4-local";
 /// Key of the refresh tokens.
 pub const REFRESH_KEY: &str = "countersign/v1/key/refresh";
+/// Key of the session cookies.
+pub const SESSION_KEY: &str = "countersign/v1/key/session";
 /// Key of the link tokens.
 pub const LINK_KEY: &str = "countersign/v1/key/link";
 /// Key of the hashed subjects in the audit log.
@@ -49,6 +51,8 @@ pub const PUZZLE_RECIPIENT: &str = "countersign/v1/puzzle-recipient";
 pub const LINK: &str = "countersign/v1/link";
 /// Associated data of refresh tokens.
 pub const REFRESH: &str = "countersign/v1/refresh";
+/// Associated data of session cookies.
+pub const SESSION: &str = "countersign/v1/session";
 /// Associated data of relayed requests.
 pub const RELAY_REQUEST: &str = "countersign/v1/relay-request";
 /// Associated data of relayed answers.

@@ -22,6 +22,7 @@ pub use memory::MemoryEnded;
 use crate::{
     edge::VerifiedAccess,
     time::{UnixMillis, UnixTime},
+    token::Session,
     unavailable::Unavailable,
 };
 
@@ -82,6 +83,14 @@ pub struct SessionFacts<'a> {
     pub subject: &'a str,
     /// When the person logged in. What knows the second only counts as begun at its end.
     pub began: UnixMillis,
+}
+
+impl<'a> SessionFacts<'a> {
+    /// Of a session, whose id is `id` as text.
+    #[must_use]
+    pub fn of(session: &'a Session, id: &'a str) -> Self {
+        Self { id, subject: &session.subject, began: session.began_at }
+    }
 }
 
 impl<'a> From<&'a VerifiedAccess> for SessionFacts<'a> {

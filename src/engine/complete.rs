@@ -9,6 +9,7 @@ use crate::{
     directory::Directory,
     engine::Caller,
     guard::{Attempt, AttemptRefused, By, Counted, Guard, Looked, Verdict},
+    time::UnixMillis,
     unavailable::Unavailable,
 };
 
@@ -22,6 +23,28 @@ pub struct Complete<'a, W> {
     pub caller: Caller<'a>,
     /// The verifier, for a challenge that was bound to its client.
     pub verifier: Option<Verifier<'a>>,
+    /// When it came, where that is known better than by the second.
+    pub at: Option<UnixMillis>,
+    /// What it is to come to.
+    pub wants: Wants,
+}
+
+/// All of an attempt but what is presented.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms<'a> {
+    pub(super) caller: Caller<'a>,
+    pub(super) at: Option<UnixMillis>,
+    pub(super) wants: Wants,
+}
+
+/// What whoever logs in wants for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wants {
+    /// An access and a refresh token.
+    #[default]
+    Tokens,
+    /// A session cookie, and no token.
+    Cookie,
 }
 
 /// Why nobody is signed in.
@@ -47,15 +70,17 @@ pub enum CompleteError {
     CodeExpired,
     /// A verify provider gives no answer. The attempt was given back.
     ProviderUnavailable,
+    /// The user's id and epoch are too long for a session cookie. The use was given back.
+    TooLong,
     /// Guard or directory can't answer. Nothing was counted.
     Unavailable(Unavailable),
 }
 
 impl<'a, W> Complete<'a, W> {
-    /// An attempt without a verifier.
+    /// An attempt without a verifier, for tokens.
     #[must_use]
     pub const fn new(way: W, caller: Caller<'a>) -> Self {
-        Self { way, caller, verifier: None }
+        Self { way, caller, verifier: None, at: None, wants: Wants::Tokens }
     }
 
     /// This attempt with the verifier that came with it, if one did.
@@ -84,7 +109,7 @@ impl<G: Guard, D: Directory, O: Outbox, E> Engine<G, D, O, E> {
         match self.guard.count(attempt, Verdict::sealed(false)).await {
             Ok(Counted::Rejected { attempts_left }) => CompleteError::wrong(attempt, attempts_left),
             // No guard accepts what is wrong.
-            Ok(Counted::Accepted) => CompleteError::FORGED,
+            Ok(Counted::Accepted { .. }) => CompleteError::FORGED,
             Err(refused) => CompleteError::refused(refused, attempt.challenge),
         }
     }
@@ -127,6 +152,7 @@ impl fmt::Display for CompleteError {
             Self::Misdirected(_) => "the challenge belongs to another guard",
             Self::CodeExpired => "the verify provider's code has expired",
             Self::ProviderUnavailable => "the verify provider is out of reach",
+            Self::TooLong => "the user's id and epoch are too long for a session cookie",
             Self::Unavailable(_) => "guard or directory is out of reach",
         })
     }

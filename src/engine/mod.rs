@@ -15,8 +15,10 @@ mod caller;
 mod complete;
 mod learned;
 mod policy;
+mod recheck;
 mod refresh;
 mod reviewers;
+mod session;
 mod sign_in;
 mod status;
 mod trial;
@@ -30,6 +32,8 @@ use self::{
     asked::Asked,
     begin::Entry,
     caller::{bucket_of, presumed_bucket},
+    complete::Terms,
+    recheck::Rechecks,
 };
 pub use self::{
     authority::Authority,
@@ -38,12 +42,13 @@ pub use self::{
     by_external::{ByExternal, ProvidersCode},
     by_link::{ByLink, SealedEpoch},
     caller::Caller,
-    complete::{Complete, CompleteError},
+    complete::{Complete, CompleteError, Wants},
     learned::Learned,
     policy::Policy,
     refresh::RefreshError,
     reviewers::{Reviewers, is_fictional},
-    sign_in::SignedIn,
+    session::{NoSession, Present},
+    sign_in::{Credentials, SignedIn},
     status::{State, Status},
     trial::{Pending, Proved, Trial},
     way::{Evidence, Way},
@@ -56,7 +61,7 @@ use crate::{
     ended::{EndedSessions, NeverEnded, SessionFacts},
     guard::{Attempt, By, Guard},
     keys::CurrentKeys,
-    time::{UnixMillis, UnixTime},
+    time::UnixTime,
     verify::{Method, NotStarted},
 };
 
@@ -76,20 +81,31 @@ pub struct Engine<G, D, O, E = NeverEnded> {
     /// Remembers which sessions were ended before their time.
     pub ended: E,
     asked: Asked,
+    rechecks: Rechecks,
 }
 
 impl<G, D, O> Engine<G, D, O> {
     /// An engine with these rules and keys.
     #[must_use]
     pub fn new(policy: Policy, keys: impl Into<CurrentKeys>, guard: G, directory: D, outbox: O) -> Self {
-        Self { policy, keys: keys.into(), guard, directory, outbox, ended: NeverEnded, asked: Asked::default() }
+        let ended = NeverEnded;
+        Self {
+            policy,
+            keys: keys.into(),
+            guard,
+            directory,
+            outbox,
+            ended,
+            asked: Asked::default(),
+            rechecks: Rechecks::default(),
+        }
     }
 
     /// This engine, whose sessions can be ended before their time.
     #[must_use]
     pub fn with_ended<E>(self, ended: E) -> Engine<G, D, O, E> {
-        let Self { policy, keys, guard, directory, outbox, ended: NeverEnded, asked } = self;
-        Engine { policy, keys, guard, directory, outbox, ended, asked }
+        let Self { policy, keys, guard, directory, outbox, ended: NeverEnded, asked, rechecks } = self;
+        Engine { policy, keys, guard, directory, outbox, ended, asked, rechecks }
     }
 }
 
@@ -185,7 +201,7 @@ impl<G: Guard, D: Directory, O: Outbox, E: EndedSessions> Engine<G, D, O, E> {
         now: UnixTime,
         random: &mut impl CryptoRng,
     ) -> Result<SignedIn, CompleteError> {
-        let Complete { way, caller, verifier } = complete;
+        let Complete { way, caller, verifier, at, wants } = complete;
         let keys = self.keys.load();
         let authority = Authority::new(&self.policy, &keys);
         let (challenge, evidence) = way.believe(&authority)?;
@@ -210,7 +226,10 @@ impl<G: Guard, D: Directory, O: Outbox, E: EndedSessions> Engine<G, D, O, E> {
         attempt.bucket = bucket_of(&keys, claimed, recipient, found.epoch());
         let amr = evidence.amr(recipient);
         match evidence.judge(Trial::new(&self.guard, &authority, &attempt, &found)).await {
-            Ok(proved) => self.sign_in(&keys, proved, &found, amr, &caller, random).await,
+            Ok(proved) => {
+                let terms = Terms { caller, at, wants };
+                self.sign_in(&keys, proved, &found, amr, &terms, random).await
+            }
             Err(error) => {
                 if !error.is_counted() {
                     self.asked.keep(recipient, found, now);
@@ -227,19 +246,15 @@ impl<G: Guard, D: Directory, O: Outbox, E: EndedSessions> Engine<G, D, O, E> {
     /// See [`RefreshError`].
     pub async fn refresh(&self, token: &str, now: UnixTime, random: &mut impl CryptoRng) -> Result<String, RefreshError> {
         let keys = self.keys.load();
-        let session = keys.sessions.open_refresh(token, now)?;
-        self.policy.require(session.recipient.channel())?;
-        // A reviewer's session is never anything else's, and ends with the last day of theirs.
-        if session.amr.is_reviewers() != self.policy.reviewers_of(&session.recipient, now).is_some() {
+        let session = keys.sessions.open_refresh(token, now)?.session;
+        if !self.may_go_on(&session, now) {
             return Err(RefreshError::Invalid);
         }
-        let (id, began) = (session.session.to_text(), UnixMillis::end_of(session.authenticated_at));
-        if self.ended.has_ended(&SessionFacts { id: &id, subject: &session.subject, began }, now).await? {
+        let id = session.id.to_text();
+        if self.ended.has_ended(&SessionFacts::of(&session, &id), now).await? {
             return Err(RefreshError::Invalid);
         }
-        let found = self.directory.lookup(&session.recipient).await?;
-        let found = self.policy.with_reviewers(&session.recipient, found, now);
-        let user = self.still_the_user_of(&session, found).ok_or(RefreshError::Invalid)?;
+        let user = self.still_the_user_of(&session, now).await?.ok_or(RefreshError::Invalid)?;
         Ok(keys.sessions.renew(&session, &user, now, random))
     }
 }

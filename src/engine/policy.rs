@@ -26,6 +26,10 @@ pub struct Policy {
     pub registration_sets_unusable_password: bool,
     /// Identities with a fixed code, for whoever reviews an app; none by default.
     pub reviewers: Option<Reviewers>,
+    /// Seconds from the login to the end of a session that a cookie carries; a week by default.
+    pub session_lifetime: u64,
+    /// How old what the directory said of a session's user may be, in seconds; 300 by default. 0: it is asked every time.
+    pub recheck_seconds: u64,
 }
 
 /// A channel that isn't allowed.
@@ -45,6 +49,8 @@ impl Policy {
             registers: false,
             registration_sets_unusable_password: true,
             reviewers: None,
+            session_lifetime: 604_800,
+            recheck_seconds: 300,
         }
     }
 

@@ -3,10 +3,11 @@
 use alloc::sync::Arc;
 use core::fmt;
 
-use super::{Engine, policy::MethodDisabled};
+use super::Engine;
 use crate::{
-    directory::Found,
-    token::{TokenInvalid, VerifiedRefresh},
+    directory::Directory,
+    time::UnixTime,
+    token::{Session, TokenInvalid},
     unavailable::Unavailable,
     user::User,
 };
@@ -21,11 +22,21 @@ pub enum RefreshError {
     Unavailable(Unavailable),
 }
 
-impl<G, D, O, E> Engine<G, D, O, E> {
-    /// The user of a session, if it is the same one still, with the same epoch, and the login rules hold.
-    pub(super) fn still_the_user_of(&self, session: &VerifiedRefresh, found: Found) -> Option<Arc<User>> {
+impl<G, D: Directory, O, E> Engine<G, D, O, E> {
+    /// Whether the rules still let a session be, whoever its user is: its channel is allowed, and a reviewer's session is never
+    /// anything else's, and ends with the last day of theirs.
+    pub(super) fn may_go_on(&self, session: &Session, now: UnixTime) -> bool {
+        let is_of_reviewer = self.policy.reviewers_of(&session.recipient, now).is_some();
+        self.policy.allows(session.recipient.channel()) && session.amr.is_reviewers() == is_of_reviewer
+    }
+
+    /// The user of a session, as the directory has them now, if it is the same one still, with the same epoch, and the login
+    /// rules hold.
+    pub(super) async fn still_the_user_of(&self, session: &Session, now: UnixTime) -> Result<Option<Arc<User>>, Unavailable> {
+        let found = self.directory.lookup(&session.recipient).await?;
+        let found = self.policy.with_reviewers(&session.recipient, found, now);
         let is_same = |user: &User| *user.id == *session.subject && *user.epoch == *session.epoch;
-        found.into_user().filter(|user| is_same(user) && self.policy.admits(user))
+        Ok(found.into_user().filter(|user| is_same(user) && self.policy.admits(user)))
     }
 }
 
@@ -39,12 +50,6 @@ impl fmt::Display for RefreshError {
 }
 
 impl core::error::Error for RefreshError {}
-
-impl From<MethodDisabled> for RefreshError {
-    fn from(MethodDisabled: MethodDisabled) -> Self {
-        Self::Invalid
-    }
-}
 
 impl From<TokenInvalid> for RefreshError {
     fn from(_: TokenInvalid) -> Self {

@@ -1,10 +1,11 @@
 //! The end of every way to log in: who proved a recipient is registered if nobody knew them, and gets tokens.
 
 use alloc::{string::String, sync::Arc};
+use core::fmt;
 
 use rand_core::CryptoRng;
 
-use super::{Caller, CompleteError, Engine, Proved};
+use super::{Caller, CompleteError, Engine, Proved, Wants, complete::Terms};
 use crate::{
     browser::device::DeviceId,
     challenge::VerifiedChallenge,
@@ -13,7 +14,7 @@ use crate::{
     guard::{Attempt, Guard},
     keys::Keys,
     recipient::Recipient,
-    token::{Amr, Login, SessionTokens},
+    token::{Amr, Login, Session, SessionId, SessionTokens},
     user::User,
 };
 
@@ -21,14 +22,26 @@ use crate::{
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SignedIn {
-    /// The session.
-    pub tokens: SessionTokens,
+    /// The session that began.
+    pub session: Session,
+    /// Whose it is.
+    pub user: Arc<User>,
+    /// What carries it.
+    pub credentials: Credentials,
     /// The new value of the browser's device cookie.
     pub device_cookie: String,
     /// The challenge that was redeemed.
     pub challenge: VerifiedChallenge,
     /// Whether it is a reviewer, by the code of theirs.
     pub is_reviewer: bool,
+}
+
+/// What a login gives, as it was [wanted](Wants). Never printed.
+pub enum Credentials {
+    /// For a client that keeps its tokens itself.
+    Tokens(SessionTokens),
+    /// The value of a session cookie.
+    Cookie(String),
 }
 
 /// The use that a challenge gets back where the client goes away while its person is registered, so that whoever served it
@@ -47,6 +60,26 @@ impl<G: Guard> Drop for Owed<'_, G> {
     }
 }
 
+impl SignedIn {
+    /// The tokens; `None` where a cookie was wanted.
+    #[must_use]
+    pub const fn tokens(&self) -> Option<&SessionTokens> {
+        match &self.credentials {
+            Credentials::Tokens(tokens) => Some(tokens),
+            Credentials::Cookie(_) => None,
+        }
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tokens(_) => "Tokens(…)",
+            Self::Cookie(_) => "Cookie(…)",
+        })
+    }
+}
+
 impl<G: Guard, D: Directory, O: Outbox, E> Engine<G, D, O, E> {
     /// Signs in whoever proved a challenge. A registration that fails gives its use back.
     pub(super) async fn sign_in(
@@ -55,25 +88,43 @@ impl<G: Guard, D: Directory, O: Outbox, E> Engine<G, D, O, E> {
         proved: Proved<'_>,
         found: &Found,
         amr: Amr,
-        caller: &Caller<'_>,
+        terms: &Terms<'_>,
         random: &mut impl CryptoRng,
     ) -> Result<SignedIn, CompleteError> {
         let attempt = proved.attempt();
-        let (challenge, now) = (attempt.challenge, attempt.now);
+        let (challenge, now, caller) = (attempt.challenge, attempt.now, &terms.caller);
         let recipient = challenge.recipient();
         let user = match found.clone().into_user() {
             Some(user) => user,
             None => self.register(attempt, caller).await?,
         };
         let reviewers = self.policy.reviewers_of(recipient, now);
-        let login = match reviewers {
-            Some(reviewers) => Login::new(&user, recipient, amr.of_reviewers()).ending(reviewers.until()),
-            None => Login::new(&user, recipient, amr),
+        let id = SessionId::new(&challenge.challenge().id, proved.use_number());
+        let mut login = match reviewers {
+            Some(reviewers) => Login::new(id, &user, recipient, amr.of_reviewers()).ending(reviewers.until()),
+            None => Login::new(id, &user, recipient, amr),
         };
-        let tokens = keys.sessions.begin(&login, now, random);
+        login.at = terms.at;
+        let (session, credentials) = match terms.wants {
+            Wants::Tokens => {
+                let session = keys.sessions.session(&login, now);
+                let tokens = keys.sessions.tokens(&session, &user, now, random);
+                (session, Credentials::Tokens(tokens))
+            }
+            Wants::Cookie => {
+                let session = login.begin(self.policy.session_lifetime, now);
+                let Some(cookie) = keys.cookies.seal(&session, random) else {
+                    self.guard.give_back(attempt).await;
+                    return Err(CompleteError::TooLong);
+                };
+                self.rechecks.keep(session.id, Some(Arc::clone(&user)), now);
+                (session, Credentials::Cookie(cookie))
+            }
+        };
         let device = DeviceId::random(random);
         let device_cookie = keys.devices.remember(caller.device_cookies, recipient, &user.epoch, device, now);
-        Ok(SignedIn { tokens, device_cookie, challenge: challenge.clone(), is_reviewer: reviewers.is_some() })
+        let (challenge, is_reviewer) = (challenge.clone(), reviewers.is_some());
+        Ok(SignedIn { session, user, credentials, device_cookie, challenge, is_reviewer })
     }
 
     /// Makes a user of somebody who just proved an unknown recipient. What doesn't end well gives the attempt's use back.

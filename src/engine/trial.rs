@@ -35,6 +35,7 @@ pub struct Pending<'a, G> {
 #[derive(Debug)]
 pub struct Proved<'a> {
     attempt: &'a Attempt<'a>,
+    use_number: u32,
 }
 
 impl<'a, G> Trial<'a, G> {
@@ -80,7 +81,7 @@ impl<'a, G: Guard> Trial<'a, G> {
     /// [`CompleteError::InvalidCredentials`] if it was wrong, and whatever the guard refuses.
     pub async fn decide(self, is_right: bool) -> Result<Proved<'a>, CompleteError> {
         match self.count(is_right & self.may_log_in).await? {
-            Counted::Accepted => Ok(Proved { attempt: self.attempt }),
+            Counted::Accepted { use_number } => Ok(Proved { attempt: self.attempt, use_number }),
             Counted::Rejected { attempts_left } => Err(CompleteError::wrong(self.attempt, attempts_left)),
         }
     }
@@ -92,14 +93,14 @@ impl<'a, G: Guard> Trial<'a, G> {
     pub async fn suspend(self) -> Result<Pending<'a, G>, CompleteError> {
         let wrong = match self.count(false).await? {
             Counted::Rejected { attempts_left } => CompleteError::wrong(self.attempt, attempts_left),
-            Counted::Accepted => CompleteError::FORGED,
+            Counted::Accepted { .. } => CompleteError::FORGED,
         };
         Ok(Pending { guard: self.guard, attempt: self.attempt, may_log_in: self.may_log_in, wrong })
     }
 
     async fn count(&self, is_right: bool) -> Result<Counted, CompleteError> {
         let Some(guard) = self.guard else {
-            return Ok(if is_right { Counted::Accepted } else { Counted::Rejected { attempts_left: 0 } });
+            return Ok(if is_right { Counted::Accepted { use_number: 1 } } else { Counted::Rejected { attempts_left: 0 } });
         };
         let counted = guard.count(self.attempt, Verdict::sealed(is_right)).await;
         counted.map_err(|refused| CompleteError::refused(refused, self.attempt.challenge))
@@ -115,11 +116,14 @@ impl<'a, G: Guard> Pending<'a, G> {
         if !self.may_log_in {
             return Err(self.wrong);
         }
-        if let Some(guard) = self.guard {
-            let amended = guard.amend(self.attempt, Amendment::Right).await;
-            amended.map_err(|refused| CompleteError::refused(refused, self.attempt.challenge))?;
-        }
-        Ok(Proved { attempt: self.attempt })
+        let use_number = match self.guard {
+            Some(guard) => {
+                let amended = guard.amend(self.attempt, Amendment::Right).await;
+                amended.map_err(|refused| CompleteError::refused(refused, self.attempt.challenge))?
+            }
+            None => 1,
+        };
+        Ok(Proved { attempt: self.attempt, use_number })
     }
 
     /// It was wrong, as it is counted.
@@ -140,5 +144,10 @@ impl<'a, G: Guard> Pending<'a, G> {
 impl<'a> Proved<'a> {
     pub(super) const fn attempt(&self) -> &'a Attempt<'a> {
         self.attempt
+    }
+
+    /// Which use of its challenge it took, from 1.
+    pub(super) const fn use_number(&self) -> u32 {
+        self.use_number
     }
 }

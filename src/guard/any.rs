@@ -144,7 +144,7 @@ impl Guard for AnyGuard {
         }
     }
 
-    async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused> {
+    async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<u32, AttemptRefused> {
         match self {
             Self::Memory(guard) => guard.amend(attempt, amendment).await,
             Self::Journal(guard) => guard.amend(attempt, amendment).await,

@@ -116,7 +116,7 @@ impl Guard for MemoryGuard {
         core::future::ready(())
     }
 
-    async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused> {
+    async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<u32, AttemptRefused> {
         self.counters.amend(attempt, amendment)
     }
 }
@@ -182,10 +182,7 @@ impl<L: Log> Counters<L> {
         let attempt = &Attempt { bucket: rules::judged(attempt.bucket), ..*attempt };
         let fingerprints = self.fingerprints(attempt)?;
         Ok(match self.ledger.count(&self.case(attempt, &fingerprints), verdict.open())? {
-            Outcome::Accepted { is_first } => {
-                self.redeemed(attempt, is_first);
-                Counted::Accepted
-            }
+            Outcome::Accepted { use_number } => Counted::Accepted { use_number: self.redeemed(attempt, use_number) },
             Outcome::Rejected { attempts_left } => Counted::Rejected { attempts_left },
         })
     }
@@ -195,20 +192,20 @@ impl<L: Log> Counters<L> {
         let _ = self.fingerprints(attempt).map(|fingerprints| self.ledger.give_back(&self.case(attempt, &fingerprints)));
     }
 
-    pub(super) fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused> {
+    pub(super) fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<u32, AttemptRefused> {
         let case = self.case(attempt, &self.fingerprints(attempt)?);
         match amendment {
-            Amendment::Right => self.redeemed(attempt, self.ledger.accept(&case)?),
-            Amendment::Unanswered => self.ledger.forget(&case)?,
+            Amendment::Right => Ok(self.redeemed(attempt, self.ledger.accept(&case)?)),
+            Amendment::Unanswered => self.ledger.forget(&case).map(|()| 0).map_err(AttemptRefused::from),
         }
-        Ok(())
     }
 
     /// A message counts as redeemed once, however often its challenge may be used.
-    fn redeemed(&self, attempt: &Attempt<'_>, is_first: bool) {
-        if is_first {
+    fn redeemed(&self, attempt: &Attempt<'_>, use_number: u16) -> u32 {
+        if use_number == 1 {
             self.throttle.redeem(attempt.challenge.recipient(), &self.limits, &self.hashes);
         }
+        use_number.into()
     }
 
     /// What an attempt is known by, if its challenge is this guard's.

@@ -59,9 +59,11 @@ pub trait Guard {
     /// Corrects the count of an attempt whose result came after it: a verify provider is asked only once its attempt is
     /// counted as wrong.
     ///
+    /// Returns which use of its challenge it took, from 1, for [`Amendment::Right`]; else 0.
+    ///
     /// # Errors
     /// [`AttemptRefused::Spent`] for [`Amendment::Right`], if other attempts took all uses meanwhile.
-    async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused>;
+    async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<u32, AttemptRefused>;
 }
 
 /// A guard that several threads, or several engines, share.
@@ -86,7 +88,7 @@ impl<G: Guard> Guard for alloc::sync::Arc<G> {
         (**self).give_back(attempt)
     }
 
-    async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused> {
+    async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<u32, AttemptRefused> {
         (**self).amend(attempt, amendment).await
     }
 }
@@ -249,7 +251,10 @@ pub enum AttemptRefused {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
     /// It was right, and one use is taken.
-    Accepted,
+    Accepted {
+        /// Which of its challenge's uses, from 1: it names the session that begins.
+        use_number: u32,
+    },
     /// It was wrong.
     Rejected {
         /// How many more there are.

@@ -70,9 +70,10 @@ use crate::{
         http::{connection::Protocol, multiplexed::Multiplexed, progress::Patience},
         pages::{Pages, PagesConfig},
         random::Random,
+        sessions::BrowserSessions,
         wire::{client::Proxies, cookies::Cookies, origin::Sites},
     },
-    time::{Clock, UnixTime},
+    time::{Clock, PreciseClock, UnixTime},
     verify::{
         AnyProvider, Method, Starts,
         callbacks::{SeenReports, twilio::AuthToken},
@@ -107,10 +108,11 @@ pub(crate) struct Assembled {
 pub(crate) async fn assemble(
     config: &Config,
     background: &Handle,
-    clock: Clock,
+    precise: PreciseClock,
     random: Random,
 ) -> Result<Assembled, StartError> {
     let (server, rules) = (&config.server, &config.passwordless);
+    let clock = coarse(&precise);
     let keys = keys(config)?;
     let events = events(config, &clock, background)?;
     let caller = caller(config, &clock);
@@ -150,6 +152,7 @@ pub(crate) async fn assemble(
         proxies: Proxies::new(server.trusted_proxies.clone()),
         sites: Sites::new([&server.public_url].into_iter().chain(&server.page_url), &server.cors_origins),
         cookies: Cookies::new(&server.cookie_path, server.public_url.wants_secure_cookies()),
+        sessions: sessions(config),
         documents: documents(config, external.as_ref()),
         pages: server.pages.then(|| pages(config)),
         authz: authz(config),
@@ -160,12 +163,26 @@ pub(crate) async fn assemble(
         external,
         reports: reports(config),
         clock,
+        precise,
         random,
     };
     let patience = Patience { request: server.request_timeout, idle: server.idle_timeout };
     let (protocol, multiplexed) =
         (Protocol::new(server.max_head_bytes, patience), Multiplexed::new(server.max_head_bytes, patience));
     Ok(Assembled { app, protocol, multiplexed, queue, events })
+}
+
+/// The same clock, in seconds.
+fn coarse(precise: &PreciseClock) -> Clock {
+    let precise = Arc::clone(precise);
+    Arc::new(move || precise().to_seconds())
+}
+
+/// How browsers hold sessions, where they do.
+fn sessions(config: &Config) -> Option<BrowserSessions> {
+    let server = &config.server;
+    let settings = config.session.browsers.as_ref()?;
+    Some(BrowserSessions::new(settings, &server.public_url, server.page_url.as_ref(), &server.base_path))
 }
 
 fn pages(config: &Config) -> Pages {
@@ -369,7 +386,8 @@ async fn guard(config: &Config, clock: &Clock, mut random: Random) -> Result<Any
 /// Where ended sessions are remembered: where the guard remembers.
 fn ended(config: &Config, clock: &Clock, mut random: Random) -> Result<AnyEnded, StartError> {
     let sessions = &config.tokens.sessions;
-    let mut terms = Terms::new(&sessions.issuer, sessions.refresh_lifetime);
+    let of_cookies = config.session.browsers.as_ref().map_or(0, |_| config.session.lifetime);
+    let mut terms = Terms::new(&sessions.issuer, sessions.refresh_lifetime.max(of_cookies));
     (terms.capacity, terms.leeway) = (config.session.ended_capacity, sessions.leeway);
     let GuardKind::Journal { path } = &config.guard.kind else { return Ok(AnyEnded::Memory(MemoryEnded::new(&terms))) };
     let path = beside(path, "ended");

@@ -2,12 +2,18 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::time::UnixTime;
+use crate::time::{UnixMillis, UnixTime};
 
 /// The current moment. A clock before 1970 counts as 1970.
 #[must_use]
-#[allow(clippy::disallowed_methods, reason = "this is the one place")]
 pub fn now() -> UnixTime {
+    precisely_now().to_seconds()
+}
+
+/// The current moment, in milliseconds.
+#[must_use]
+#[allow(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn precisely_now() -> UnixMillis {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixTime::from_seconds(since.as_secs())
+    UnixMillis::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

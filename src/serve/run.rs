@@ -121,7 +121,7 @@ async fn serve(load: Load<'_>) -> Result<(), StartError> {
     let background = tokio::runtime::Handle::current();
     // What is wrong with the configuration comes first: a port is bound by whoever can serve.
     let Assembled { app, protocol, multiplexed, queue, events } =
-        assembly::assemble(&config, &background, Arc::new(clock::now), SYSTEM_RANDOM).await?;
+        assembly::assemble(&config, &background, Arc::new(clock::precisely_now), SYSTEM_RANDOM).await?;
     let listener = bind("server.listen", &config.server.listen)?;
     let admin_listener = bind("server.admin_listen", &config.server.admin_listen)?;
     let grpc_listener = config.authz.grpc_listen.as_ref().map(|listen| bind("authz.grpc_listen", listen)).transpose()?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hyper::{StatusCode, body::Bytes, header::ACCEPT_LANGUAGE, http::request::Parts};
+use hyper::{HeaderMap, StatusCode, body::Bytes, header::ACCEPT_LANGUAGE, http::request::Parts};
 
 use super::{
     admin::metrics::Metrics,
@@ -13,6 +13,7 @@ use super::{
     pages::Pages,
     random::Random,
     routes::{self, Endpoint, Route},
+    sessions::BrowserSessions,
     wire::{
         body,
         client::{Peer, Proxies},
@@ -34,7 +35,7 @@ use crate::{
     events::Events,
     guard::AnyGuard,
     recipient::{Channel, InvalidRecipient, Recipient},
-    time::{Clock, UnixTime},
+    time::{Clock, PreciseClock, UnixTime},
 };
 
 /// The engine over what a configuration can choose.
@@ -48,6 +49,7 @@ pub(crate) struct App {
     pub(crate) proxies: Proxies,
     pub(crate) sites: Sites,
     pub(crate) cookies: Cookies,
+    pub(crate) sessions: Option<BrowserSessions>,
     pub(crate) documents: Documents,
     pub(crate) pages: Option<Pages>,
     pub(crate) authz: Authz,
@@ -58,6 +60,8 @@ pub(crate) struct App {
     pub(crate) external: Option<External>,
     pub(crate) reports: Reports,
     pub(crate) clock: Clock,
+    /// Tells milliseconds.
+    pub(crate) precise: PreciseClock,
     pub(crate) random: Random,
 }
 
@@ -83,7 +87,8 @@ impl App {
     pub(crate) fn find(&self, head: &Parts) -> Option<&'static Route> {
         routes::find(&self.settings.base_path, head.uri.path()).filter(|route| match route.endpoint {
             Endpoint::Relay => self.fleet.is_some(),
-            Endpoint::Page => self.pages.is_some(),
+            Endpoint::Login | Endpoint::Page => self.pages.is_some(),
+            Endpoint::Session | Endpoint::Renew | Endpoint::Logout => self.sessions.is_some(),
             Endpoint::Webhook => self.reports.are_expected(),
             _ => true,
         })
@@ -101,9 +106,11 @@ impl App {
     pub(crate) async fn answer_at_once(&self, route: &Route, head: &Parts) -> Result<Answer, Problem> {
         match route.endpoint {
             Endpoint::Document(document) => Ok(self.documents.answer(document, &self.engine.keys.load().documents)),
-            Endpoint::Page => self.page(head),
+            Endpoint::Login | Endpoint::Page => self.page(head),
             Endpoint::Client => client::answer(head),
             Endpoint::Authz(dialect, kind) => self.authorise(dialect, kind, head).await,
+            // Boxed, so that the others don't hold the room that a question to a directory needs.
+            Endpoint::Session => Box::pin(self.session(route, head)).await,
             _ => Err(Problem::internal()),
         }
     }
@@ -120,12 +127,13 @@ impl App {
     pub(crate) async fn answer(&self, route: &Route, head: &Parts, body: &Bytes, peer: Peer) -> Result<Answer, Problem> {
         let headers = &head.headers;
         let fields = body::read(headers, body).await?;
-        let may_set_cookies = self.sites.may_use_cookies(headers);
+        let may_set_cookies = self.may_use_cookies(route, head);
         let jar = if may_set_cookies { Jar::read(headers) } else { Jar::default() };
         let client = self.proxies.client(peer, headers);
         let caller = Caller::new(client.network()).with_device_cookies(jar.devices());
         let arrived = Arrived { head, body, peer, client };
-        let call = Call { fields: &fields, headers, caller, jar: &jar, may_set_cookies, now: (self.clock)(), arrived };
+        let at = (self.precise)();
+        let call = Call { fields: &fields, headers, caller, jar: &jar, may_set_cookies, now: at.to_seconds(), at, arrived };
         let answered = match route.endpoint {
             Endpoint::Request(channel) => self.request(&call, channel).await,
             Endpoint::Resend => self.resend(&call).await,
@@ -133,11 +141,16 @@ impl App {
             Endpoint::Status => self.status(&call).await,
             Endpoint::Refresh => self.refresh(&call).await,
             Endpoint::Verify => self.verify(&call).await,
+            Endpoint::Revoke => self.revoke(&call).await,
+            Endpoint::Renew => Box::pin(self.renew_session(&call)).await,
+            Endpoint::Logout => Box::pin(self.logout(&call)).await,
             Endpoint::ExternalRequest => self.external_request(&call).await,
             Endpoint::ExternalVerify => self.external_verify(&call).await,
             Endpoint::Document(_)
+            | Endpoint::Login
             | Endpoint::Page
             | Endpoint::Client
+            | Endpoint::Session
             | Endpoint::Authz(..)
             | Endpoint::Relay
             | Endpoint::Webhook => Err(Problem::internal()),
@@ -155,8 +168,8 @@ impl App {
     pub(crate) fn finish(&self, route: Option<&Route>, head: &Parts, answered: Result<Answer, Problem>) -> Answer {
         let mut answer = self.or_refusal(route, answered);
         self.metrics.answered(route, answer.status());
-        if !self.sites.is_closed() && !route.is_some_and(|route| route.is_for_proxies() || route.is_for_any_site()) {
-            cors::expose(&self.sites, &head.headers, answer.headers_mut());
+        if !self.is_closed_to_others(route) {
+            cors::expose(|origin| self.admits(route, origin), &head.headers, answer.headers_mut());
         }
         answer
     }
@@ -169,21 +182,21 @@ impl App {
         })
     }
 
-    /// A preflight request's answer; `None` for any other request.
-    pub(crate) fn preflight(&self, route: Option<&Route>, head: &Parts) -> Option<Answer> {
-        if self.sites.is_closed() || route.is_some_and(Route::is_for_proxies) {
-            return None;
-        }
-        cors::preflight(&self.sites, route.map(|route| route.methods), head)
+    /// The answer that tells of a problem which isn't the last word.
+    pub(crate) fn refusal_of(&self, problem: Problem) -> Answer {
+        self.or_refusal(None, Err(problem))
     }
 
-    /// A page comes in the language that was chosen on one, else in one that the browser asks for. A choice changes nothing but
-    /// words, so it counts wherever the request comes from: a link in a mail program is another site's.
+    /// A preflight request's answer; `None` for any other request.
+    pub(crate) fn preflight(&self, route: Option<&Route>, head: &Parts) -> Option<Answer> {
+        if self.is_closed_to_others(route) {
+            return None;
+        }
+        cors::preflight(|origin| self.admits(route, origin), route.map(|route| route.methods), head)
+    }
+
     fn page(&self, head: &Parts) -> Result<Answer, Problem> {
-        let wanted = || Languages {
-            requested: cookies::language(&head.headers).map(Box::from),
-            accepted: head.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).map(Box::from),
-        };
+        let wanted = || languages(&head.headers);
         let pages = self.pages.as_ref().ok_or_else(Problem::not_found)?;
         pages.answer(head.uri.path(), &head.headers, wanted).ok_or_else(Problem::not_found)
     }
@@ -263,6 +276,15 @@ impl App {
     pub(crate) fn puzzle(&self, recipient: &Recipient, max_number: u32, now: UnixTime) -> Box<[u8]> {
         let puzzle = self.engine.keys.load().puzzles.offer(recipient, max_number, now, &mut self.random.clone());
         serde_json::to_vec(&puzzle).expect("texts and numbers are always JSON").into()
+    }
+}
+
+/// A page comes in the language that was chosen on one, else in one that the browser asks for. A choice changes nothing but
+/// words, so it counts wherever the request comes from: a link in a mail program is another site's.
+pub(crate) fn languages(headers: &HeaderMap) -> Languages {
+    Languages {
+        requested: cookies::language(headers).map(Box::from),
+        accepted: headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).map(Box::from),
     }
 }
 

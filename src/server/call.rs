@@ -2,14 +2,18 @@
 
 use http_body_util::Full;
 use hyper::{
-    HeaderMap, Response,
+    HeaderMap, Response, StatusCode,
     body::Bytes,
-    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue},
+    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION},
     http::request::Parts,
 };
 
 use super::wire::{client::Peer, cookies::Jar, fields::Fields};
-use crate::{engine::Caller, network::Client, time::UnixTime};
+use crate::{
+    engine::Caller,
+    network::Client,
+    time::{UnixMillis, UnixTime},
+};
 
 /// The header that may carry an envelope.
 pub(crate) const COUNTERSIGN_CHALLENGE: HeaderName = HeaderName::from_static("countersign-challenge");
@@ -34,6 +38,8 @@ pub(crate) struct Call<'a> {
     pub(crate) may_set_cookies: bool,
     /// When it came.
     pub(crate) now: UnixTime,
+    /// That moment in milliseconds.
+    pub(crate) at: UnixMillis,
     /// The request itself, for another node.
     pub(crate) arrived: Arrived<'a>,
 }
@@ -60,6 +66,16 @@ impl Arrived<'_> {
 
 /// The different headers of an answer, about.
 const HEADERS: usize = 6;
+
+/// Leads a browser on, by GET whatever the request was.
+pub(crate) fn redirect(to: &str) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::new()));
+    *answer.status_mut() = StatusCode::SEE_OTHER;
+    let headers = answer.headers_mut();
+    headers.insert(LOCATION, HeaderValue::from_str(to).expect("addresses that were judged are printable ASCII"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
 
 /// An answer with a JSON body that nobody may store.
 pub(crate) fn json_answer(body: Bytes) -> Answer {

@@ -13,10 +13,17 @@ pub(crate) mod random;
 pub(crate) mod report;
 pub(crate) mod routes;
 pub(crate) mod service;
+pub mod sessions;
 #[cfg(test)]
 mod tests;
 pub(crate) mod wire;
 
 pub use self::fleet::PeerUrls;
 pub use self::wire::{base_path::BasePath, origin::Origin, phones::Phones};
-pub use self::{http::listen::Listen, wire::public_url::PublicUrl};
+pub use self::{
+    http::listen::Listen,
+    wire::{
+        public_url::PublicUrl,
+        return_to::{Destination, Destinations, Given, NotAllowed, ReturnTo},
+    },
+};

@@ -7,12 +7,13 @@ use hyper::header::USER_AGENT;
 use super::{
     app::App,
     call::Call,
+    endpoints::session::Wish,
     wire::{envelope::OfEnvelope, problem::Problem},
 };
 use crate::{
     challenge::Verifier,
     directory::AnyDirectory,
-    engine::{Caller, Complete, CompleteError, Learned, SignedIn, Way},
+    engine::{Caller, Complete, CompleteError, Learned, SignedIn, Wants, Way},
     events::{Event, Kind, Subject, UserAgent},
     guard::BreakerOpened,
     recipient::Channel,
@@ -86,9 +87,12 @@ impl App {
         call: &Call<'_>,
         way: impl Way,
         verifier: Option<Verifier<'_>>,
+        wish: &Wish,
     ) -> Result<SignedIn, Refused> {
         let mut attempt = OnItsWay { app: self, call, learned: Learned::nothing(), is_over: false };
-        let complete = Complete::new(way, self.noted(call, &attempt.learned)).with_verifier(verifier);
+        let mut complete = Complete::new(way, self.noted(call, &attempt.learned)).with_verifier(verifier);
+        complete.at = Some(call.at);
+        complete.wants = if wish.session { Wants::Cookie } else { Wants::Tokens };
         let completed = self.engine.complete(complete, call.now, &mut self.random.clone()).await;
         attempt.is_over = true;
         let learned = mem::take(&mut attempt.learned);
@@ -113,6 +117,12 @@ impl App {
     /// The problem of a refused attempt, as `tell` tells it. What another node is asked about, that node tells.
     pub(crate) fn refused(&self, call: &Call<'_>, refused: Refused, tell: impl FnOnce(CompleteError) -> Problem) -> Problem {
         let Refused { error, learned, is_told } = refused;
+        if error == CompleteError::TooLong {
+            tracing::error!(
+                "a user's id and epoch don't fit into a session cookie, whose name and value have 1,024 bytes at most: this user can't log \
+                 into a session"
+            );
+        }
         let problem = tell(error);
         let is_relayed = self.fleet.as_ref().zip(problem.owner()).is_some_and(|(fleet, owner)| fleet.asks(&call.arrived, owner));
         if !is_told && !is_relayed {

@@ -50,6 +50,14 @@ pub(crate) enum Endpoint {
     Refresh,
     /// Whether an access token is valid.
     Verify,
+    /// An end to the session of a token.
+    Revoke,
+    /// The session of a browser.
+    Session,
+    /// A fresh access token for a browser's session.
+    Renew,
+    /// An end to a browser's session.
+    Logout,
     /// A code that a verify provider makes.
     ExternalRequest,
     /// Tokens for such a code.
@@ -60,7 +68,9 @@ pub(crate) enum Endpoint {
     Relay,
     /// A document that anyone may fetch.
     Document(Document),
-    /// A page, or what it loads.
+    /// The login page.
+    Login,
+    /// Another page, or what pages load.
     Page,
     /// The JavaScript client.
     Client,
@@ -75,6 +85,8 @@ pub(crate) enum Methods {
     Read,
     /// POST.
     Post,
+    /// GET and HEAD, for who visits it; POST.
+    Both,
     /// Every one: proxies ask with that of the request that they ask about.
     Any,
 }
@@ -120,6 +132,10 @@ pub(crate) static ROUTES: &[Route] = &numbered([
     post("status", Endpoint::Status, "status").relayed(),
     post("token/refresh", Endpoint::Refresh, "token/refresh"),
     post("token/verify", Endpoint::Verify, "token/verify"),
+    post("token/revoke", Endpoint::Revoke, "token/revoke"),
+    read("session", Endpoint::Session, "session"),
+    post("session/renew", Endpoint::Renew, "session/renew").visited(),
+    post("logout", Endpoint::Logout, "logout").visited(),
     post("external/request", Endpoint::ExternalRequest, "external/request").of(Channel::Mobile).relayed(),
     post("external/verify", Endpoint::ExternalVerify, "external/verify").of(Channel::Mobile).relayed(),
     post("external/webhook", Endpoint::Webhook, "external/webhook").of(Channel::Mobile).raw(),
@@ -133,8 +149,8 @@ pub(crate) static ROUTES: &[Route] = &numbered([
     document(".well-known/paserk.json", Document::Paserk),
     document(".well-known/openid-configuration", Document::OpenIdConfiguration),
     document(".well-known/oauth-authorization-server", Document::AuthorizationServer),
-    page(Path::Beside("")),
-    page(Path::Below("login")),
+    Route { endpoint: Endpoint::Login, ..page(Path::Beside("")) },
+    Route { endpoint: Endpoint::Login, ..page(Path::Below("login")) },
     page(Path::Below("link")),
     page(Path::WithFragment("link")),
     Route { endpoint: Endpoint::Client, ..page(Path::Client) },
@@ -183,6 +199,7 @@ impl Methods {
         match self {
             Self::Read => method == Method::GET || method == Method::HEAD,
             Self::Post => method == Method::POST,
+            Self::Both => Self::Read.have(method) || Self::Post.have(method),
             Self::Any => true,
         }
     }
@@ -192,6 +209,7 @@ impl Methods {
         match self {
             Self::Read => "GET, HEAD",
             Self::Post => "POST",
+            Self::Both => "GET, HEAD, POST",
             Self::Any => "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
         }
     }
@@ -209,6 +227,10 @@ const fn post(path: &'static str, endpoint: Endpoint, label: &'static str) -> Ro
         refuse: Problem::into_answer,
         number: 0,
     }
+}
+
+const fn read(path: &'static str, endpoint: Endpoint, label: &'static str) -> Route {
+    Route { methods: Methods::Read, body: Body::Unread, ..post(path, endpoint, label) }
 }
 
 const fn document(path: &'static str, document: Document) -> Route {
@@ -251,6 +273,10 @@ impl Route {
         Self { is_relayed: true, ..self }
     }
 
+    const fn visited(self) -> Self {
+        Self { methods: Methods::Both, ..self }
+    }
+
     const fn raw(self) -> Self {
         Self { body: Body::Raw, ..self }
     }
@@ -284,7 +310,10 @@ mod tests {
         for path in ["/.well-known/jwks.json", "/.well-known/jwks.json/"] {
             assert_eq!(endpoint(path), Some(Endpoint::Document(Document::Jwks)));
         }
-        for path in ["/", "/passwordless/login", "/passwordless/link/", "/passwordless/assets/style.css"] {
+        for path in ["/", "/passwordless/login", "/passwordless/login/"] {
+            assert_eq!(endpoint(path), Some(Endpoint::Login), "{path}");
+        }
+        for path in ["/passwordless/link/", "/passwordless/assets/style.css"] {
             assert_eq!(endpoint(path), Some(Endpoint::Page), "{path}");
         }
         for path in [
@@ -348,7 +377,7 @@ mod tests {
     fn the_base_path_may_be_empty() {
         let endpoint = |path| find("", path).map(|route| route.endpoint);
         assert_eq!(endpoint("/exchange/"), Some(Endpoint::Exchange(None)));
-        assert_eq!(endpoint("/"), Some(Endpoint::Page));
+        assert_eq!(endpoint("/"), Some(Endpoint::Login));
         assert_eq!(endpoint("/assets/login.js"), Some(Endpoint::Page));
         assert_eq!(endpoint("/openapi.json"), Some(Endpoint::Document(Document::OpenApi)));
     }
@@ -365,7 +394,7 @@ mod tests {
                 Path::From(text) => format!("/{text}/x"),
             };
             assert_eq!(find("/base", &path).map(|found| found.number), Some(number), "{path}");
-            assert_eq!(route.body == Body::Unread, route.methods != Methods::Post, "{path}");
+            assert_eq!(route.body == Body::Unread, !route.methods.have(&Method::POST) || route.methods == Methods::Any, "{path}");
         }
     }
 
@@ -377,8 +406,9 @@ mod tests {
             methods.as_object().unwrap().keys().map(move |method| (path.clone(), method.to_uppercase()))
         });
         // Pages are for people, the client for browsers and the relay for nodes.
-        let is_described = |route: &&Route| !matches!(route.endpoint, Endpoint::Page | Endpoint::Client | Endpoint::Relay);
-        let served = ROUTES.iter().filter(is_described).map(|route| {
+        let is_described =
+            |route: &&Route| !matches!(route.endpoint, Endpoint::Login | Endpoint::Page | Endpoint::Client | Endpoint::Relay);
+        let served = ROUTES.iter().filter(is_described).flat_map(|route| {
             let path = match route.path {
                 Path::Below(text) => format!("%BASE%/{text}/"),
                 Path::Client => "%BASE%/assets/countersign.js".to_owned(),
@@ -387,8 +417,11 @@ mod tests {
                 Path::Beside(text) => format!("/{text}"),
                 Path::From(text) => format!("/{text}/{{path}}"),
             };
-            let method = if route.methods == Methods::Post { "POST" } else { "GET" };
-            (path, method.to_owned())
+            let methods = [Method::GET, Method::POST].into_iter().filter(|method| match route.methods {
+                Methods::Any => method == Method::GET,
+                methods => methods.have(method),
+            });
+            methods.map(move |method| (path.clone(), method.to_string()))
         });
         assert_eq!(described.collect::<BTreeSet<_>>(), served.collect::<BTreeSet<_>>());
     }

@@ -85,7 +85,7 @@ impl Amr {
     }
 
     /// Writes the claim's value; no method holds anything that JSON would escape.
-    pub(super) fn push_json(&self, json: &mut Vec<u8>) {
+    pub(crate) fn push_json(&self, json: &mut Vec<u8>) {
         for (at, method) in self.methods().enumerate() {
             json.extend_from_slice(if at == 0 { b"[\"" } else { b",\"" });
             json.extend_from_slice(method.as_bytes());

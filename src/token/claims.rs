@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 use serde_json::{Map, Value};
 
-use super::{Amr, SessionsConfig};
+use super::{Amr, SessionId, SessionsConfig};
 use crate::{
     crypto::{
         base64url,
@@ -26,10 +26,6 @@ pub const ACCESS: &str = "access";
 pub fn is_reserved(name: &str) -> bool {
     OUR_CLAIMS.contains(&name) || name == "nbf"
 }
-
-/// `sid`: 128 random bits, the name of one session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SessionId([u8; 16]);
 
 /// What differs from one access token to the next.
 #[derive(Debug)]
@@ -54,26 +50,6 @@ pub(super) struct ClaimsWriter {
     /// `,"<user_id_claim>":`
     user_id: Vec<u8>,
     spelling: Spelling,
-}
-
-impl SessionId {
-    /// Takes 16 random bytes.
-    #[must_use]
-    pub const fn from_random(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// The 16 bytes.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-
-    /// As the claim spells it: base64url, 22 characters.
-    #[must_use]
-    pub fn to_text(self) -> String {
-        base64url::encode(&self.0)
-    }
 }
 
 impl ClaimsWriter {
@@ -111,8 +87,10 @@ impl ClaimsWriter {
         self.push_moment(&mut json, r#","iat":"#, claims.issued_at);
         self.push_moment(&mut json, r#","exp":"#, claims.expires_at);
         self.push_moment(&mut json, r#","auth_time":"#, claims.authenticated_at);
-        push_id(&mut json, r#","jti":""#, &claims.id);
-        push_id(&mut json, r#"","sid":""#, claims.session.as_bytes());
+        json.extend_from_slice(br#","jti":""#);
+        base64url::push(&claims.id, &mut json);
+        json.extend_from_slice(br#"","sid":""#);
+        json.extend_from_slice(claims.session.to_text().as_bytes());
         json.push(b'"');
         for (name, value) in claims.custom {
             if !is_reserved(name) && **name != *self.user_id_claim {
@@ -133,9 +111,4 @@ impl ClaimsWriter {
             Spelling::Iso8601 => push_string(json, &moment.to_iso8601()),
         }
     }
-}
-
-fn push_id(json: &mut Vec<u8>, name: &str, id: &[u8; 16]) {
-    json.extend_from_slice(name.as_bytes());
-    base64url::push(id, json);
 }

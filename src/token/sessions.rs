@@ -8,9 +8,9 @@ use rand_core::CryptoRng;
 #[cfg(feature = "std")]
 use super::paseto::{LocalKeys, LocalSigner};
 use super::{
-    AccessAlgorithm, AccessKeys, Amr, TokenInvalid, VerifiedRefresh,
+    AccessAlgorithm, AccessKeys, Amr, Session, SessionId, TokenInvalid, VerifiedRefresh,
     access::{AcceptedKeys, AccessVerifier, VerifiedAccess},
-    claims::{AccessClaims, ClaimsWriter, SessionId, is_reserved},
+    claims::{AccessClaims, ClaimsWriter, is_reserved},
     jwt::{HmacKeys, HmacSigner, JwtKeys, JwtSigner},
     paseto::{PublicKeys, PublicSigner},
     refresh::RefreshTokens,
@@ -20,7 +20,7 @@ use crate::{
     crypto::{MacKey, labels, random},
     keyring::{Algorithm, Keyring, MAX_ROOTS, PublicKey, SigningKey},
     recipient::Recipient,
-    time::UnixTime,
+    time::{UnixMillis, UnixTime},
     user::User,
 };
 
@@ -84,27 +84,54 @@ pub enum SessionsError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Login<'a> {
+    /// The name of its session.
+    pub session: SessionId,
     /// Who.
     pub user: &'a User,
     /// By which recipient.
     pub recipient: &'a Recipient,
     /// How.
     pub amr: Amr,
+    /// When it was proved, where that is known better than by the second.
+    pub at: Option<UnixMillis>,
     /// When its session ends at the latest.
     pub ends_by: Option<UnixTime>,
 }
 
 impl<'a> Login<'a> {
-    /// This user proved this recipient, in this way.
+    /// This user proved this recipient, in this way, and begins the session of this name.
     #[must_use]
-    pub const fn new(user: &'a User, recipient: &'a Recipient, amr: Amr) -> Self {
-        Self { user, recipient, amr, ends_by: None }
+    pub const fn new(session: SessionId, user: &'a User, recipient: &'a Recipient, amr: Amr) -> Self {
+        Self { session, user, recipient, amr, at: None, ends_by: None }
+    }
+
+    /// This login, at this moment exactly.
+    #[must_use]
+    pub fn at(self, at: UnixMillis) -> Self {
+        Self { at: Some(at), ..self }
     }
 
     /// This login, whose session ends then if it hasn't before.
     #[must_use]
     pub fn ending(self, by: UnixTime) -> Self {
         Self { ends_by: Some(by), ..self }
+    }
+}
+
+impl Login<'_> {
+    /// The session that it begins now, for so many seconds.
+    #[must_use]
+    pub fn begin(&self, lifetime: u64, now: UnixTime) -> Session {
+        let ends_at = now.plus(lifetime);
+        Session {
+            id: self.session,
+            recipient: self.recipient.clone(),
+            subject: (*self.user.id).into(),
+            epoch: (*self.user.epoch).into(),
+            amr: self.amr.clone(),
+            began_at: self.at.filter(|at| at.to_seconds() == now).unwrap_or(now.into()),
+            ends_at: self.ends_by.map_or(ends_at, |by| ends_at.min(by)),
+        }
     }
 }
 
@@ -166,42 +193,52 @@ impl Sessions {
 
     /// The tokens of a new login.
     pub fn begin(&self, login: &Login<'_>, now: UnixTime, random: &mut impl CryptoRng) -> SessionTokens {
-        let ends_at = now.plus(self.refresh_lifetime);
-        let session = VerifiedRefresh {
-            recipient: login.recipient.clone(),
-            subject: (*login.user.id).into(),
-            epoch: (*login.user.epoch).into(),
-            amr: login.amr.clone(),
-            session: SessionId::from_random(random::bytes(random)),
-            authenticated_at: now,
-            ends_at: login.ends_by.map_or(ends_at, |by| ends_at.min(by)),
-            generation: 0,
-        };
+        self.tokens(&self.session(login, now), login.user, now, random)
+    }
+
+    /// The session of a new login, as its tokens know it.
+    #[must_use]
+    pub fn session(&self, login: &Login<'_>, now: UnixTime) -> Session {
+        login.begin(self.refresh_lifetime, now)
+    }
+
+    /// The tokens of a session that just began.
+    pub fn tokens(&self, session: &Session, user: &User, now: UnixTime, random: &mut impl CryptoRng) -> SessionTokens {
         SessionTokens {
-            access: self.renew(&session, login.user, now, random),
-            refresh: self.refresh.seal(&session, random),
-            expires_in: self.access_lifetime.min(session.ends_at.seconds_since(now)),
+            access: self.renew(session, user, now, random),
+            refresh: self.refresh.seal(session, 0, random),
+            expires_in: self.expires_at(session, now).seconds_since(now),
         }
     }
 
-    /// Believes a refresh token until its session ends.
+    /// Believes a refresh token until its session ends: at the end that it was made with or, where sessions are shorter today, at
+    /// today's. So no token is good for longer than what ended its session is remembered.
     ///
     /// # Errors
     /// [`TokenInvalid`], whatever is wrong.
     pub fn open_refresh(&self, token: &str, now: UnixTime) -> Result<VerifiedRefresh, TokenInvalid> {
-        self.refresh.open(token).and_then(|session| if now < session.ends_at { Ok(session) } else { Err(TokenInvalid) })
+        let mut refresh = self.refresh.open(token)?;
+        let session = &mut refresh.session;
+        session.ends_at = session.ends_at.min(session.authenticated_at().plus(self.refresh_lifetime));
+        if now < session.ends_at { Ok(refresh) } else { Err(TokenInvalid) }
+    }
+
+    /// When an access token ends that is made now.
+    #[must_use]
+    pub fn expires_at(&self, session: &Session, now: UnixTime) -> UnixTime {
+        now.plus(self.access_lifetime).min(session.ends_at)
     }
 
     /// A new access token of the same session.
-    pub fn renew(&self, session: &VerifiedRefresh, user: &User, now: UnixTime, random: &mut impl CryptoRng) -> String {
+    pub fn renew(&self, session: &Session, user: &User, now: UnixTime, random: &mut impl CryptoRng) -> String {
         let writer = if session.amr.is_reviewers() { &self.reviewers } else { &self.claims };
         let claims = writer.write(&AccessClaims {
             subject: &session.subject,
             issued_at: now,
-            expires_at: now.plus(self.access_lifetime).min(session.ends_at),
+            expires_at: self.expires_at(session, now),
             id: random::bytes(random),
-            session: session.session,
-            authenticated_at: session.authenticated_at,
+            session: session.id,
+            authenticated_at: session.authenticated_at(),
             amr: &session.amr,
             channel: session.recipient.channel(),
             custom: &user.claims,

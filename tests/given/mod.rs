@@ -8,7 +8,7 @@ use countersign::{
     keys::Keys,
     recipient::{Channel, Recipient},
     time::UnixTime,
-    token::{AccessAlgorithm, AccessKeys, KeyDocuments, Sessions, SessionsConfig, SharedKey},
+    token::{AccessAlgorithm, AccessKeys, KeyDocuments, SessionId, Sessions, SessionsConfig, SharedKey},
     user::User,
 };
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
@@ -63,6 +63,11 @@ pub fn user() -> User {
         "id": "42", "email": "ann@example.com", "is_active": true, "epoch": "epoch 7", "claims": {"role": "editor"},
     }))
     .unwrap()
+}
+
+/// Of the first use of that challenge.
+pub fn session_id() -> SessionId {
+    SessionId::new(&challenge().id, 1)
 }
 
 pub fn challenges(format: EnvelopeFormat) -> Challenges {

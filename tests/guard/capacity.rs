@@ -95,7 +95,7 @@ fn a_puzzle_that_is_solved_for_a_resend_opens_the_reserve_too() {
     };
     assert!(matches!(guess(&guard, &hers, true), Err(AttemptRefused::Unavailable(_))));
     now(guard.admit(&Request { proof: Some(proof(1)), ..again })).unwrap();
-    assert_eq!(guess(&guard, &hers, true), Ok(Counted::Accepted));
+    assert_eq!(guess(&guard, &hers, true), Ok(Counted::Accepted { use_number: 1 }));
 }
 
 #[test]

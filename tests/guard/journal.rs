@@ -26,7 +26,7 @@ fn redeemed(journal: &TestJournal, number: u32) -> (GuardId, Vec<VerifiedChallen
     let mut issuer = Issuer::new(guard.id());
     let challenges: Vec<_> = (0..number).map(|name| issuer.code(&mail(name))).collect();
     for challenge in &challenges {
-        assert_eq!(guess(&guard, challenge, true), Ok(Counted::Accepted));
+        assert_eq!(guess(&guard, challenge, true), Ok(Counted::Accepted { use_number: 1 }));
     }
     (guard.id().clone(), challenges)
 }
@@ -130,7 +130,11 @@ fn a_torn_end_is_cut_off_at_every_byte() {
         for (number, challenge) in challenges.iter().enumerate() {
             assert_eq!(is_spent(&guard, challenge), number + 1 < records, "{length}: {number}");
         }
-        assert_eq!(guess(&guard, &Issuer::seeded(&id, 1).code(&mail("new")), true), Ok(Counted::Accepted), "{length}");
+        assert_eq!(
+            guess(&guard, &Issuer::seeded(&id, 1).code(&mail("new")), true),
+            Ok(Counted::Accepted { use_number: 1 }),
+            "{length}"
+        );
         drop(guard);
         assert_eq!((fs::read(journal.path()).unwrap().len() - HEADER) % RECORD, 0, "{length}");
     }
@@ -344,7 +348,7 @@ fn a_link_in_the_place_of_the_next_segment_is_taken_away_and_its_target_left_alo
     let nothing = journal.folder.path().join("nothing");
     let mut issuer = Issuer::seeded(&id, 1);
     for name in 0..60 {
-        assert_eq!(guess(&guard, &issuer.code(&mail(name)), true), Ok(Counted::Accepted));
+        assert_eq!(guess(&guard, &issuer.code(&mail(name)), true), Ok(Counted::Accepted { use_number: 1 }));
         if name == 30 {
             _ = fs::remove_file(&next);
             std::os::unix::fs::symlink(&nothing, &next).unwrap();
@@ -476,7 +480,7 @@ fn a_full_disk_fails_closed_and_is_recovered_from() {
         let challenge = issuer.code(&mail(number));
         assert_eq!(is_spent(&guard, &challenge), number < redeemed, "{number}");
     }
-    assert_eq!(guess(&guard, &issuer.code(&mail("new")), true), Ok(Counted::Accepted));
+    assert_eq!(guess(&guard, &issuer.code(&mail("new")), true), Ok(Counted::Accepted { use_number: 1 }));
 }
 
 #[test]

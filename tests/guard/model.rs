@@ -185,7 +185,7 @@ impl Model {
             let known = self.known.get_mut(&index).unwrap();
             known.uses += 1;
             known.accepted += 1;
-            return Ok(Counted::Accepted);
+            return Ok(Counted::Accepted { use_number: known.uses });
         }
         if by == By::Link {
             return Ok(Counted::Rejected { attempts_left: 0 });
@@ -213,7 +213,7 @@ impl Model {
         challenge: &VerifiedChallenge,
         who: Who,
         amendment: Amendment,
-    ) -> Result<(), AttemptRefused> {
+    ) -> Result<u32, AttemptRefused> {
         self.tick();
         let known = self.known.entry(index).or_default();
         if amendment == Amendment::Right && known.uses >= self.limits.max_uses {
@@ -222,12 +222,13 @@ impl Model {
         known.attempts -= 1;
         known.pending -= 1;
         known.uses += u32::from(amendment == Amendment::Right);
+        let use_number = if amendment == Amendment::Right { known.uses } else { 0 };
         self.take_off(index, challenge, |held| match (amendment, who, held) {
             (Amendment::Right, ..) => held,
             (Amendment::Unanswered, Who::KnownDevices, [_, known]) if known > 0 => [0, 1],
             (Amendment::Unanswered, _, [strangers, _]) => [strangers.min(1), 0],
         });
-        Ok(())
+        Ok(use_number)
     }
 }
 

@@ -39,12 +39,17 @@ fn sixty_four_redemptions_of_one_challenge_give_exactly_its_uses() {
             let mut issuer = Issuer::new(guard.id());
             for name in 0..20 {
                 let challenge = issuer.code(&mail(name));
-                let accepted = AtomicU32::new(0);
+                let (accepted, numbers) = (AtomicU32::new(0), AtomicU32::new(0));
                 together(|_| {
                     let answer = now(guard.count(&attempt(&challenge, by, START), Verdict::sealed(true)));
-                    accepted.fetch_add(u32::from(answer == Ok(Counted::Accepted)), Ordering::Relaxed);
+                    if let Ok(Counted::Accepted { use_number }) = answer {
+                        accepted.fetch_add(1, Ordering::Relaxed);
+                        numbers.fetch_or(1 << use_number, Ordering::Relaxed);
+                    }
                 });
                 assert_eq!(accepted.into_inner(), max_uses);
+                // Each has a number of its own, from 1: it names a session.
+                assert_eq!(numbers.into_inner(), (2 << max_uses) - 2);
             }
         }
     }
@@ -64,7 +69,7 @@ fn clocks_that_differ_by_seconds_redeem_once_even_at_the_end() {
             let seconds = end - 5 + number as u64 % 10;
             _ = guard.pressure(at(seconds));
             let answer = now(guard.count(&attempt(&challenge, By::Code, seconds), Verdict::sealed(true)));
-            accepted.fetch_add(u32::from(answer == Ok(Counted::Accepted)), Ordering::Relaxed);
+            accepted.fetch_add(u32::from(matches!(answer, Ok(Counted::Accepted { .. }))), Ordering::Relaxed);
         });
         let accepted = accepted.into_inner();
         assert!(accepted <= 1);
@@ -118,7 +123,7 @@ fn a_right_code_among_wrong_ones_wins_once_and_gives_back_only_its_own() {
     let accepted = AtomicU32::new(0);
     together(|number| {
         let answer = guess(&guard, &challenge, number % 2 == 0);
-        accepted.fetch_add(u32::from(answer == Ok(Counted::Accepted)), Ordering::Relaxed);
+        accepted.fetch_add(u32::from(matches!(answer, Ok(Counted::Accepted { .. }))), Ordering::Relaxed);
     });
     assert_eq!(accepted.into_inner(), 1);
     // All 90 of strangers are still there for other challenges: those of the redeemed one were taken off, or never compared.

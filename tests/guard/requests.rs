@@ -369,9 +369,9 @@ mod breaker {
                 let attempt = attempt(&challenge, by, START + 301);
                 if by == By::External {
                     assert!(now(guard.count(&attempt, Verdict::sealed(false))).is_ok());
-                    assert_eq!(now(guard.amend(&attempt, countersign::guard::Amendment::Right)), Ok(()));
+                    assert_eq!(now(guard.amend(&attempt, countersign::guard::Amendment::Right)), Ok(1));
                 } else {
-                    assert_eq!(now(guard.count(&attempt, Verdict::sealed(true))), Ok(Counted::Accepted));
+                    assert_eq!(now(guard.count(&attempt, Verdict::sealed(true))), Ok(Counted::Accepted { use_number: 1 }));
                 }
             }
             (30..40).for_each(|number| assert!(ask(&guard, number, 302, |_| {}).is_ok(), "{by:?} {number}"));
@@ -385,7 +385,7 @@ mod breaker {
         flood(&guard);
         assert!(ask(&guard, 20, 300, |_| {}).is_ok());
         let challenge = issuer.code(&phone(2, 0));
-        (0..100).for_each(|_| assert_eq!(guess(&guard, &challenge, true), Ok(Counted::Accepted)));
+        (1..=100).for_each(|use_number| assert_eq!(guess(&guard, &challenge, true), Ok(Counted::Accepted { use_number })));
         until_a_try(&ask(&guard, 21, 301, |_| {}));
     }
 
@@ -464,7 +464,11 @@ fn a_victim_who_clicks_gives_an_attacker_no_comparisons_back() {
         let challenge = issuer.code(&ann);
         compared += (0..5).filter(|_| guess(&guard, &challenge, false).is_ok()).count();
         let link = attempt(&challenge, By::Link, START);
-        assert_eq!(now(guard.count(&link, Verdict::sealed(true))), Ok(Counted::Accepted), "her link is good all the same");
+        assert_eq!(
+            now(guard.count(&link, Verdict::sealed(true))),
+            Ok(Counted::Accepted { use_number: 1 }),
+            "her link is good all the same"
+        );
     }
     assert_eq!(compared, 9, "3 of 12 are kept for known devices");
 }
@@ -538,7 +542,7 @@ fn strangers_leave_known_devices_their_share() {
     let known = Attempt { bucket: Bucket::Known, ..attempt(&hers, By::Code, START) };
     (0..9).for_each(|_| assert!(now(guard.count(&known, Verdict::sealed(false))).is_ok()));
     assert_eq!(now(guard.admit(&Request { is_known: true, ..request(&ann, START) })).unwrap().strength, Strength::Short);
-    assert_eq!(now(guard.count(&known, Verdict::sealed(true))), Ok(Counted::Accepted));
+    assert_eq!(now(guard.count(&known, Verdict::sealed(true))), Ok(Counted::Accepted { use_number: 1 }));
 }
 
 /// All comparisons of a recipient count toward the hundred, whoever made them.

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 
 use super::parts::{Part, folder, modules, node, trial, wasm};
 use crate::{
-    given::{AUDIENCE, ISSUER, NOW, challenge, keyring, random, recipient, sessions_config, user},
+    given::{AUDIENCE, ISSUER, NOW, challenge, keyring, random, recipient, session_id, sessions_config, user},
     harness::{Connection, free_port, wait_for},
 };
 
@@ -160,7 +160,7 @@ impl Fleet {
     }
 
     fn tokens(&self) -> (String, String) {
-        let tokens = self.sessions.begin(&Login::new(&user(), &recipient(), Amr::OTP), NOW, &mut random());
+        let tokens = self.sessions.begin(&Login::new(session_id(), &user(), &recipient(), Amr::OTP), NOW, &mut random());
         (tokens.access, tokens.refresh)
     }
 

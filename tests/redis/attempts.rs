@@ -64,7 +64,7 @@ fn redemptions(max_uses: u32) -> usize {
     let now = now(&server);
     let challenge = begin(&replicas[0], &email("ann"), now);
     let results = race(64, move |number| right(&replicas[number % 4], &challenge, now));
-    let (won, lost): (Vec<_>, Vec<_>) = results.into_iter().partition(|result| *result == Ok(Counted::Accepted));
+    let (won, lost): (Vec<_>, Vec<_>) = results.into_iter().partition(|result| matches!(result, Ok(Counted::Accepted { .. })));
     assert!(lost.iter().all(|result| *result == Err(AttemptRefused::Spent)), "{lost:?}");
     won.len()
 }
@@ -114,7 +114,7 @@ fn link() {
     guess(&guard, &challenge, 5, now);
     let link = Attempt { by: By::Link, ..attempt(&challenge, now) };
     assert_eq!(run(guard.count(&link, Verdict::sealed(false))), left(0));
-    assert_eq!(run(guard.count(&link, Verdict::sealed(true))), Ok(Counted::Accepted));
+    assert_eq!(run(guard.count(&link, Verdict::sealed(true))), Ok(Counted::Accepted { use_number: 1 }));
     assert_eq!(run(guard.count(&link, Verdict::sealed(true))), Err(AttemptRefused::Spent));
     assert_eq!(peek(&guard, &challenge, now), Err(AttemptRefused::Spent));
 }
@@ -128,7 +128,8 @@ fn wrong_code_spends() {
     assert_eq!(wrong(&guard, &challenge, now), left(0));
     assert_eq!(right(&guard, &challenge, now), Err(AttemptRefused::Spent));
     let link = Attempt { by: By::Link, ..attempt(&challenge, now) };
-    for expected in [Ok(Counted::Accepted), Ok(Counted::Accepted), Err(AttemptRefused::Spent)] {
+    for expected in [Ok(Counted::Accepted { use_number: 1 }), Ok(Counted::Accepted { use_number: 2 }), Err(AttemptRefused::Spent)]
+    {
         assert_eq!(run(guard.count(&link, Verdict::sealed(true))), expected);
     }
 }
@@ -138,10 +139,10 @@ fn give_back() {
     let (guard, now) = (guard(&server.url(), limits()), now(&server));
     let challenge = begin(&guard, &email("ann"), now);
     assert_eq!(wrong(&guard, &challenge, now), left(4));
-    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted { use_number: 1 }));
     run(guard.give_back(&attempt(&challenge, now)));
     assert_eq!(wrong(&guard, &challenge, now), left(3));
-    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted { use_number: 1 }));
     assert_eq!(right(&guard, &challenge, now), Err(AttemptRefused::Spent));
 }
 
@@ -151,11 +152,17 @@ fn give_back_that_nobody_waits_for() {
     let challenge = begin(&guard, &email("ann"), now);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _inside = runtime.enter();
-    assert_eq!(runtime.block_on(guard.count(&attempt(&challenge, now), Verdict::sealed(true))), Ok(Counted::Accepted));
+    assert_eq!(
+        runtime.block_on(guard.count(&attempt(&challenge, now), Verdict::sealed(true))),
+        Ok(Counted::Accepted { use_number: 1 })
+    );
     assert!(runtime.block_on(guard.peek(&attempt(&challenge, now))).is_err());
     drop(guard.give_back(&attempt(&challenge, now)));
     until("the use is given back", || runtime.block_on(guard.peek(&attempt(&challenge, now))).is_ok());
-    assert_eq!(runtime.block_on(guard.count(&attempt(&challenge, now), Verdict::sealed(true))), Ok(Counted::Accepted));
+    assert_eq!(
+        runtime.block_on(guard.count(&attempt(&challenge, now), Verdict::sealed(true))),
+        Ok(Counted::Accepted { use_number: 1 })
+    );
 }
 
 fn expired() {
@@ -193,11 +200,11 @@ fn budget() {
     compare(Strength::Medium, 11, 100);
     assert_eq!(admit(&guard, &ann, now).strength, Strength::Long);
     assert_eq!(right(&guard, &early[1], now), Err(AttemptRefused::Exhausted));
-    assert_eq!(right(&guard, &early[2], now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &early[2], now), Ok(Counted::Accepted { use_number: 1 }));
     assert_eq!(admit(&guard, &email("bob"), now).strength, Strength::Short);
     // The link of a short code is no guess.
     let link = Attempt { by: By::Link, ..attempt(&early[0], now) };
-    assert_eq!(run(guard.count(&link, Verdict::sealed(true))), Ok(Counted::Accepted));
+    assert_eq!(run(guard.count(&link, Verdict::sealed(true))), Ok(Counted::Accepted { use_number: 1 }));
 }
 
 fn success_takes_off() {
@@ -208,7 +215,7 @@ fn success_takes_off() {
     guess(&guard, &mine, 4, now);
     guess(&guard, &other, 9, now);
     assert_eq!(admit(&guard, &ann, now).strength, Strength::Medium);
-    assert_eq!(right(&guard, &mine, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &mine, now), Ok(Counted::Accepted { use_number: 1 }));
     assert_eq!(admit(&guard, &ann, now).strength, Strength::Short);
     assert_eq!(wrong(&guard, &other, now), left(10));
     assert_eq!(admit(&guard, &ann, now).strength, Strength::Medium);
@@ -224,7 +231,11 @@ fn clicks() {
         let challenge = begin(&guard, &ann, now);
         compared += (0..5).filter(|_| wrong(&guard, &challenge, now).is_ok()).count();
         let link = Attempt { by: By::Link, ..attempt(&challenge, now) };
-        assert_eq!(run(guard.count(&link, Verdict::sealed(true))), Ok(Counted::Accepted), "her link is good all the same");
+        assert_eq!(
+            run(guard.count(&link, Verdict::sealed(true))),
+            Ok(Counted::Accepted { use_number: 1 }),
+            "her link is good all the same"
+        );
     }
     assert_eq!(compared, 9, "3 of 12 are kept for known devices");
 }
@@ -240,7 +251,7 @@ fn device() {
     assert_eq!(run(guard.peek(&Attempt { bucket: Bucket::Claimed, ..attempt(&mine, now) })).map(drop), Ok(()));
     let claimed = Attempt { bucket: Bucket::Claimed, ..attempt(&mine, now) };
     assert_eq!(run(guard.count(&claimed, Verdict::sealed(true))), Err(AttemptRefused::Exhausted));
-    assert_eq!(run(guard.count(&from_known_device(&mine, now), Verdict::sealed(true))), Ok(Counted::Accepted));
+    assert_eq!(run(guard.count(&from_known_device(&mine, now), Verdict::sealed(true))), Ok(Counted::Accepted { use_number: 1 }));
 
     let mine = begin(&guard, &ann, now);
     let known = |challenge| run(guard.count(&from_known_device(challenge, now), Verdict::sealed(false)));
@@ -263,10 +274,10 @@ fn external() {
 
     let first = begin();
     assert_eq!(check(&first), left(4));
-    assert_eq!(amend(&first, Amendment::Unanswered), Ok(()));
+    assert_eq!(amend(&first, Amendment::Unanswered), Ok(0));
     assert_eq!(check(&first), left(4));
     assert_eq!(check(&first), left(3));
-    assert_eq!(amend(&first, Amendment::Right), Ok(()));
+    assert_eq!(amend(&first, Amendment::Right), Ok(1));
     assert_eq!(amend(&first, Amendment::Right), Err(AttemptRefused::Spent));
     assert_eq!(check(&first), Err(AttemptRefused::Spent));
 
@@ -289,7 +300,7 @@ fn another_fleet() {
     let two = connect(&settings, limits()).unwrap();
     let challenge = begin(&one, &email("ann"), now);
     assert_eq!(right(&two, &challenge, now), Err(AttemptRefused::Misdirected));
-    assert_eq!(right(&one, &challenge, now), Ok(Counted::Accepted));
+    assert_eq!(right(&one, &challenge, now), Ok(Counted::Accepted { use_number: 1 }));
     assert_eq!(begin(&two, &email("ann"), now).challenge().guard.node(), "fleet.two");
 }
 
@@ -301,11 +312,11 @@ fn copies() {
     let (one, two) = (copy(), copy());
     let ann = email("ann");
     let challenge = begin(&one, &ann, now);
-    assert_eq!(right(&one, &challenge, now), Ok(Counted::Accepted));
+    assert_eq!(right(&one, &challenge, now), Ok(Counted::Accepted { use_number: 1 }));
     let refused = run(two.admit(&request(&ann, now)));
     assert!(matches!(refused, Err(RequestRefused::Unavailable(_))), "{refused:?}");
     assert_eq!(right(&one, &challenge, now), Err(AttemptRefused::Spent));
-    assert_eq!(right(&two, &begin(&two, &ann, now), now), Ok(Counted::Accepted));
+    assert_eq!(right(&two, &begin(&two, &ann, now), now), Ok(Counted::Accepted { use_number: 1 }));
 }
 
 fn largest() {
@@ -322,14 +333,14 @@ fn largest() {
     let by_known_device = from_known_device(&challenge, now);
     assert_eq!(run(guard.count(&by_known_device, Verdict::sealed(false))), left(MOST_ATTEMPTS - 1));
     assert_eq!(wrong(&guard, &challenge, now), left(MOST_ATTEMPTS - 2));
-    for _ in 0..3 {
-        assert_eq!(run(guard.count(&by_known_device, Verdict::sealed(true))), Ok(Counted::Accepted));
+    for use_number in 1..=3 {
+        assert_eq!(run(guard.count(&by_known_device, Verdict::sealed(true))), Ok(Counted::Accepted { use_number }));
     }
     let key = server.ask::<Vec<String>>(RECORDS).remove(0);
     assert_eq!(server.ask::<u64>(&format!("EXPIRETIME {key}")), now.plus(lifetime + 120).as_seconds());
     // The last one of all.
     let _: u32 = server.ask(&format!("HSET {key} u {}", MOST_USES - 1));
-    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted { use_number: MOST_USES }));
     assert_eq!(right(&guard, &challenge, now), Err(AttemptRefused::Spent));
 }
 
@@ -350,7 +361,7 @@ fn spellings() {
         tried += 1;
     }
     assert!(tried > 5, "{tried}");
-    assert_eq!(right(&guard, &challenge(real, &ann, now), now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &challenge(real, &ann, now), now), Ok(Counted::Accepted { use_number: 1 }));
 }
 
 fn keys() {

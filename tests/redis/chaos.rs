@@ -114,7 +114,7 @@ fn durable() {
             let [accepted, compared, in_doubt] =
                 [&seen.accepted, &seen.compared, &seen.in_doubt].map(|count| count.load(Relaxed));
             match guard.count(&attempt(&seen.challenge, chaos.now), Verdict::sealed(true)).await {
-                Ok(Counted::Accepted) => {
+                Ok(Counted::Accepted { .. }) => {
                     assert_eq!(accepted, 0);
                     open += 1;
                 }
@@ -220,7 +220,7 @@ async fn node(chaos: &Chaos, guard: &RedisGuard, number: usize) {
         for seen in &tried {
             let is_right = !turn.is_multiple_of(3);
             match guard.count(&attempt(&seen.challenge, chaos.now), Verdict::sealed(is_right)).await {
-                Ok(Counted::Accepted) => {
+                Ok(Counted::Accepted { .. }) => {
                     seen.accepted.fetch_add(1, Relaxed);
                     chaos.accepted.fetch_add(1, Relaxed);
                 }

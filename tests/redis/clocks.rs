@@ -142,7 +142,7 @@ fn nodes() {
     let now = now(&server);
     let challenge = begin(&early, &email("ann"), now.minus(5));
     assert!(wrong(&late, &challenge, now.plus(5)).is_ok());
-    assert_eq!(right(&early, &challenge, now.minus(5)), Ok(Counted::Accepted));
+    assert_eq!(right(&early, &challenge, now.minus(5)), Ok(Counted::Accepted { use_number: 1 }));
     assert_eq!(right(&late, &challenge, now.plus(5)), Err(AttemptRefused::Spent));
 }
 
@@ -151,7 +151,7 @@ fn a_minute() {
     let guard = faked.guard();
     let now = now(&faked.server);
     let challenge = begin(&guard, &email("ann"), now);
-    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted { use_number: 1 }));
     for offset in [590, 605, 610, 550, 0] {
         faked.set(offset);
         admit(&guard, &email("bob"), now);
@@ -165,7 +165,7 @@ fn an_hour() {
     let guard = faked.guard();
     let now = now(&faked.server);
     let [spent, open] = ["ann", "bob"].map(|name| begin(&guard, &email(name), now));
-    assert_eq!(right(&guard, &spent, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &spent, now), Ok(Counted::Accepted { use_number: 1 }));
     // Nothing is lost by going back alone.
     faked.set(-3_600);
     assert_eq!(right(&guard, &spent, now), Err(AttemptRefused::Spent));
@@ -179,7 +179,7 @@ fn an_hour() {
         assert_eq!(right(&guard, challenge, now), Err(AttemptRefused::Misdirected));
     }
     let next = begin(&guard, &email("ann"), now);
-    assert_eq!(right(&guard, &next, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &next, now), Ok(Counted::Accepted { use_number: 1 }));
     assert_eq!(right(&guard, &spent, now), Err(AttemptRefused::Misdirected));
 }
 
@@ -188,7 +188,7 @@ fn unseen() {
     let guard = faked.guard();
     let now = now(&faked.server);
     let first = begin(&guard, &email("ann"), now);
-    assert_eq!(right(&guard, &first, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &first, now), Ok(Counted::Accepted { use_number: 1 }));
     faked.set(300);
     let second = begin(&guard, &email("bob"), now.plus(300));
     assert_eq!(kept(&faked.server), 3);
@@ -207,10 +207,10 @@ fn unseen() {
     is_retired(&first);
     // Whoever asks now, and for challenges that end in the same second as the first, brings nothing back.
     for name in ["ann", "bob", "cat"] {
-        assert_eq!(right(&guard, &begin(&guard, &email(name), now), now.plus(301)), Ok(Counted::Accepted));
+        assert_eq!(right(&guard, &begin(&guard, &email(name), now), now.plus(301)), Ok(Counted::Accepted { use_number: 1 }));
         is_retired(&first);
     }
-    assert_eq!(right(&guard, &second, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &second, now), Ok(Counted::Accepted { use_number: 1 }));
     // By an hour, in which all goes but the key of the counters.
     faked.set(3_600);
     faked.drops_all_but(1);
@@ -220,7 +220,7 @@ fn unseen() {
         is_retired(challenge);
     }
     let next = begin(&guard, &email("ann"), now.plus(302));
-    assert_eq!(right(&guard, &next, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &next, now), Ok(Counted::Accepted { use_number: 1 }));
     assert_eq!(right(&guard, &next, now), Err(AttemptRefused::Spent));
 }
 
@@ -231,7 +231,7 @@ fn unseen_in_cluster() {
     let now = now(&cluster.masters[0]);
     let challenges = cluster.on_each(&guard, now);
     for (_, challenge) in &challenges {
-        assert_eq!(right(&guard, challenge, now), Ok(Counted::Accepted));
+        assert_eq!(right(&guard, challenge, now), Ok(Counted::Accepted { use_number: 1 }));
     }
     clock.set(740);
     until("the masters drop them", || cluster.sizes().iter().sum::<usize>() == 1);
@@ -241,7 +241,7 @@ fn unseen_in_cluster() {
         // The same recipient asks again, for a challenge that ends in the same second.
         let next = begin(&guard, recipient, now);
         assert_eq!(right(&guard, spent, now), Err(AttemptRefused::Misdirected));
-        assert_eq!(right(&guard, &next, now), Ok(Counted::Accepted));
+        assert_eq!(right(&guard, &next, now), Ok(Counted::Accepted { use_number: 1 }));
         assert_eq!(right(&guard, &next, now), Err(AttemptRefused::Spent));
     }
 }
@@ -289,7 +289,7 @@ fn lost_alone() {
     let record = records().remove(0);
     let second = begin(&guard, &email("ann"), now);
     for challenge in [&first, &second] {
-        assert_eq!(right(&guard, challenge, now), Ok(Counted::Accepted));
+        assert_eq!(right(&guard, challenge, now), Ok(Counted::Accepted { use_number: 1 }));
     }
     faked.set(740);
     // Looked at, so dropped.
@@ -305,7 +305,7 @@ fn forward() {
     let guard = faked.guard();
     let now = now(&faked.server);
     let challenge = begin(&guard, &email("ann"), now);
-    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted { use_number: 1 }));
     let records = || faked.server.ask::<Vec<String>>(RECORDS).len();
     for (offset, expected, kept) in [
         (580, AttemptRefused::Spent, 1),
@@ -395,10 +395,10 @@ fn opens_and_closes(nodes: &[RedisGuard; 2], clock: &Clock) {
     let [one, two] = [60, 61].map(mobile);
     // On one runtime: in a cluster nobody waits for what counts them.
     run(async {
-        assert_eq!(nodes[0].count(&by_code, Verdict::sealed(true)).await, Ok(Counted::Accepted));
-        assert_eq!(nodes[1].count(&by_link, Verdict::sealed(true)).await, Ok(Counted::Accepted));
+        assert_eq!(nodes[0].count(&by_code, Verdict::sealed(true)).await, Ok(Counted::Accepted { use_number: 1 }));
+        assert_eq!(nodes[1].count(&by_link, Verdict::sealed(true)).await, Ok(Counted::Accepted { use_number: 1 }));
         assert!(nodes[1].count(&by_other, Verdict::sealed(false)).await.is_ok());
-        assert_eq!(nodes[1].amend(&by_other, Amendment::Right).await, Ok(()));
+        assert_eq!(nodes[1].amend(&by_other, Amendment::Right).await, Ok(1));
         for tries in 0.. {
             assert!(tries < 600, "it stays open");
             let answers = [
@@ -545,8 +545,8 @@ fn jumps() {
                         let tried = Attempt { by, ..attempt(&seen.challenge, start) };
                         let is_right = what != 4;
                         match guard.count(&tried, Verdict::sealed(is_right)).await {
-                            Ok(Counted::Accepted) if what == 5 && below(2) == 0 => guard.give_back(&tried).await,
-                            Ok(Counted::Accepted) => seen.accepted += 1,
+                            Ok(Counted::Accepted { .. }) if what == 5 && below(2) == 0 => guard.give_back(&tried).await,
+                            Ok(Counted::Accepted { .. }) => seen.accepted += 1,
                             Ok(Counted::Rejected { .. }) if by == By::Code => seen.compared += 1,
                             Err(AttemptRefused::Misdirected) => redeemed_after_loss += u32::from(seen.accepted > 0),
                             Err(AttemptRefused::Unavailable(_)) => panic!("sequence {seed}"),

@@ -142,7 +142,7 @@ fn one_succeeds() {
         assert_eq!(wrong(&replicas[1], &challenge, now), left(4));
         let replicas = Arc::clone(&replicas);
         let results = race(64, move |number| right(&replicas[number % 4], &challenge, now));
-        assert_eq!(results.iter().filter(|result| **result == Ok(Counted::Accepted)).count(), 1);
+        assert_eq!(results.iter().filter(|result| **result == Ok(Counted::Accepted { use_number: 1 })).count(), 1);
         assert_eq!(results.iter().filter(|result| **result == Err(AttemptRefused::Spent)).count(), 63);
     }
 }
@@ -169,7 +169,7 @@ fn restart() {
     let guard = cluster.guard(limits());
     let now = cluster.now();
     let challenges = cluster.on_each(&guard, now);
-    assert_eq!(right(&guard, &challenges[1].1, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &challenges[1].1, now), Ok(Counted::Accepted { use_number: 1 }));
     cluster.masters[1].kill();
     let refused = right(&guard, &challenges[1].1, now);
     assert!(matches!(refused, Err(AttemptRefused::Unavailable(_))), "{refused:?}");
@@ -177,9 +177,9 @@ fn restart() {
     assert_eq!(wrong(&guard, &challenges[0].1, now), left(4));
     cluster.masters[1].revive();
     until("the master decides again", || right(&guard, &challenges[1].1, now) == Err(AttemptRefused::Misdirected));
-    assert_eq!(right(&guard, &challenges[0].1, now), Ok(Counted::Accepted));
-    assert_eq!(right(&guard, &challenges[2].1, now), Ok(Counted::Accepted));
-    assert_eq!(right(&guard, &begin(&guard, &challenges[1].0, now), now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &challenges[0].1, now), Ok(Counted::Accepted { use_number: 1 }));
+    assert_eq!(right(&guard, &challenges[2].1, now), Ok(Counted::Accepted { use_number: 1 }));
+    assert_eq!(right(&guard, &begin(&guard, &challenges[1].0, now), now), Ok(Counted::Accepted { use_number: 1 }));
 }
 
 fn flush() {
@@ -187,13 +187,13 @@ fn flush() {
     let guard = cluster.guard(limits());
     let now = cluster.now();
     let challenges = cluster.on_each(&guard, now);
-    assert_eq!(right(&guard, &challenges[2].1, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &challenges[2].1, now), Ok(Counted::Accepted { use_number: 1 }));
     let _: String = cluster.masters[2].ask("FLUSHALL");
     assert_eq!(right(&guard, &challenges[2].1, now), Err(AttemptRefused::Misdirected));
     let next = begin(&guard, &challenges[2].0, now);
     assert_eq!(right(&guard, &challenges[2].1, now), Err(AttemptRefused::Misdirected));
-    assert_eq!(right(&guard, &next, now), Ok(Counted::Accepted));
-    assert_eq!(right(&guard, &challenges[0].1, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &next, now), Ok(Counted::Accepted { use_number: 1 }));
+    assert_eq!(right(&guard, &challenges[0].1, now), Ok(Counted::Accepted { use_number: 1 }));
 }
 
 fn ceilings() {
@@ -315,7 +315,7 @@ fn moved() {
     let guard = cluster.guard(limits());
     let now = cluster.now();
     let (recipient, challenge) = cluster.on_each(&guard, now).remove(0);
-    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted { use_number: 1 }));
     // All of the first master's slots go to the second, as redis-cli --cluster reshard does it.
     let ids: Vec<String> = cluster.masters.iter().map(|master| master.ask("CLUSTER MYID")).collect();
     let keys: Vec<String> = cluster.masters[0].ask("KEYS *");
@@ -334,7 +334,7 @@ fn moved() {
     // Another master, another history: what the first one held is retired, though the records moved.
     until("the new owner decides", || right(&guard, &challenge, now) == Err(AttemptRefused::Misdirected));
     let next = begin(&guard, &recipient, now);
-    assert_eq!(right(&guard, &next, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &next, now), Ok(Counted::Accepted { use_number: 1 }));
     assert_eq!(right(&guard, &next, now), Err(AttemptRefused::Spent));
 }
 
@@ -343,7 +343,7 @@ fn lost_key() {
     let old = cluster.guard(limits());
     let now = cluster.now();
     let before = begin(&old, &email("ann"), now);
-    assert_eq!(right(&old, &before, now), Ok(Counted::Accepted));
+    assert_eq!(right(&old, &before, now), Ok(Counted::Accepted { use_number: 1 }));
     // The master that keeps the key of the counters loses it, and a node that starts now makes another one.
     for master in &cluster.masters {
         let _: Vec<String> = master.ask("KEYS *");
@@ -353,7 +353,7 @@ fn lost_key() {
     assert_eq!(right(&new, &before, now), Err(AttemptRefused::Misdirected));
     let challenge = begin(&new, &email("ann"), now);
     // The old node meets a challenge under names that it doesn't know: it asks for the key, and is at one again.
-    assert_eq!(right(&old, &challenge, now), Ok(Counted::Accepted));
+    assert_eq!(right(&old, &challenge, now), Ok(Counted::Accepted { use_number: 1 }));
     assert_eq!(right(&new, &challenge, now), Err(AttemptRefused::Spent));
     assert_eq!(right(&old, &before, now), Err(AttemptRefused::Misdirected));
 }
@@ -376,7 +376,7 @@ fn promoted() {
         replica.info("replication", "master_link_status") == "up"
             && replica.ask::<usize>("DBSIZE") == cluster.masters[0].ask::<usize>("DBSIZE")
     });
-    assert_eq!(right(&guard, spent, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, spent, now), Ok(Counted::Accepted { use_number: 1 }));
     cluster.masters[0].kill();
     let _: String = replica.ask("CLUSTER FAILOVER TAKEOVER");
     // One node is gone, and the map of slots is another one: the guard finds out by itself, in the runtime that it has.
@@ -394,10 +394,10 @@ fn promoted() {
         assert_eq!(answers.last(), Some(&Err(AttemptRefused::Misdirected)), "{answers:?}");
         let admitted = guard.admit(&request(recipient, now)).await.unwrap();
         let next = challenge(admitted.guard, recipient, now);
-        assert_eq!(guard.count(&attempt(&next, now), Verdict::sealed(true)).await, Ok(Counted::Accepted));
+        assert_eq!(guard.count(&attempt(&next, now), Verdict::sealed(true)).await, Ok(Counted::Accepted { use_number: 1 }));
         // The other masters noticed nothing.
         let other = &challenges[1].1;
-        assert_eq!(guard.count(&attempt(other, now), Verdict::sealed(true)).await, Ok(Counted::Accepted));
+        assert_eq!(guard.count(&attempt(other, now), Verdict::sealed(true)).await, Ok(Counted::Accepted { use_number: 1 }));
     });
     // A node that starts now, and is given the address of the lost one first.
     assert_eq!(right(&cluster.guard(limits()), spent, now), Err(AttemptRefused::Misdirected));
@@ -440,7 +440,7 @@ fn hostile() {
     for recipient in &recipients {
         let challenge = begin(&guard, recipient, now);
         assert_eq!(wrong(&guard, &challenge, now), left(4), "{}", recipient.as_str());
-        assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted), "{}", recipient.as_str());
+        assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted { use_number: 1 }), "{}", recipient.as_str());
         assert_eq!(right(&guard, &challenge, now), Err(AttemptRefused::Spent), "{}", recipient.as_str());
     }
     for key in cluster.masters.iter().flat_map(|master| master.ask::<Vec<String>>("KEYS *")) {
@@ -464,7 +464,7 @@ fn least_rights() {
     for number in 0..10 {
         let challenge = begin(&guard, &email(&format!("someone{number}")), now);
         assert_eq!(wrong(&guard, &challenge, now), left(4));
-        assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
+        assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted { use_number: 1 }));
     }
     for master in &cluster.masters {
         let denied: Vec<redis::Value> = master.ask("ACL LOG");

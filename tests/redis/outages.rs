@@ -58,7 +58,7 @@ fn gone() {
     run(guard.withdraw(&request(&ann, now), &Taken::default()));
     server.revive();
     until_it_decides(&guard, now);
-    assert_eq!(right(&guard, &begin(&guard, &ann, now), now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &begin(&guard, &ann, now), now), Ok(Counted::Accepted { use_number: 1 }));
 }
 
 /// In one runtime, as a worker has it: nobody pays for the outage once it is over.
@@ -108,7 +108,7 @@ fn slow() {
         let asleep = thread::spawn(move || redis::cmd("DEBUG").arg("SLEEP").arg("2").query::<String>(&mut sleeper));
         let in_doubt = loop {
             match count().await {
-                (_, Ok(counted)) => assert_eq!(counted, Counted::Accepted),
+                (_, Ok(counted)) => assert_eq!(counted, Counted::Accepted { use_number: 1 }),
                 (challenge, refused) => {
                     assert!(is_unavailable(&refused), "{refused:?}");
                     break challenge;
@@ -155,7 +155,7 @@ fn full() {
     assert!(is_unavailable(&right(&guard, &challenge, now)));
     assert!(matches!(run(guard.admit(&request(&email("bob"), now))), Err(RequestRefused::Unavailable(_))));
     let _: String = server.ask("CONFIG SET maxmemory 0");
-    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted { use_number: 1 }));
 }
 
 fn evicts() {
@@ -194,7 +194,7 @@ fn forgotten_scripts() {
     let now = now(&server);
     let challenge = begin(&guard, &email("ann"), now);
     let _: String = server.ask("SCRIPT FLUSH");
-    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted { use_number: 1 }));
 }
 
 fn broken() {
@@ -202,7 +202,7 @@ fn broken() {
     let guard = guard(&server.url(), limits());
     let now = now(&server);
     let challenge = begin(&guard, &email("ann"), now);
-    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted { use_number: 1 }));
     let keys: Vec<String> = server.ask(RECORDS);
     let _: String = server.ask(&format!("SET {} nonsense", keys[0]));
     assert!(is_unavailable(&peek(&guard, &challenge, now)));
@@ -247,7 +247,7 @@ fn lonely_master() {
     let _: String = server.ask("CONFIG SET min-replicas-to-write 1");
     assert!(is_unavailable(&right(&guard, &challenge, now)));
     let _: String = server.ask("CONFIG SET min-replicas-to-write 0");
-    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted { use_number: 1 }));
 }
 
 fn paused() {
@@ -262,7 +262,7 @@ fn paused() {
     let _: String = server.ask("CLIENT UNPAUSE");
     // What was held back may have been counted, or may have ended with its connection; never is it counted twice.
     let after = right(&guard, &challenge, now);
-    assert!(matches!(after, Ok(Counted::Accepted) | Err(AttemptRefused::Spent)), "{after:?}");
+    assert!(matches!(after, Ok(Counted::Accepted { .. }) | Err(AttemptRefused::Spent)), "{after:?}");
     assert_eq!(right(&guard, &challenge, now), Err(AttemptRefused::Spent));
 }
 

@@ -31,7 +31,7 @@ fn kill_9() {
     // The snapshot holds the records, and nothing of what becomes of them.
     let _: String = server.ask("SAVE");
     let key: String = server.ask("GET countersign:fleet:key");
-    assert_eq!(right(&replica, &spent, now), Ok(Counted::Accepted));
+    assert_eq!(right(&replica, &spent, now), Ok(Counted::Accepted { use_number: 1 }));
     assert_eq!(uses(&server).iter().sum::<u32>(), 1);
     server.kill();
     server.revive();
@@ -46,7 +46,7 @@ fn kill_9() {
             assert_eq!(right(node, challenge, now), Err(AttemptRefused::Misdirected));
         }
     }
-    assert_eq!(right(&restarted, &begin(&replica, &email("ann"), now), now), Ok(Counted::Accepted));
+    assert_eq!(right(&restarted, &begin(&replica, &email("ann"), now), now), Ok(Counted::Accepted { use_number: 1 }));
 }
 
 fn flush() {
@@ -54,7 +54,7 @@ fn flush() {
     let old = guard(&server.url(), limits());
     let now = now(&server);
     let spent = begin(&old, &email("ann"), now);
-    assert_eq!(right(&old, &spent, now), Ok(Counted::Accepted));
+    assert_eq!(right(&old, &spent, now), Ok(Counted::Accepted { use_number: 1 }));
     let _: String = server.ask("FLUSHALL");
     assert_eq!(right(&old, &spent, now), Err(AttemptRefused::Misdirected));
 
@@ -65,7 +65,7 @@ fn flush() {
         let challenge = begin(issues, &email("ann"), now);
         assert_eq!(wrong(redeems, &challenge, now), left(4));
         assert_eq!(wrong(issues, &challenge, now), left(3));
-        assert_eq!(right(redeems, &challenge, now), Ok(Counted::Accepted));
+        assert_eq!(right(redeems, &challenge, now), Ok(Counted::Accepted { use_number: 1 }));
         assert_eq!(right(issues, &challenge, now), Err(AttemptRefused::Spent));
     }
 }
@@ -77,14 +77,14 @@ fn durable() {
     let replica = connect(&settings, limits()).unwrap();
     let now = now(&server);
     let [spent, open, tried] = ["ann", "bob", "cat"].map(|name| begin(&replica, &email(name), now));
-    assert_eq!(right(&replica, &spent, now), Ok(Counted::Accepted));
+    assert_eq!(right(&replica, &spent, now), Ok(Counted::Accepted { use_number: 1 }));
     assert_eq!(wrong(&replica, &tried, now), left(4));
     server.kill();
     server.revive();
     until_it_decides(&replica, now);
     let restarted = connect(&settings, limits()).unwrap();
     assert_eq!(right(&restarted, &spent, now), Err(AttemptRefused::Spent));
-    assert_eq!(right(&restarted, &open, now), Ok(Counted::Accepted));
+    assert_eq!(right(&restarted, &open, now), Ok(Counted::Accepted { use_number: 1 }));
     assert_eq!(wrong(&replica, &tried, now), left(3));
     assert_eq!(right(&replica, &open, now), Err(AttemptRefused::Spent));
 
@@ -117,7 +117,7 @@ fn failover() {
     // The replica takes over while the master, unaware, counts one more use.
     let _: String = two.ask("REPLICAOF NO ONE");
     let process = one.info("server", "run_id");
-    assert_eq!(right(&on_one, &challenge, now), Ok(Counted::Accepted));
+    assert_eq!(right(&on_one, &challenge, now), Ok(Counted::Accepted { use_number: 1 }));
     let on_two = guard(&two.url(), limits());
     assert_eq!(right(&on_two, &challenge, now), Err(AttemptRefused::Misdirected));
     assert_eq!(right(&on_one, &challenge, now), Err(AttemptRefused::Spent));
@@ -128,7 +128,7 @@ fn failover() {
     assert_eq!(one.info("server", "run_id"), process);
     assert_eq!(uses(&one), [0, 0]);
     assert_eq!(right(&on_one, &challenge, now), Err(AttemptRefused::Misdirected));
-    assert_eq!(right(&on_one, &begin(&on_one, &email("ann"), now), now), Ok(Counted::Accepted));
+    assert_eq!(right(&on_one, &begin(&on_one, &email("ann"), now), now), Ok(Counted::Accepted { use_number: 1 }));
 }
 
 fn demoted() {
@@ -149,14 +149,14 @@ fn lost_key() {
     let guard = guard(&server.url(), limits());
     let now = now(&server);
     let challenge = begin(&guard, &email("ann"), now);
-    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted));
+    assert_eq!(right(&guard, &challenge, now), Ok(Counted::Accepted { use_number: 1 }));
     let _: u32 = server.ask("DEL countersign:fleet:key");
     assert_eq!(right(&guard, &challenge, now), Err(AttemptRefused::Spent));
     // A node that starts now makes another key, and the first one takes it.
     let other = self::guard(&server.url(), limits());
     for node in [&guard, &other] {
         assert_eq!(right(node, &challenge, now), Err(AttemptRefused::Misdirected));
-        assert_eq!(right(node, &begin(&guard, &email("ann"), now), now), Ok(Counted::Accepted));
+        assert_eq!(right(node, &begin(&guard, &email("ann"), now), now), Ok(Counted::Accepted { use_number: 1 }));
     }
     // What is no key decides nothing.
     let _: String = server.ask("SET countersign:fleet:key nonsense");

@@ -7,7 +7,7 @@ use crate::{
     challenge::{CHALLENGE_AUDIENCE, Challenge, UntrustedEnvelope, UntrustedLink, Use},
     crypto::{base64url, jws::Compact, paseto},
     time::UnixTime,
-    token::untrusted_root,
+    token::{VerifiedRefresh, untrusted_root},
 };
 
 const NO_SECRET: &str = "no secret is configured";
@@ -171,12 +171,12 @@ fn explain_refresh(token: &str, verifier: Option<&Verifier>) -> Option<Explained
     let (expires_at, verdict) = match verifier.map(|verifier| verifier.open_refresh(token)) {
         None => (None, Verdict::NotVerified { why: NO_SECRET }),
         Some(None) => (None, Verdict::Forged("it was not sealed by these secrets for this issuer, or was changed since")),
-        Some(Some(session)) => {
+        Some(Some(VerifiedRefresh { session, .. })) => {
             facts.extend([
-                ("session", session.session.to_text()),
+                ("session", session.id.to_text()),
                 ("recipient", session.recipient.masked()),
                 ("channel", session.recipient.channel().as_str().into()),
-                ("login", session.authenticated_at.to_iso8601()),
+                ("login", session.authenticated_at().to_iso8601()),
                 ("ends", session.ends_at.to_iso8601()),
             ]);
             (Some(session.ends_at), Verdict::Valid)
@@ -194,7 +194,7 @@ mod tests {
         challenge::{ChallengeId, Challenges, GuardId, Links, VerifiedChallenge},
         config::{Config, Sources},
         recipient::{Channel, Recipient},
-        token::{Amr, Login, SessionTokens, Sessions},
+        token::{Amr, Login, SessionId, SessionTokens, Sessions},
         user::User,
     };
 
@@ -241,7 +241,7 @@ mod tests {
         let user: User = serde_json::from_str(r#"{"id":"42","email":"ann@example.com","is_active":true}"#).unwrap();
         let sessions = Sessions::new(&config.keyring, &config.tokens.sessions).unwrap();
         let recipient = recipient();
-        let login = Login::new(&user, &recipient, Amr::OTP);
+        let login = Login::new(SessionId::new(&ChallengeId::from_random([7; 16]), 1), &user, &recipient, Amr::OTP);
         sessions.begin(&login, NOW, &mut ChaCha12Rng::seed_from_u64(2))
     }
 

@@ -92,7 +92,7 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
 };
 
 /// The names that a request's other fields, or a problem's members, have already.
-const TAKEN_FIELD_NAMES: [&str; 22] = [
+const TAKEN_FIELD_NAMES: [&str; 25] = [
     "type",
     "title",
     "status",
@@ -115,6 +115,9 @@ const TAKEN_FIELD_NAMES: [&str; 22] = [
     "code_challenge_method",
     "refresh",
     "non_field_errors",
+    "session",
+    "return_to",
+    "everywhere",
 ];
 
 /// How many codes the norms ask for at least.
@@ -185,8 +188,6 @@ pub(crate) fn read(section: &Section<'_>, server: Option<&Server>) -> Option<Pas
     });
     Some(Passwordless {
         policy: Policy {
-            channels: channels?,
-            code_format: code_format?,
             challenge_lifetime: u64::from(lifetime),
             browser_link: match browser_link {
                 Some(format) => Some(format?),
@@ -195,7 +196,7 @@ pub(crate) fn read(section: &Section<'_>, server: Option<&Server>) -> Option<Pas
             allows_admins: section.switch("allow_admin_authentication"),
             registers: section.switch("register_nonexistent_users"),
             registration_sets_unusable_password: section.switch("registration_sets_unusable_password"),
-            reviewers: None,
+            ..Policy::new(channels?, code_format?)
         },
         email_field: email_field?,
         mobile_field: mobile_field?,

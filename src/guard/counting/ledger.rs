@@ -70,9 +70,9 @@ pub(crate) enum What {
 /// What is left after a wrong attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It took a use; the first of its challenge, or another one.
+    /// It took a use of its challenge: the first, or another one.
     Accepted {
-        is_first: bool,
+        use_number: u16,
     },
     Rejected {
         attempts_left: u32,
@@ -217,7 +217,7 @@ impl<L: Log> Ledger<L> {
             sketch.apply(moved);
         }
         Ok(if right {
-            Outcome::Accepted { is_first: record.uses == 1 }
+            Outcome::Accepted { use_number: record.uses }
         } else {
             Outcome::Rejected { attempts_left: self.attempts_left(&record, case.what) }
         })
@@ -231,20 +231,20 @@ impl<L: Log> Ledger<L> {
         })
     }
 
-    /// Turns an attempt that was counted as wrong into a right one; says whether it took the first use of its challenge.
-    pub(crate) fn accept(&self, case: &Case) -> Result<bool, Refusal> {
+    /// Turns an attempt that was counted as wrong into a right one; says which use of its challenge it took.
+    pub(crate) fn accept(&self, case: &Case) -> Result<u16, Refusal> {
         let max_uses = self.rules.max_uses;
-        let mut is_first = false;
+        let mut use_number = 0;
         self.change(case, |record, tally| {
             if record.uses >= max_uses {
                 return Err(Refusal::Spent);
             }
             record.uses += 1;
             record.attempts = record.attempts.saturating_sub(1);
-            is_first = record.uses == 1;
+            use_number = record.uses;
             Ok(tally.and_then(|(tally, today)| record.take_off_all(tally.key, today)))
         })?;
-        Ok(is_first)
+        Ok(use_number)
     }
 
     /// Gives back an attempt, with its comparison.

@@ -35,7 +35,7 @@ fn an_entry_costs_at_most_24_bytes() {
     for capacity in [64, 100, 1_000, 4_096, 65_536] {
         let ledger = Ledger::new(rules(capacity), NoLog);
         assert!(ledger.table_bytes() <= capacity as usize * 24, "{capacity}: {}", ledger.table_bytes());
-        (0..capacity).for_each(|number| assert_eq!(redeem(&ledger, number), Ok(Outcome::Accepted { is_first: true })));
+        (0..capacity).for_each(|number| assert_eq!(redeem(&ledger, number), Ok(Outcome::Accepted { use_number: 1 })));
         assert_eq!((ledger.entries(), redeem(&ledger, capacity)), (capacity as usize, Err(Refusal::Full)));
         assert!((0..capacity).step_by(97).all(|number| redeem(&ledger, number) == Err(Refusal::Spent)));
     }

@@ -267,7 +267,7 @@ impl Guard for JournalGuard {
         core::future::ready(())
     }
 
-    async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused> {
+    async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<u32, AttemptRefused> {
         self.counters.amend(attempt, amendment)
     }
 }

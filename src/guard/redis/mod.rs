@@ -102,7 +102,7 @@ impl Guard for RedisGuard {
         judge(&reply, |word| match word {
             "accepted" => {
                 self.redeemed(attempt, &reply);
-                Some(Counted::Accepted)
+                Some(Counted::Accepted { use_number: reply.number(1)? })
             }
             "rejected" => Some(Counted::Rejected { attempts_left: reply.number(1)? }),
             _ => None,
@@ -132,13 +132,17 @@ impl Guard for RedisGuard {
         }
     }
 
-    async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<(), AttemptRefused> {
+    async fn amend(&self, attempt: &Attempt<'_>, amendment: Amendment) -> Result<u32, AttemptRefused> {
         let amendment = match amendment {
             Amendment::Right => "right",
             Amendment::Unanswered => "unanswered",
         };
         let reply = self.attempt(&SCRIPTS.amend, attempt, amendment).await?;
-        judge(&reply, |word| (word == "done").then(|| self.redeemed(attempt, &reply)))
+        judge(&reply, |word| {
+            let use_number = reply.number(1).filter(|_| word == "done")?;
+            self.redeemed(attempt, &reply);
+            Some(use_number)
+        })
     }
 }
 

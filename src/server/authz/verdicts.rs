@@ -122,9 +122,10 @@ mod tests {
 
     use super::{super::ClaimHeaders, *};
     use crate::{
+        challenge::ChallengeId,
         keyring::{EnvelopeFormat, Keyring},
         recipient::Recipient,
-        token::{Login, SessionsConfig},
+        token::{Login, SessionId, SessionsConfig},
         user::User,
     };
 
@@ -139,7 +140,13 @@ mod tests {
     fn token(keys: &Keys) -> String {
         let recipient = Recipient::parse_email("ann@example.com").unwrap();
         let user = User::of(&recipient);
-        keys.sessions.begin(&Login::new(&user, &recipient, Amr::OTP), NOW, &mut ChaCha8Rng::seed_from_u64(1)).access
+        keys.sessions
+            .begin(
+                &Login::new(SessionId::new(&ChallengeId::from_random([7; 16]), 1), &user, &recipient, Amr::OTP),
+                NOW,
+                &mut ChaCha8Rng::seed_from_u64(1),
+            )
+            .access
     }
 
     fn headers() -> Headers {

@@ -74,6 +74,7 @@ impl App {
         let envelopes = envelope::find(call, self.fleet.is_some(), &mut errors);
         // A verifier that can't be one meets no binding: it is a wrong one.
         let verifier = call.fields.optional("code_verifier", &mut errors).and_then(Verifier::new);
+        let wish = self.wish(call, &mut errors)?;
         if !errors.is_empty() {
             return Err(Problem::fields(errors));
         }
@@ -87,10 +88,10 @@ impl App {
             code,
             is_discreet: !self.engine.directory.knows_everybody(),
         };
-        let attempt = async |envelope| self.attempt(call, by_external(envelope), verifier).await.map_err(Asked);
+        let attempt = async |envelope| self.attempt(call, by_external(envelope), verifier, &wish).await.map_err(Asked);
         let signed_in = envelopes.try_each(attempt).await;
         let told = |Asked(refused)| self.refused(call, refused, Problem::of_complete);
-        Ok(self.welcome(call, &signed_in.map_err(told)?))
+        Ok(self.welcome(call, &signed_in.map_err(told)?, &wish))
     }
 }
 

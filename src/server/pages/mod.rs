@@ -6,6 +6,7 @@
 
 mod assets;
 pub mod brand;
+mod logout;
 mod render;
 mod texts;
 

@@ -7,9 +7,10 @@ use hyper::{
 
 use super::*;
 use crate::{
+    challenge::ChallengeId,
     keyring::{EnvelopeFormat, Keyring},
     keys::Keys,
-    token::{Amr, Login, SessionsConfig},
+    token::{Amr, Login, SessionId, SessionsConfig},
     user::User,
 };
 
@@ -75,7 +76,14 @@ impl Server {
         let user = User { id: id.into(), claims: claims.clone(), ..User::of(&recipient) };
         let now = UnixTime::from_seconds(NOW.get());
         let random = &mut ChaCha20Rng::from_seed([3; 32]);
-        self.0.app.engine.keys.load().sessions.begin(&Login::new(&user, &recipient, amr), now, random).access
+        self.0
+            .app
+            .engine
+            .keys
+            .load()
+            .sessions
+            .begin(&Login::new(SessionId::new(&ChallengeId::from_random([7; 16]), 1), &user, &recipient, amr), now, random)
+            .access
     }
 
     /// What stands in an access token.
@@ -168,7 +176,7 @@ async fn whatever_is_no_good_token_is_401() {
     let foreign = Keys::new(&Keyring::new([vec![9; 32]]).unwrap(), &SessionsConfig::new(ISSUER), EnvelopeFormat::EdDsa).unwrap();
     let (recipient, random) = (Recipient::parse_email("ann@example.com").unwrap(), &mut ChaCha20Rng::from_seed([3; 32]));
     let user = User::of(&recipient);
-    let login = Login::new(&user, &recipient, Amr::OTP);
+    let login = Login::new(SessionId::new(&ChallengeId::from_random([7; 16]), 1), &user, &recipient, Amr::OTP);
     let refresh = tokens.sessions.begin(&login, UnixTime::from_seconds(NOW.get()), random).refresh;
     let foreign = foreign.sessions.begin(&login, UnixTime::from_seconds(NOW.get()), random).access;
     let envelope = server.envelope().await;

@@ -12,6 +12,7 @@ mod grpc;
 mod login;
 mod refusals;
 mod reviewers;
+mod sessions;
 mod status;
 
 use std::{
@@ -88,7 +89,7 @@ impl Server {
         let sources = Sources { environment: &environment, ..Sources::of_text(CONFIGURATION) };
         let random = Random::new(|bytes| GENERATOR.with_borrow_mut(|generator| generator.fill_bytes(bytes)));
         let config = Config::judge(&sources, &mut random.clone()).unwrap();
-        let clock = Arc::new(|| UnixTime::from_seconds(NOW.get()));
+        let clock = Arc::new(|| UnixTime::from_seconds(NOW.get()).into());
         let Assembled { app, protocol, multiplexed, .. } = assemble(&config, &Handle::current(), clock, random).await.unwrap();
         Self(Service { app: Arc::new(app), protocol, multiplexed, is_closing: Arc::new(AtomicBool::new(false)) })
     }

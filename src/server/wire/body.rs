@@ -124,6 +124,7 @@ fn given(value: &RawValue) -> Result<Given<'_>, serde_json::Error> {
             _ => serde_json::from_str::<Name<'_>>(text)?.0,
         }),
         "int" => Given::Integer(text),
+        "bool" => Given::Boolean(text == "true"),
         "null" => Given::Null,
         _ => Given::Other,
     })

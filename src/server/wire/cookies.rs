@@ -1,4 +1,4 @@
-//! The three cookies: the envelope, the guard that it belongs to, and the recipients that this browser has proved.
+//! The cookies of a login: the envelope, the guard that it belongs to, and the recipients that this browser has proved.
 
 use hyper::{
     HeaderMap,
@@ -38,7 +38,7 @@ pub(crate) struct Jar<'h> {
 
 /// The values of one name, each once, at most [`MAX_COOKIES`] of them.
 #[derive(Debug, Default)]
-struct Several<'h> {
+pub(crate) struct Several<'h> {
     values: [&'h str; MAX_COOKIES],
     length: usize,
 }
@@ -52,28 +52,40 @@ impl Cookies {
 
     /// Sets the envelope and its guard for as many seconds as the challenge has left.
     pub(crate) fn set_challenge(&self, headers: &mut HeaderMap, envelope: &str, guard: &str, seconds: u64) {
-        self.append(headers, CHALLENGE, envelope, seconds);
-        self.append(headers, GUARD, guard, seconds);
+        append(headers, CHALLENGE, envelope, seconds, &self.attributes);
+        append(headers, GUARD, guard, seconds, &self.attributes);
     }
 
     /// Forgets the envelope and remembers the device: what a login does.
     pub(crate) fn set_signed_in(&self, headers: &mut HeaderMap, device: &str) {
-        self.append(headers, CHALLENGE, "", 0);
-        self.append(headers, DEVICE, device, DEVICE_LIFETIME);
+        append(headers, CHALLENGE, "", 0, &self.attributes);
+        append(headers, DEVICE, device, DEVICE_LIFETIME, &self.attributes);
     }
+}
 
-    fn append(&self, headers: &mut HeaderMap, name: &str, value: &str, seconds: u64) {
-        let digits = 1 + seconds.checked_ilog10().unwrap_or(0) as usize;
-        // With exactly this room the bytes become a header as they are.
-        let mut cookie = Vec::with_capacity(name.len() + value.len() + digits + self.attributes.len() + 11);
-        for part in [name, "=", value, "; Max-Age="] {
-            cookie.extend_from_slice(part.as_bytes());
-        }
-        push_number(&mut cookie, seconds);
-        cookie.extend_from_slice(self.attributes.as_bytes());
-        let cookie = HeaderValue::from_maybe_shared(Bytes::from(cookie));
-        headers.append(SET_COOKIE, cookie.expect("envelopes, guard ids and device cookies are printable ASCII"));
+/// Sets a cookie for so many seconds; for none, it is cleared.
+pub(super) fn append(headers: &mut HeaderMap, name: &str, value: &str, seconds: u64, attributes: &str) {
+    let digits = 1 + seconds.checked_ilog10().unwrap_or(0) as usize;
+    // With exactly this room the bytes become a header as they are.
+    let mut cookie = Vec::with_capacity(name.len() + value.len() + digits + attributes.len() + 11);
+    for part in [name, "=", value, "; Max-Age="] {
+        cookie.extend_from_slice(part.as_bytes());
     }
+    push_number(&mut cookie, seconds);
+    cookie.extend_from_slice(attributes.as_bytes());
+    let cookie = HeaderValue::from_maybe_shared(Bytes::from(cookie));
+    headers.append(SET_COOKIE, cookie.expect("envelopes, guard ids, tokens and our other cookies are printable ASCII"));
+}
+
+/// The values that came by this name.
+pub(super) fn named<'h>(headers: &'h HeaderMap, name: &str) -> Several<'h> {
+    let mut several = Several::default();
+    for pair in headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';')) {
+        if let Some(value) = value_of(name, pair.trim_ascii()) {
+            several.push(value);
+        }
+    }
+    several
 }
 
 impl<'h> Jar<'h> {
@@ -121,7 +133,7 @@ impl<'h> Several<'h> {
         }
     }
 
-    fn as_slice(&self) -> &[&'h str] {
+    pub(crate) fn as_slice(&self) -> &[&'h str] {
         &self.values[..self.length]
     }
 }

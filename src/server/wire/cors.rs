@@ -12,16 +12,15 @@ use hyper::{
     http::request::Parts,
 };
 
-use super::origin::Sites;
 use crate::server::{call::Answer, routes::Methods};
 
 /// The answer to a preflight request of an admitted site; `None` for any other request. Where no route is, it lets the
 /// request itself come, so that whoever made it can read that.
-pub(crate) fn preflight(sites: &Sites, methods: Option<Methods>, head: &Parts) -> Option<Answer> {
+pub(crate) fn preflight(admits: impl Fn(&str) -> bool, methods: Option<Methods>, head: &Parts) -> Option<Answer> {
     if head.method != Method::OPTIONS || !head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
         return None;
     }
-    admitted(sites, &head.headers)?;
+    admitted(admits, &head.headers)?;
     let mut answer = Response::new(Full::new(Bytes::new()));
     *answer.status_mut() = StatusCode::NO_CONTENT;
     let headers = answer.headers_mut();
@@ -46,17 +45,17 @@ fn asked_headers(preflight: &HeaderMap) -> Option<HeaderValue> {
 }
 
 /// Lets an admitted site read the answer, and keeps caches from handing it to another.
-pub(crate) fn expose(sites: &Sites, request: &HeaderMap, answer: &mut HeaderMap) {
+pub(crate) fn expose(admits: impl Fn(&str) -> bool, request: &HeaderMap, answer: &mut HeaderMap) {
     answer.append(VARY, HeaderValue::from_static("origin"));
-    if let Some(origin) = admitted(sites, request) {
+    if let Some(origin) = admitted(admits, request) {
         answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         answer.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
         answer.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("countersign-guard, retry-after"));
     }
 }
 
-fn admitted<'h>(sites: &Sites, headers: &'h HeaderMap) -> Option<&'h HeaderValue> {
-    headers.get(ORIGIN).filter(|origin| origin.to_str().is_ok_and(|origin| sites.admits(origin)))
+fn admitted(admits: impl Fn(&str) -> bool, headers: &HeaderMap) -> Option<&HeaderValue> {
+    headers.get(ORIGIN).filter(|origin| origin.to_str().is_ok_and(admits))
 }
 
 #[cfg(test)]
@@ -64,6 +63,7 @@ mod tests {
     use hyper::Request;
 
     use super::*;
+    use crate::server::wire::origin::Sites;
 
     fn head(method: Method, headers: &[(&str, &str)]) -> Parts {
         let request = headers.iter().fold(Request::builder().method(method), |r, (name, value)| r.header(*name, *value));
@@ -74,12 +74,18 @@ mod tests {
     fn only_admitted_sites_get_a_preflight_answer() {
         let sites = Sites::of("https://a.example", &["https://b.example"]);
         let asked = |origin| {
-            preflight(&sites, None, &head(Method::OPTIONS, &[("origin", origin), ("access-control-request-method", "POST")]))
-                .is_some()
+            preflight(
+                |origin| sites.admits(origin),
+                None,
+                &head(Method::OPTIONS, &[("origin", origin), ("access-control-request-method", "POST")]),
+            )
+            .is_some()
         };
         assert!(asked("https://b.example"));
         assert!(!asked("https://c.example"));
-        assert!(preflight(&sites, None, &head(Method::OPTIONS, &[("origin", "https://b.example")])).is_none());
+        assert!(
+            preflight(|origin| sites.admits(origin), None, &head(Method::OPTIONS, &[("origin", "https://b.example")])).is_none()
+        );
     }
 
     #[test]
@@ -88,7 +94,8 @@ mod tests {
         let allowed = |asked: &[&'static str]| {
             let headers = [("origin", "https://b.example"), ("access-control-request-method", "POST")].into_iter();
             let headers: Vec<_> = headers.chain(asked.iter().map(|asked| ("access-control-request-headers", *asked))).collect();
-            let answer = preflight(&sites, Some(Methods::Post), &head(Method::OPTIONS, &headers)).expect("a preflight");
+            let answer = preflight(|origin| sites.admits(origin), Some(Methods::Post), &head(Method::OPTIONS, &headers))
+                .expect("a preflight");
             assert_eq!(answer.headers()[ACCESS_CONTROL_ALLOW_METHODS], "POST");
             answer.headers().get(ACCESS_CONTROL_ALLOW_HEADERS).map(|value| value.to_str().unwrap().to_owned())
         };
@@ -104,7 +111,7 @@ mod tests {
         let sites = Sites::of("https://a.example", &["https://b.example"]);
         let exposed = |origin| {
             let mut answer = HeaderMap::new();
-            expose(&sites, &head(Method::POST, &[("origin", origin)]).headers, &mut answer);
+            expose(|origin| sites.admits(origin), &head(Method::POST, &[("origin", origin)]).headers, &mut answer);
             assert_eq!(answer[VARY], "origin");
             answer.get(ACCESS_CONTROL_ALLOW_ORIGIN).map(|value| value.to_str().unwrap().to_owned())
         };

@@ -129,6 +129,7 @@ impl Known {
             CompleteError::MethodDisabled
             | CompleteError::CodeExpired
             | CompleteError::ProviderUnavailable
+            | CompleteError::TooLong
             | CompleteError::Unavailable(_) => None,
         }
     }

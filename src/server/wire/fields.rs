@@ -11,6 +11,9 @@ pub(crate) const NULL: &str = "This field may not be null.";
 /// Told about a field that is no text.
 pub(crate) const NOT_A_STRING: &str = "Not a valid string.";
 
+/// Told about a field that is neither true nor false.
+pub(crate) const NOT_A_BOOLEAN: &str = "Must be a valid boolean.";
+
 /// The fields of one body. Where a name stands twice, the last one counts.
 #[derive(Debug, Default)]
 pub(crate) struct Fields<'b> {
@@ -26,9 +29,11 @@ pub(crate) enum Given<'b> {
     Text(Cow<'b, str>),
     /// A JSON integer, as its decimal digits.
     Integer(&'b str),
+    /// JSON `true` or `false`.
+    Boolean(bool),
     /// JSON `null`.
     Null,
-    /// Anything else: a fraction, a boolean, an array, an object, a file.
+    /// Anything else: a fraction, an array, an object, a file.
     Other,
 }
 
@@ -78,6 +83,19 @@ impl<'b> Fields<'b> {
         }
     }
 
+    /// A switch, which is off where nothing is said: a JSON boolean, `true` or `false` in a form.
+    pub(crate) fn switch(&self, name: &str, errors: &mut FieldErrors) -> bool {
+        match self.get(name) {
+            None => false,
+            Some(Given::Boolean(switch)) => *switch,
+            Some(Given::Text(text)) if self.form && matches!(text.trim(), "true" | "false" | "") => text.trim() == "true",
+            Some(given) => {
+                errors.add(name, if *given == Given::Null { NULL } else { NOT_A_BOOLEAN });
+                false
+            }
+        }
+    }
+
     fn text(&self, name: &str, errors: &mut FieldErrors) -> Option<&str> {
         let wrong = match self.get(name)? {
             Given::Text(text) => match text.trim() {
@@ -85,7 +103,7 @@ impl<'b> Fields<'b> {
                 text => return Some(text),
             },
             Given::Null => NULL,
-            Given::Integer(_) | Given::Other => NOT_A_STRING,
+            Given::Integer(_) | Given::Boolean(_) | Given::Other => NOT_A_STRING,
         };
         errors.add(name, wrong);
         None
@@ -172,6 +190,29 @@ mod tests {
         let entries = || vec![("locale", Given::Text("".into()))];
         assert_eq!(error_of(&fields(entries(), true), |f, e| f.optional("locale", e).is_some()), None);
         assert_eq!(error_of(&fields(entries(), false), |f, e| f.optional("locale", e).is_some()).as_deref(), Some(BLANK));
+    }
+
+    #[test]
+    fn a_switch_is_a_boolean_or_the_word_for_one_in_a_form() {
+        let switch = |given: Option<Given<'static>>, form: bool| {
+            let mut errors = FieldErrors::default();
+            let read = fields(given.into_iter().map(|given| ("s", given)).collect(), form).switch("s", &mut errors);
+            let wrong = errors.iter().next().map(|(_, message)| message.to_owned());
+            (read, wrong)
+        };
+        let text = |text: &'static str| Some(Given::Text(text.into()));
+        for form in [false, true] {
+            assert_eq!(switch(None, form), (false, None));
+            assert_eq!(switch(Some(Given::Boolean(true)), form), (true, None));
+            assert_eq!(switch(Some(Given::Boolean(false)), form), (false, None));
+            assert_eq!(switch(Some(Given::Null), form), (false, Some(NULL.into())));
+            for wrong in [Some(Given::Integer("1")), Some(Given::Other), text("yes"), text("True"), text("1"), text("on")] {
+                assert_eq!(switch(wrong, form), (false, Some(NOT_A_BOOLEAN.into())));
+            }
+        }
+        assert_eq!((switch(text("true"), true), switch(text("false"), true)), ((true, None), (false, None)));
+        assert_eq!(switch(text(""), true), (false, None), "an input that is there and empty");
+        assert_eq!(switch(text("true"), false), (false, Some(NOT_A_BOOLEAN.into())), "JSON has booleans");
     }
 
     #[test]

@@ -13,3 +13,5 @@ pub(crate) mod origin;
 pub(crate) mod phones;
 pub(crate) mod problem;
 pub(crate) mod public_url;
+pub(crate) mod return_to;
+pub(crate) mod session_cookies;

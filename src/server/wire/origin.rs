@@ -49,6 +49,21 @@ impl Origin {
         .ok_or_else(fault)
     }
 
+    /// `https`, …
+    pub(crate) fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    /// In lower case; a literal IPv6 address in brackets. The names of this machine are `localhost`.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The scheme's own, where none is written; 0 where a scheme has none.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// `http://localhost` at this port.
     pub(super) fn of_localhost(port: u16) -> Self {
         Self { scheme: "http".into(), host: "localhost".into(), port }
@@ -102,19 +117,21 @@ impl Sites {
         !self.others.is_empty() && Origin::sent(origin).is_some_and(|origin| self.others.contains(&origin))
     }
 
-    /// Whether a request with these headers may read and set cookies: not one that another site made.
-    pub(crate) fn may_use_cookies(&self, headers: &HeaderMap) -> bool {
-        if headers.get(SEC_FETCH_SITE).is_some_and(|site| site == "cross-site") {
+    /// Whether a request with these headers may read and set cookies: not one that another site made, unless it is a `visit`, where
+    /// somebody followed a link to a page. `admits` says whether another origin counts as one of the sites.
+    pub(crate) fn may_use_cookies(&self, headers: &HeaderMap, visit: bool, admits: impl Fn(&Origin) -> bool) -> bool {
+        if !visit && headers.get_all(SEC_FETCH_SITE).iter().any(|site| site == "cross-site") {
             return false;
         }
-        let Some(origin) = headers.get(header::ORIGIN) else { return true };
-        let origin = origin.to_str().ok().and_then(Origin::sent);
-        origin.is_some_and(|origin| self.own.contains(&origin) || self.others.contains(&origin))
+        headers.get_all(header::ORIGIN).iter().all(|origin| {
+            let origin = origin.to_str().ok().and_then(Origin::sent);
+            origin.is_some_and(|origin| self.own.contains(&origin) || self.others.contains(&origin) || admits(&origin))
+        })
     }
 }
 
 /// The three names of this machine that are one; `127.0.0.2` may be somebody else's.
-fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     matches!(host, "localhost" | "127.0.0.1" | "[::1]")
 }
 
@@ -202,7 +219,9 @@ mod tests {
     #[test]
     fn only_three_names_of_loopback_are_one() {
         let sites = Sites::of("http://localhost:8000", &[]);
-        let may = |origin| sites.may_use_cookies(&[(header::ORIGIN, HeaderValue::from_static(origin))].into_iter().collect());
+        let may = |origin| {
+            sites.may_use_cookies(&[(header::ORIGIN, HeaderValue::from_static(origin))].into_iter().collect(), false, |_| false)
+        };
         assert!(may("http://localhost:8000") && may("http://127.0.0.1:8000") && may("http://[::1]:8000"));
         for other in ["http://127.0.0.2:8000", "http://127.1:8000", "http://[::2]:8000", "http://[::ffff:127.0.0.1]:8000"] {
             assert!(!may(other), "{other}");
@@ -214,7 +233,7 @@ mod tests {
         let sites = Sites::of("http://localhost:8000", &["https://app.example.com"]);
         let may = |pairs: &[(&'static str, &'static str)]| {
             let headers = pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)));
-            sites.may_use_cookies(&headers.collect())
+            sites.may_use_cookies(&headers.collect(), false, |_| false)
         };
         assert!(may(&[]));
         assert!(may(&[("sec-fetch-site", "same-origin"), ("origin", "http://127.0.0.1:8000")]));

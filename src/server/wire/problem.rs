@@ -15,7 +15,7 @@ use hyper::{
 use super::{fields::FieldErrors, json::Object};
 use crate::{
     challenge::GuardId,
-    engine::{BeginError, CompleteError, RefreshError},
+    engine::{BeginError, CompleteError, NoSession, RefreshError},
     guard::RequestRefused,
     server::call::Answer,
     unavailable::Unavailable,
@@ -26,7 +26,7 @@ use crate::{
 const PROBLEM_MEMBERS: [&str; 8] = ["type", "title", "status", "detail", "code", "errors", "puzzle", "attempts_left"];
 
 /// Every code that a problem can have.
-pub(crate) const CODES: [&str; 25] = [
+pub(crate) const CODES: [&str; 27] = [
     "invalid",
     "parse_error",
     "not_found",
@@ -44,6 +44,8 @@ pub(crate) const CODES: [&str; 25] = [
     "misdirected",
     "token_not_valid",
     "challenge_not_valid",
+    "no_session",
+    "cross_site",
     "forbidden",
     "throttled",
     "delivery_failed",
@@ -192,6 +194,17 @@ impl Problem {
         problem.with(|contents| contents.scheme = Some(r#"Countersign realm="countersign""#))
     }
 
+    /// A request without a living session.
+    pub(crate) fn no_session() -> Self {
+        let problem = Self::new(StatusCode::UNAUTHORIZED, "no_session", "Not signed in.");
+        problem.with(|contents| contents.scheme = Some(r#"Countersign realm="countersign""#))
+    }
+
+    /// A request that another site made, which may neither begin nor end a session here.
+    pub(crate) fn cross_site() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "cross_site", "This request comes from another site.")
+    }
+
     /// A proxy asks about a request that may not pass, whoever makes it.
     pub(crate) fn forbidden(detail: &'static str) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
@@ -291,6 +304,7 @@ impl Problem {
             CompleteError::Misdirected(owner) => Self::misdirected(owner),
             CompleteError::CodeExpired => Self::non_field("challenge_expired", "Verification code has expired."),
             CompleteError::ProviderUnavailable => Self::provider_unavailable(),
+            CompleteError::TooLong => Self::invalid("This account's id is too long for a session cookie."),
             CompleteError::Unavailable(unavailable) => Self::unavailable(unavailable),
         }
     }
@@ -300,6 +314,14 @@ impl Problem {
         match error {
             RefreshError::Invalid => Self::token_not_valid(),
             RefreshError::Unavailable(unavailable) => Self::unavailable(unavailable),
+        }
+    }
+
+    /// Why there is no session.
+    pub(crate) fn of_no_session(reason: NoSession) -> Self {
+        match reason {
+            NoSession::None => Self::no_session(),
+            NoSession::Unavailable(unavailable) => Self::unavailable(unavailable),
         }
     }
 
