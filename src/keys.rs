@@ -68,14 +68,15 @@ impl Keys {
     }
 }
 
-/// The keys that are used now. To look costs a few nanoseconds, however many threads look.
-pub struct CurrentKeys(ArcSwap<Keys>);
+/// The keys that are used now, the same for all clones. To look costs a few nanoseconds, however many threads look.
+#[derive(Clone)]
+pub struct CurrentKeys(Arc<ArcSwap<Keys>>);
 
 impl CurrentKeys {
     /// Begins with these.
     #[must_use]
     pub fn new(keys: impl Into<Arc<Keys>>) -> Self {
-        Self(ArcSwap::new(keys.into()))
+        Self(Arc::new(ArcSwap::new(keys.into())))
     }
 
     /// The current keys. They stay what they are for as long as the caller holds them, so one request asks once.

@@ -1,6 +1,6 @@
 //! The store that the configuration chose.
 
-use super::{Ended, EndedSessions, Ending, JournalEnded, MemoryEnded, NotEnded, Room, SessionFacts};
+use super::{Ended, EndedSessions, Ending, JournalEnded, MemoryEnded, NotEnded, Room, SessionFacts, entry::Entry, known::Known};
 use crate::{
     time::{UnixMillis, UnixTime},
     unavailable::Unavailable,
@@ -31,6 +31,25 @@ impl AnyEnded {
         match self {
             Self::Memory(_) => true,
             Self::Journal(store) => store.is_ready(now).await,
+        }
+    }
+}
+
+impl AnyEnded {
+    /// What this process knows, where it is this process that remembers.
+    #[allow(clippy::unnecessary_wraps, reason = "other stores know nothing here")]
+    pub(super) fn known(&self) -> Option<&Known> {
+        match self {
+            Self::Memory(store) => Some(store.known()),
+            Self::Journal(store) => Some(store.known()),
+        }
+    }
+
+    /// Takes entries; when this returns, they are remembered as long as the store promises.
+    pub(super) async fn keep(&self, entries: Vec<Entry>, now: UnixTime) -> Result<(), NotEnded> {
+        match self {
+            Self::Memory(store) => store.keep(entries, now),
+            Self::Journal(store) => store.keep(entries, now).await,
         }
     }
 }

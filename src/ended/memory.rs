@@ -1,7 +1,12 @@
 //! Ended sessions in this process's memory. A restart forgets them, and what was ended goes on until it ends by itself, unless other
 //! nodes of a fleet tell.
 
-use super::{Ended, EndedSessions, Ending, NotEnded, Room, SessionFacts, Terms, entry::seconds, known::Known, set::Full};
+use super::{
+    Ended, EndedSessions, Ending, NotEnded, Room, SessionFacts, Terms,
+    entry::{Entry, seconds},
+    known::Known,
+    set::Full,
+};
 use crate::{
     time::{UnixMillis, UnixTime},
     unavailable::Unavailable,
@@ -20,6 +25,20 @@ impl MemoryEnded {
         Self { known: Known::new(terms) }
     }
 
+    pub(super) const fn known(&self) -> &Known {
+        &self.known
+    }
+
+    /// Takes all entries that there is room for.
+    pub(super) fn keep(&self, entries: impl IntoIterator<Item = Entry>, now: UnixTime) -> Result<(), NotEnded> {
+        let mut kept = Ok(());
+        for entry in entries {
+            let put = self.known.set.put(entry, seconds(now)).map_err(|Full| NotEnded::Full);
+            kept = kept.and(put.map(drop));
+        }
+        kept
+    }
+
     /// How full it is. Forgets some of what has passed by `now`, so it is asked now and then.
     #[must_use]
     pub fn room(&self, now: UnixTime) -> Room {
@@ -33,9 +52,7 @@ impl EndedSessions for MemoryEnded {
     }
 
     async fn end(&self, ending: &Ending<'_>, now: UnixMillis) -> Result<Ended, NotEnded> {
-        for entry in self.known.entries(ending, now) {
-            self.known.set.put(entry, seconds(now.to_seconds())).map_err(|Full| NotEnded::Full)?;
-        }
+        self.keep(self.known.entries(ending, now), now.to_seconds())?;
         Ok(Ended { pending: 0 })
     }
 }

@@ -5,10 +5,12 @@
 //! is a set that only grows and forgets by time, so nodes can merge what each of them heard in any order, any number of times.
 
 mod any;
+mod digests;
 mod entry;
 pub mod journal;
 mod known;
 mod memory;
+mod merging;
 mod name;
 mod set;
 
@@ -18,6 +20,7 @@ pub use any::AnyEnded;
 pub use journal::JournalEnded;
 pub use known::Terms;
 pub use memory::MemoryEnded;
+pub(crate) use merging::{Comparison, LONGEST_QUESTION, read_kept};
 
 use crate::{
     edge::VerifiedAccess,

@@ -10,15 +10,17 @@ use std::sync::{
     atomic::{AtomicU8, AtomicU32, Ordering::Relaxed},
 };
 
-use super::{Room, entry::Entry, name::Name};
+use super::{
+    Room,
+    digests::{BUCKET_BITS, BUCKETS, Digested, Digests, Slot, bucket},
+    entry::Entry,
+    name::Name,
+};
 use crate::time::UnixMillis;
 
-/// Into how many parts names fall, when two sets are compared.
-pub(super) const BUCKETS: usize = 1 << BUCKET_BITS;
 /// Seconds for which an entry stays beyond its end, so that nodes whose clocks differ hold the same.
 pub(super) const STAYS: u32 = 60;
 
-const BUCKET_BITS: u32 = 10;
 /// Entries of a shard at capacity, at least.
 const LEAST_ENTRIES_PER_SHARD: u32 = 4096;
 const MOST_SHARDS: u32 = 64;
@@ -37,15 +39,14 @@ pub(super) struct Set {
     swept_at: AtomicU32,
     /// How full it was when that was told last.
     told: AtomicU8,
+    digested: Digested,
 }
 
 /// There is no room for one name more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Full;
 
-/// Nothing, or an entry's bytes as numbers.
-type Slot = [u32; 5];
-
+/// A slot in which nothing stands.
 const EMPTY: Slot = [0; 5];
 
 #[derive(Debug, Default)]
@@ -68,6 +69,7 @@ impl Set {
             hand: AtomicU32::new(0),
             swept_at: AtomicU32::new(0),
             told: AtomicU8::new(0),
+            digested: Digested::default(),
         }
     }
 
@@ -77,12 +79,12 @@ impl Set {
         shard.find(name).is_some_and(|at| entry(shard.slots[at]).has_ended(began))
     }
 
-    /// Joins an entry with what is known of its name. Whether that is news; what has ended by itself is none.
+    /// Joins an entry with what is known of its name. Whether that is news; what has ended by itself long ago is none.
     ///
     /// # Errors
     /// [`Full`], and nothing is changed.
     pub(super) fn put(&self, new: Entry, now: u32) -> Result<bool, Full> {
-        if new.until <= now {
+        if new.until.saturating_add(STAYS) <= now {
             return Ok(false);
         }
         let put = match self.try_put(new, now) {
@@ -93,6 +95,7 @@ impl Set {
             }
             put => put,
         };
+        let put = if new.until <= now { Ok(put.unwrap_or(false)) } else { put };
         self.tell();
         put
     }
@@ -104,6 +107,7 @@ impl Set {
             let is_news = joined != shard.slots[at];
             if is_news {
                 shard.slots[at] = joined;
+                self.digested.change();
             }
             return Ok(is_news);
         }
@@ -119,6 +123,7 @@ impl Set {
             return Err(Full);
         }
         shard.insert(slot(new));
+        self.digested.change();
         Ok(true)
     }
 
@@ -142,10 +147,27 @@ impl Set {
         Room { entries: self.taken.load(Relaxed), capacity: self.capacity }
     }
 
+    /// A number for each bucket, of the entries that live on after `after`.
+    pub(super) fn digests(&self, after: u32) -> Digests {
+        self.digested.of(after, |each| {
+            for at in 0..self.shards.len() {
+                self.read(at).slots.iter().filter(|slot| slot[4] > after).for_each(|slot| each(slot, entry(*slot).name));
+            }
+        })
+    }
+
+    /// Adds the entries of a bucket that live on after `after`.
+    pub(super) fn push_bucket(&self, number: usize, after: u32, to: &mut Vec<Entry>) {
+        let shard = self.read(number * self.shards.len() / BUCKETS);
+        let of_bucket = |slot: &&Slot| slot[4] > after && bucket(entry(**slot).name) == number;
+        to.extend(shard.slots.iter().filter(of_bucket).map(|slot| entry(*slot)));
+    }
+
     fn sweep(&self, at: usize, now: u32, steps: usize) {
         let removed = self.write(at).sweep(now, steps);
         if removed > 0 {
             self.taken.fetch_sub(removed, Relaxed);
+            self.digested.change();
         }
     }
 
@@ -276,12 +298,6 @@ impl Shard {
     const fn next(&self, at: usize) -> usize {
         if at + 1 == self.slots.len() { 0 } else { at + 1 }
     }
-}
-
-/// The first bits of a name.
-#[allow(clippy::cast_possible_truncation, reason = "the bits above are zeros")]
-const fn bucket(name: Name) -> usize {
-    (name.bits() >> (Name::BITS - BUCKET_BITS)) as usize
 }
 
 /// Maps the 32 bits behind the first evenly to the slots.

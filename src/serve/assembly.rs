@@ -1,6 +1,6 @@
 //! Turns a judged configuration into the running product.
 
-use std::{io, path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use tokio::runtime::Handle;
 
@@ -15,7 +15,7 @@ use crate::{
             email::{EmailTransport, EmailWay},
             events,
             external_2fa::Provider,
-            guard::GuardKind,
+            guard::{self, GuardKind},
             sms::{SmsTransport, SmsWay},
         },
     },
@@ -53,7 +53,7 @@ use crate::{
         AnyGuard, MemoryGuard,
         journal::{self, JournalGuard, OpenError},
     },
-    keys::Keys,
+    keys::{CurrentKeys, Keys},
     outbound::client::client,
     recipient::Channel,
     server::{
@@ -66,7 +66,7 @@ use crate::{
             external::External,
             webhook::Reports,
         },
-        fleet::{self as relay, Fleet, Peers},
+        fleet::{self as relay, Fleet, FleetEnded, Merging, Peers},
         http::{connection::Protocol, multiplexed::Multiplexed, progress::Patience},
         pages::{Pages, PagesConfig},
         random::Random,
@@ -113,7 +113,9 @@ pub(crate) async fn assemble(
 ) -> Result<Assembled, StartError> {
     let (server, rules) = (&config.server, &config.passwordless);
     let clock = coarse(&precise);
-    let keys = keys(config)?;
+    let keys = CurrentKeys::new(keys(config)?);
+    let fleet = fleet(config, &clock, random).map(Arc::new);
+    let merging = merging(config, fleet.as_ref(), &keys);
     let events = events(config, &clock, background)?;
     let caller = caller(config, &clock);
     let queue = QueueSettings {
@@ -133,7 +135,7 @@ pub(crate) async fn assemble(
         directory(config, &clock, background)?,
         queue.clone(),
     );
-    let engine = engine.with_ended(ended(config, &clock, random)?);
+    let engine = engine.with_ended(FleetEnded::new(ended(config, &clock, random)?, merging, Arc::clone(&clock)));
     let external = external(config, engine.directory.knows_everybody(), &events, &clock, background);
     if rules.policy.allows(Channel::Mobile) {
         Phones::warm();
@@ -157,7 +159,7 @@ pub(crate) async fn assemble(
         pages: server.pages.then(|| pages(config)),
         authz: authz(config),
         metrics: Metrics::new(&rules.policy.channels),
-        fleet: fleet(config, &clock, random).map(Arc::new),
+        fleet,
         captcha: config.captcha.clone().map(|settings| Captcha::new(settings, Arc::clone(&clock), background)),
         events: events.clone(),
         external,
@@ -389,6 +391,7 @@ fn ended(config: &Config, clock: &Clock, mut random: Random) -> Result<AnyEnded,
     let of_cookies = config.session.browsers.as_ref().map_or(0, |_| config.session.lifetime);
     let mut terms = Terms::new(&sessions.issuer, sessions.refresh_lifetime.max(of_cookies));
     (terms.capacity, terms.leeway) = (config.session.ended_capacity, sessions.leeway);
+    tell_who_forgets(&config.guard);
     let GuardKind::Journal { path } = &config.guard.kind else { return Ok(AnyEnded::Memory(MemoryEnded::new(&terms))) };
     let path = beside(path, "ended");
     let opened = JournalEnded::open(&path, &terms, clock(), &mut random);
@@ -396,6 +399,31 @@ fn ended(config: &Config, clock: &Clock, mut random: Random) -> Result<AnyEnded,
         ended::journal::OpenError::TooMany => StartError::at("session.ended_capacity", error),
         error => StartError::unavailable(format!("guard.path: {}", path.display()))(io::Error::other(error)),
     })
+}
+
+/// Says at the start where it is forgotten, or not known, that a session was ended.
+fn tell_who_forgets(guard: &guard::Guard) {
+    let forgets = match guard.kind {
+        GuardKind::Memory | GuardKind::SharedNothing { .. } => true,
+        GuardKind::Journal { .. } => false,
+        #[cfg(feature = "redis")]
+        GuardKind::Redis(_) => return,
+    };
+    let is_shared = guard.peers.as_ref().is_some_and(|peers| peers.nodes.len() > 1);
+    let has_others = guard.peers.is_some() || guard.replicas > 1 || matches!(guard.kind, GuardKind::SharedNothing { .. });
+    if has_others && !is_shared {
+        tracing::warn!(
+            "a session that is ended here is ended at this node only: give the nodes guard.nodes, or Redis, so that all of them know \
+             (docs/ended.md)"
+        );
+    }
+    if forgets {
+        let whose = if is_shared { "of all nodes at a time" } else { "of this process" };
+        tracing::info!(
+            "a restart {whose} forgets which sessions were ended, and they go on until they end by themselves: guard.kind = \"journal\" \
+             keeps it (docs/ended.md)"
+        );
+    }
 }
 
 fn open_journal(config: &Config, path: &Path, now: UnixTime, random: &mut Random) -> Result<JournalGuard, StartError> {
@@ -420,13 +448,26 @@ impl From<redis::StartError> for StartError {
     }
 }
 
+/// What makes this node's ended sessions those of its fleet; `None` where it counts alone, or Redis has them.
+fn merging(config: &Config, fleet: Option<&Arc<Fleet>>, keys: &CurrentKeys) -> Option<Merging> {
+    let (fleet, peers) = (Arc::clone(fleet?), config.guard.peers.as_ref()?);
+    let is_other = |name: &&NodeName| config.guard.node.as_ref() != Some(*name);
+    let others: Box<[Box<str>]> = peers.nodes.iter().filter(is_other).map(|name| name.as_str().into()).collect();
+    let recheck = Duration::from_secs(config.session.recheck_seconds);
+    let peers = reached(config, peers);
+    (!others.is_empty()).then(|| Merging::new(fleet, keys.clone(), peers, others, recheck, config.session.isolated))
+}
+
 /// This node's place among the others; `None` where it has no peers.
 fn fleet(config: &Config, clock: &Clock, random: Random) -> Option<Fleet> {
-    let Config { guard, server, .. } = config;
-    let (peers, node) = (guard.peers.as_ref()?, guard.node.as_deref()?);
+    let (peers, node) = (config.guard.peers.as_ref()?, config.guard.node.as_deref()?);
     let homes = Homes::new(&config.tokens.sessions.issuer, peers.nodes.iter().map(NodeName::as_str));
+    Some(Fleet::new(node, reached(config, peers), homes, Arc::clone(clock), random))
+}
+
+/// How other nodes are reached.
+fn reached(config: &Config, peers: &guard::Peers) -> Peers {
+    let server = &config.server;
     let path = format!("{}/relay", server.base_path);
-    let longest = relay::longest(server.max_head_bytes, server.max_body_bytes);
-    let peers = Peers::new(peers.urls.clone(), &path, longest);
-    Some(Fleet::new(node, peers, homes, Arc::clone(clock), random))
+    Peers::new(peers.urls.clone(), &path, relay::longest(server.max_head_bytes, server.max_body_bytes))
 }

@@ -128,6 +128,7 @@ async fn serve(load: Load<'_>) -> Result<(), StartError> {
     let [is_leaving, is_closing] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
     let service = Arc::new(Service { app: Arc::new(app), protocol, multiplexed, is_closing: Arc::clone(&is_closing) });
     let workers = Workers::start(workers, &service).map_err(StartError::unavailable("a thread"))?;
+    spawn_local(service.app.engine.ended.clone().keep_company());
     let observed = Arc::clone(&service);
     let lost_lines = counter!("countersign_log_lines_lost_total");
     let observe = Box::new(move || {

@@ -9,7 +9,7 @@ use super::{
     authz::Authz,
     call::{Answer, Arrived, Call},
     endpoints::{client, documents::Documents, external::External, webhook::Reports},
-    fleet::{Fleet, Owner},
+    fleet::{ENDED_PATH, Fleet, FleetEnded, Owner},
     pages::Pages,
     random::Random,
     routes::{self, Endpoint, Route},
@@ -30,7 +30,6 @@ use crate::{
     captcha::Captcha,
     delivery::{Languages, Queue},
     directory::AnyDirectory,
-    ended::AnyEnded,
     engine::{self, Begin, BeginError, Caller},
     events::Events,
     guard::AnyGuard,
@@ -39,7 +38,7 @@ use crate::{
 };
 
 /// The engine over what a configuration can choose.
-pub(crate) type Engine = engine::Engine<AnyGuard, AnyDirectory, Queue, AnyEnded>;
+pub(crate) type Engine = engine::Engine<AnyGuard, AnyDirectory, Queue, FleetEnded>;
 
 /// Everything that a request may need; one for all workers.
 pub(crate) struct App {
@@ -153,6 +152,7 @@ impl App {
             | Endpoint::Session
             | Endpoint::Authz(..)
             | Endpoint::Relay
+            | Endpoint::Ended
             | Endpoint::Webhook => Err(Problem::internal()),
         };
         match (answered, &self.fleet) {
@@ -162,6 +162,13 @@ impl App {
             },
             (answered, _) => answered,
         }
+    }
+
+    /// Answers another node's question about ended sessions.
+    async fn answer_of_ended(&self, question: &[u8]) -> Result<Answer, Problem> {
+        let answer = self.engine.ended.answer(question).await;
+        let answer = answer.ok_or_else(|| Problem::parse_error("This is no question about ended sessions."))?;
+        Ok(Answer::new(Bytes::from(answer).into()))
     }
 
     /// Counts an answer, and adds what other sites need to read it.
@@ -291,12 +298,18 @@ pub(crate) fn languages(headers: &HeaderMap) -> Languages {
 /// What another node relayed here is answered as if it had arrived here.
 impl Owner for App {
     fn admit(&self, head: &Parts) -> Option<&'static Route> {
+        if head.uri.path() == ENDED_PATH {
+            return Some(&routes::BETWEEN_NODES);
+        }
         let route = self.find(head).filter(|route| route.is_relayed)?;
         App::admit(self, route, head).ok().map(|()| route)
     }
 
     async fn answer(&self, route: &'static Route, head: &Parts, body: &Bytes, peer: Peer) -> Answer {
-        let answered = App::answer(self, route, head, body, peer).await;
+        let answered = match route.endpoint {
+            Endpoint::Ended => self.answer_of_ended(body).await,
+            _ => App::answer(self, route, head, body, peer).await,
+        };
         self.or_refusal(Some(route), answered)
     }
 

@@ -18,7 +18,7 @@ pub mod sessions;
 mod tests;
 pub(crate) mod wire;
 
-pub use self::fleet::PeerUrls;
+pub use self::fleet::{Isolated, PeerUrls};
 pub use self::wire::{base_path::BasePath, origin::Origin, phones::Phones};
 pub use self::{
     http::listen::Listen,

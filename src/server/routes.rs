@@ -66,6 +66,8 @@ pub(crate) enum Endpoint {
     Webhook,
     /// Sealed requests of another node.
     Relay,
+    /// What another node asks about ended sessions.
+    Ended,
     /// A document that anyone may fetch.
     Document(Document),
     /// The login page.
@@ -162,6 +164,9 @@ pub(crate) static ROUTES: &[Route] = &numbered([
     authz(Path::From("authz/envoy/token"), Dialect::Envoy, Kind::Token),
     authz(Path::From("authz/envoy/challenge"), Dialect::Envoy, Kind::Challenge),
 ]);
+
+/// What nodes ask each other of themselves. Nobody else finds it: it stands in sealed requests only.
+pub(crate) static BETWEEN_NODES: Route = Route { body: Body::Raw, is_relayed: true, ..post("", Endpoint::Ended, "relay") };
 
 /// The route of a path, where the endpoints are below `base_path`: empty, or `/passwordless`.
 pub(crate) fn find(base_path: &str, path: &str) -> Option<&'static Route> {

@@ -10,7 +10,7 @@ use crate::{
     },
     ended::{LEAST_CAPACITY, MOST_CAPACITY},
     server::{
-        Destination, PublicUrl,
+        Destination, Isolated, PublicUrl,
         sessions::{SameSite, Settings},
     },
 };
@@ -61,8 +61,20 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
             MOST_CAPACITY as u64,
             "How many sessions that were ended before their time are remembered, 24 bytes each; full: ending one is 503.",
         ),
+        one_of::<Isolated>(
+            "isolated",
+            "What a node does with sessions while it hears from no other node of guard.nodes: \"serve\", it accepts what was ended elsewhere\n\
+             meanwhile; \"deny\", it answers 503.",
+        ),
     ],
 };
+
+choices! {
+    for Isolated {
+        Serve = "serve",
+        Deny = "deny",
+    }
+}
 
 choices! {
     for SameSite {
@@ -83,6 +95,8 @@ pub struct Session {
     pub recheck_seconds: u64,
     /// How many ended sessions are remembered.
     pub ended_capacity: u32,
+    /// What a node does with sessions while it hears from no other.
+    pub isolated: Isolated,
 }
 
 /// Keys that mean nothing where no browser has a session.
@@ -103,6 +117,7 @@ pub(crate) fn read(section: &Section<'_>, server: Option<&Server>) -> Option<Ses
         lifetime: section.number("lifetime"),
         recheck_seconds: section.number("recheck_seconds"),
         ended_capacity: section.number("ended_capacity"),
+        isolated: section.choice("isolated"),
     })
 }
 

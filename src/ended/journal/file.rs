@@ -5,7 +5,10 @@ use std::{
     fs::{self, File},
     io::{self, BufReader, BufWriter, Read, Seek as _, Write},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use super::{
@@ -24,6 +27,8 @@ pub(super) struct Journal {
     /// One thread waits for the disk at a time; the others find that theirs is there.
     syncing: Mutex<()>,
     active: Mutex<Active>,
+    /// Whether it didn't take the last entries.
+    is_failing: AtomicBool,
 }
 
 /// The file that is appended to.
@@ -40,8 +45,6 @@ struct Active {
     most: u64,
     /// Nobody knows what of it is on the disk, or what its end is: it is written anew before it takes more.
     is_doubtful: bool,
-    /// Whether it didn't take the last entries.
-    is_failing: bool,
 }
 
 /// A file that was read, locked.
@@ -113,24 +116,28 @@ impl Journal {
                 Active::write(path, Seal::new(key), 0, &living)?
             }
         };
-        Ok(Self { path: path.into(), syncing: Mutex::default(), active: Mutex::new(active) })
+        Ok(Self { path: path.into(), syncing: Mutex::default(), active: Mutex::new(active), is_failing: AtomicBool::new(false) })
     }
 
     /// Whether the file didn't take the last entries.
     pub(super) fn is_failing(&self) -> bool {
-        self.active().is_failing
+        self.is_failing.load(Ordering::Relaxed)
     }
 
-    /// Writes entries at the end and waits until they are on disk. Where the file is in doubt, or mostly past, `living`, which has
-    /// these entries too, is written into a new one.
-    pub(super) fn append(&self, entries: &[Entry], living: impl FnOnce() -> Vec<Entry>) -> io::Result<()> {
+    /// Has `news` make entries, writes them at the end, and waits until all that was written is on disk. Where the file is in doubt,
+    /// or mostly past, `living`, which has the news too, is written into a new one.
+    pub(super) fn append(&self, news: impl FnOnce() -> Vec<Entry>, living: impl FnOnce() -> Vec<Entry>) -> io::Result<()> {
         let mut active = self.active();
+        // In here, so that whoever finds that there is none waits for what others have written before.
+        let entries = news();
         if active.is_doubtful || u64::from(active.written) + entries.len() as u64 > active.most {
             return self.write_anew(&mut active, &living());
         }
-        let appended = active.append(entries);
-        active.tell(&appended);
-        appended?;
+        if !entries.is_empty() {
+            let appended = active.append(&entries);
+            self.tell(&appended);
+            appended?;
+        }
         let wanted = (active.generation, active.written);
         drop(active);
         self.sync(wanted)
@@ -139,14 +146,13 @@ impl Journal {
     /// Writes `living` into a new file, if the last entries weren't taken.
     pub(super) fn recover(&self, living: impl FnOnce() -> Vec<Entry>) -> io::Result<()> {
         let mut active = self.active();
-        if active.is_failing { self.write_anew(&mut active, &living()) } else { Ok(()) }
+        if self.is_failing() { self.write_anew(&mut active, &living()) } else { Ok(()) }
     }
 
     fn write_anew(&self, active: &mut Active, living: &[Entry]) -> io::Result<()> {
         let (generation, seal) = (active.generation + 1, active.seal.renewed());
-        let written = Active::write(&self.path, seal, generation, living);
-        let written = written.map(|new| *active = Active { is_failing: active.is_failing, ..new });
-        active.tell(&written);
+        let written = Active::write(&self.path, seal, generation, living).map(|new| *active = new);
+        self.tell(&written);
         written
     }
 
@@ -173,9 +179,25 @@ impl Journal {
                 // The kernel may have dropped what it couldn't write, and says so only once.
                 Err(_) => active.is_doubtful = true,
             }
-            active.tell(&synced);
+            drop(active);
+            self.tell(&synced);
         }
         synced
+    }
+
+    /// Notes whether the file takes entries, and logs it where that is new.
+    fn tell(&self, result: &io::Result<()>) {
+        let was_failing = self.is_failing.swap(result.is_err(), Ordering::Relaxed);
+        #[cfg(feature = "server")]
+        match result {
+            Err(error) if !was_failing => {
+                tracing::error!(%error, "the file of ended sessions takes no more, so ending one answers 503");
+            }
+            Ok(()) if was_failing => tracing::info!("the file of ended sessions takes entries again"),
+            _ => {}
+        }
+        #[cfg(not(feature = "server"))]
+        let _ = was_failing;
     }
 
     fn active(&self) -> MutexGuard<'_, Active> {
@@ -185,8 +207,7 @@ impl Journal {
 
 impl Active {
     fn new(file: File, seal: Seal, generation: u64, written: u32, living: usize) -> Self {
-        let (is_doubtful, is_failing) = (false, false);
-        Self { file: file.into(), seal, generation, written, synced: written, most: most(living), is_doubtful, is_failing }
+        Self { file: file.into(), seal, generation, written, synced: written, most: most(living), is_doubtful: false }
     }
 
     /// Writes a file of these entries, and waits until it and its name are on disk.
@@ -208,7 +229,7 @@ impl Active {
         Ok(Self::new(file, seal, generation, written, living.len()))
     }
 
-    /// Writes entries at the end: all of them, or none, unless the end is in doubt.
+    /// Writes entries at the end.
     fn append(&mut self, entries: &[Entry]) -> io::Result<()> {
         let synced = self.synced;
         let bytes: Vec<u8> = entries
@@ -217,25 +238,12 @@ impl Active {
             .flat_map(|(entry, place)| self.seal.write(Record { entry: *entry, synced }, place))
             .collect();
         if let Err(error) = (&*self.file).write_all(&bytes) {
-            let length = HEADER as u64 + u64::from(self.written) * RECORD as u64;
-            self.is_doubtful = self.file.set_len(length).is_err();
+            // What memory has and the file hasn't comes with all else.
+            self.is_doubtful = true;
             return Err(error);
         }
         self.written += u32::try_from(entries.len()).expect("what comes at once is far less than 4 Gi");
         Ok(())
-    }
-
-    /// Notes whether the file takes entries, and logs it where that is new.
-    fn tell(&mut self, result: &io::Result<()>) {
-        #[cfg(feature = "server")]
-        match result {
-            Err(error) if !self.is_failing => {
-                tracing::error!(%error, "the file of ended sessions takes no more, so ending one answers 503");
-            }
-            Ok(()) if self.is_failing => tracing::info!("the file of ended sessions takes entries again"),
-            _ => {}
-        }
-        self.is_failing = result.is_err();
     }
 }
 

@@ -37,8 +37,8 @@ const FAILING: Unavailable = Unavailable::for_seconds(5);
 pub struct JournalEnded(Arc<Shared>);
 
 #[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) known: Known,
+struct Shared {
+    known: Known,
     journal: Journal,
 }
 
@@ -69,12 +69,16 @@ impl JournalEnded {
     /// See [`OpenError`].
     pub fn open(path: &Path, terms: &Terms, now: UnixTime, random: &mut impl CryptoRng) -> Result<Self, OpenError> {
         let known = Known::new(terms);
-        let found = Found::read(path, |entry| match known.set.put(entry, seconds(now)) {
-            Ok(_) => Ok(()),
-            Err(Full) => Err(OpenError::TooMany),
+        let found = Found::read(path, |entry| {
+            let put = if entry.until > seconds(now) { known.set.put(entry, seconds(now)) } else { Ok(false) };
+            put.map(drop).map_err(|Full| OpenError::TooMany)
         })?;
         let journal = Journal::begin(path, random::bytes(random), found, || known.set.all(seconds(now)))?;
         Ok(Self(Arc::new(Shared { known, journal })))
+    }
+
+    pub(super) fn known(&self) -> &Known {
+        &self.0.known
     }
 
     /// Whether the file takes entries; where the last ones failed, all is written anew.
@@ -93,14 +97,25 @@ impl JournalEnded {
 
     /// Takes entries, and waits until they are on disk.
     pub(super) async fn keep(&self, entries: Vec<Entry>, now: UnixTime) -> Result<(), NotEnded> {
-        let now = seconds(now);
-        // In memory first: what isn't on disk yet, or can't be written, is refused all the same.
-        for entry in &entries {
-            self.0.known.set.put(*entry, now).map_err(|Full| NotEnded::Full)?;
+        let (now, shared) = (seconds(now), Arc::clone(&self.0));
+        let kept = off_the_loop(move || {
+            let Shared { known, journal } = &*shared;
+            let mut kept = Ok(());
+            // What isn't on disk yet, or can't be written, is refused all the same.
+            let news = || {
+                entries.into_iter().filter(|entry| {
+                    let put = known.set.put(*entry, now);
+                    kept = kept.and(put.map(drop));
+                    put == Ok(true)
+                })
+            };
+            journal.append(|| news().collect(), || known.set.all(now))?;
+            Ok(kept)
+        });
+        match kept.await {
+            Ok(kept) => kept.map_err(|Full| NotEnded::Full),
+            Err(_) => Err(NotEnded::Unavailable(FAILING)),
         }
-        let shared = Arc::clone(&self.0);
-        let written = off_the_loop(move || shared.journal.append(&entries, || shared.known.set.all(now)));
-        written.await.map_err(|_| NotEnded::Unavailable(FAILING))
     }
 }
 
@@ -116,7 +131,7 @@ impl EndedSessions for JournalEnded {
 }
 
 /// Waits for the disk on another thread, where there is a runtime that has one. It goes on though nobody waits any more.
-async fn off_the_loop(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
+async fn off_the_loop<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
     #[cfg(feature = "tokio")]
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         return runtime.spawn_blocking(work).await.map_err(io::Error::other)?;

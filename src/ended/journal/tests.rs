@@ -144,7 +144,7 @@ async fn of_an_end_that_a_crash_left_in_pieces_what_is_whole_counts() {
     // Written at once, so that none of them says that another is on the disk.
     let entries: Vec<Entry> = ["1", "2", "3"]
         .iter()
-        .flat_map(|id| store.0.known.entries(&Ending { session: session(id), ends_at: None, everywhere: false }, NOW))
+        .flat_map(|id| store.known().entries(&Ending { session: session(id), ends_at: None, everywhere: false }, NOW))
         .collect();
     store.keep(entries, NOW.to_seconds()).await.unwrap();
     drop(store);
@@ -159,9 +159,10 @@ async fn of_an_end_that_a_crash_left_in_pieces_what_is_whole_counts() {
 async fn a_file_that_is_mostly_past_is_written_anew() {
     let folder = Folder::new();
     let store = folder.open();
-    // The same session again and again.
+    // The same session again and again, each time for a second longer.
     let ending = Ending { session: session("one"), ends_at: None, everywhere: false };
-    let again = vec![store.0.known.entries(&ending, NOW).next().unwrap(); 70_000];
+    let entry = store.known().entries(&ending, NOW).next().unwrap();
+    let again: Vec<_> = (0..70_000).map(|longer| Entry { until: entry.until + longer, ..entry }).collect();
     for piece in again.chunks(10_000) {
         store.keep(piece.to_vec(), NOW.to_seconds()).await.unwrap();
     }

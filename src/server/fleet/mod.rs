@@ -1,6 +1,8 @@
 //! A challenge is redeemed at its owner and made at its recipient's home: requests that arrive elsewhere are relayed
 //! there, sealed, once, and the answer is passed on unchanged.
 
+mod company;
+mod ended;
 mod line;
 mod node;
 mod owner;
@@ -19,13 +21,17 @@ use hyper::{
 };
 use tokio::time::{Instant, timeout_at};
 
-pub use self::peer_urls::PeerUrls;
+pub use self::{company::Isolated, peer_urls::PeerUrls};
+pub(crate) use self::{
+    ended::{FleetEnded, Merging, PATH as ENDED_PATH},
+    owner::Owner,
+    peers::Peers,
+};
 use self::{
     line::PATIENCE,
     node::{NoAnswer, Node},
     unlike::Unlike,
 };
-pub(crate) use self::{owner::Owner, peers::Peers};
 use super::{
     call::{Answer, Arrived, COUNTERSIGN_CHALLENGE},
     random::Random,
@@ -33,6 +39,7 @@ use super::{
 };
 use crate::{
     challenge::GuardId,
+    ended::LONGEST_QUESTION,
     fleet::{Homes, Incarnation, RelayedAnswer, RelayedRequest, Reply, SeenRequests, Target},
     keys::CurrentKeys,
     recipient::Recipient,
@@ -224,9 +231,10 @@ impl Fleet {
     }
 }
 
-/// How long sealed requests may be together: a head and a body at their limits, and what the seal adds.
+/// How long sealed requests may be together: a head and a body at their limits, or a question of ended sessions, and what the seal adds.
 pub(crate) const fn longest(max_head_bytes: usize, max_body_bytes: usize) -> usize {
-    max_head_bytes + max_body_bytes + 4096
+    let request = max_head_bytes + max_body_bytes;
+    (if request > LONGEST_QUESTION { request } else { LONGEST_QUESTION }) + 4096
 }
 
 fn unpack(answer: RelayedAnswer) -> Option<Answer> {
