@@ -4,6 +4,7 @@ use alloc::string::String;
 use core::fmt::Write as _;
 
 use super::{VerifiedAccess, VerifiedEnvelope};
+use crate::token::Session;
 
 /// How many identity headers there are.
 const NUMBER: usize = 9;
@@ -37,6 +38,19 @@ impl Identity {
         identity.0[3] = encoded(token.amr().as_str());
         identity.0[7] = encoded(token.session_id());
         identity.0[8] = token.channel().as_str().into();
+        identity
+    }
+
+    /// Of a session that a cookie carries, for which this issuer makes tokens.
+    #[must_use]
+    pub fn of_session(session: &Session, issuer: &str) -> Self {
+        let mut identity = Self::default();
+        identity.0[0] = encoded(&session.subject);
+        identity.0[1] = encoded(issuer);
+        identity.0[2] = number(session.ends_at.as_seconds());
+        identity.0[3] = encoded(session.amr.as_str());
+        identity.0[7] = session.id.to_text();
+        identity.0[8] = session.recipient.channel().as_str().into();
         identity
     }
 

@@ -60,7 +60,7 @@ use crate::{
         Phones,
         admin::metrics::Metrics,
         app::{App, Settings},
-        authz::{Authz, ClaimHeaders, Headers},
+        authz::{Authz, ClaimHeaders, Forwarded, Headers, Issuer, Verdicts},
         endpoints::{
             documents::{Documents, Published},
             external::External,
@@ -347,8 +347,18 @@ fn external(config: &Config, waits: bool, events: &Events, clock: &Clock, backgr
 fn authz(config: &Config) -> Authz {
     let settings = &config.authz;
     let claims = ClaimHeaders::new(settings.claim_headers.clone());
-    let headers = Headers { claims, forward_token: settings.forward_token };
-    Authz::new(settings.rules.clone(), settings.cache_seconds, headers)
+    let tokens = &config.tokens.sessions;
+    Authz {
+        rules: settings.rules.clone(),
+        verdicts: Verdicts::new(settings.cache_seconds),
+        headers: Headers { claims, forward_token: settings.forward_token },
+        forwarded: Forwarded::new(settings.forward_token && config.session.browsers.is_some()),
+        issuer: Issuer {
+            name: tokens.issuer.as_str().into(),
+            audiences: tokens.audiences.clone(),
+            of_reviewers: vec![tokens.reviewer_audience.clone()],
+        },
+    }
 }
 
 /// Whose reports are believed.

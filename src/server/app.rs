@@ -6,7 +6,7 @@ use hyper::{HeaderMap, StatusCode, body::Bytes, header::ACCEPT_LANGUAGE, http::r
 
 use super::{
     admin::metrics::Metrics,
-    authz::Authz,
+    authz::{Authz, Kind},
     call::{Answer, Arrived, Call},
     endpoints::{client, documents::Documents, external::External, webhook::Reports},
     fleet::{ENDED_PATH, Fleet, FleetEnded, Owner},
@@ -87,7 +87,7 @@ impl App {
         routes::find(&self.settings.base_path, head.uri.path()).filter(|route| match route.endpoint {
             Endpoint::Relay => self.fleet.is_some(),
             Endpoint::Login | Endpoint::Page => self.pages.is_some(),
-            Endpoint::Session | Endpoint::Renew | Endpoint::Logout => self.sessions.is_some(),
+            Endpoint::Session | Endpoint::Renew | Endpoint::Logout | Endpoint::Authz(_, Kind::Session) => self.sessions.is_some(),
             Endpoint::Webhook => self.reports.are_expected(),
             _ => true,
         })

@@ -159,10 +159,13 @@ pub(crate) static ROUTES: &[Route] = &numbered([
     page(Path::Within("assets")),
     authz(Path::Beside("authz/nginx/token"), Dialect::Nginx, Kind::Token),
     authz(Path::Beside("authz/nginx/challenge"), Dialect::Nginx, Kind::Challenge),
+    authz(Path::Beside("authz/nginx/session"), Dialect::Nginx, Kind::Session),
     authz(Path::Beside("authz/forward/token"), Dialect::Forward, Kind::Token),
     authz(Path::Beside("authz/forward/challenge"), Dialect::Forward, Kind::Challenge),
+    authz(Path::Beside("authz/forward/session"), Dialect::Forward, Kind::Session),
     authz(Path::From("authz/envoy/token"), Dialect::Envoy, Kind::Token),
     authz(Path::From("authz/envoy/challenge"), Dialect::Envoy, Kind::Challenge),
+    authz(Path::From("authz/envoy/session"), Dialect::Envoy, Kind::Session),
 ]);
 
 /// What nodes ask each other of themselves. Nobody else finds it: it stands in sealed requests only.
@@ -251,6 +254,7 @@ const fn authz(path: Path, dialect: Dialect, kind: Kind) -> Route {
     let label = match kind {
         Kind::Token => "authz/token",
         Kind::Challenge => "authz/challenge",
+        Kind::Session => "authz/session",
     };
     let refuse = match dialect {
         Dialect::Nginx => authz::without_body,
@@ -370,7 +374,7 @@ mod tests {
                 "/authz/nginx/token/x",
                 "/authz/envoy",
                 "/authz/envoy/tokens",
-                "/authz/envoy/session/x",
+                "/authz/envoy/sessions/x",
                 "/passwordless/authz/nginx/token",
             ] {
                 assert_eq!(endpoint(path), None, "{path}");

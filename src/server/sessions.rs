@@ -51,6 +51,8 @@ pub(crate) struct BrowserSessions {
     pub(crate) cookies: SessionCookies,
     /// Where may be led back to.
     pub(crate) destinations: Destinations,
+    /// Whether proxies are told to refuse what another site's page does with the cookie.
+    pub(crate) csrf_check: bool,
     /// Whether an access token stands in a cookie of its own.
     access_cookie: bool,
     /// The login page's address.
@@ -71,6 +73,7 @@ impl BrowserSessions {
         Self {
             cookies: SessionCookies::new(public_url, settings.cookie_domain.as_deref(), settings.same_site),
             destinations: Destinations::new([public_url].into_iter().chain(page_url), settings.return_to.clone()),
+            csrf_check: settings.csrf_check,
             access_cookie: settings.access_cookie,
             login_page: format!("{public_url}{base_path}/login").into(),
             overlong: Seldom::new(LINES),

@@ -52,7 +52,7 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
         switch(
             "csrf_check",
             true,
-            "At /authz/…/session, refuse what the page of another site does with the cookie: docs/sessions.md.",
+            "At /authz/…/session, refuse what the page of another site does with the cookie: docs/edge.md.",
         ),
         number(
             "ended_capacity",

@@ -1,11 +1,15 @@
 //! How a proxy says what it was asked for: which one it is stands in the path of its question, never in what a client sent.
 
 use hyper::{
-    header::{HeaderName, HeaderValue},
+    Method,
+    header::{HOST, HeaderName, HeaderValue},
     http::request::Parts,
 };
 
-use super::path::{Ambiguous, PlainPath};
+use super::{
+    path::{Ambiguous, PlainPath},
+    site::Site,
+};
 use crate::server::wire::problem::Problem;
 
 /// How a proxy asks.
@@ -24,8 +28,11 @@ pub(crate) enum Dialect {
 
 const X_ORIGINAL_URL: HeaderName = HeaderName::from_static("x-original-url");
 const X_ORIGINAL_URI: HeaderName = HeaderName::from_static("x-original-uri");
+const X_ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
 const X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
 const X_FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 impl Dialect {
     /// Refuses what no proxy of this kind sends. It says that somebody asks who isn't one, or that one is set up wrongly, so
@@ -42,6 +49,50 @@ impl Dialect {
                  forward_auth and Traefik's ForwardAuth do. For other proxies there are /authz/nginx and /authz/envoy.",
             )),
         }
+    }
+
+    /// The method of the client's request; `None` where the proxy doesn't say it.
+    pub(super) fn method(self, head: &Parts) -> Option<Method> {
+        let said = |name| Method::from_bytes(text(head, name)?.as_bytes()).ok();
+        match self {
+            Self::Nginx => said(&X_ORIGINAL_METHOD),
+            Self::Forward => said(&X_FORWARDED_METHOD),
+            Self::Envoy | Self::Grpc => Some(head.method.clone()),
+        }
+    }
+
+    /// Where the client's request went.
+    pub(super) fn site(self, head: &Parts) -> Site {
+        let parts = match self {
+            Self::Nginx => text(head, &X_ORIGINAL_URL).and_then(|url| {
+                let (scheme, rest) = url.split_once("://")?;
+                Some((Some(scheme), rest.split(['/', '?', '#', '\\']).next().unwrap_or_default()))
+            }),
+            Self::Forward => {
+                text(head, &X_FORWARDED_PROTO).zip(text(head, &X_FORWARDED_HOST)).map(|(proto, host)| (Some(proto), host))
+            }
+            Self::Envoy | Self::Grpc => match (once(head, &X_FORWARDED_PROTO), text(head, &HOST)) {
+                (Ok(None), Some(host)) => Some((None, host)),
+                (Ok(Some(proto)), Some(host)) => proto.to_str().ok().map(|proto| (Some(proto), host)),
+                _ => None,
+            },
+        };
+        parts.map_or(Site::Unknown, |(scheme, authority)| Site::of(scheme, authority))
+    }
+
+    /// The whole address that the client asked for; `None` on nginx, which leads nobody elsewhere by itself, and where the proxy
+    /// doesn't say it. `endpoint` is where this question arrived.
+    pub(super) fn url(self, head: &Parts, endpoint: &str) -> Option<String> {
+        let proto = text(head, &X_FORWARDED_PROTO)?;
+        let target = || Some(head.uri.path_and_query()?.as_str());
+        let (host, target) = match self {
+            Self::Nginx => return None,
+            Self::Forward => (&X_FORWARDED_HOST, text(head, &X_FORWARDED_URI)?),
+            Self::Envoy => (&HOST, target()?.strip_prefix(endpoint)?),
+            Self::Grpc => (&HOST, target()?),
+        };
+        let slash = if target.starts_with('/') { "" } else { "/" };
+        Some(format!("{proto}://{}{slash}{target}", text(head, host)?))
     }
 
     /// The path that the client asked the proxy for. `endpoint` is where this question arrived: `/authz/envoy/token`.
@@ -75,6 +126,11 @@ fn once<'h>(head: &'h Parts, name: &HeaderName) -> Result<Option<&'h HeaderValue
     let mut values = head.headers.get_all(name).iter();
     let first = values.next();
     if values.next().is_none() { Ok(first) } else { Err(Ambiguous) }
+}
+
+/// The text of a header that stands there once.
+fn text<'h>(head: &'h Parts, name: &HeaderName) -> Option<&'h str> {
+    once(head, name).ok()??.to_str().ok()
 }
 
 /// Of a path with its query.

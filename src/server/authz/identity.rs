@@ -10,6 +10,7 @@ use hyper::{
 use super::claim_headers::ClaimHeaders;
 use crate::{
     edge::{self, IDENTITY_HEADERS, VerifiedAccess, VerifiedEnvelope},
+    engine::Present,
     server::call::Answer,
     time::UnixTime,
 };
@@ -59,6 +60,18 @@ impl Identity {
         let claims = || serde_json::from_str(token.json()).unwrap_or_default();
         let claims = if headers.claims.is_empty() { Box::default() } else { headers.claims.values(&claims(), now) };
         Self { claims, ..Self::new(edge::Identity::of_token(token)) }.with_token(headers, || value(text.into()))
+    }
+
+    /// Of a session that a cookie carries, with what the directory says of its user; `token` makes an access token of it.
+    pub(super) fn of_session(
+        present: &Present,
+        issuer: &str,
+        headers: &Headers,
+        now: UnixTime,
+        token: impl FnOnce() -> HeaderValue,
+    ) -> Self {
+        let claims = headers.claims.values(&present.user.claims, now);
+        Self { claims, ..Self::new(edge::Identity::of_session(&present.session, issuer)) }.with_token(headers, token)
     }
 
     /// Of a challenge: which one, never whose.

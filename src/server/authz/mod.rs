@@ -3,39 +3,56 @@
 
 mod claim_headers;
 mod dialect;
+mod forwarded;
 mod identity;
 mod path;
 mod rules;
+mod site;
 mod verdicts;
 
 use hyper::{
     HeaderMap,
-    header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName, ORIGIN, UPGRADE},
     http::request::Parts,
 };
 
 pub use self::claim_headers::ClaimHeader;
 pub(crate) use self::{
     claim_headers::ClaimHeaders,
+    forwarded::Forwarded,
     identity::{Headers, Identity},
+    verdicts::Verdicts,
 };
 use self::{
     path::{Ambiguous, PlainPath},
     rules::NotAllowed,
-    verdicts::Verdicts,
 };
 pub(crate) use dialect::Dialect;
 pub use rules::{Rule, Rules};
 
 use super::{
     app::App,
-    call::{Answer, COUNTERSIGN_CHALLENGE},
-    wire::{cookies::Jar, problem::Problem},
+    call::{Answer, COUNTERSIGN_CHALLENGE, redirect},
+    wire::{cookies::Jar, origin::Origin, problem::Problem},
 };
-use crate::token::TokenInvalid;
+use crate::{
+    time::UnixTime,
+    token::{Amr, TokenInvalid},
+};
 
 /// The client's headers that are read: a proxy needs to pass on no others.
-pub(crate) static READ: [HeaderName; 3] = [AUTHORIZATION, COOKIE, COUNTERSIGN_CHALLENGE];
+pub(crate) static READ: [HeaderName; 10] = [
+    AUTHORIZATION,
+    COOKIE,
+    COUNTERSIGN_CHALLENGE,
+    ORIGIN,
+    site::SEC_FETCH_SITE,
+    site::SEC_FETCH_MODE,
+    ACCEPT,
+    UPGRADE,
+    site::SEC_WEBSOCKET_KEY,
+    dialect::X_FORWARDED_PROTO,
+];
 
 /// What lets a request pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +61,8 @@ pub(crate) enum Kind {
     Token,
     /// A living challenge of this fleet: somebody was sent a code. Whose it is can't be told here.
     Challenge,
+    /// An access token, else the session that a browser's cookie carries.
+    Session,
 }
 
 impl Kind {
@@ -52,6 +71,7 @@ impl Kind {
         match name {
             "token" => Some(Self::Token),
             "challenge" => Some(Self::Challenge),
+            "session" => Some(Self::Session),
             _ => None,
         }
     }
@@ -61,6 +81,7 @@ impl Kind {
         match self {
             Self::Token => "/authz/envoy/token",
             Self::Challenge => "/authz/envoy/challenge",
+            Self::Session => "/authz/envoy/session",
         }
     }
 }
@@ -68,64 +89,176 @@ impl Kind {
 /// What the endpoints know.
 #[derive(Debug)]
 pub(crate) struct Authz {
-    rules: Rules,
-    verdicts: Verdicts,
+    pub(crate) rules: Rules,
+    pub(crate) verdicts: Verdicts,
     /// What an allowing answer says.
     pub(crate) headers: Headers,
+    /// Access tokens that were made for sessions.
+    pub(crate) forwarded: Forwarded,
+    /// What the tokens of a session would say of who made them.
+    pub(crate) issuer: Issuer,
 }
 
-impl Authz {
-    /// With these rules; a good token is remembered for so many seconds, 0 for none.
-    pub(crate) fn new(rules: Rules, cache_seconds: u64, headers: Headers) -> Self {
-        Self { rules, verdicts: Verdicts::new(cache_seconds), headers }
-    }
+/// Who makes tokens, and for whom.
+#[derive(Debug)]
+pub(crate) struct Issuer {
+    /// `iss`.
+    pub(crate) name: Box<str>,
+    /// `aud`.
+    pub(crate) audiences: Vec<String>,
+    /// `aud` of reviewers.
+    pub(crate) of_reviewers: Vec<String>,
+}
+
+/// Why nobody may pass.
+#[derive(Debug)]
+pub(crate) enum Denied {
+    /// For this.
+    Because(Problem),
+    /// Nobody is signed in, and a browser shows what comes: it is led to this page.
+    ToLogin(Box<str>),
 }
 
 impl App {
     /// The answer to a proxy that asks in this dialect.
     pub(crate) async fn authorise(&self, dialect: Dialect, kind: Kind, head: &Parts) -> Result<Answer, Problem> {
-        self.judge(dialect, kind, head).await.map(|identity| identity.answer(&self.authz.headers))
+        match self.judge(dialect, kind, head).await {
+            Ok(identity) => Ok(identity.answer(&self.authz.headers)),
+            Err(Denied::ToLogin(page)) => Ok(redirect(&page)),
+            Err(Denied::Because(problem)) => Err(problem),
+        }
     }
 
     /// Who may pass with what a proxy asks in this dialect.
-    pub(crate) async fn judge(&self, dialect: Dialect, kind: Kind, head: &Parts) -> Result<Identity, Problem> {
+    pub(crate) async fn judge(&self, dialect: Dialect, kind: Kind, head: &Parts) -> Result<Identity, Denied> {
         dialect.judge(head)?;
-        let path = || dialect.path(head, kind.asked_by_envoy_at());
-        self.identify(kind, path, &head.headers).await
+        let endpoint = kind.asked_by_envoy_at();
+        // Where every path is open, none has to be understood.
+        let path = if self.authz.rules.are_any() { Some(dialect.path(head, endpoint)?) } else { None };
+        let question = Question { dialect, head, path, now: (self.clock)() };
+        match kind {
+            Kind::Token => Ok(self.by_token(&question, presented(&head.headers).token()).await?),
+            Kind::Challenge => Ok(self.by_challenge(&question)?),
+            Kind::Session => match self.by_session(&question).await {
+                Err(problem) if problem.is_sign_in_needed() => {
+                    Err(self.login_page(&question, endpoint).map_or(Denied::Because(problem), Denied::ToLogin))
+                }
+                judged => Ok(judged?),
+            },
+        }
     }
 
-    /// Who may pass to this path with these headers.
-    async fn identify<'p>(
-        &self,
-        kind: Kind,
-        path: impl FnOnce() -> Result<PlainPath<'p>, Ambiguous>,
-        headers: &HeaderMap,
-    ) -> Result<Identity, Problem> {
-        let Authz { rules, verdicts, headers: told } = &self.authz;
-        // Where every path is open, none has to be understood.
-        let path = if rules.are_any() { Some(path().map_err(Problem::from)?) } else { None };
-        let (keys, now) = (self.engine.keys.load(), (self.clock)());
-        let allows = |who| path.as_ref().map_or(Ok(()), |path| rules.judge(path, who));
-        match kind {
-            Kind::Token => {
-                let token = bearer(headers).ok_or_else(Problem::token_not_valid)?;
-                let token = verdicts.check(token, &keys, told, now).map_err(|TokenInvalid| Problem::token_not_valid())?;
-                self.require_living(&token.session(), now).await?;
-                allows(Some((&token.audiences, &token.amr)))?;
-                Ok(token.identity.clone())
-            }
-            Kind::Challenge => {
-                let believe = |envelope: &str| keys.envelopes.verify(envelope, now).ok();
-                let envelope = match challenge_header(headers) {
-                    Some(envelope) => believe(envelope),
-                    // Any host of the site can set a cookie of this name, so each is tried.
-                    None => Jar::read(headers).challenges().iter().find_map(|envelope| believe(envelope)),
-                };
-                let envelope = envelope.ok_or_else(Problem::challenge_not_valid)?;
-                allows(None)?;
-                Ok(Identity::of_challenge(&envelope))
+    /// With the access token of a request.
+    async fn by_token(&self, question: &Question<'_>, token: Option<&str>) -> Result<Identity, Problem> {
+        let Authz { verdicts, headers, .. } = &self.authz;
+        let token = token.ok_or_else(Problem::token_not_valid)?;
+        let token = verdicts.check(token, &self.engine.keys.load(), headers, question.now);
+        let token = token.map_err(|TokenInvalid| Problem::token_not_valid())?;
+        self.require_living(&token.session(), question.now).await?;
+        self.allow(question, Some((&token.audiences, &token.amr)))?;
+        Ok(token.identity.clone())
+    }
+
+    /// With the challenge of a request.
+    fn by_challenge(&self, question: &Question<'_>) -> Result<Identity, Problem> {
+        let (headers, keys) = (&question.head.headers, self.engine.keys.load());
+        let believe = |envelope: &str| keys.envelopes.verify(envelope, question.now).ok();
+        let envelope = match challenge_header(headers) {
+            Some(envelope) => believe(envelope),
+            // Any host of the site can set a cookie of this name, so each is tried.
+            None => Jar::read(headers).challenges().iter().find_map(|envelope| believe(envelope)),
+        };
+        let envelope = envelope.ok_or_else(Problem::challenge_not_valid)?;
+        self.allow(question, None)?;
+        Ok(Identity::of_challenge(&envelope))
+    }
+
+    /// With the access token of a request, else with the session in its cookie, for what a page of the site may do.
+    async fn by_session(&self, question: &Question<'_>) -> Result<Identity, Problem> {
+        let Question { dialect, head, now, .. } = *question;
+        let Authz { headers, forwarded, issuer, .. } = &self.authz;
+        let sessions = self.sessions.as_ref().ok_or_else(Problem::not_found)?;
+        match presented(&head.headers) {
+            Presented::Nothing => {}
+            bearer => return self.by_token(question, bearer.token()).await,
+        }
+        let present = self.engine.session(sessions.cookies.read(&head.headers).as_slice(), now).await;
+        let present = present.map_err(Problem::of_no_session)?;
+        if sessions.csrf_check {
+            let method = dialect.method(head).ok_or_else(|| Problem::forbidden(NO_METHOD))?;
+            let is_allowed = |origin: &Origin| self.sites.contain(origin) || sessions.destinations.contain(origin);
+            let may = !site::could_change_something(&method, &head.headers)
+                || site::comes_from_here(&head.headers, &dialect.site(head), is_allowed);
+            if !may {
+                return Err(Problem::cross_site());
             }
         }
+        let audiences = if present.session.amr.is_reviewers() { &issuer.of_reviewers } else { &issuer.audiences };
+        self.allow(question, Some((audiences, &present.session.amr)))?;
+        let token = || forwarded.token(&present, &self.engine.keys.load(), now, &self.random);
+        Ok(Identity::of_session(&present, &issuer.name, headers, now, token))
+    }
+
+    /// Whether a rule lets these audiences and methods pass.
+    fn allow(&self, question: &Question<'_>, who: Option<(&[String], &Amr)>) -> Result<(), NotAllowed> {
+        question.path.as_ref().map_or(Ok(()), |path| self.authz.rules.judge(path, who))
+    }
+
+    /// Where a browser is led that shows what comes, to sign in and come back; `None` where it can't be led back, or doesn't show it.
+    fn login_page(&self, Question { dialect, head, .. }: &Question<'_>, endpoint: &str) -> Option<Box<str>> {
+        let (sessions, _) = self.sessions.as_ref().zip(self.pages.as_ref())?;
+        let is_shown = site::is_navigation(&dialect.method(head)?, &head.headers);
+        let return_to = sessions.destinations.judge(&dialect.url(head, endpoint).filter(|_| is_shown)?).ok()?;
+        Some(sessions.login_page(Some(return_to.as_str())).into())
+    }
+}
+
+/// What a proxy asks.
+struct Question<'q> {
+    dialect: Dialect,
+    head: &'q Parts,
+    /// Where paths matter.
+    path: Option<PlainPath<'q>>,
+    now: UnixTime,
+}
+
+/// What whoever sets up nginx has to know.
+const NO_METHOD: &str = "X-Original-Method is missing: without it nobody knows what the request could change.";
+
+/// What stands in `Authorization`.
+#[derive(Clone, Copy, Debug)]
+enum Presented<'h> {
+    /// No token.
+    Nothing,
+    /// One token (RFC 6750 §2.1).
+    Token(&'h str),
+    /// More than one thing: nobody knows which of them the app reads.
+    Unclear,
+}
+
+impl<'h> Presented<'h> {
+    fn token(self) -> Option<&'h str> {
+        match self {
+            Self::Token(token) => Some(token),
+            Self::Nothing | Self::Unclear => None,
+        }
+    }
+}
+
+/// The token of the one `Authorization: Bearer …`.
+fn presented(headers: &HeaderMap) -> Presented<'_> {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let value = match (given.next(), given.next()) {
+        (None, _) => return Presented::Nothing,
+        (Some(value), None) => value,
+        (Some(_), Some(_)) => return Presented::Unclear,
+    };
+    let Some(begin) = value.as_bytes().get(..6).filter(|scheme| scheme.eq_ignore_ascii_case(b"bearer")) else {
+        return Presented::Nothing;
+    };
+    match value.to_str().map(|text| text[begin.len()..].strip_prefix(' ')) {
+        Ok(Some(token)) => Presented::Token(token.trim_matches(' ')),
+        _ => Presented::Unclear,
     }
 }
 
@@ -136,14 +269,6 @@ fn challenge_header(headers: &HeaderMap) -> Option<&str> {
     let (first, second) = (given.next()?, given.next());
     let text = if second.is_none() { first.to_str().unwrap_or_default() } else { "" };
     (!first.is_empty() || second.is_some()).then_some(text)
-}
-
-/// The token of the one `Authorization: Bearer …` (RFC 6750 §2.1).
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let mut given = headers.get_all(AUTHORIZATION).iter();
-    let (Some(value), None) = (given.next(), given.next()) else { return None };
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches(' '))
 }
 
 /// How nginx is told of a problem: by its status, since it drops the body, and the connection with it.
@@ -163,5 +288,11 @@ impl From<Ambiguous> for Problem {
 impl From<NotAllowed> for Problem {
     fn from(NotAllowed: NotAllowed) -> Self {
         Self::forbidden("This path needs more than what was presented.")
+    }
+}
+
+impl<P: Into<Problem>> From<P> for Denied {
+    fn from(problem: P) -> Self {
+        Self::Because(problem.into())
     }
 }

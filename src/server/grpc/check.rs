@@ -15,8 +15,8 @@ use prost::{Enumeration, Message, Oneof};
 use super::Status;
 use crate::server::{
     app::App,
-    authz::{Dialect, Kind, READ},
-    call::Answer,
+    authz::{Denied, Dialect, Kind, READ},
+    call::{Answer, redirect},
     routes,
     wire::problem::Problem,
 };
@@ -208,33 +208,37 @@ impl App {
     /// # Errors
     /// Nobody can tell at the moment.
     pub(super) async fn check(&self, Question { kind, head }: Question) -> Result<CheckResponse, Status> {
-        let (route, judged) = match (kind, head) {
-            (None, _) => (None, Err(Problem::forbidden(NO_KIND))),
-            (Some(_), None) => (None, Err(Problem::forbidden("This path can be read in more than one way."))),
+        let (route, judged) = match (kind.filter(|kind| self.has(*kind)), head) {
+            (None, _) => (None, Err(Problem::forbidden(NO_KIND).into())),
+            (Some(_), None) => (None, Err(Problem::forbidden("This path can be read in more than one way.").into())),
             (Some(kind), Some(head)) => {
                 (routes::find("", kind.asked_by_envoy_at()), self.judge(Dialect::Grpc, kind, &head).await)
             }
         };
-        match judged {
+        let answer = match judged {
             Ok(identity) => {
                 self.metrics.answered(route, StatusCode::OK);
-                Ok(CheckResponse::allowing(identity.headers(&self.authz.headers)))
+                return Ok(CheckResponse::allowing(identity.headers(&self.authz.headers)));
             }
-            Err(problem) => {
+            Err(Denied::ToLogin(page)) => redirect(&page),
+            Err(Denied::Because(problem)) => {
                 self.metrics.refused(problem.code());
-                let answer = problem.into_answer();
-                self.metrics.answered(route, answer.status());
-                if answer.status().is_server_error() {
-                    return Err(Status::UNAVAILABLE);
-                }
-                Ok(CheckResponse::denying(answer).await)
+                problem.into_answer()
             }
-        }
+        };
+        self.metrics.answered(route, answer.status());
+        if answer.status().is_server_error() { Err(Status::UNAVAILABLE) } else { Ok(CheckResponse::denying(answer).await) }
+    }
+
+    /// Whether there is anything of this kind here.
+    fn has(&self, kind: Kind) -> bool {
+        kind != Kind::Session || self.sessions.is_some()
     }
 }
 
 /// What whoever sets up a proxy has to know.
-const NO_KIND: &str = "context_extensions.countersign says what is asked for: token or challenge.";
+const NO_KIND: &str =
+    "context_extensions.countersign says what is asked for: token, challenge, or session where sessions are enabled.";
 
 impl CheckResponse {
     /// Every identity header in the place of the client's.
@@ -247,7 +251,7 @@ impl CheckResponse {
     /// What a client is told.
     async fn denying(answer: Answer) -> Self {
         let (head, body) = answer.into_parts();
-        let code = if head.status == StatusCode::UNAUTHORIZED { UNAUTHENTICATED } else { PERMISSION_DENIED };
+        let code = if head.status == StatusCode::FORBIDDEN { PERMISSION_DENIED } else { UNAUTHENTICATED };
         let headers = head.headers.iter().map(|(name, value)| HeaderOption::overwriting(name, value)).collect();
         let body = body.collect().await.unwrap_or_else(|never| match never {}).to_bytes();
         let body = String::from_utf8_lossy(&body).into_owned();
@@ -301,7 +305,8 @@ mod tests {
         let head = head.unwrap();
         assert_eq!((kind, head.method, head.uri.to_string()), (Some(Kind::Token), Method::POST, "/admin?x=1".into()));
         let headers: Vec<_> = head.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
-        assert_eq!(headers, [("authorization", "Bearer x"), ("host", "app.example:8443")]);
+        let sent = [("authorization", "Bearer x"), ("origin", "https://app.example"), ("accept", "text/html")];
+        assert_eq!(headers, [&sent[..], &[("host", "app.example:8443")]].concat());
     }
 
     #[test]

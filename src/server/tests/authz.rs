@@ -66,7 +66,7 @@ impl Server {
     }
 
     /// An access token of this server's for somebody who proved an address in this way.
-    fn access(&self, id: &str, amr: Amr) -> String {
+    pub(super) fn access(&self, id: &str, amr: Amr) -> String {
         self.access_with(id, amr, &serde_json::Map::new())
     }
 
@@ -87,7 +87,7 @@ impl Server {
     }
 
     /// What stands in an access token.
-    fn claims(&self, token: &str) -> Value {
+    pub(super) fn claims(&self, token: &str) -> Value {
         let now = UnixTime::from_seconds(NOW.get());
         serde_json::from_str(self.0.app.engine.keys.load().sessions.verify_access(token, now).unwrap().json()).unwrap()
     }

@@ -43,8 +43,14 @@ impl Server {
 
     /// What Envoy would do with a request of this kind, as if it had been asked over HTTP.
     pub(super) async fn check(&self, kind: &str, method: &str, path: &str, headers: &[(&str, &str)]) -> Got {
-        let http = Http { method, path, host: "app.example", headers };
+        let http = Http { method, path, host: "app.example.com", headers };
         self.verdict(&http.raw(&[("countersign", kind)])).await
+    }
+
+    /// The status of gRPC of such a question, where there is no verdict.
+    pub(super) async fn check_status(&self, kind: &str, headers: &[(&str, &str)]) -> Option<String> {
+        let http = Http { method: "GET", path: "/", host: "app.example.com", headers };
+        self.call(CHECK, "application/grpc", framed(&http.raw(&[("countersign", kind)]))).await.status
     }
 
     /// The verdict over a `CheckRequest`.
@@ -62,8 +68,8 @@ impl Server {
             code,
             match status {
                 200 => 0,
-                401 => 16,
-                _ => 7,
+                403 => 7,
+                _ => 16,
             }
         );
         let mut got = HeaderMap::new();

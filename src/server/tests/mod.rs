@@ -1,6 +1,7 @@
 //! The whole server without a socket: a request in, an answer out, with a clock and a generator that the test sets.
 
 mod authz;
+mod authz_session;
 #[cfg(feature = "mobile")]
 mod breaker;
 mod client;

@@ -112,6 +112,11 @@ impl Sites {
         self.others.is_empty()
     }
 
+    /// Whether it is one of them.
+    pub(crate) fn contain(&self, origin: &Origin) -> bool {
+        self.own.contains(origin) || self.others.contains(origin)
+    }
+
     /// Whether `origin` is one of the other sites that may call.
     pub(crate) fn admits(&self, origin: &str) -> bool {
         !self.others.is_empty() && Origin::sent(origin).is_some_and(|origin| self.others.contains(&origin))

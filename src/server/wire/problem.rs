@@ -220,6 +220,11 @@ impl Problem {
         problem.with(|contents| contents.owner = Some(owner))
     }
 
+    /// Whether somebody who signs in would be answered otherwise.
+    pub(crate) fn is_sign_in_needed(&self) -> bool {
+        self.0.status == StatusCode::UNAUTHORIZED
+    }
+
     /// The guard that can answer instead.
     pub(crate) fn owner(&self) -> Option<&GuardId> {
         self.0.owner.as_ref()
