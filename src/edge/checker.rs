@@ -3,7 +3,10 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
-use super::{AccessVerifier, DocumentError, EnvelopeVerifier, VerifiedAccess, VerifiedEnvelope, read_jwks, read_paserk};
+use super::{
+    AccessVerifier, Denial, DocumentError, EnvelopeVerifier, Identity, Presented, VerifiedAccess, VerifiedEnvelope, read_jwks,
+    read_paserk,
+};
 use crate::time::UnixTime;
 
 /// A document in which a fleet publishes keys.
@@ -15,6 +18,26 @@ pub enum KeyDocument {
     ChallengeJwks,
     /// Keys of what is PASETO v4.public.
     Paserk,
+}
+
+/// What a request needs to pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing: whoever it is of isn't known.
+    Nothing,
+    /// An access token.
+    Token,
+    /// A challenge.
+    Challenge,
+}
+
+/// A request that doesn't pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// What its client is told.
+    pub denial: Denial,
+    /// Whether a key was named that isn't here: see [`Refused::UnknownKey`].
+    pub lacks_key: bool,
 }
 
 /// Why something isn't believed.
@@ -98,6 +121,32 @@ impl Checker {
                 Ok(number)
             }
         }
+    }
+
+    /// Whose request this is, if it passes.
+    ///
+    /// # Errors
+    /// See [`Stopped`].
+    pub fn judge(&self, needs: Needs, presented: &Presented<'_>, now: UnixTime) -> Result<Identity, Stopped> {
+        let (outcome, denial) = match needs {
+            Needs::Nothing => return Ok(Identity::nobody()),
+            Needs::Token => {
+                let token = presented.token.map_or(Err(Refused::Invalid), |token| self.token(token, now));
+                (token.map(|token| Identity::of_token(&token)), Denial::Token)
+            }
+            Needs::Challenge => {
+                // Any host of the site can set a cookie of this name, so each is tried.
+                let mut outcomes = presented.challenges.iter().map(|envelope| self.challenge(envelope, now));
+                let first = outcomes.next().unwrap_or(Err(Refused::Invalid));
+                let envelope = outcomes.fold(first, Result::or);
+                (envelope.map(|envelope| Identity::of_challenge(&envelope)), Denial::Challenge)
+            }
+        };
+        outcome.map_err(|refused| match refused {
+            Refused::NoKeys => Stopped { denial: Denial::Unavailable, lacks_key: true },
+            Refused::UnknownKey => Stopped { denial, lacks_key: true },
+            Refused::Invalid => Stopped { denial, lacks_key: false },
+        })
     }
 
     /// Believes an access token.

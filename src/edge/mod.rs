@@ -41,7 +41,7 @@ mod paserk;
 mod presented;
 
 pub use crate::token::access::{AccessVerifier, VerifiedAccess};
-pub use checker::{Checker, KeyDocument, Refused};
+pub use checker::{Checker, KeyDocument, Needs, Refused, Stopped};
 pub use denial::Denial;
 pub use document::{DocumentError, MAX_DOCUMENT_BYTES};
 pub use envelope::{EnvelopeInvalid, EnvelopeVerifier, VerifiedEnvelope};

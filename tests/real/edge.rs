@@ -115,8 +115,19 @@ print(jwt.decode(token, pem, algorithms=[algorithm], audience='http://localhost:
     ]
 }
 
+/// What of countersign a proxy reaches.
+#[derive(Clone, Copy)]
+enum LeadsTo<'a> {
+    /// Its listener for clients.
+    Clients,
+    /// That for Envoy's questions.
+    Grpc(&'a str),
+    /// None.
+    Nobody,
+}
+
 /// A proxy between clients, countersign and an app.
-struct Edge {
+pub(super) struct Edge {
     proxy: Child,
     address: String,
     server: Server,
@@ -145,13 +156,43 @@ impl Edge {
         files: &[&str],
         command: impl FnOnce(&Path) -> Command,
     ) -> Self {
+        let leads_to = grpc.map_or(LeadsTo::Clients, LeadsTo::Grpc);
+        let edge = Self::launch(leads_to, settings, files, |folder, _| command(folder));
+        // Some listen before they know where to.
+        wait_for(|| (edge.get("/open", &[]).status == 401).then_some(()));
+        edge
+    }
+
+    /// One that checks by itself, while countersign's keys can't be had; `command` is told the folder, and the addresses of the edge,
+    /// of countersign and of the app.
+    pub(super) fn start_without_keys(
+        settings: &[(&str, &str)],
+        files: &[&str],
+        command: impl FnOnce(&Path, &[String]) -> Command,
+    ) -> Self {
+        let edge = Self::launch(LeadsTo::Nobody, settings, files, command);
+        wait_for(|| (edge.get("/open", &[]).status == 503).then_some(()));
+        edge
+    }
+
+    fn launch(
+        leads_to: LeadsTo<'_>,
+        settings: &[(&str, &str)],
+        files: &[&str],
+        command: impl FnOnce(&Path, &[String]) -> Command,
+    ) -> Self {
         let own = [
             ("authz.rules", "/admin amr=hwk"),
             ("passwordless.token_request_throttle_seconds", "0"),
             ("server.trusted_proxies", "127.0.0.1"),
         ];
         let server = Server::start(&[&own, settings].concat());
-        let (asked, app, port) = (Gate::open(grpc.unwrap_or(&server.address)), App::start(), free_port());
+        let asked = Gate::open(match leads_to {
+            LeadsTo::Clients => Some(&server.address),
+            LeadsTo::Grpc(address) => Some(address),
+            LeadsTo::Nobody => None,
+        });
+        let (app, port) = (App::start(), free_port());
         let folder = tempfile::tempdir().expect("a folder");
         let examples: PathBuf = [env!("CARGO_MANIFEST_DIR"), "examples", "edge"].iter().collect();
         for file in files {
@@ -165,7 +206,8 @@ impl Edge {
             fs::write(folder.path().join(file), text).expect("its copy");
         }
         let log = fs::File::create(folder.path().join("log")).expect("a log");
-        let proxy = command(folder.path())
+        let addresses = [port, asked.port, app.port].map(|port| format!("127.0.0.1:{port}"));
+        let proxy = command(folder.path(), &addresses)
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))
@@ -176,17 +218,45 @@ impl Edge {
         let settings = of_others.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let edge = Self { proxy, address: format!("127.0.0.1:{port}"), server, asked, app, folder, settings };
         wait_for(|| TcpStream::connect(&edge.address).ok());
-        // Some listen before they know where to.
-        wait_for(|| (edge.get("/open", &[]).status == 401).then_some(()));
         edge
     }
 
-    fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+    /// From now on countersign is reached.
+    pub(super) fn let_keys_be_had(&self) {
+        self.asked.lead(Some(&self.server.address));
+    }
+
+    /// From now on countersign isn't reached.
+    pub(super) fn let_no_keys_be_had(&self) {
+        self.asked.lead(None);
+    }
+
+    /// From now on another countersign is reached.
+    pub(super) fn ask_for_keys_at(&self, address: &str) {
+        self.asked.lead(Some(address));
+    }
+
+    /// From now on this is its countersign.
+    pub(super) fn serve_with(&mut self, server: Server) {
+        self.server = server;
+    }
+
+    /// How often somebody connected to countersign.
+    pub(super) fn asked_for_keys(&self) -> usize {
+        self.asked.connections()
+    }
+
+    /// How many requests the app has seen.
+    pub(super) fn app_requests(&self) -> usize {
+        self.app.requests()
+    }
+
+    pub(super) fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         Connection::to(&self.address).request("GET", path, headers, b"")
     }
 
     /// The tokens of a login at countersign itself.
-    fn sign_in(server: &Server) -> Value {
+    pub(super) fn sign_in(server: &Server) -> Value {
         let (envelope, code) = server.challenge("ann@example.com");
         server.post("exchange/email/", &json!({"email": "ann@example.com", "token": code, "challenge": envelope})).json()
     }
@@ -201,12 +271,12 @@ impl Edge {
     }
 
     /// An access token, as it is sent.
-    fn authorization(&self) -> String {
+    pub(super) fn authorization(&self) -> String {
         format!("Bearer {}", Self::sign_in(&self.server)["access"].as_str().expect("a token"))
     }
 
     /// Whatever they call themselves.
-    fn lets_people_through_as_themselves(&self) {
+    pub(super) fn lets_people_through_as_themselves(&self) {
         let good = self.authorization();
         let forged = [
             "X-Auth-Subject",
@@ -239,7 +309,7 @@ impl Edge {
         }
     }
 
-    fn refuses_everybody_else(&self, is_told: impl Fn(&Answer) -> bool) {
+    pub(super) fn refuses_everybody_else(&self, is_told: impl Fn(&Answer) -> bool) {
         let tokens = Self::sign_in(&self.server);
         let (access, refresh) = (tokens["access"].as_str().unwrap(), tokens["refresh"].as_str().unwrap());
         let (before, parts) = (self.app.requests(), access.split('.').collect::<Vec<_>>());
@@ -307,7 +377,7 @@ impl Edge {
         assert_eq!(self.app.requests(), before, "the app saw nothing of all this");
     }
 
-    fn gives_bodies_to_the_app(&self) {
+    pub(super) fn gives_bodies_to_the_app(&self) {
         let good = self.authorization();
         let body = vec![b'x'; 300_000];
         let posted = Connection::to(&self.address).request("POST", "/open", &[("Authorization", &good)], &body);
@@ -339,7 +409,7 @@ impl Edge {
         assert_eq!(self.app.requests(), before);
     }
 
-    fn challenges_are_exchanged_only_with_a_living_one(&self, is_told: impl Fn(&Answer) -> bool) {
+    pub(super) fn challenges_are_exchanged_only_with_a_living_one(&self, is_told: impl Fn(&Answer) -> bool) {
         let (envelope, code) = self.server.challenge("carl@example.com");
         let body = json!({"email": "carl@example.com", "token": code, "challenge": envelope}).to_string();
         let tampered = format!("{}A{}", &envelope[..150], &envelope[151..]);
@@ -358,7 +428,7 @@ impl Edge {
         assert_eq!(signed_in.status, 200, "{signed_in:?}\n{}", self.log());
     }
 
-    fn log(&self) -> String {
+    pub(super) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 }
@@ -372,7 +442,7 @@ impl Drop for Edge {
 }
 
 /// As countersign says it, or a proxy in its words.
-fn is_told_by_us(denied: &Answer) -> bool {
+pub(super) fn is_told_by_us(denied: &Answer) -> bool {
     let schemes = [r#"Bearer realm="countersign", error="invalid_token""#, r#"Countersign realm="countersign""#];
     denied.status == 401 && denied.header("www-authenticate").is_some_and(|scheme| schemes.contains(&scheme))
 }
@@ -386,18 +456,29 @@ fn exported(folder: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> Str
 struct Gate {
     port: u16,
     count: Arc<AtomicUsize>,
+    way: Arc<Mutex<Way>>,
+}
+
+/// Where a gate leads, and who is on the way.
+struct Way {
+    to: Option<String>,
+    connections: Vec<TcpStream>,
 }
 
 impl Gate {
-    fn open(to: &str) -> Self {
-        let (listener, to) = (TcpListener::bind("127.0.0.1:0").expect("a port"), to.to_owned());
+    /// That leads to this address, or is shut.
+    fn open(to: Option<&str>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("it is bound").port();
         let count = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&count);
+        let way = Arc::new(Mutex::new(Way { to: to.map(str::to_owned), connections: Vec::new() }));
+        let (counted, shared) = (Arc::clone(&count), Arc::clone(&way));
         thread::spawn(move || {
             for near in listener.incoming().flatten() {
                 counted.fetch_add(1, Ordering::SeqCst);
-                let Ok(far) = TcpStream::connect(&to) else { continue };
+                let mut way = shared.lock().unwrap();
+                let Some(far) = way.to.as_ref().and_then(|to| TcpStream::connect(to).ok()) else { continue };
+                way.connections.push(near.try_clone().expect("a second handle"));
                 for (mut from, mut to) in
                     [(&near, &far), (&far, &near)].map(|(from, to)| (from.try_clone().unwrap(), to.try_clone().unwrap()))
                 {
@@ -408,7 +489,16 @@ impl Gate {
                 }
             }
         });
-        Self { port, count }
+        Self { port, count, way }
+    }
+
+    /// From now on it leads there, or nowhere, and whoever was on the way is sent back.
+    fn lead(&self, to: Option<&str>) {
+        let mut way = self.way.lock().unwrap();
+        way.to = to.map(str::to_owned);
+        for connection in way.connections.drain(..) {
+            let _ = connection.shutdown(Shutdown::Both);
+        }
     }
 
     fn connections(&self) -> usize {

@@ -8,6 +8,7 @@ mod events;
 mod external;
 #[cfg(target_os = "linux")]
 mod flood;
+mod in_process;
 mod mail_server;
 mod messages;
 mod outages;
@@ -30,6 +31,7 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
         external::trials(),
         tokens::trials(),
         wasm::trials(),
+        in_process::trials(),
         description::trials(),
         edge::trials(),
         outages::trials(),

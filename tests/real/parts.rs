@@ -60,7 +60,10 @@ impl Part {
         });
         static WORKERD: LazyLock<bool> = LazyLock::new(|| runs(Command::new(workerd()).arg("--version")));
         match self {
-            Self::Wasm => (!wasm("countersign-checks.wasm").is_file()).then_some("needs the modules of examples/edge/wasm"),
+            Self::Wasm => {
+                let modules = ["countersign-checks.wasm", "countersign-filter.wasm"];
+                (!modules.iter().all(|name| wasm(name).is_file())).then_some("needs the WebAssembly modules of examples/edge")
+            }
             Self::Workerd => (!*WORKERD).then_some("needs workerd from npm"),
             Self::Haproxy => (!*HAPROXY).then_some("needs haproxy"),
             Self::Nginx => (!*NGINX).then_some("needs nginx"),

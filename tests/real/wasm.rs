@@ -280,7 +280,7 @@ impl Fleet {
 }
 
 /// One character more, less or other, at many places.
-fn altered(good: &str) -> Vec<String> {
+pub(super) fn altered(good: &str) -> Vec<String> {
     let mut forged = vec![format!("{good}A"), format!("{good}="), format!("{good}."), format!(" {good}"), format!("{good}\n")];
     forged.push(good[..good.len() - 1].into());
     for at in (0..good.len()).step_by(17).chain([good.len() - 2]) {
