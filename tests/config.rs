@@ -1475,6 +1475,21 @@ fn secrets_that_everybody_may_read_are_warned_of() {
     assert!(warnings("config.toml", "[keyring]\nsecrets_file = \"secrets\"", &[]).is_empty());
 }
 
+/// A device or a pipe may have no end.
+#[test]
+fn of_a_file_no_more_is_read_than_may_be_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("logo.svg");
+    std::fs::write(&path, [b' '; 100]).unwrap();
+    for (most, read) in [(99, 100), (100, 100), (10, 11), (1_000, 100)] {
+        assert_eq!(FileSystem.read_at_most(&path, most).unwrap().len(), read, "{most}");
+    }
+    for endless in ["/dev/zero", "/dev/null", folder.path().to_str().unwrap()] {
+        let error = FileSystem.read_at_most(Path::new(endless), 10).unwrap_err();
+        assert_eq!(error.to_string(), "it is no regular file", "{endless}");
+    }
+}
+
 #[test]
 fn the_file_system_says_who_may_read_a_file() {
     use std::{fs, os::unix::fs::PermissionsExt as _};
@@ -1538,12 +1553,12 @@ fn what_a_page_can_not_show_is_refused() {
         ("[pages]\nlogo = \"missing.svg\"", "pages.logo", "can't read missing.svg"),
         ("[pages]\nlogo = \"hostile.svg\"", "pages.logo", "hostile.svg: line 2: <script> is nothing that a logo may hold"),
         ("[pages]\nlogo = \"users.json\"", "pages.logo", "users.json: is neither a PNG nor an SVG"),
-        ("[pages]\nlogo = \"long\"", "pages.logo", "long: has 65537 bytes; the most are 65536"),
+        ("[pages]\nlogo = \"long\"", "pages.logo", "long: has more than 65536 bytes"),
         ("[pages]\naccent = \"blue\"", "pages.accent", "write #rrggbb"),
         ("[pages]\naccent = \"#777777\"", "pages.accent", "4.47:1 against the light ground (#ffffff) and 4.06:1"),
         ("[pages]\nstylesheet = \"missing.css\"", "pages.stylesheet", "can't read missing.css"),
         ("[pages]\nstylesheet = \"binary\"", "pages.stylesheet", "binary: is not UTF-8"),
-        ("[pages]\nstylesheet = \"long\"", "pages.stylesheet", "long: has 65537 bytes"),
+        ("[pages]\nstylesheet = \"long\"", "pages.stylesheet", "long: has more than 65536 bytes"),
         ("[pages]\nterms_url = \"http://example.com/\"", "pages.terms_url", "must be https"),
         ("[pages]\nterms_url = \"/terms\"", "pages.terms_url", "is no URL"),
         ("[pages]\nprivacy_url = \"javascript:alert(1)\"", "pages.privacy_url", "must start with https://"),

@@ -198,6 +198,7 @@ fn pages(config: &Config) -> Pages {
         mobile_field_name: &rules.mobile_field,
         needs_country_code: !rules.phones.reads_national_format(),
         bound_link_length: rules.policy.browser_link.as_ref().map(CodeFormat::length),
+        has_sessions: config.session.browsers.is_some(),
     })
 }
 

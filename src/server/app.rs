@@ -10,7 +10,7 @@ use super::{
     call::{Answer, Arrived, Call},
     endpoints::{client, documents::Documents, external::External, webhook::Reports},
     fleet::{ENDED_PATH, Fleet, FleetEnded, Owner},
-    pages::Pages,
+    pages::{Pages, Visit},
     random::Random,
     routes::{self, Endpoint, Route},
     sessions::BrowserSessions,
@@ -105,10 +105,11 @@ impl App {
     pub(crate) async fn answer_at_once(&self, route: &Route, head: &Parts) -> Result<Answer, Problem> {
         match route.endpoint {
             Endpoint::Document(document) => Ok(self.documents.answer(document, &self.engine.keys.load().documents)),
-            Endpoint::Login | Endpoint::Page => self.page(head),
+            // Boxed, so that the others don't hold the room that a question to a directory needs.
+            Endpoint::Login => Box::pin(self.visit_login(route, head)).await,
+            Endpoint::Page => self.page(head, &Visit::default()),
             Endpoint::Client => client::answer(head),
             Endpoint::Authz(dialect, kind) => self.authorise(dialect, kind, head).await,
-            // Boxed, so that the others don't hold the room that a question to a directory needs.
             Endpoint::Session => Box::pin(self.session(route, head)).await,
             _ => Err(Problem::internal()),
         }
@@ -202,10 +203,19 @@ impl App {
         cors::preflight(|origin| self.admits(route, origin), route.map(|route| route.methods), head)
     }
 
-    fn page(&self, head: &Parts) -> Result<Answer, Problem> {
+    /// Whoever is signed in already is told so. Where the directory can't say whether they still are, they may log in again.
+    async fn visit_login(&self, route: &Route, head: &Parts) -> Result<Answer, Problem> {
+        let may_use_cookies = self.may_use_cookies(route, head);
+        let present = self.present(&head.headers, may_use_cookies, (self.clock)()).await;
+        let account = present.ok().map(|present| present.session.recipient.masked());
+        let return_to = self.led_back_to(head);
+        self.page(head, &Visit { account: account.as_deref(), return_to: return_to.as_ref() })
+    }
+
+    fn page(&self, head: &Parts, visit: &Visit<'_>) -> Result<Answer, Problem> {
         let wanted = || languages(&head.headers);
         let pages = self.pages.as_ref().ok_or_else(Problem::not_found)?;
-        pages.answer(head.uri.path(), &head.headers, wanted).ok_or_else(Problem::not_found)
+        pages.answer(head.uri.path(), &head.headers, wanted, visit).ok_or_else(Problem::not_found)
     }
 
     /// The name of the field that holds a recipient of this channel.

@@ -1221,6 +1221,161 @@ const scenarios = {
     }
   },
 
+  // ── Sessions ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async a_session_is_kept_by_a_cookie_that_no_script_sees({ page, context }) {
+    await ask(page, 'ann@example.com');
+    const answers = [];
+    page.on('response', async (response) => response.request().method() === 'POST' && answers.push(await response.text().catch(() => '')));
+    await enter(page, codeIn(await mail('ann@example.com')));
+    await signedIn(page).waitFor();
+    await page.getByText('a…@example.com', { exact: true }).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Signed in');
+    assert.equal(await page.getByRole('link', { name: 'Continue' }).isVisible(), false);
+    const cookie = (await context.cookies()).find(({ name }) => name === 'countersign_session');
+    assert.deepEqual([cookie.httpOnly, cookie.sameSite, cookie.path], [true, 'Lax', '/']);
+    const kept = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, document.body.innerHTML]));
+    assert.ok(!/"access"|"refresh"/.test(answers.join()) && !/eyJ[\w-]+\.[\w-]+\.[\w-]+/.test(answers.join() + kept), 'a token');
+    await page.reload();
+    await page.getByRole('heading', { name: 'Signed in as a…@example.com' }).waitFor();
+  },
+
+  async a_login_leads_back({ page }) {
+    const target = `${url}/app?x=1&y=a%2Fb`;
+    await page.goto(`${url}/passwordless/login?return_to=${target}`);
+    await page.getByText(`After that you go on to ${new URL(url).host}.`).waitFor();
+    await emailField(page).fill('ann@example.com');
+    await page.keyboard.press('Enter');
+    await codeField(page).waitFor();
+    await enter(page, another(codeIn(await mail('ann@example.com'))));
+    await says(page, /4 attempts left/);
+    await page.reload();
+    await codeField(page).waitFor();
+    await page.getByRole('button', { name: 'Change address' }).click();
+    await page.waitForFunction(() => document.querySelector('[role=alert]').textContent === '');
+    await page.goto(`${url}/passwordless/login?return_to=${encodeURIComponent(target)}`);
+    await emailField(page).fill('bob@example.com');
+    await page.keyboard.press('Enter');
+    await codeField(page).waitFor();
+    await enter(page, codeIn(await mail('bob@example.com')));
+    await page.waitForURL(target);
+    assert.equal((await (await page.request.get(`${url}/passwordless/session/`)).json()).recipient, 'b…@example.com');
+  },
+
+  async bad_addresses_are_led_nowhere({ page }) {
+    for (const bad of ['https://evil.example/', '//evil.example', 'javascript:alert(1)', `${url}@evil.example/`, '/app']) {
+      await page.goto(`${url}/?return_to=${encodeURIComponent(bad)}`);
+      await emailField(page).waitFor();
+      assert.ok(!(await page.content()).includes('evil') && !(await page.content()).includes('alert('), bad);
+    }
+    await ask(page, 'ann@example.com');
+    await page.goto(`${url}/?return_to=https://evil.example/`);
+    await emailField(page).fill('ann@example.com');
+    await page.keyboard.press('Enter');
+    await codeField(page).waitFor();
+    await enter(page, codeIn(await mail('ann@example.com')));
+    await signedIn(page).waitFor();
+    assert.equal(new URL(page.url()).origin, url);
+  },
+
+  async who_is_signed_in_goes_on_or_signs_out({ page, context }) {
+    const target = `${url}/app?x=1`;
+    await ask(page, 'ann@example.com');
+    await enter(page, codeIn(await mail('ann@example.com')));
+    await signedIn(page).waitFor();
+    await page.goto(`${url}/?return_to=${target}`);
+    const heading = (page) => page.getByRole('heading', { name: 'Signed in as a…@example.com' });
+    await heading(page).waitFor();
+    await page.getByRole('link', { name: 'Continue' }).click();
+    await page.waitForURL(target);
+    await page.goBack();
+    await heading(page).waitFor();
+    const other = await context.newPage();
+    await other.goto(`${url}/passwordless/login`);
+    await heading(other).waitFor();
+    await other.getByRole('button', { name: 'Sign out' }).click();
+    await other.getByText('You are signed out.').waitFor();
+    await emailField(other).waitFor();
+    // The first tab hears of it.
+    await emailField(page).waitFor();
+    assert.equal((await page.request.get(`${url}/passwordless/session/`)).status(), 401);
+    for (const one of [page, other]) {
+      await one.reload();
+      await emailField(one).waitFor();
+    }
+    // And may sign in again, where it was.
+    await ask(other, 'bob@example.com');
+    await enter(other, codeIn(await mail('bob@example.com')));
+    await other.getByText('b…@example.com', { exact: true }).waitFor();
+    await other.getByRole('button', { name: 'Sign out' }).click();
+    await emailField(other).waitFor();
+  },
+
+  async signing_out_needs_no_script({ browser }) {
+    const context = await browser.newContext();
+    context.setDefaultTimeout(20_000);
+    const page = await context.newPage();
+    await ask(page, 'ann@example.com');
+    await enter(page, codeIn(await mail('ann@example.com')));
+    await signedIn(page).waitFor();
+    const bare = await (await browser.newContext({ javaScriptEnabled: false, storageState: await context.storageState() })).newPage();
+    await bare.goto(url);
+    await bare.getByRole('heading', { name: 'Signed in as a…@example.com' }).waitFor();
+    await bare.getByRole('button', { name: 'Sign out' }).click();
+    await bare.waitForURL(`${url}/passwordless/login`);
+    await emailField(bare).waitFor();
+    assert.equal((await page.request.get(`${url}/passwordless/session/`)).status(), 401);
+  },
+
+  async the_page_that_signs_out_ends_nothing_before_its_button_is_pressed({ page }) {
+    const words = [];
+    page.on('console', (message) => words.push(message.text()));
+    await ask(page, 'ann@example.com');
+    await enter(page, codeIn(await mail('ann@example.com')));
+    await signedIn(page).waitFor();
+    const target = `${url}/app?bye=1`;
+    await page.goto(`${url}/passwordless/logout/?return_to=${target}`);
+    await page.getByText('Signed in as a…@example.com').waitFor();
+    assert.equal((await page.request.get(`${url}/passwordless/session/`)).status(), 200);
+    assert.equal(await page.getByRole('button').count(), 1);
+    assert.deepEqual(words, []);
+    await page.getByLabel('Everywhere').check();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.waitForURL(target);
+    assert.equal((await page.request.get(`${url}/passwordless/session/`)).status(), 401);
+    await page.goto(`${url}/passwordless/logout/`);
+    await page.getByText('Nobody is signed in').waitFor();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.waitForURL(`${url}/passwordless/login`);
+  },
+
+  /** The tab that asked, and the one in which the link was opened. */
+  async a_link_leads_back_too({ page, context }) {
+    const target = `${url}/app?from=link`;
+    await page.goto(`${url}/?return_to=${target}`);
+    await emailField(page).fill('ann@example.com');
+    await page.keyboard.press('Enter');
+    await codeField(page).waitFor();
+    const other = await context.newPage();
+    await other.goto(linkIn(await mail('ann@example.com')));
+    await other.getByText('a…@example.com').waitFor();
+    await signIn(other).click();
+    await Promise.all([page, other].map((tab) => tab.waitForURL(target)));
+  },
+
+  async a_session_of_somebody_else_signs_in_no_tab({ page, context }) {
+    const alices = await context.newPage();
+    await ask(page, 'ann@example.com');
+    await ask(alices, 'alice@example.com');
+    const other = await context.newPage();
+    await other.goto(linkIn(await mail('alice@example.com')));
+    await signIn(other).click();
+    await signedIn(alices).waitFor();
+    assert.equal(await signedIn(page).isVisible(), false);
+    await enter(page, codeIn(await mail('ann@example.com')));
+    await signedIn(page).waitFor();
+  },
+
   // ── For everyone ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** WCAG 2.2, level AA, as far as a program can judge, at each step, and that nothing has to be scrolled sideways. */
@@ -1228,6 +1383,7 @@ const scenarios = {
     const axe = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
     const [zoomed, narrow, wide] = [{ width: 640, height: 400 }, { width: 320, height: 640 }, { width: 1280, height: 800 }];
     const views = [
+      ['fr', 'light', narrow], ['es', 'dark', narrow], ['it', 'light', zoomed], ['pt', 'dark', narrow], ['fi', 'light', narrow],
       ['en', 'light', wide], ['en', 'dark', narrow], ['de', 'light', narrow], ['de', 'dark', zoomed], ['ar', 'light', narrow], ['ja', 'dark', zoomed],
     ];
     for (const [locale, colorScheme, viewport] of views) {
@@ -1236,6 +1392,7 @@ const scenarios = {
       const context = await browser.newContext(options);
       context.setDefaultTimeout(20_000);
       const judge = async (page, step) => {
+        await page.waitForLoadState();
         if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe);
         const { violations, passes } = await page.evaluate(`axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })`);
         const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join('\n')}`);
@@ -1278,11 +1435,23 @@ const scenarios = {
       await device.locator('#follow').waitFor();
       await judge(device, 'a link');
       await device.locator('#follow').click();
-      await device.locator('#claims dt').first().waitFor();
+      await device.locator('#signed-in').waitFor();
       await judge(device, 'signed in');
-      await device.locator('summary').click();
-      await judge(device, 'the token');
-      await device.reload();
+      if (given.options.sessions) {
+        await device.goto(`${url}/?return_to=${url}/app`);
+        await device.locator('#go-on').waitFor();
+        await judge(device, 'signed in already');
+        await device.goto(`${url}/passwordless/logout/`);
+        await judge(device, 'signing out');
+        await device.locator('button').click();
+        await device.locator('#ask').waitFor();
+        await judge(device, 'signed out');
+        await device.goto(linkIn(text));
+      } else {
+        await device.locator('summary').click();
+        await judge(device, 'the token');
+        await device.reload();
+      }
       await device.locator('#ended').waitFor();
       await judge(device, 'a used link');
 

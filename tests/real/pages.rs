@@ -20,10 +20,27 @@ const BOUND: Settings = &[("passwordless.link_binding", "browser")];
 const BOTH: Settings = &[("passwordless.allowed_passwordless_methods", "EMAIL,MOBILE")];
 const LETTERS: Settings = &[("passwordless.short_token_length", "8"), ("passwordless.short_token_chars", "BCDFGHJKLMNPQRSTVWXZ")];
 const MANY_USES: Settings = &[("passwordless.max_token_uses", "50")];
+const SESSIONS: Settings = &[("session.enabled", "true")];
+const SESSIONS_UNHURRIED: Settings = &[("session.enabled", "true"), ("passwordless.token_request_throttle_seconds", "0")];
+/// All that a site can set.
+const BRAND: Settings = &[
+    ("session.enabled", "true"),
+    ("pages.name", "A name that is longer than what fits beside a logo"),
+    ("pages.accent", "#ffe066"),
+    ("pages.terms_url", "https://example.com/terms"),
+    ("pages.privacy_url", "https://example.com/privacy"),
+    ("pages.support_url", "mailto:help@example.com"),
+    ("passwordless.allowed_passwordless_methods", "EMAIL,MOBILE"),
+];
+const LOGO: Settings = &[
+    ("pages.logo", concat!(env!("CARGO_MANIFEST_DIR"), "/src/server/pages/assets/icon.svg")),
+    ("pages.accent", "#5b21b6"),
+    ("passwordless.allowed_passwordless_methods", "EMAIL,MOBILE"),
+];
 const AT_ANOTHER_BASE: Settings = &[("server.base_path", "/auth/x")];
 
 /// What a person does in browser.cjs, and the configuration that it takes.
-const SCENARIOS: [(&str, Settings); 62] = [
+const SCENARIOS: [(&str, Settings); 70] = [
     ("logs_in", NONE),
     ("shows_claims_of_paseto", &[("tokens.format", "paseto"), ("tokens.algorithm", "v4.public")]),
     ("says_that_a_local_paseto_is_opaque", &[("tokens.format", "paseto"), ("tokens.algorithm", "v4.local")]),
@@ -84,6 +101,14 @@ const SCENARIOS: [(&str, Settings); 62] = [
     ("the_choice_of_a_language_stays_for_the_visit", NONE),
     ("says_what_a_code_means_and_never_what_the_engine_said", NONE),
     ("every_number_has_its_form", NONE),
+    ("a_session_is_kept_by_a_cookie_that_no_script_sees", SESSIONS),
+    ("a_login_leads_back", SESSIONS),
+    ("bad_addresses_are_led_nowhere", SESSIONS_UNHURRIED),
+    ("who_is_signed_in_goes_on_or_signs_out", SESSIONS),
+    ("signing_out_needs_no_script", SESSIONS),
+    ("the_page_that_signs_out_ends_nothing_before_its_button_is_pressed", SESSIONS),
+    ("a_link_leads_back_too", SESSIONS),
+    ("a_session_of_somebody_else_signs_in_no_tab", SESSIONS),
     ("is_accessible", BOTH),
     ("moves_only_for_those_who_like_it", NONE),
 ];
@@ -100,6 +125,12 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial(&format!("pages::{scenario}"), &browser, move || play(scenario, &Server::start_public(settings), &options))
     });
     let puzzles = [
+        trial("pages::a_brand_is_accessible", &browser, || {
+            play("is_accessible", &Server::start_public(BRAND), &json!({ "sessions": true }));
+        }),
+        trial("pages::a_logo_is_accessible", &browser, || {
+            play("is_accessible", &Server::start_public(LOGO), &json!({}));
+        }),
         trial("pages::a_thousand_visits_of_the_link_spend_nothing_and_receive_nothing", &browser, || {
             let server = Server::start_public(NONE);
             play("a_thousand_visits_of_the_link_spend_nothing_and_receive_nothing", &server, &json!({ "visits": 100 }));

@@ -297,6 +297,13 @@ impl Section<'_> {
         bytes.map_err(|error| self.fault(key, format!("can't read {}: {error}", path.display()))).ok()
     }
 
+    /// The content of the file that the key names, and no more than one byte beyond `most`.
+    pub(crate) fn read_bytes_at_most(&self, key: &str, most: usize) -> Option<Vec<u8>> {
+        let path = Path::new(self.text(key));
+        let bytes = self.judge.sources.files.read_at_most(path, most);
+        bytes.map_err(|error| self.fault(key, format!("can't read {}: {error}", path.display()))).ok()
+    }
+
     /// The text of the file that the key names.
     pub(crate) fn read_file(&self, key: &str) -> Option<Zeroizing<String>> {
         let path = Path::new(self.text(key));

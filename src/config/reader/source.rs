@@ -3,7 +3,8 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
-    fmt, fs, io,
+    fmt, fs,
+    io::{self, Read as _},
     os::unix::fs::MetadataExt as _,
     path::Path,
 };
@@ -42,6 +43,17 @@ pub trait Files {
     /// What the system says.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
 
+    /// The bytes of a file that should have so many at most; where it has more, it is enough to give one more. A device or a
+    /// pipe, which may have no end, is an error.
+    ///
+    /// # Errors
+    /// What the system says, or that it is no regular file.
+    fn read_at_most(&self, path: &Path, most: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = self.read(path)?;
+        bytes.truncate(most.saturating_add(1));
+        Ok(bytes)
+    }
+
     /// The templates of a folder.
     ///
     /// # Errors
@@ -59,6 +71,16 @@ pub struct FileSystem;
 impl Files for FileSystem {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         fs::read(path)
+    }
+
+    fn read_at_most(&self, path: &Path, most: usize) -> io::Result<Vec<u8>> {
+        // Opening a pipe would wait for whoever writes to it.
+        if !fs::metadata(path)?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+        }
+        let mut bytes = Vec::new();
+        fs::File::open(path)?.take(most as u64 + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     fn templates(&self, folder: &Path) -> Result<Templates, Vec<TemplateFault>> {

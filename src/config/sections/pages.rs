@@ -84,7 +84,7 @@ fn read_file<T>(section: &Section<'_>, key: &str, read: impl FnOnce(&[u8]) -> Re
     if path.is_empty() {
         return Some(None);
     }
-    let bytes = section.read_bytes(key)?;
+    let bytes = section.read_bytes_at_most(key, MAX_FILE_BYTES)?;
     read(&bytes).map(Some).map_err(|reason| section.fault(key, format!("{path}: {reason}"))).ok()
 }
 

@@ -11,6 +11,7 @@ use crate::{
     server::{
         app::{App, languages},
         call::{Answer, Call, json_answer, redirect},
+        pages::Visit,
         sessions::BrowserSessions,
         wire::{
             fields::FieldErrors,
@@ -54,8 +55,8 @@ impl App {
         let present = self.present(call.headers, call.may_set_cookies, call.now).await;
         let account = present.ok().map(|present| present.session.recipient.masked());
         let return_to = self.led_back_to(call.arrived.head);
-        let page = pages.logout(&languages(call.headers), account.as_deref(), return_to.as_ref());
-        Ok(page.into_answer())
+        let visit = Visit { account: account.as_deref(), return_to: return_to.as_ref() };
+        Ok(pages.logout(&languages(call.headers), &visit))
     }
 
     /// Ends the living session of a request, if there is one; says how many nodes don't know it yet.

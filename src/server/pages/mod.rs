@@ -1,12 +1,12 @@
-//! The login page, the landing page of links, and what they load. All of it is in the binary or a file of the site's own, and
-//! nothing comes from elsewhere.
+//! The login page, the landing page of links, the page that signs out, and what they load. All of it is in the binary or a file
+//! of the site's own, and nothing comes from elsewhere.
 //!
-//! The pages are rendered once in each language, at the start: configuration and texts reach the scripts as attributes and
-//! a template of the document. A page spends nothing by being fetched; everything happens by POST, after a click.
+//! Configuration and texts reach the scripts as attributes and a template of the document. A page that shows nothing of its
+//! visit is rendered once in each language, at the start. A page spends nothing by being fetched; everything happens by POST,
+//! after a click.
 
 mod assets;
 pub mod brand;
-mod logout;
 mod render;
 mod texts;
 
@@ -16,12 +16,15 @@ use hyper::{
     body::Bytes,
     header::{self, HeaderValue},
 };
+use minijinja::Environment;
 
+pub(crate) use self::render::Visit;
 use self::{
     assets::{Asset, Assets},
     brand::{Brand, Logo, PageLanguage},
+    render::Document,
 };
-use super::call::Answer;
+use super::{call::Answer, wire::return_to::ReturnTo};
 use crate::{
     delivery::{Languages, Tag},
     recipient::Channel,
@@ -66,6 +69,8 @@ pub(crate) struct PagesConfig<'a> {
     pub(crate) needs_country_code: bool,
     /// Where links are good only in the browser that asked for them: how many characters the code has that each holds.
     pub(crate) bound_link_length: Option<u8>,
+    /// Whether a login is kept by a cookie; else the pages show what the token says.
+    pub(crate) has_sessions: bool,
 }
 
 /// The pages of one configuration.
@@ -76,20 +81,24 @@ pub(crate) struct Pages {
     versions: Vec<Version>,
     default_locale: Tag,
     assets: Assets,
+    templates: Environment<'static>,
 }
 
-/// Both pages in one language.
+/// The pages in one language.
 #[derive(Debug)]
 struct Version {
     language: Tag,
-    login: Bytes,
+    login: Document,
+    /// That of who isn't signed in and is led nowhere.
+    plain_login: Bytes,
     link: Bytes,
+    logout: Document,
 }
 
 /// What is at a path.
 #[derive(Debug)]
 enum Found<'p> {
-    Page(&'p Bytes),
+    Page(Bytes),
     Asset(&'p Asset),
 }
 
@@ -103,24 +112,37 @@ impl Pages {
             some => some.to_vec(),
         };
         let version = |language: &PageLanguage| {
-            let [login, link] =
-                ["login", "link"].map(|page| render::render(&templates, page, *language, &languages, config).into());
-            Version { language: Tag::parse(language.tag()).expect("a test parses the tags"), login, link }
+            let [login, link, logout] =
+                ["login", "link", "logout"].map(|page| Document::new(page, *language, &languages, config));
+            Version {
+                language: Tag::parse(language.tag()).expect("a test parses the tags"),
+                plain_login: login.render(&templates, &Visit::default()).into(),
+                link: link.render(&templates, &Visit::default()).into(),
+                login,
+                logout,
+            }
         };
         Self {
             base_path: config.base_path.trim_end_matches('/').to_owned(),
             versions: languages.iter().map(version).collect(),
             default_locale: config.default_locale.clone(),
             assets: Assets::new(config.brand),
+            templates,
         }
     }
 
     /// The page or asset at a path, with or without a trailing slash; a page in the first of the wanted languages that there is,
     /// an asset only to who doesn't have it (`headers`).
     #[must_use]
-    pub(crate) fn answer(&self, path: &str, headers: &HeaderMap, wanted: impl FnOnce() -> Languages) -> Option<Answer> {
-        Some(match self.find(path, wanted)? {
-            Found::Page(body) => with_headers(Response::new(Full::new(body.clone())), HTML, CONTENT_SECURITY_POLICY, "no-store"),
+    pub(crate) fn answer(
+        &self,
+        path: &str,
+        headers: &HeaderMap,
+        wanted: impl FnOnce() -> Languages,
+        visit: &Visit<'_>,
+    ) -> Option<Answer> {
+        Some(match self.find(path, wanted, visit)? {
+            Found::Page(body) => page(body),
             Found::Asset(asset) => {
                 let is_known = asset.tag.is_known(headers);
                 let body = if is_known { Bytes::new() } else { asset.body.clone() };
@@ -135,15 +157,31 @@ impl Pages {
         })
     }
 
-    fn find(&self, path: &str, wanted: impl FnOnce() -> Languages) -> Option<Found<'_>> {
+    /// The page that asks whether to sign out. It needs no script.
+    pub(crate) fn logout(&self, wanted: &Languages, visit: &Visit<'_>) -> Answer {
+        let mut answer = page(self.version(wanted).logout.render(&self.templates, visit).into());
+        if let Some(return_to) = visit.return_to {
+            answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy_of_logout(return_to));
+        }
+        answer
+    }
+
+    fn find(&self, path: &str, wanted: impl FnOnce() -> Languages, visit: &Visit<'_>) -> Option<Found<'_>> {
+        let login = |wanted| {
+            let version = self.version(&wanted);
+            Some(Found::Page(match visit {
+                Visit { account: None, return_to: None } => version.plain_login.clone(),
+                _ => version.login.render(&self.templates, visit).into(),
+            }))
+        };
         if path == "/" {
-            return Some(Found::Page(&self.version(&wanted()).login));
+            return login(wanted());
         }
         let path = path.strip_suffix('/').unwrap_or(path);
         match path.strip_prefix(&*self.base_path)? {
-            "/login" => Some(Found::Page(&self.version(&wanted()).login)),
+            "/login" => login(wanted()),
             // What else may follow is the router's affair.
-            below if below.starts_with("/link") => Some(Found::Page(&self.version(&wanted()).link)),
+            below if below.starts_with("/link") => Some(Found::Page(self.version(&wanted()).link.clone())),
             below => self.assets.find(below.strip_prefix("/assets/")?).map(Found::Asset),
         }
     }
@@ -153,6 +191,17 @@ impl Pages {
         let chosen = wanted.choose(None, &self.default_locale, |tag| find(tag).is_some());
         chosen.shortened().find_map(|tag| find(&tag)).unwrap_or(&self.versions[0])
     }
+}
+
+fn page(body: Bytes) -> Answer {
+    with_headers(Response::new(Full::new(body)), HTML, CONTENT_SECURITY_POLICY, "no-store")
+}
+
+/// Browsers hold where a form's answer leads against the policy, too.
+fn policy_of_logout(return_to: &ReturnTo) -> HeaderValue {
+    let form_action = format!("form-action 'self' {}", return_to.origin());
+    let policy = CONTENT_SECURITY_POLICY.replace("form-action 'self'", &form_action);
+    HeaderValue::try_from(policy).expect("origins are printable ASCII")
 }
 
 fn with_headers(mut answer: Answer, content_type: &'static str, policy: &'static str, cache: &'static str) -> Answer {

@@ -5,7 +5,13 @@ use std::{collections::BTreeSet, sync::LazyLock};
 use proptest::prelude::*;
 
 use super::*;
-use crate::delivery::LANGUAGES;
+use crate::{
+    delivery::LANGUAGES,
+    server::{
+        PublicUrl,
+        wire::return_to::{Destination, Destinations},
+    },
+};
 
 /// A site that has set nothing but its name.
 static PLAIN: LazyLock<Brand> = LazyLock::new(|| Brand { name: "example.com".into(), ..Brand::default() });
@@ -20,6 +26,7 @@ fn config() -> PagesConfig<'static> {
         mobile_field_name: "phone_number",
         needs_country_code: true,
         bound_link_length: None,
+        has_sessions: false,
     }
 }
 
@@ -31,27 +38,31 @@ fn body_of(found: &Found<'_>) -> String {
     String::from_utf8(body.to_vec()).unwrap()
 }
 
+fn find<'p>(pages: &'p Pages, path: &str) -> Option<Found<'p>> {
+    pages.find(path, Languages::default, &Visit::default())
+}
+
 fn body(pages: &Pages, path: &str) -> String {
-    body_of(&pages.find(path, Languages::default).unwrap_or_else(|| panic!("nothing at {path}")))
+    body_of(&find(pages, path).unwrap_or_else(|| panic!("nothing at {path}")))
 }
 
 fn is_page(pages: &Pages, path: &str) -> bool {
-    matches!(pages.find(path, Languages::default), Some(Found::Page(_)))
+    matches!(find(pages, path), Some(Found::Page(_)))
 }
 
 fn is_served(pages: &Pages, path: &str) -> bool {
-    pages.find(path, Languages::default).is_some()
+    find(pages, path).is_some()
 }
 
 fn get(pages: &Pages, path: &str, headers: &HeaderMap) -> Answer {
-    pages.answer(path, headers, Languages::default).unwrap_or_else(|| panic!("nothing at {path}"))
+    pages.answer(path, headers, Languages::default, &Visit::default()).unwrap_or_else(|| panic!("nothing at {path}"))
 }
 
 /// As who chose a language on a page, with a browser that asks for others.
 fn body_for(pages: &Pages, path: &str, chosen: &str, accepted: &str) -> String {
     let some = |text: &str| (!text.is_empty()).then(|| text.into());
     let wanted = || Languages { requested: some(chosen), accepted: some(accepted) };
-    body_of(&pages.find(path, wanted).unwrap())
+    body_of(&pages.find(path, wanted, &Visit::default()).unwrap())
 }
 
 #[test]
@@ -97,19 +108,22 @@ fn pages_lead_nowhere_but_below_the_base_path() {
     }
 }
 
+/// Every node serves it, to the pages of any site.
+const CLIENT: &str = "/passwordless/assets/countersign.js";
+
 #[test]
 fn everything_that_a_page_or_script_names_is_served() {
     let pages = Pages::new(&config());
     for page in ["/", "/passwordless/link"] {
         let html = body(&pages, page);
         for attribute in html.split(['"', '\'']).filter(|value| value.starts_with("/passwordless/")) {
-            assert!(is_served(&pages, attribute), "{page} names {attribute}");
+            assert!(is_served(&pages, attribute) || attribute == CLIENT, "{page} names {attribute}");
         }
     }
     for (name, _, script) in assets::BUILT_IN.iter().filter(|(_, kind, _)| *kind == assets::SCRIPT) {
         assert_eq!(assets::imports(script).count(), script.matches(" from '").count(), "{name}");
         for import in assets::imports(script) {
-            assert!(pages.assets.find(import).is_some(), "{name} imports {import}");
+            assert!(pages.assets.find(import).is_some() || CLIENT.ends_with(&format!("/{import}")), "{name} imports {import}");
         }
     }
 }
@@ -165,7 +179,7 @@ fn who_wants_no_language_of_ours_gets_the_default() {
     let pages = |locale: &str| Pages::new(&PagesConfig { default_locale: &Tag::parse(locale).unwrap(), ..config() });
     let lang = |pages: &Pages, accepted: &str| {
         let wanted = Languages { requested: None, accepted: Some(accepted.into()) };
-        let html = body_of(&pages.find("/", || wanted).unwrap());
+        let html = body_of(&pages.find("/", || wanted, &Visit::default()).unwrap());
         html.split_once("<html lang=\"").unwrap().1.split('"').next().unwrap().to_owned()
     };
     assert_eq!(lang(&pages("fi"), "sv, nl;q=0.5"), "fi");
@@ -265,6 +279,78 @@ fn every_text_that_a_script_names_exists_and_every_text_is_named() {
     }
 }
 
+fn judged(address: &str) -> ReturnTo {
+    let own = PublicUrl::parse("https://login.example.com").unwrap();
+    let app = Destination::parse("https://app.example.com", None).unwrap();
+    Destinations::new([&own], vec![app]).judge(address).unwrap()
+}
+
+fn login_of(pages: &Pages, language: &str, visit: &Visit<'_>) -> String {
+    let wanted = || Languages { requested: Some(language.into()), accepted: None };
+    body_of(&pages.find("/passwordless/login", wanted, visit).unwrap())
+}
+
+#[test]
+fn who_is_signed_in_is_told_so_and_can_go_on_or_leave() {
+    let pages = Pages::new(&PagesConfig { has_sessions: true, ..config() });
+    let return_to = judged("https://app.example.com/it's?a=1&b=\"<2>\"");
+    let escaped = "https://app.example.com/it&#39;s?a=1&amp;b=%22%3C2%3E%22";
+    let visit = Visit { account: Some("a…@example.com"), return_to: Some(&return_to) };
+    let html = login_of(&pages, "en", &visit);
+    for part in [
+        "<section id=\"ask\" hidden>",
+        "<section id=\"signed-in\">",
+        "<h1 tabindex=\"-1\">Signed in as a…@example.com</h1>",
+        &format!("<a class=\"main\" id=\"go-on\" href=\"{escaped}\">Continue</a>"),
+        &format!("data-return-to=\"{escaped}\""),
+        "<form id=\"leave\" method=\"post\" action=\"/passwordless/logout/\">\n<button type=\"submit\" class=\"second\">Sign out</button>",
+    ] {
+        assert!(html.contains(part), "{part}\n{html}");
+    }
+    let nowhere = login_of(&pages, "en", &Visit { account: Some("a…@example.com"), return_to: None });
+    assert!(nowhere.contains("id=\"go-on\" hidden") && !nowhere.contains("data-return-to"), "{nowhere}");
+    let stranger = login_of(&pages, "en", &Visit { account: None, return_to: Some(&return_to) });
+    assert!(stranger.contains("<section id=\"ask\">") && stranger.contains("<section id=\"signed-in\" hidden>"), "{stranger}");
+    assert!(stranger.contains(&format!("data-return-to=\"{escaped}\"")), "{stranger}");
+    // Without sessions a page shows what the token says, and there is nobody to sign out.
+    let without = body(&Pages::new(&config()), "/");
+    assert!(without.contains("id=\"claims\"") && !without.contains("logout") && !without.contains("data-sessions"), "{without}");
+    for language in PageLanguage::all() {
+        let html = login_of(&pages, language.tag(), &visit);
+        assert!(html.contains("a…@example.com</h1>") || language.tag() == "ja", "{html}");
+        assert!(!html.contains("{recipient}</h1>"), "{html}");
+    }
+}
+
+#[test]
+fn the_page_that_signs_out_has_one_button_and_leads_where_it_was_told() {
+    let pages = Pages::new(&PagesConfig { has_sessions: true, ..config() });
+    let return_to = judged("https://app.example.com/x?a=1&b=2");
+    let policy = |answer: &Answer| answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    let html = |visit: &Visit<'_>| {
+        let version = pages.version(&Languages::default());
+        version.logout.render(&pages.templates, visit)
+    };
+    let visit = Visit { account: Some("a…@example.com"), return_to: Some(&return_to) };
+    assert_eq!(
+        policy(&pages.logout(&Languages::default(), &visit)),
+        CONTENT_SECURITY_POLICY.replace("form-action 'self'", "form-action 'self' https://app.example.com")
+    );
+    let page = html(&visit);
+    assert_eq!(
+        (page.matches("<button").count(), page.matches("<form method=\"post\" action=\"/passwordless/logout/\">").count()),
+        (1, 1)
+    );
+    assert!(
+        page.contains("<input type=\"hidden\" name=\"return_to\" value=\"https://app.example.com/x?a=1&amp;b=2\">"),
+        "{page}"
+    );
+    assert!(page.contains("Signed in as a…@example.com") && page.contains("<title>Sign out · example.com</title>"), "{page}");
+    let nobody = html(&Visit::default());
+    assert!(nobody.contains("Nobody is signed in") && !nobody.contains("return_to"), "{nobody}");
+    assert_eq!(policy(&pages.logout(&Languages::default(), &Visit::default())), CONTENT_SECURITY_POLICY);
+}
+
 #[test]
 fn the_policy_is_the_contracts() {
     assert_eq!(
@@ -362,4 +448,41 @@ fn pages_are_never_stored_and_assets_are_asked_for_again() {
         header(&logo, "content-security-policy").as_deref(),
         Some("default-src 'none'; style-src 'unsafe-inline'; sandbox")
     );
+}
+
+/// What is left out is comments and nothing else: they are whole lines, and blocks end where they say.
+#[test]
+fn scripts_and_styles_are_served_without_their_comments() {
+    let pages = Pages::new(&config());
+    for (name, kind, source) in assets::BUILT_IN {
+        let served = body(&pages, &format!("/passwordless/assets/{name}"));
+        assert!(served.len() <= source.len() && !served.is_empty(), "{name}");
+        let mut is_within = false;
+        let mut code = Vec::new();
+        for line in source.lines().filter(|line| !line.trim().is_empty()) {
+            let text = line.trim_start();
+            is_within |= text.starts_with("/*");
+            let is_comment = is_within || kind == assets::SCRIPT && text.starts_with("//");
+            if !is_comment {
+                code.push(line);
+            }
+            is_within &= !text.ends_with("*/");
+        }
+        assert!(!is_within, "{name}: a comment has no end");
+        assert_eq!(served.lines().collect::<Vec<_>>(), code, "{name}");
+    }
+}
+
+/// All that the login page loads, the client included: a phone on a slow network waits for it.
+#[test]
+fn a_login_page_loads_little() {
+    let pages = Pages::new(&config());
+    let html = body(&pages, "/");
+    let names: BTreeSet<_> = html.split('"').filter_map(|value| value.strip_prefix("/passwordless/assets/")).collect();
+    let client = include_str!("../../../clients/js/countersign.js").len();
+    let bytes = |name: &&str| {
+        if *name == "countersign.js" { client } else { body(&pages, &format!("/passwordless/assets/{name}")).len() }
+    };
+    let all: usize = names.iter().map(bytes).sum();
+    assert!(names.len() <= 18 && all <= 56 << 10, "{} files, {all} bytes", names.len());
 }

@@ -9,8 +9,8 @@ const TAB = 'countersign.challenge';
 const MOST = 8;
 
 /**
- * The open challenges, the newest first. Each has its channel, the field's name, the recipient as typed, the envelope,
- * length and charset of the code, and when it expires and may be sent again (ms).
+ * The open challenges, the newest first, as the client has them (`Challenge` of countersign.d.ts); times are seconds. Each
+ * knows where its login leads (`returnTo`), too.
  */
 export function asked() {
   return list('localStorage', OPEN, 'expiresAt');
@@ -29,22 +29,22 @@ export function remember(challenge) {
 /** Forgets the challenges that a test picks: they were used, or have ended. This tab still knows of their pause. */
 export function forgetAsked(picks) {
   const all = asked();
-  const ended = all.filter(picks).map(({ channel, name, recipient, waitUntil }) => ({ channel, name, recipient, waitUntil }));
+  const ended = all.filter(picks).map(({ channel, field, recipient, resendAt }) => ({ channel, field, recipient, resendAt }));
   write('sessionStorage', PAUSES, [...ended, ...pauses()]);
   write('localStorage', OPEN, all.filter((one) => !picks(one)));
 }
 
-/** Until when (ms) nothing more should be asked for a recipient, for this browser did a moment ago; else 0. */
+/** Until when (s) nothing more should be asked for a recipient, for this browser did a moment ago; else 0. */
 export function pausedUntil(recipient) {
   const last = [...asked(), ...pauses()].find((one) => isSame(one, recipient));
-  return last?.waitUntil > Date.now() ? last.waitUntil : 0;
+  return last?.resendAt > now() ? last.resendAt : 0;
 }
 
 /** The challenge that this tab is at, for when it is loaded again. */
 export function tabIsAt(challenge) {
   if (!challenge) return forget('sessionStorage', TAB);
-  const { channel, name, recipient } = challenge;
-  keep('sessionStorage', TAB, { channel, name, recipient });
+  const { channel, field, recipient } = challenge;
+  keep('sessionStorage', TAB, { channel, field, recipient });
 }
 
 /** The challenge that this tab was at, if it is still open. */
@@ -55,7 +55,7 @@ export function tabWasAt() {
 
 /** Whether both are one recipient, as far as a browser can tell; where it can't, a new code is asked for. */
 export function isSame(one, other) {
-  return one.name === other.name && canonical(one) === canonical(other);
+  return one.field === other.field && canonical(one) === canonical(other);
 }
 
 /** Whether a masked address ("a…@example.com") can be that of a challenge. */
@@ -72,12 +72,17 @@ function canonical({ channel, recipient }) {
 }
 
 function pauses() {
-  return list('sessionStorage', PAUSES, 'waitUntil');
+  return list('sessionStorage', PAUSES, 'resendAt');
 }
 
 function list(kind, key, until) {
   const all = kept(kind, key);
-  return Array.isArray(all) ? all.filter((one) => one[until] > Date.now()) : [];
+  return Array.isArray(all) ? all.filter((one) => one.field && one[until] > now()) : [];
+}
+
+/** Seconds since 1970. */
+function now() {
+  return Date.now() / 1000;
 }
 
 function write(kind, key, all) {

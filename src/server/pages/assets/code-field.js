@@ -6,10 +6,11 @@ import { counted, text } from './texts.js';
 import { complain, isBusy, work } from './view.js';
 
 /**
- * Takes codes from a form's field. `format()` has the code's length and charset, as far as they are known; `isReady()`
+ * Takes codes from a form's field. `challenge()` knows the code's length and charset, or nothing yet; `isReady()`
  * may complain of another field; `exchange(token)` tells whether the token was refused as wrong.
  */
-export function takeCodes({ form, field, format, isReady = () => true, exchange }) {
+export function takeCodes({ form, field, challenge, isReady = () => true, exchange }) {
+  const format = () => ({ length: challenge()?.codeLength, charset: challenge()?.codeCharset });
   let refused = null;
   /** Whether the field has been filled from its start, in one go: a code that somebody corrects is sent when they say so. */
   let isFresh = true;

@@ -3,10 +3,10 @@
 import { counted, later, text } from './texts.js';
 
 /** What is wrong; `thing` is what was refused: "code" or "link". */
-export function explain({ code, body, retryAfter }, thing) {
+export function explain({ error: { code, fields, attemptsLeft, retryAfter } }, thing) {
   switch (code) {
     case 'invalid_credentials':
-      return wrong(body.attempts_left, thing);
+      return wrong(attemptsLeft, thing);
     case 'challenge_expired':
       return text(`${thing}_expired`);
     case 'challenge_spent':
@@ -25,9 +25,9 @@ export function explain({ code, body, retryAfter }, thing) {
     case 'request_timeout':
       return text('too_slow');
     case 'invalid':
-      return text(body.errors?.challenge ? 'no_challenge' : 'not_understood');
+      return text(fields.challenge ? 'no_challenge' : 'not_understood');
     default:
-      return text('unexpected', { code: code ?? '–' });
+      return text('unexpected', { code });
   }
 }
 

@@ -1,13 +1,12 @@
 // The landing page of a link. Loading it spends nothing, scripts included: only the click does.
 
-import { isOver, isWrong, post, refuses } from './api.js';
 import { asked, askedFor, fits, forgetAsked, isSame } from './asked.js';
+import { auth, idOf, isOver, isWrong, outcome, refuses, signIn } from './client.js';
 import { takeCodes } from './code-field.js';
 import { explain, explainRecipient } from './explain.js';
 import { restoreTyped } from './language.js';
 import { linksAreBound, sealedIn, tokenOf } from './link-token.js';
-import { showSession } from './session.js';
-import { tellTabs } from './tabs.js';
+import { offerToLeave, showSignedIn } from './session.js';
 import { tell, text } from './texts.js';
 import { complain, show, work } from './view.js';
 
@@ -44,10 +43,10 @@ async function arrive() {
 async function look() {
   const looked = token;
   if (linksAreBound && byEmail().length !== 1) return;
-  const what = linksAreBound ? { [challenge.name]: challenge.recipient, challenge: challenge.envelope } : { token };
-  const answer = await post('status/', what, AbortSignal.timeout?.(4000));
+  if (linksAreBound) auth.challenge = challenge;
+  const answer = await outcome(auth.status({ token: linksAreBound ? undefined : token, signal: AbortSignal.timeout?.(4000) }));
   if (token !== looked || confirm.hidden) return;
-  if (answer.ok) return heed(answer.body);
+  if (!answer.error) return heed(answer.value);
   if (isOver(answer) || (isWrong(answer) && !linksAreBound)) refuse(answer);
 }
 
@@ -73,15 +72,12 @@ confirmForm.addEventListener('submit', (event) => {
 });
 
 async function follow() {
-  const answer = await post('exchange/', { token });
-  if (!answer.ok) return refuse(answer);
-  const used = token;
-  signedIn(answer.body);
-  // Where it couldn't be told before whose link this is, it can be now.
-  account ??= (await post('status/', { token: used })).body.recipient ?? null;
-  if (account === null) return;
-  tellTabs({ account }, answer.body);
-  forgetAsked((one) => fits(account, one));
+  const { returnTo } = byEmail().find((one) => account !== null && fits(account, one)) ?? {};
+  const answer = await signIn((options) => auth.exchangeLink(token, options), returnTo);
+  if (answer.error) return refuse(answer);
+  const { sid } = answer.value;
+  forgetAsked((one) => (sid ? sid.split('.')[0] === idOf(one.envelope) : account !== null && fits(account, one)));
+  return signedIn(answer.value);
 }
 
 /**
@@ -91,11 +87,10 @@ async function follow() {
 async function followBound() {
   const typed = element('ask-recipient').hidden ? [] : [emailOf(recipient)];
   for (const whose of typed.length > 0 ? typed : byEmail()) {
-    const { envelope } = askedFor(whose) ?? {};
-    const answer = await post('exchange/email/', { [whose.name]: whose.recipient, token, challenge: envelope });
-    if (answer.ok) return signedInAs(whose, envelope, answer.body);
-    if (answer.body.errors?.challenge) return end(text('link_bound_elsewhere'));
-    if (refuses(answer, whose.name)) return complain(explainRecipient('email'), recipient);
+    const answer = await redeem(askedFor(whose) ?? whose, token);
+    if (!answer.error) return signedInAs(whose, answer.value);
+    if (refuses(answer, 'challenge')) return end(text('link_bound_elsewhere'));
+    if (refuses(answer, whose.field)) return complain(explainRecipient('email'), recipient);
     if (!isWrong(answer)) return refuse(answer);
   }
   element('ask-recipient').hidden = false;
@@ -111,7 +106,13 @@ function refuse(answer) {
 
 // ── By the code of the same message ──────────────────────────────────────────────────────────────────────────────────
 
-const prepare = takeCodes({ form: codeForm, field: code, format: () => challenge ?? {}, isReady: isAddressed, exchange });
+const prepare = takeCodes({ form: codeForm, field: code, challenge: () => challenge, isReady: isAddressed, exchange });
+
+/** Exchanges a code, for somebody whose challenge this browser has, or whose envelope a cookie holds. */
+function redeem(whose, typed) {
+  auth.challenge = whose;
+  return signIn((options) => auth.exchange(typed, options), whose.returnTo);
+}
 
 function isAddressed() {
   const isMissing = !challenge && address.value.trim() === '';
@@ -121,9 +122,9 @@ function isAddressed() {
 
 async function exchange(typed) {
   const whose = challenge ?? emailOf(address);
-  const answer = await post('exchange/email/', { [whose.name]: whose.recipient, token: typed, challenge: challenge?.envelope });
-  if (answer.ok) return signedInAs(whose, challenge?.envelope, answer.body);
-  if (refuses(answer, whose.name)) return complain(explainRecipient('email'), address);
+  const answer = await redeem(whose, typed);
+  if (!answer.error) return signedInAs(whose, answer.value);
+  if (refuses(answer, whose.field)) return complain(explainRecipient('email'), address);
   if (isOver(answer)) return end(explain(answer, 'code'));
   complain(explain(answer, 'code'), code);
   return isWrong(answer);
@@ -160,20 +161,19 @@ function end(words) {
   complain(words, ended.querySelector('a'));
 }
 
-/** What is used leaves the history and the storage; the tab that waits for it hears of it. */
-function signedInAs(whose, envelope, tokens) {
+/** What is used leaves the history and the storage; the tab that waits for it hears of it from the client. */
+function signedInAs(whose, session) {
   forgetAsked((one) => isSame(one, whose));
-  if (envelope) tellTabs({ envelope }, tokens);
-  signedIn(tokens);
+  return signedIn(session);
 }
 
-function signedIn(tokens) {
+function signedIn(session) {
   history.replaceState({ signedIn: true }, '', `${base}/link`);
-  showSession(tokens);
+  return showSignedIn(session);
 }
 
-function emailOf({ name, value }) {
-  return { channel: 'email', name, recipient: value };
+function emailOf({ name: field, value: recipient }) {
+  return { channel: 'email', field, recipient };
 }
 
 function byEmail() {
@@ -181,5 +181,6 @@ function byEmail() {
 }
 
 window.addEventListener('hashchange', arrive);
+offerToLeave(() => location.replace(`${base}/login`));
 await arrive();
 restoreTyped();

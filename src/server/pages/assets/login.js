@@ -1,14 +1,12 @@
 // The login page: an address, a code, signed in.
 
-import { isOver, isWrong, post, refuses } from './api.js';
-import { askedFor, fits, forgetAsked, isSame, pausedUntil, remember, tabIsAt, tabWasAt } from './asked.js';
+import { askedFor, forgetAsked, isSame, pausedUntil, remember, tabIsAt, tabWasAt } from './asked.js';
+import { auth, isOver, isWrong, keepsSessions, outcome, refuses, signIn } from './client.js';
 import { takeCodes } from './code-field.js';
 import { explain, explainRecipient } from './explain.js';
 import { restoreTyped } from './language.js';
-import { solve } from './puzzle.js';
-import { showSession } from './session.js';
-import { hearTabs, tellTabs } from './tabs.js';
-import { language, later, tell, text } from './texts.js';
+import { hearLogins, offerToLeave, showSignedIn } from './session.js';
+import { language, later, named, tell, text } from './texts.js';
 import { alertAt, clear, complain, isBusy, say, show, work } from './view.js';
 import { startWaiting, stopWaiting } from './waiting.js';
 import { watch } from './watch.js';
@@ -18,6 +16,8 @@ const [ask, enter, elsewhere] = [element('ask'), element('enter'), element('else
 const [askForm, enterForm] = [ask.querySelector('form'), enter.querySelector('form')];
 const fields = [...askForm.querySelectorAll('input')];
 const [code, againButton] = [element('code'), element('again')];
+/** Where the login leads, as the server has judged it. */
+const { returnTo } = document.documentElement.dataset;
 
 /** How long (ms) another tab has to say that it was the one that redeemed the challenge. */
 const GRACE = 1000;
@@ -28,9 +28,11 @@ const REFUSED_FOR = 30_000;
 let challenge = null;
 /** No code opens it any more. */
 let over = false;
-/** There are tokens: what is still under way comes too late. */
+/** A code is being redeemed here: what other tabs hear of it is no news. */
+let exchanging = false;
+/** Somebody is signed in: what is still under way comes too late. */
 let done = false;
-/** When an address may be tried again (ms) whose challenge this page doesn't have. */
+/** When (s) an address may be tried again whose challenge this page doesn't have. */
 let toldToWait = 0;
 
 // ── Step 1: the address ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -53,7 +55,7 @@ for (const field of fields) {
 // A code was sent a moment ago by something else than this page: the cookie may hold its envelope.
 element('have-code').addEventListener('click', () => {
   const field = filled();
-  if (field) showEnter({ ...typedIn(field), waitUntil: toldToWait });
+  if (field) showEnter({ ...typedIn(field), resendAt: toldToWait });
 });
 
 function filled() {
@@ -63,8 +65,8 @@ function filled() {
 }
 
 /** What was typed, untouched: the engine judges it. */
-function typedIn({ dataset: { channel }, name, value: recipient }) {
-  return { channel, name, recipient };
+function typedIn({ dataset: { channel }, name: field, value: recipient }) {
+  return { channel, field, recipient };
 }
 
 /** Sends the open challenge's code again: another challenge would make the code of the first message worthless. */
@@ -78,92 +80,87 @@ async function getCode(recipient, field) {
   if (pause) return complain(text('sent_before_wait', { time: later(secondsTo(pause)) }), field);
   if (!known) return request(recipient, field);
   const answer = await resend(known);
-  if (answer.ok) return;
+  if (!answer.error) return;
   if (isOver(answer) || isForeign(answer)) {
     forgetAsked((one) => isSame(one, known));
     return request(recipient, field);
   }
-  if (answer.code !== 'throttled') return complain(explain(answer, 'code'), field);
+  if (answer.error.code !== 'throttled') return complain(explain(answer, 'code'), field);
   showEnter(known);
   complain(explain(answer, 'code'), code);
 }
 
-async function request(recipient, field) {
-  const answer = await send(`request/${recipient.channel}/`, { [recipient.name]: recipient.recipient });
-  if (answer.ok) return begin(recipient, answer.body);
-  if (answer.code === 'throttled') {
-    toldToWait = Date.now() + 1000 * answer.retryAfter;
+async function request({ channel, field: name, recipient }, field) {
+  const about = { channel, field: name, recipient };
+  const answer = await sent(auth.request({ [name]: recipient }, { channel, ...manner }));
+  if (!answer.error) return begin();
+  if (answer.error.code === 'throttled') {
+    toldToWait = inSeconds(answer.error.retryAfter);
     if (field) element('have-code').hidden = false;
-    else wait(recipient, toldToWait);
+    else wait(about, toldToWait);
   }
-  const isRefused = refuses(answer, recipient.name);
-  complain(isRefused ? explainRecipient(recipient.channel) : explain(answer, 'code'), field ?? againButton);
+  complain(refuses(answer, name) ? explainRecipient(channel) : explain(answer, 'code'), field ?? againButton);
 }
 
 async function resend(from) {
-  const answer = await send('resend/', { [from.name]: from.recipient, challenge: from.envelope });
-  if (answer.ok) {
-    begin(from, answer.body);
+  auth.challenge = from;
+  const answer = await sent(auth.resend(manner));
+  if (!answer.error) {
+    begin();
     say(text('sent_again'));
-  }
-  if (answer.code === 'throttled') {
-    wait(from, Date.now() + 1000 * answer.retryAfter);
+  } else if (answer.error.code === 'throttled') {
+    wait(from, inSeconds(answer.error.retryAfter));
     if (from.envelope) remember(from);
   }
   return answer;
 }
 
 function wait(from, until) {
-  from.waitUntil = until;
+  from.resendAt = until;
+  if (challenge && isSame(challenge, from)) challenge.resendAt = until;
   tick();
 }
 
-/** Sends, and solves the puzzle first where one is set. The message comes in the language of the page. */
-async function send(path, fields) {
-  const body = { ...fields, locale: language };
-  let answer = await post(path, body);
-  for (let round = 0; answer.code === 'throttled' && answer.body.puzzle && round < 3; round += 1) {
-    say(text('solving'));
-    const puzzle = await solve(answer.body.puzzle);
-    if (puzzle === null) break;
-    answer = await post(path, { ...body, puzzle });
-  }
+/** The message comes in the language of the page. The client solves the puzzle where one is set. */
+const manner = { locale: language, onPuzzle: () => say(text('solving')) };
+
+async function sent(call) {
+  const answer = await outcome(call);
   say('');
   return answer;
 }
 
-function begin({ channel, name, recipient }, { challenge: envelope, expires_in, resend_after, code_length, code_charset }) {
-  const [expiresAt, waitUntil] = [expires_in, resend_after].map((seconds) => Date.now() + 1000 * seconds);
-  const begun = { channel, name, recipient, envelope, expiresAt, waitUntil, length: code_length, charset: code_charset };
+function begin() {
+  const begun = { ...auth.challenge, returnTo };
   remember(begun);
   showEnter(begun);
 }
 
 /** Whether the engine doesn't know this envelope as this recipient's. */
 function isForeign(answer) {
-  return isWrong(answer) || Boolean(answer.body.errors?.challenge);
+  return isWrong(answer) || refuses(answer, 'challenge');
 }
 
 // ── Step 2: the code ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-const prepare = takeCodes({ form: enterForm, field: code, format: () => challenge, exchange });
+const prepare = takeCodes({ form: enterForm, field: code, challenge: () => challenge, exchange });
 
 againButton.addEventListener('click', () => {
-  if (secondsTo(challenge.waitUntil) === 0) work(again);
+  if (secondsTo(challenge.resendAt) === 0) work(again);
 });
 element('change').addEventListener('click', showAsk);
 element('here-too').addEventListener('click', showAsk);
 
 async function exchange(token) {
-  const { channel, name, recipient, envelope } = challenge;
-  const answer = await post(`exchange/${channel}/`, { [name]: recipient, token, challenge: envelope });
+  const { channel, field } = challenge;
+  auth.challenge = challenge;
+  exchanging = true;
+  const answer = await signIn((options) => auth.exchange(token, options), returnTo);
+  exchanging = false;
+  if (!answer.error) return signedIn(answer.value);
   if (done) return false;
-  if (answer.ok) {
-    if (envelope) tellTabs({ envelope }, answer.body);
-    return signedIn(answer.body);
-  }
-  const words = refuses(answer, name) ? explainRecipient(channel) : explain(answer, 'code');
-  if (isOver(answer) || answer.body.errors?.challenge) return end(words);
+  const words = refuses(answer, field) ? explainRecipient(channel) : explain(answer, 'code');
+  if (isOver(answer) || refuses(answer, 'challenge')) return end(words);
   complain(words, code);
   return isWrong(answer);
 }
@@ -171,7 +168,7 @@ async function exchange(token) {
 async function again() {
   if (over) return request(challenge);
   const answer = await resend(challenge);
-  if (answer.ok) return;
+  if (!answer.error) return;
   const words = explain(answer, 'code');
   if (isOver(answer) || isForeign(answer)) return end(words);
   complain(words, againButton);
@@ -200,49 +197,52 @@ async function look() {
   if (!looked?.envelope || !isStill()) return 0;
   const answer = await stateOf(looked);
   if (!isStill()) return 0;
-  if (!answer.ok) return isOver(answer) ? end(explain(answer, 'code')) : Math.max(REFUSED_FOR, 1000 * answer.retryAfter);
-  if (answer.body.state === 'expired') end(text('code_expired'));
-  if (answer.body.state === 'spent') setTimeout(() => isStill() && showElsewhere(), GRACE);
+  if (answer.error) {
+    return isOver(answer) ? end(explain(answer, 'code')) : Math.max(REFUSED_FOR, 1000 * (answer.error.retryAfter ?? 0));
+  }
+  if (answer.value.state === 'expired') end(text('code_expired'));
+  if (answer.value.state === 'spent') setTimeout(() => isStill() && showElsewhere(), GRACE);
   return 0;
 }
 
-function stateOf({ name, recipient, envelope }) {
-  return post('status/', { [name]: recipient, challenge: envelope });
+function stateOf(looked) {
+  auth.challenge = looked;
+  return outcome(auth.status());
 }
 
 /** In this browser, and so by who sits here: this tab goes on signed in, too. */
-hearTabs(async (whose, tokens) => {
-  if (await isMine(whose)) signedIn(tokens);
+hearLogins({
+  challenge: () => (done || exchanging || (enter.hidden && elsewhere.hidden) ? null : challenge),
+  isSpent: async (mine) => (await stateOf(mine)).value?.state === 'spent' && challenge === mine && !done,
+  signedIn: (session) => signedIn({ ...session, returnTo }),
+  signedOut: () => done && keepsSessions && showAsk(),
 });
-
-async function isMine({ envelope, account }) {
-  const mine = challenge;
-  if (done || !mine?.envelope || (enter.hidden && elsewhere.hidden)) return false;
-  if (envelope) return envelope === mine.envelope;
-  // A masked account can be several people's: only what became of this very challenge tells.
-  if (!account || !fits(account, mine)) return false;
-  const { ok, body } = await stateOf(mine);
-  return ok && body.state === 'spent' && challenge === mine && !done;
-}
 
 // ── Step 3 ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-function signedIn(tokens) {
+function signedIn(session) {
+  if (done) return;
   done = true;
   forgetAsked((one) => isSame(one, challenge));
   tabIsAt(null);
   stopWaiting();
-  showSession(tokens);
+  showSignedIn(session);
 }
+
+offerToLeave(() => {
+  showAsk();
+  say(text('signed_out'));
+});
 
 // ── What is shown ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function showAsk() {
+  done = false;
   show(ask);
   tabIsAt(null);
   stopWaiting();
   element('have-code').hidden = true;
-  const field = fields.find(({ name }) => name === challenge?.name) ?? fields[0];
+  const field = fields.find(({ name }) => name === challenge?.field) ?? fields[0];
   field.value ||= challenge?.recipient ?? '';
   field.focus();
   field.select();
@@ -277,8 +277,8 @@ function showElsewhere() {
 /** The countdown of the button, and the end of the challenge. */
 function tick() {
   if (enter.hidden) return;
-  if (!over && challenge.expiresAt <= Date.now()) return end(text('code_expired'));
-  const seconds = secondsTo(challenge.waitUntil);
+  if (!over && challenge.expiresAt <= Date.now() / 1000) return end(text('code_expired'));
+  const seconds = secondsTo(challenge.resendAt);
   const label = over ? 'new_code' : 'again';
   againButton.textContent = seconds > 0 ? text(`${label}_in`, { n: seconds }) : text(label);
   againButton.setAttribute('aria-disabled', String(seconds > 0));
@@ -287,12 +287,24 @@ setInterval(tick, 1000);
 
 /** Whole seconds from now, at least 0. */
 function secondsTo(time = 0) {
-  return Math.max(0, Math.ceil((time - Date.now()) / 1000));
+  return Math.max(0, Math.ceil(time - Date.now() / 1000));
 }
 
+function inSeconds(seconds = 0) {
+  return Date.now() / 1000 + seconds;
+}
+
+if (returnTo) {
+  const going = element('going-on');
+  going.textContent = text('then_to', { host: named(returnTo) });
+  going.hidden = false;
+}
 // A phone may drop this tab while its owner reads the message, and load it again afterwards.
 const [navigation] = performance.getEntriesByType('navigation');
 const before = tabWasAt();
+done = !element('signed-in').hidden;
+// So that the client hears it when another tab signs out.
+if (done) outcome(auth.session()).then(({ value }) => value === null && showAsk());
 if (before && (document.wasDiscarded || navigation?.type !== 'navigate')) showEnter(before);
 restoreTyped();
 watch(look);

@@ -22,7 +22,7 @@ export function counted(name, n) {
 }
 
 /** "in 42 seconds", "in 3 minutes". */
-export function later(seconds) {
+export function later(seconds = 0) {
   if (seconds <= 0) return texts.soon;
   return seconds < 100 ? relative.format(seconds, 'second') : relative.format(Math.ceil(seconds / 60), 'minute');
 }
@@ -30,6 +30,11 @@ export function later(seconds) {
 /** A moment, as people write it. */
 export function moment(seconds) {
   return new Date(seconds * 1000).toLocaleString(locale);
+}
+
+/** The host of an address, as people know it. */
+export function named(address) {
+  return new URL(address).host;
 }
 
 /** Says a text in an element, and names a recipient in it: always from left to right, and apart from the words around. */

@@ -3,7 +3,7 @@
 const alertLine = document.querySelector('[role=alert]');
 const statusLine = document.getElementById('status');
 const languages = document.getElementById('languages');
-const { site } = document.documentElement.dataset;
+const { site, sessions } = document.documentElement.dataset;
 
 let marked = null;
 let busy = false;
@@ -14,8 +14,8 @@ export function show(section) {
   const place = section.querySelector('.alert-place');
   if (place) alertAt(place);
   document.title = `${section.querySelector('h1').textContent} · ${site}`;
-  // Another language is another document: after the login it would have lost the tokens.
-  if (languages) languages.hidden = section.id === 'signed-in';
+  // Another language is another document, which would have lost the tokens that this one shows.
+  if (languages) languages.hidden = section.id === 'signed-in' && sessions === undefined;
   clear();
 }
 

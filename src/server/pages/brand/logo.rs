@@ -29,7 +29,7 @@ impl Logo {
     /// It is too long, neither SVG nor PNG, or an SVG that could run or load something; with its line.
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
         if bytes.len() > MAX_FILE_BYTES {
-            return Err(format!("has {} bytes; the most are {MAX_FILE_BYTES}", bytes.len()));
+            return Err(format!("has more than {MAX_FILE_BYTES} bytes"));
         }
         let kind = if bytes.starts_with(PNG_START) {
             if !bytes.ends_with(PNG_END) {
@@ -97,6 +97,6 @@ mod tests {
             format!("{text}{}", " ".repeat(length - text.len()))
         };
         assert_eq!(Logo::read(svg(MAX_FILE_BYTES).as_bytes()).unwrap().file_name(), "logo.svg");
-        assert!(Logo::read(svg(MAX_FILE_BYTES + 1).as_bytes()).unwrap_err().contains("65537 bytes; the most are 65536"));
+        assert!(Logo::read(svg(MAX_FILE_BYTES + 1).as_bytes()).unwrap_err().contains("more than 65536 bytes"));
     }
 }

@@ -15,7 +15,7 @@ impl Stylesheet {
     /// It is too long, or no UTF-8.
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
         if bytes.len() > MAX_FILE_BYTES {
-            return Err(format!("has {} bytes; the most are {MAX_FILE_BYTES}", bytes.len()));
+            return Err(format!("has more than {MAX_FILE_BYTES} bytes"));
         }
         let text = std::str::from_utf8(bytes).map_err(|_| "is not UTF-8")?;
         Ok(Self(text.into()))
@@ -42,7 +42,7 @@ mod tests {
     fn a_stylesheet_is_utf8_of_64_kib_at_most() {
         assert_eq!(Stylesheet::read(b"a{b:c}").unwrap().as_str(), "a{b:c}");
         assert!(Stylesheet::read(&vec![b' '; MAX_FILE_BYTES]).is_ok());
-        assert!(Stylesheet::read(&vec![b' '; MAX_FILE_BYTES + 1]).unwrap_err().contains("65537 bytes"));
+        assert!(Stylesheet::read(&vec![b' '; MAX_FILE_BYTES + 1]).unwrap_err().contains("more than 65536 bytes"));
         assert!(Stylesheet::read(&[0xff, 0xfe]).unwrap_err().contains("UTF-8"));
     }
 }

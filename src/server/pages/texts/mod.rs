@@ -1,6 +1,6 @@
 //! What the pages say, one table a language. A language that lacks a text doesn't compile.
 //!
-//! `{recipient}`, `{time}`, `{n}`, `{code}` and `{program}` are filled in by the scripts. `{time}` is what
+//! `{recipient}`, `{host}`, `{time}`, `{n}`, `{code}` and `{program}` are filled in by the scripts. `{time}` is what
 //! `Intl.RelativeTimeFormat` makes of some seconds: "in 42 seconds"; [`ScriptTexts::soon`] where they aren't known.
 
 mod arabic;
@@ -61,6 +61,11 @@ pub(super) struct PageTexts {
     pub code: &'static str,
     pub new_code: &'static str,
     pub signed_in: &'static str,
+    pub signed_in_as: &'static str,
+    pub go_on: &'static str,
+    pub sign_out: &'static str,
+    pub nobody: &'static str,
+    pub everywhere: &'static str,
     pub opaque: &'static str,
     pub access_token: &'static str,
     pub elsewhere: &'static str,
@@ -93,6 +98,10 @@ pub(super) struct ScriptTexts {
     pub sign_in: &'static str,
     pub sign_in_as: &'static str,
     pub as_recipient: &'static str,
+    pub signed_in: &'static str,
+    pub signed_out: &'static str,
+    pub then_to: &'static str,
+    pub on_the_way: &'static str,
     // How it goes.
     pub soon: &'static str,
     pub sent_again: &'static str,
