@@ -15,11 +15,6 @@ use std::{
     time::Duration,
 };
 
-use countersign::{
-    challenge::{Challenges, Links, UntrustedEnvelope},
-    keyring::{EnvelopeFormat, Keyring},
-    recipient::Recipient,
-};
 use rand_chacha::{
     ChaCha8Rng,
     rand_core::{Rng, SeedableRng},
@@ -30,6 +25,7 @@ use tempfile::TempDir;
 use crate::harness::{
     self, Answer, Connection, Server,
     fleet::{self, ISSUER, NODES, free_port},
+    messages::{Login, Messages},
 };
 
 const MAX_ATTEMPTS: usize = 5;
@@ -62,53 +58,6 @@ fn start_node(kind: Kind, node: &str, port: u16, journals: &Path) -> Server {
         ("passwordless.max_messages_per_hour", "0"),
     ];
     fleet::start_node_with(Server::start_quietly, node, port, &[&settings[..], &guard].concat())
-}
-
-/// The fleet's own arithmetic: it knows the secret, so it knows the codes and the links.
-struct Messages {
-    challenges: Challenges,
-    links: Links,
-}
-
-/// What a message says, and the envelope that it belongs to.
-#[derive(Clone)]
-struct Login {
-    email: String,
-    envelope: String,
-    code: String,
-    link: String,
-}
-
-impl Messages {
-    fn new() -> Self {
-        let secret: Vec<u8> = (0..32).collect();
-        let keyring = Keyring::new([secret]).unwrap();
-        Self { challenges: Challenges::new(&keyring, ISSUER, EnvelopeFormat::EdDsa), links: Links::new(&keyring, ISSUER) }
-    }
-
-    fn read(&self, email: &str, envelope: &str) -> Login {
-        let untrusted = UntrustedEnvelope::parse(envelope).expect("an envelope");
-        let recipient = Recipient::parse_email(email).unwrap();
-        let verified = self.challenges.authenticate(untrusted, &recipient).expect("an authentic one");
-        let code = self.challenges.code(&verified, "").unwrap().expose().to_owned();
-        let link = self.links.seal(&verified, "").expose().to_owned();
-        Login { email: email.to_owned(), envelope: envelope.to_owned(), code, link }
-    }
-}
-
-impl Login {
-    fn with(&self, code: &str) -> Value {
-        json!({"email": self.email, "token": code, "challenge": self.envelope})
-    }
-
-    fn wrong(&self) -> Value {
-        let wrong: String = self.code.chars().map(|digit| if digit == '0' { '1' } else { '0' }).collect();
-        self.with(&wrong)
-    }
-
-    fn right(&self, by_link: bool) -> Value {
-        if by_link { json!({"email": self.email, "token": self.link}) } else { self.with(&self.code) }
-    }
 }
 
 /// What happened, by the name of the answer.
@@ -308,7 +257,8 @@ fn survive(kind: Kind) {
     let port = free_port();
     let nodes: Vec<Mutex<Option<Server>>> =
         NODES.iter().map(|node| Mutex::new(Some(start_node(kind, node, port, journals.path())))).collect();
-    let (redeemed, is_over, tally, messages) = (AtomicUsize::new(0), AtomicBool::new(false), Tally::default(), Messages::new());
+    let (redeemed, is_over, tally, messages) =
+        (AtomicUsize::new(0), AtomicBool::new(false), Tally::default(), Messages::of(ISSUER));
 
     let kills = thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)

@@ -1014,6 +1014,13 @@ fn guard() {
     assert!(matches!(config.guard.kind, GuardKind::Journal { .. }));
     let config = accepted(&section("kind = \"redis\"\nurl = \"redis://:pw@localhost/0\"\nid = \"fleet\"\nredis_durable = true"));
     assert!(matches!(config.guard.kind, GuardKind::Redis(ref redis) if redis.durable));
+    let sentinels = "kind = \"redis\"\nurl = \"redis+sentinel://:pw@a,b/login\"\nid = \"fleet\"";
+    let config = accepted(&section(sentinels));
+    assert!(config.effective().contains("url = \"redis+sentinel://:***@a,b/login\""), "{}", config.effective());
+    assert_refused(&[
+        (&section(&format!("{sentinels}\nredis_durable = true")), "guard.redis_durable", "no replica is ever promoted"),
+        (&section(&sentinels.replace("/login", "")), "guard.url", "names no master"),
+    ]);
     assert!(accepted(&section("max_takeover_probability = 1")).warnings.iter().any(|warning| warning.contains("NO BOUND")));
 }
 

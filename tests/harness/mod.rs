@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod fleet;
+pub mod messages;
 
 use std::{
     fmt::Write as _,

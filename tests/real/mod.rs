@@ -6,9 +6,11 @@ mod directory;
 mod edge;
 mod events;
 mod external;
+mod fleet;
 #[cfg(target_os = "linux")]
 mod flood;
 mod in_process;
+mod kubernetes;
 mod mail_server;
 mod messages;
 mod outages;
@@ -34,6 +36,8 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
         in_process::trials(),
         description::trials(),
         edge::trials(),
+        fleet::trials(),
+        kubernetes::trials(),
         outages::trials(),
         pages::trials(),
         client::trials(),

@@ -10,7 +10,7 @@ use libtest_mimic::{Failed, Trial};
 
 /// Finds them; the last one takes seconds to import.
 const PACKAGES: &str = "import aiosmtpd, altcha, jwt, pyseto, rest_framework_simplejwt, standardwebhooks, importlib.util
-assert all(map(importlib.util.find_spec, ['schemathesis', 'botocore', 'nacl', 'telnyx', 'twilio']))";
+assert all(map(importlib.util.find_spec, ['kubernetes_validate', 'schemathesis', 'botocore', 'nacl', 'telnyx', 'twilio']))";
 
 /// Something that a test needs and this repository doesn't contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ mod oracle;
 mod outages;
 mod requests;
 mod restarts;
+mod sentinels;
 mod served;
 mod server;
 mod world;
@@ -26,6 +27,7 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
         outages::TESTS,
         requests::TESTS,
         restarts::TESTS,
+        sentinels::TESTS,
         served::TESTS,
     ];
     groups.into_iter().flatten().map(Test::trial)

@@ -91,6 +91,9 @@ pub(crate) fn masked(secret: &str) -> String {
 
 /// A URL without its password and query. What can't be read as a URL is masked whole: a secret may be anywhere in it.
 pub(crate) fn masked_url(text: &str) -> String {
+    if let Some((scheme, rest)) = text.split_once("+sentinel://") {
+        return masked_sentinels(scheme, rest).unwrap_or_else(|| "***".into());
+    }
     // Redis takes several, separated by commas, each with a password of its own.
     if text.starts_with("redis") && text.contains(',') {
         return text.split(',').map(|url| masked_url(url.trim())).collect::<Vec<_>>().join(",");
@@ -109,6 +112,21 @@ pub(crate) fn masked_url(text: &str) -> String {
         Some(url.into())
     };
     if text.is_empty() { String::new() } else { masked().unwrap_or_else(|| "***".into()) }
+}
+
+/// `user:password@host,host/NAME/0?…`, which is no URL to a library for URLs; `None` where it isn't of this form.
+fn masked_sentinels(scheme: &str, rest: &str) -> Option<String> {
+    let (place, query) = rest.split_once('?').map_or((rest, ""), |(place, _)| (place, "?***"));
+    let (authority, path) = place.split_once('/')?;
+    let (user, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let user = match user.split_once(':') {
+        Some((user, _)) => format!("{user}:***@"),
+        None if user.is_empty() => String::new(),
+        None => "***@".into(),
+    };
+    let is_of = |text: &str, others: &[u8]| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte));
+    let is_right = is_of(scheme, b"") && is_of(hosts, b".-_:[], ") && is_of(path, b".-_/");
+    is_right.then(|| format!("{scheme}+sentinel://{user}{hosts}/{path}{query}"))
 }
 
 #[cfg(test)]
@@ -134,6 +152,14 @@ mod tests {
             ("https://hooks.example/a?key=hunter2", "https://hooks.example/a?***"),
             ("https://hunter2@hooks.example/", "https://***@hooks.example/"),
             ("hunter2", "***"),
+            (
+                "redis+sentinel://ann:hunter2@s1:26379,s2/m/0?sentinel_password=hunter2",
+                "redis+sentinel://ann:***@s1:26379,s2/m/0?***",
+            ),
+            ("redis+sentinel://s1/m", "redis+sentinel://s1/m"),
+            ("redis+sentinel://hunter2@s1/m", "redis+sentinel://***@s1/m"),
+            ("redis+sentinel://:hun/ter2@s1/m", "***"),
+            ("redis+sentinel://:hunter2", "***"),
             ("data:hunter2", "***"),
             ("", ""),
         ] {

@@ -27,7 +27,8 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
         text("path", "", "The journal: a file on a volume of this node's own; a missing one is a new guard."),
         url(
             "url",
-            "redis://:password@host:6379/0, rediss:// with TLS, or unix:///run/redis.sock?pass=…; of a cluster one or several, separated by commas.",
+            "redis://:password@host:6379/0, rediss:// with TLS, or unix:///run/redis.sock?pass=…; of a cluster one or several, separated by commas;\n\
+             with sentinels redis+sentinel://:password@sentinel1:26379,sentinel2:26379/NAME.",
         ),
         text(
             "id",
@@ -211,7 +212,11 @@ fn read_id(section: &Section<'_>, why: &str) -> Option<NodeName> {
 fn read_redis(section: &Section<'_>, why: &str) -> Option<GuardKind> {
     let url = section.required("url", why).and_then(|_| section.parse("url", RedisUrl::parse));
     let (id, durable) = (read_id(section, why), section.switch("redis_durable"));
-    let mut settings = RedisSettings::new(url?, id?);
+    let url = url?;
+    if durable && url.fails_over() {
+        section.fault("redis_durable", "states that no replica is ever promoted, which is what the sentinels of guard.url do");
+    }
+    let mut settings = RedisSettings::new(url, id?);
     settings.durable = durable;
     Some(GuardKind::Redis(settings))
 }

@@ -1,28 +1,29 @@
-//! Connections to Redis, a single server or a cluster.
+//! Connections to Redis: a single server, the master that sentinels name, or a cluster.
 
 use std::{
     collections::HashMap,
     fmt,
-    sync::{PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
 use redis::{
-    Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo as _, ProtocolVersion, RedisError, RedisResult,
-    ServerErrorKind, Value,
+    Client, Cmd, ConnectionAddr, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value,
     aio::{ConnectionLike as _, ConnectionManager, ConnectionManagerConfig},
     cluster::{ClusterClient, ClusterConfig},
     cluster_async::ClusterConnection,
     cluster_routing::{MultipleNodeRoutingInfo, ResponsePolicy, RoutingInfo},
-    io::tcp::TcpSettings,
 };
 use tokio::{
     runtime::{self, Handle},
     time::error::Elapsed,
 };
 
-/// How long a lost server may stay unnoticed while something is on its way to it.
-const DEAD_AFTER: Duration = Duration::from_secs(2);
+use super::{
+    sentinels::{Following, Sentinels},
+    url::{RedisUrl, Servers as Named},
+};
+
 /// The longest pause between two attempts to connect, but for chance, which may double it.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How often a cluster may send us elsewhere before we give up.
@@ -38,12 +39,14 @@ pub(super) struct Connections {
 #[allow(clippy::large_enum_variant, reason = "there is one")]
 enum Servers {
     Single(Client),
+    Sentinels(Arc<Sentinels>),
     Cluster(ClusterClient),
 }
 
 #[derive(Clone)]
 enum Connection {
     Single(ConnectionManager),
+    Following(Following),
     Cluster(ClusterConnection),
 }
 
@@ -53,11 +56,18 @@ impl Connections {
     /// # Errors
     /// `InvalidClientConfig` for a bad URL; else nobody answers in time.
     pub(super) async fn open(url: &RedisUrl, timeout: Duration) -> RedisResult<Self> {
-        let RedisUrl { nodes, is_cluster: must_be_cluster } = url;
-        if nodes.iter().any(|node| matches!(node.addr(), ConnectionAddr::TcpTls { .. })) {
+        if url.addresses().any(|address| matches!(address, ConnectionAddr::TcpTls { .. })) {
             // The client takes the process's cryptography. Where the embedder chose one already, that one stays.
             let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         }
+        let (nodes, must_be_cluster) = match &url.servers {
+            Named::Nodes { nodes, is_cluster } => (nodes, is_cluster),
+            Named::Sentinels(named) => {
+                let sentinels = Sentinels::new((**named).clone(), timeout);
+                sentinels.master().await?;
+                return Ok(Self::with(Servers::Sentinels(Arc::new(sentinels)), timeout));
+            }
+        };
         let mut unreachable = RedisError::from((ErrorKind::InvalidClientConfig, "no address"));
         for node in nodes {
             let client = Client::open(node.clone())?;
@@ -86,6 +96,13 @@ impl Connections {
         matches!(self.servers, Servers::Cluster(_))
     }
 
+    /// Has the sentinels asked who is master before the next command is sent, where there are some.
+    pub(super) fn doubt(&self) {
+        if let Servers::Sentinels(sentinels) = &self.servers {
+            sentinels.doubt();
+        }
+    }
+
     /// A section of INFO, of every master.
     pub(super) async fn info(&self, section: &str) -> RedisResult<Vec<String>> {
         let mut info = redis::cmd("INFO");
@@ -99,6 +116,7 @@ impl Connections {
         info.arg(section);
         let answer = match self.connection()? {
             Connection::Single(mut server) => server.send_packed_command(&info).await?,
+            Connection::Following(master) => master.send(&info).await?,
             Connection::Cluster(mut cluster) => {
                 let one = (MultipleNodeRoutingInfo::AllMasters, Some(ResponsePolicy::OneSucceeded));
                 cluster.route_command(info, RoutingInfo::MultiNode(one)).await?
@@ -119,6 +137,7 @@ impl Connections {
     async fn everywhere(&self, command: Cmd) -> RedisResult<Vec<Value>> {
         match self.connection()? {
             Connection::Single(mut server) => Ok(vec![server.send_packed_command(&command).await?]),
+            Connection::Following(master) => Ok(vec![master.send(&command).await?]),
             Connection::Cluster(mut cluster) => {
                 let masters = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
                 match cluster.route_command(command, masters).await? {
@@ -163,15 +182,11 @@ impl Connections {
         }
         let connection = match &self.servers {
             Servers::Single(client) => {
-                let config = ConnectionManagerConfig::new()
-                    .set_connection_timeout(Some(self.timeout))
-                    .set_response_timeout(Some(self.timeout))
-                    .set_max_delay(PAUSE)
-                    // Without an end, so that a Redis that comes back is used at once. Nobody waits longer than for a decision.
-                    .set_number_of_retries(usize::MAX)
-                    .set_pipeline_buffer_size(1024);
+                // Without an end, so that a Redis that comes back is used at once. Nobody waits longer than for a decision.
+                let config = settings(self.timeout).set_number_of_retries(usize::MAX);
                 Connection::Single(ConnectionManager::new_lazy_with_config(client.clone(), config)?)
             }
+            Servers::Sentinels(sentinels) => Connection::Following(Following::new(Arc::clone(sentinels))),
             Servers::Cluster(client) => {
                 let config = ClusterConfig::new().set_connection_timeout(self.timeout).set_response_timeout(self.timeout);
                 Connection::Cluster(client.get_pending_async_connection_with_config(config))
@@ -180,6 +195,15 @@ impl Connections {
         open.insert(runtime, connection.clone());
         Ok(connection)
     }
+}
+
+/// How a server is connected to that is asked for decisions.
+pub(super) fn settings(timeout: Duration) -> ConnectionManagerConfig {
+    ConnectionManagerConfig::new()
+        .set_connection_timeout(Some(timeout))
+        .set_response_timeout(Some(timeout))
+        .set_max_delay(PAUSE)
+        .set_pipeline_buffer_size(1024)
 }
 
 /// What a server says of itself, by a connection of its own.
@@ -196,80 +220,15 @@ impl Connection {
     async fn send(&mut self, command: &Cmd) -> RedisResult<Value> {
         let answer = match self {
             Self::Single(server) => server.req_packed_command(command).await?,
+            Self::Following(master) => return master.send(command).await,
             Self::Cluster(cluster) => cluster.req_packed_command(command).await?,
         };
         answer.extract_error()
     }
 }
 
-/// Where a Redis is: `redis://`, `rediss://` (TLS, with the system's roots or `SSL_CERT_FILE`) or `unix://`; several, separated
-/// by commas, and `redis+cluster://` are nodes of one cluster. May hold passwords, so `Debug` shows nothing of it.
-#[derive(Clone)]
-pub struct RedisUrl {
-    pub(super) nodes: Vec<ConnectionInfo>,
-    /// Whether it says that they are a cluster's.
-    pub(super) is_cluster: bool,
-}
-
-impl RedisUrl {
-    /// Reads such a URL. Nothing is connected to.
-    ///
-    /// # Errors
-    /// What a URL would have to be.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let mut is_cluster = text.contains(',');
-        let nodes = text.split(',').map(|url| {
-            let plain = url.trim().replacen("+cluster://", "://", 1);
-            is_cluster |= plain.len() < url.trim().len();
-            plain.into_connection_info().map(settle)
-        });
-        // The library's reason may quote the URL, password and all.
-        let nodes: RedisResult<Vec<_>> = nodes.collect();
-        let nodes = nodes
-            .map_err(|_| "must be a URL, as redis://:password@host:6379/0; a cluster's are separated by commas".to_owned())?;
-        Ok(Self { nodes, is_cluster })
-    }
-}
-
-impl fmt::Debug for RedisUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RedisUrl(…)")
-    }
-}
-
-/// Our own settings: no delays, a server that is gone without a word is noticed, and one that closes an idle connection is
-/// connected to at once (RESP3 tells that; before the next decision needs it).
-fn settle(info: ConnectionInfo) -> ConnectionInfo {
-    let settings = TcpSettings::default().set_nodelay(true);
-    #[cfg(target_os = "linux")]
-    let settings = settings.set_user_timeout(DEAD_AFTER);
-    let redis = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-    info.set_tcp_settings(settings).set_redis_settings(redis)
-}
-
 impl fmt::Debug for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connections").field("cluster", &self.is_cluster()).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls() {
-        let is_url = |text: &str| RedisUrl::parse(text).is_ok();
-        for good in [
-            "redis://:secret@localhost:6379/0",
-            "redis://a:6379, redis://b:6379",
-            "unix:///run/redis.sock",
-            "rediss://ann:secret@a:6380",
-            "redis+cluster://a:6379",
-        ] {
-            assert!(is_url(good), "{good}");
-        }
-        assert!(!["", "localhost:6379", "http://a", "redis://a,", "redis:"].into_iter().any(is_url));
-        assert!(!format!("{:?}", RedisUrl::parse("redis://:secret@a")).contains("secret"));
     }
 }

@@ -1,4 +1,5 @@
-//! The guard in Redis: one memory for any number of nodes, on a single server or a cluster.
+//! The guard in Redis: one memory for any number of nodes, on a single server, on the master that
+//! sentinels name, or on a cluster.
 //!
 //! Every decision is one script in one round trip, judged by Redis' own clock. The request makes the challenge's record, under
 //! a nonce that no other challenge has, and nothing else ever makes it; an attempt without a record is refused. So whatever
@@ -12,7 +13,9 @@ mod connection;
 mod memory;
 mod names;
 mod scripts;
+mod sentinels;
 mod start;
+mod url;
 
 use core::num::NonZeroU32;
 use std::sync::{
@@ -31,8 +34,8 @@ use self::{
     scripts::{Call, Reply, SCRIPTS, Script},
 };
 pub use self::{
-    connection::RedisUrl,
     start::{RedisSettings, StartError},
+    url::RedisUrl,
 };
 use super::{
     Admitted, Amendment, Attempt, AttemptRefused, BreakerOpened, Counted, Guard, Limits, Looked, Request, RequestRefused, Taken,

@@ -8,9 +8,10 @@ use redis::{ErrorKind, RedisError};
 
 use super::{
     Fresh, Memory, RedisGuard,
-    connection::{Connections, RedisUrl},
+    connection::Connections,
     names::Names,
     scripts::{Call, SCRIPTS},
+    url::RedisUrl,
 };
 use crate::{
     challenge::NodeName,
@@ -86,6 +87,8 @@ impl RedisGuard {
     /// [`StartError`] says what it lacks.
     pub async fn ready(&self) -> Result<(), StartError> {
         if !self.connections.is_cluster() {
+            // A master that was cut off from its sentinels may not know that it is none any more.
+            self.connections.doubt();
             return self.take_part().await;
         }
         let memory = self.connections.in_time(self.connections.info_of_one("memory")).await??;

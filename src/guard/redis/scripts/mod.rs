@@ -6,6 +6,9 @@ use redis::{Cmd, ErrorKind, FromRedisValue as _, RedisResult, ServerErrorKind, V
 
 use super::connection::Connections;
 
+/// What a script says where it runs on a replica.
+pub(super) const NO_MASTER: &str = "this is no master";
+
 /// A script and the hash by which Redis knows it.
 #[derive(Debug)]
 pub(super) struct Script {
