@@ -56,6 +56,13 @@ const IN_CHROMIUM: [&str; 16] = [
     "a_service_worker_has_the_session_of_its_tabs",
 ];
 
+/// There too, with sessions.
+const SESSIONS: [&str; 3] = [
+    "a_session_in_a_cookie_is_one_for_all_tabs_and_apps_of_a_site",
+    "the_plain_page_of_the_readme_works",
+    "a_sign_out_everywhere_ends_the_tokens_of_other_browsers",
+];
+
 /// There too, past the ceiling of messages.
 const PUZZLES: [&str; 3] = [
     "puzzles_are_solved_in_a_worker_that_the_pages_policy_allows",
@@ -65,6 +72,8 @@ const PUZZLES: [&str; 3] = [
 
 /// The origin of the app in client_browser.cjs.
 const APP: (&str, &str) = ("server.cors_origins", "http://localhost:7999");
+const WITH_SESSIONS: [(&str, &str); 4] =
+    [APP, ("session.enabled", "true"), ("session.access_cookie", "true"), ("session.return_to", "http://localhost:7999")];
 const LOW_CEILING: [(&str, &str); 3] =
     [APP, ("passwordless.max_messages_per_hour", "2"), ("passwordless.token_request_throttle_seconds", "0")];
 
@@ -88,8 +97,15 @@ pub(crate) fn trials() -> Vec<Trial> {
     };
     let mut trials = Vec::from(in_node);
     trials.extend(IN_CHROMIUM.map(|scenario| in_chromium(scenario, &[APP])));
+    trials.extend(SESSIONS.map(|scenario| in_chromium(scenario, &WITH_SESSIONS)));
     trials.extend(PUZZLES.map(|scenario| in_chromium(scenario, &LOW_CEILING)));
     trials.push(trial("client::what_is_served_is_what_the_sources_make", &[Part::Compilers], is_what_the_sources_make));
+    trials.push(trial("client::the_examples_of_its_readme_are_javascript", &[Part::Compilers], || {
+        run(
+            node().arg(folder().join("client_node.mjs")).arg("the_examples_of_its_readme_are_javascript"),
+            &json!({ "module": module() }),
+        );
+    }));
     trials.push(trial("client::its_types_are_right", &[Part::Compilers], types_are_right));
     trials
 }

@@ -390,6 +390,70 @@ const scenarios = {
     assert.equal(await page.evaluate(() => sessionStorage.length), 0);
   },
 
+  async a_session_in_a_cookie_is_one_for_all_tabs_and_apps_of_a_site({ context }) {
+    const [page, other] = [await tab(context, { session: undefined }), await app(context, { session: 'cookie' })];
+    assert.deepEqual([await ask(page, 'session'), await ask(other, 'session')], [null, null]);
+    const session = await signIn(page);
+    const { sub, recipient, channel, amr, authTime, expiresAt, sid } = session;
+    assert.deepEqual([sub, recipient, channel, amr], ['ann@example.com', 'a…@example.com', 'email', ['otp']]);
+    assert.ok(expiresAt - authTime === 604_800 && sid);
+    // An app of another origin of this site has the same one; no script has a token.
+    assert.deepEqual(await ask(other, 'session'), session);
+    assert.equal(await ask(page, 'accessToken'), null);
+    assert.equal(await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]).length), '[{},{}]'.length);
+    const cookies = await context.cookies();
+    assert.ok(cookies.filter(({ name }) => /session|access/.test(name)).every(({ httpOnly }) => httpOnly));
+    // A 401 of an API renews the access cookie.
+    await context.clearCookies({ name: 'countersign_access' });
+    let count = 0;
+    await context.route(`${engine}/things`, (route) => route.fulfill({ status: (count += 1) === 1 ? 401 : 200, json: {} }));
+    assert.equal(await page.evaluate(async (things) => (await globalThis.auth.fetch(things)).status, `${engine}/things`), 200);
+    assert.ok((await context.cookies()).some(({ name }) => name === 'countersign_access'));
+    // Where it may lead back is the engine's to say.
+    const back = await tab(context, { session: 'cookie' });
+    await ask(back, 'request', { email: 'bob@example.com' });
+    const code = codeIn(await mail('bob@example.com'));
+    const refused = await ask(back, 'exchange', code, { returnTo: 'https://evil.example/' });
+    assert.deepEqual([refused.error.status, Object.keys(refused.error.fields)], [400, ['return_to']]);
+    assert.equal((await ask(back, 'exchange', code, { returnTo: `${APP}/x` })).returnTo, `${APP}/x`);
+    await hears(page, 'bob@example.com');
+
+    assert.deepEqual(await ask(other, 'logout'), { pending: 0 });
+    assert.equal(await ask(page, 'session'), null);
+    await hears(back, null);
+    assert.deepEqual(await seen(page), ['ann@example.com', 'bob@example.com', null]);
+    assert.ok((await context.cookies()).every(({ name }) => !/session|access/.test(name)));
+  },
+
+  async the_plain_page_of_the_readme_works({ context }) {
+    const readme = fs.readFileSync(path.join(path.dirname(given.module), 'README.md'), 'utf8');
+    const [, html] = /^```html\n([^]*?)^```/m.exec(readme);
+    await context.route(`${url}/plain`, (route) => route.fulfill({ contentType: 'text/html', body: `<!doctype html>${html}` }));
+    const page = await context.newPage();
+    await page.goto(`${url}/plain`);
+    const next = page.getByRole('button', { name: 'Next' });
+    await page.locator('[name=email]').fill('ann@example.com');
+    await next.click();
+    await page.locator('[name=code]').fill('000000');
+    await next.click();
+    await page.getByRole('alert').filter({ hasText: 'Invalid credentials' }).waitFor();
+    await page.locator('[name=code]').fill(codeIn(await mail('ann@example.com')));
+    await Promise.all([page.waitForEvent('load'), next.click()]);
+    await client(page, { session: 'cookie' });
+    assert.equal((await ask(page, 'session')).sub, 'ann@example.com');
+  },
+
+  async a_sign_out_everywhere_ends_the_tokens_of_other_browsers({ browser, context }) {
+    const page = await tab(context);
+    await signIn(page);
+    const elsewhere = await tab(await browser.newContext());
+    await ask(elsewhere, 'request', { email: 'ann@example.com' });
+    await ask(elsewhere, 'exchange', codeIn(await mail('ann@example.com')));
+    assert.deepEqual(await ask(elsewhere, 'logout', { everywhere: true }), { pending: 0 });
+    await shiftClock(page, 280);
+    assert.equal(await ask(page, 'session'), null);
+  },
+
   async cookies_go_to_named_origins_only({ context }) {
     // Ports are no sites, so that only what the client asks for keeps the cookie back.
     await context.addCookies([{ name: 'ours', value: '1', url: 'http://localhost' }]);

@@ -1,5 +1,6 @@
 //! Tests with real parts from outside: a mail server, a browser, other people's libraries.
 
+mod apps;
 mod client;
 mod description;
 mod directory;
@@ -41,6 +42,7 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
         outages::trials(),
         pages::trials(),
         client::trials(),
+        apps::trials(),
         providers::trials(),
         puzzle::trials(),
         #[cfg(target_os = "linux")]

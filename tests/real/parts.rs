@@ -1,7 +1,7 @@
 //! The parts, and where they are.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::LazyLock,
 };
@@ -10,7 +10,7 @@ use libtest_mimic::{Failed, Trial};
 
 /// Finds them; the last one takes seconds to import.
 const PACKAGES: &str = "import aiosmtpd, altcha, jwt, pyseto, rest_framework_simplejwt, standardwebhooks, importlib.util
-assert all(map(importlib.util.find_spec, ['kubernetes_validate', 'schemathesis', 'botocore', 'nacl', 'telnyx', 'twilio']))";
+assert all(map(importlib.util.find_spec, ['kubernetes_validate', 'schemathesis', 'botocore', 'fastapi', 'nacl', 'telnyx', 'twilio', 'uvicorn']))";
 
 /// Something that a test needs and this repository doesn't contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub(crate) enum Part {
     Compilers,
     /// Chromium, on the path.
     Chromium,
+    /// The example app in axum, which `cargo test` builds where it isn't told what to test.
+    AxumExample,
     /// redis-server, on the path.
     #[allow(dead_code, reason = "for the guard in Redis")]
     Redis,
@@ -43,7 +45,7 @@ impl Part {
     fn missing(self) -> Option<&'static str> {
         static PYTHON: LazyLock<bool> = LazyLock::new(|| runs(python().args(["-c", PACKAGES])));
         static NODE: LazyLock<bool> = LazyLock::new(|| {
-            let all = ["playwright-core", "altcha-lib/v1", "jose", "standardwebhooks", "axe-core"];
+            let all = ["playwright-core", "altcha-lib/v1", "jose", "standardwebhooks", "axe-core", "express"];
             runs(node().args(["-e", &all.map(|name| format!("require('{name}');")).concat()]))
         });
         static COMPILERS: LazyLock<bool> = LazyLock::new(|| {
@@ -71,6 +73,7 @@ impl Part {
             Self::Python => (!*PYTHON).then_some("needs Python packages"),
             Self::Node => (!*NODE).then_some("needs npm packages"),
             Self::Compilers => (!*COMPILERS).then_some("needs npm packages: esbuild, typescript"),
+            Self::AxumExample => (!axum_example().exists()).then_some("needs the example: cargo build --example app_axum"),
             Self::Chromium => (!*CHROMIUM).then_some("needs chromium"),
             Self::Redis => (!*REDIS).then_some("needs redis-server"),
         }
@@ -90,6 +93,11 @@ pub(crate) fn trial(name: &str, parts: &[Part], test: impl FnOnce() + Send + 'st
         return Trial::test(name, move || Err(Failed::from(reason)));
     }
     Trial::test(name, move || Err(Failed::from(reason))).with_kind(reason).with_ignored_flag(true)
+}
+
+/// Where Cargo puts the example app in axum.
+pub(crate) fn axum_example() -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_countersign")).with_file_name("examples").join("app_axum")
 }
 
 /// Python, to be given a script.
