@@ -59,7 +59,8 @@ impl Known {
             || self.set.has_ended(self.names.subject(session.subject), session.began)
     }
 
-    /// What an ending adds: the session, and with `everywhere` its subject.
+    /// What an ending adds: with `everywhere` the subject, and the session. In this order, so that where there is room for one only, a
+    /// second try can't find this session ended and the subject's others alive.
     pub(super) fn entries(&self, ending: &Ending<'_>, now: UnixMillis) -> impl Iterator<Item = Entry> + use<> {
         let Ending { session, ends_at, everywhere } = *ending;
         let unknown = now.to_seconds().plus(1).plus(self.longest);
@@ -70,6 +71,6 @@ impl Known {
             let before = now.max(session.began);
             Entry::of_subject(self.names.subject(session.subject), before, until(before.to_seconds().plus(1).plus(self.longest)))
         });
-        [Some(this), all].into_iter().flatten()
+        [all, Some(this)].into_iter().flatten()
     }
 }

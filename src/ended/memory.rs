@@ -124,6 +124,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn with_room_for_one_everywhere_is_refused_and_a_second_try_tells_the_truth() {
+        let store = store();
+        for number in 0..63 {
+            end(&store, session(&number.to_string(), "bob", 0), false).await.unwrap();
+        }
+        let began = NOW.as_millis() - 5000;
+        assert_eq!(end(&store, session("one", "ann", began), true).await, Err(NotEnded::Full));
+        assert!(has(&store, "one", "ann", began).await && has(&store, "two", "ann", began).await, "the subject comes first");
+        assert!(!has(&store, "later", "ann", NOW.as_millis()).await);
+    }
+
+    #[tokio::test]
     async fn it_is_remembered_until_its_end_and_for_the_leeway() {
         let store = MemoryEnded::new(&Terms { leeway: 600, ..Terms::new("i", 1000) });
         let ends_at = Some(NOW.to_seconds().plus(10));
