@@ -128,12 +128,11 @@ enum LeadsTo<'a> {
 
 /// A proxy between clients, countersign and an app.
 pub(super) struct Edge {
-    proxy: Child,
+    proxy: Proxy,
     address: String,
     server: Server,
     asked: Gate,
     app: App,
-    folder: TempDir,
     /// Of countersign, besides those of each.
     settings: Vec<(String, String)>,
 }
@@ -193,30 +192,12 @@ impl Edge {
             LeadsTo::Nobody => None,
         });
         let (app, port) = (App::start(), free_port());
-        let folder = tempfile::tempdir().expect("a folder");
-        let examples: PathBuf = [env!("CARGO_MANIFEST_DIR"), "examples", "edge"].iter().collect();
-        for file in files {
-            let text = fs::read_to_string(examples.join(file)).expect("an example");
-            // The issuer's name stays what it is.
-            let text = text.replace("localhost:8000", "ISSUER");
-            let text = [("8080", port), ("8000", asked.port), ("8002", asked.port), ("3000", app.port)]
-                .iter()
-                .fold(text, |text, (from, to)| text.replace(from, &to.to_string()))
-                .replace("ISSUER", "localhost:8000");
-            fs::write(folder.path().join(file), text).expect("its copy");
-        }
-        let log = fs::File::create(folder.path().join("log")).expect("a log");
         let addresses = [port, asked.port, app.port].map(|port| format!("127.0.0.1:{port}"));
-        let proxy = command(folder.path(), &addresses)
-            .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a second handle"))
-            .stderr(log)
-            .spawn()
-            .expect("the proxy starts");
+        let ports = [("8080", port), ("8000", asked.port), ("8002", asked.port), ("3000", app.port)];
+        let proxy = Proxy::start(files, &ports, |folder| command(folder, &addresses));
         let of_others = settings.iter().filter(|(key, _)| *key != "authz.grpc_listen");
         let settings = of_others.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let edge = Self { proxy, address: format!("127.0.0.1:{port}"), server, asked, app, folder, settings };
+        let edge = Self { proxy, address: format!("127.0.0.1:{port}"), server, asked, app, settings };
         wait_for(|| TcpStream::connect(&edge.address).ok());
         edge
     }
@@ -429,15 +410,52 @@ impl Edge {
     }
 
     pub(super) fn log(&self) -> String {
+        self.proxy.log()
+    }
+}
+
+/// A proxy, with copies of files of `examples/edge` in a folder of its own.
+pub(super) struct Proxy {
+    child: Child,
+    folder: TempDir,
+}
+
+impl Proxy {
+    /// With these ports in the place of those that stand in the files.
+    pub(super) fn start(files: &[&str], ports: &[(&str, u16)], command: impl FnOnce(&Path) -> Command) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let examples: PathBuf = [env!("CARGO_MANIFEST_DIR"), "examples", "edge"].iter().collect();
+        for file in files {
+            let text = fs::read_to_string(examples.join(file)).expect("an example");
+            // The issuer's name stays what it is.
+            let text = text.replace("localhost:8000", "ISSUER");
+            let text = ports
+                .iter()
+                .fold(text, |text, (from, to)| text.replace(from, &to.to_string()))
+                .replace("ISSUER", "localhost:8000");
+            fs::write(folder.path().join(file), text).expect("its copy");
+        }
+        let log = fs::File::create(folder.path().join("log")).expect("a log");
+        let child = command(folder.path())
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a second handle"))
+            .stderr(log)
+            .spawn()
+            .expect("the proxy starts");
+        Self { child, folder }
+    }
+
+    pub(super) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 }
 
-impl Drop for Edge {
+impl Drop for Proxy {
     fn drop(&mut self) {
         // nginx's workers end with their master only where it is asked to end.
-        let _ = Command::new("kill").args(["-TERM", &self.proxy.id().to_string()]).status();
-        let _ = self.proxy.wait();
+        let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        let _ = self.child.wait();
     }
 }
 
@@ -507,13 +525,13 @@ impl Gate {
 }
 
 /// An app that answers with what it was asked.
-struct App {
-    port: u16,
+pub(super) struct App {
+    pub(super) port: u16,
     seen: Arc<Mutex<usize>>,
 }
 
 impl App {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("it is bound").port();
         let seen = Arc::new(Mutex::new(0));
@@ -527,7 +545,7 @@ impl App {
         Self { port, seen }
     }
 
-    fn requests(&self) -> usize {
+    pub(super) fn requests(&self) -> usize {
         *self.seen.lock().unwrap()
     }
 
@@ -555,7 +573,8 @@ impl App {
             stream.read_exact(&mut vec![0; length]).ok()?;
             *seen.lock().unwrap() += 1;
             let body = json!({"line": line.trim_end(), "headers": headers, "body": length}).to_string();
-            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            let answer =
+                format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());
             stream.get_mut().write_all(answer.as_bytes()).ok()?;
         }
     }

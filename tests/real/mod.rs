@@ -5,6 +5,7 @@ mod client;
 mod description;
 mod directory;
 mod edge;
+mod edge_session;
 mod events;
 mod external;
 mod fleet;
@@ -37,6 +38,7 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
         in_process::trials(),
         description::trials(),
         edge::trials(),
+        edge_session::trials(),
         fleet::trials(),
         kubernetes::trials(),
         outages::trials(),

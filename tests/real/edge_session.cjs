@@ -1,0 +1,102 @@
+// A person and a protected app, in Chromium: with {url, mail, chromium} as JSON on stdin. Prints the cookie of a second session,
+// which stays. A step fails by throwing; nothing here waits for a time.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { chromium } = require('playwright-core');
+
+const { openMailbox, codeIn } = require('./mailbox.cjs');
+
+const { url, mail: folder, chromium: executablePath } = JSON.parse(fs.readFileSync(0, 'utf8'));
+const mail = openMailbox(folder);
+const address = 'ann@example.com';
+
+/** On the login page: a login into a session, by the engine's own endpoints, that leads where the answer says. */
+async function logIn(page) {
+  const post = (name, body) => page.evaluate(async ([name, body]) => {
+    const answer = await fetch(`/passwordless/${name}/`, {
+      method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
+    });
+    return { status: answer.status, body: await answer.json() };
+  }, [name, body]);
+  const returnTo = new URL(page.url()).search.replace(/^\?return_to=/, '');
+  const asked = await post('request/email', { email: address });
+  assert.equal(asked.status, 200, JSON.stringify(asked));
+  const token = codeIn(await mail(address));
+  const got = await post('exchange/email', { email: address, token, session: true, return_to: decodeURIComponent(returnTo) });
+  assert.equal(got.status, 200, JSON.stringify(got));
+  assert.equal(got.body.session.sub, address);
+  await page.goto(got.body.return_to);
+}
+
+const seen = async (page) => JSON.parse(await page.locator('body').innerText());
+
+async function round(context, page) {
+  // Nobody is signed in: the protected page leads to the login page, which is told where to lead back to.
+  await page.goto(`${url}/account/x?tab=2&next=/y`);
+  assert.equal(new URL(page.url()).pathname, '/passwordless/login');
+  await page.getByLabel('E-mail address', { exact: true }).waitFor();
+  // What a script asks for is refused, and leads nowhere.
+  assert.equal(await page.evaluate(async () => (await fetch('/account/data')).status), 401);
+
+  await logIn(page);
+  assert.equal(page.url(), `${url}/account/x?tab=2&next=/y`);
+  const { line, headers } = await seen(page);
+  assert.equal(line, 'GET /account/x?tab=2&next=/y HTTP/1.1');
+  assert.deepEqual(headers['x-auth-subject'], [address]);
+
+  // The app's own pages change things; those of others don't.
+  assert.equal(await page.evaluate(async () => (await fetch('/account/data', { method: 'POST', body: 'x' })).status), 200);
+  const elsewhere = await context.newPage();
+  await context.route('http://evil.example/**', (route) => route.fulfill({
+    contentType: 'text/html', body: `<form method="post" action="${url}/account/delete"><button>Go</button></form>`,
+  }));
+  await elsewhere.goto('http://evil.example/');
+  const [answer] = await Promise.all([
+    elsewhere.waitForResponse((response) => response.url() === `${url}/account/delete`),
+    elsewhere.getByRole('button', { name: 'Go' }).click(),
+  ]);
+  assert.ok([401, 403].includes(answer.status()), String(answer.status()));
+  await elsewhere.close();
+
+  // Signed out, it is as before.
+  await page.goto(`${url}/passwordless/logout/?return_to=${encodeURIComponent(`${url}/account/x`)}`);
+  const cookie = (await context.cookies()).find(({ name }) => name === 'countersign_session');
+  await page.getByRole('button').last().click();
+  await page.waitForURL(/\/passwordless\/login\?/);
+  assert.ok(!(await context.cookies()).some(({ name }) => name === 'countersign_session'));
+  // The cookie that was there is worth nothing, wherever it was kept.
+  await context.addCookies([cookie]);
+  await page.goto(`${url}/account/x`);
+  assert.equal(new URL(page.url()).pathname, '/passwordless/login');
+}
+
+async function main() {
+  const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'countersign-edge-'));
+  const browser = await chromium.launch({
+    executablePath,
+    env: { ...process.env, HOME: profile },
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync'],
+  });
+  try {
+    const context = await browser.newContext();
+    context.setDefaultTimeout(20_000);
+    const page = await context.newPage();
+    await round(context, page);
+    await context.clearCookies();
+    await page.goto(`${url}/`);
+    await logIn(page);
+    console.log((await context.cookies()).find(({ name }) => name === 'countersign_session').value);
+  } finally {
+    await browser.close();
+    fs.rmSync(profile, { recursive: true, force: true });
+  }
+}
+
+main().then(() => process.exit(0), (error) => {
+  console.error(error);
+  process.exit(1);
+});

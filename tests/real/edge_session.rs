@@ -1,0 +1,153 @@
+//! Sessions at the edge, in a real browser: protected page → login → back → logout → refused, through the configurations of
+//! `examples/edge`, in which only the three ports are changed; then with what an enemy would send.
+
+use std::{fmt::Write as _, net::TcpStream, path::Path, process::Command};
+
+use libtest_mimic::Trial;
+use serde_json::json;
+
+use super::{
+    edge::{App, Proxy},
+    pages::run,
+    parts::{Part, folder, node, packaged, trial},
+};
+use crate::harness::{Answer, Connection, Server, free_port, wait_for};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let browser = [Part::Node, Part::Chromium];
+    let needs = |proxy| [&browser[..], &[proxy]].concat();
+    vec![
+        trial("edge_session::nginx", &needs(Part::Nginx), || {
+            the_whole_round(&["nginx-session.conf"], |folder| {
+                let mut nginx = Command::new("nginx");
+                nginx.args(["-e", "stderr", "-g"]).arg(format!("daemon off; pid {};", folder.join("pid").display()));
+                nginx.arg("-c").arg(folder.join("nginx-session.conf"));
+                nginx
+            });
+        }),
+        trial("edge_session::caddy", &needs(Part::Proxies), || {
+            the_whole_round(&["session.Caddyfile"], |folder| {
+                let mut caddy = packaged("caddy");
+                caddy.args(["run", "--adapter", "caddyfile", "--config", "session.Caddyfile"]).env("HOME", folder);
+                caddy
+            });
+        }),
+        trial("edge_session::traefik", &needs(Part::Proxies), || {
+            the_whole_round(&["traefik-session.yml", "traefik-session-routes.yml"], |_| {
+                let mut traefik = packaged("traefik");
+                traefik.arg("--configFile=traefik-session.yml");
+                traefik
+            });
+        }),
+        trial("edge_session::envoy", &needs(Part::Proxies), || {
+            the_whole_round(&["envoy-session.yaml"], |_| {
+                let mut envoy = packaged("envoy");
+                envoy.args(["-c", "envoy-session.yaml", "--disable-hot-restart", "--concurrency", "1"]);
+                envoy
+            });
+        }),
+    ]
+}
+
+fn the_whole_round(files: &[&str], command: impl FnOnce(&Path) -> Command) {
+    let port = free_port();
+    let (url, listen) = (format!("http://localhost:{port}"), format!("127.0.0.1:{}", free_port()));
+    let mut server = Server::start(&[
+        ("server.listen", &listen),
+        ("server.public_url", &url),
+        ("server.trusted_proxies", "127.0.0.1"),
+        ("session.enabled", "true"),
+        ("passwordless.token_request_throttle_seconds", "0"),
+    ]);
+    let app = App::start();
+    let countersign = server.address.rsplit(':').next().unwrap().parse().unwrap();
+    let proxy = Proxy::start(files, &[("8080", port), ("8000", countersign), ("3000", app.port)], command);
+    let address = format!("127.0.0.1:{port}");
+    wait_for(|| TcpStream::connect(&address).ok());
+    wait_for(|| (ask(&address, "GET", "/", &[]).status == 401).then_some(()));
+
+    let given = json!({ "url": url, "mail": server.folder().join("mail"), "chromium": "/usr/bin/chromium" });
+    let cookie = run(node().arg(folder().join("edge_session.cjs")), &given);
+    let cookie = format!("countersign_session={}", cookie.trim());
+
+    let (own, before) = ([("cookie", &*cookie), ("host", &url["http://".len()..])], app.requests());
+    let with = |method: &str, path: &str, headers: &[(&str, &str)]| ask(&address, method, path, &[&own[..], headers].concat());
+    // Whatever somebody calls themselves.
+    let names = ["X-Auth-Subject", "X-Auth-Session", "X-Auth-Channel", "X-Auth-Token", "X-Challenge-Id", "X_Auth_Subject"];
+    let forged: Vec<_> = names.iter().map(|name| (*name, "root")).collect();
+    let passed = with("GET", "/x?a=b", &forged);
+    let seen = passed.json();
+    assert_eq!((passed.status, &seen["headers"]["x-auth-subject"]), (200, &json!(["ann@example.com"])), "{}", proxy.log());
+    assert!(!seen.to_string().contains("root"), "{seen}");
+    assert_eq!(seen["headers"]["x-auth-channel"], json!(["email"]));
+
+    // What pages of other sites have a browser send.
+    let evil = [("origin", "https://evil.example")];
+    for refused in [
+        with("POST", "/x", &[]),
+        with("POST", "/x", &evil),
+        with("POST", "/x", &[("origin", "null")]),
+        with("DELETE", "/x", &[("sec-fetch-site", "cross-site"), ("origin", &url)]),
+        with("POST", "/x", &[("sec-fetch-site", "same-site"), ("origin", "http://localhost:1")]),
+        with("POST", "/x", &[("x-forwarded-method", "GET"), ("x-original-method", "GET"), evil[0]]),
+        with("POST", "/x", &[("x-forwarded-host", "evil.example"), ("x-forwarded-proto", "https"), evil[0]]),
+        with("POST", "/x", &[("x-original-url", "https://evil.example/"), evil[0]]),
+        with(
+            "GET",
+            "/x",
+            &[
+                ("connection", "upgrade"),
+                ("upgrade", "websocket"),
+                ("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA=="),
+                ("sec-websocket-version", "13"),
+            ],
+        ),
+        with(
+            "GET",
+            "/x",
+            &[
+                ("connection", "upgrade"),
+                ("upgrade", "websocket"),
+                ("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA=="),
+                ("sec-websocket-version", "13"),
+                evil[0],
+            ],
+        ),
+    ] {
+        assert_eq!(refused.status, 403, "{refused:?}\n{}", proxy.log());
+    }
+    assert_eq!(app.requests(), before + 1, "the app saw nothing of this");
+    for passed in [
+        with("POST", "/x", &[("origin", &url)]),
+        with("POST", "/x", &[("sec-fetch-site", "same-origin")]),
+        with("GET", "/x", &[("sec-fetch-site", "cross-site")]),
+    ] {
+        assert_eq!(passed.status, 200, "{passed:?}\n{}", proxy.log());
+    }
+    // A sibling's cookie beside ours, and one of nobody's.
+    let beside = format!("countersign_session=x; {cookie}");
+    assert_eq!(ask(&address, "GET", "/x", &[("cookie", &beside), own[1]]).status, 200);
+    assert_eq!(ask(&address, "GET", "/x", &[("cookie", "countersign_session=x"), own[1]]).status, 401);
+
+    // Ended, it is worth nothing.
+    assert_eq!(with("POST", "/passwordless/logout/", &[("origin", &url)]).status, 200);
+    assert_eq!(with("GET", "/x", &[]).status, 401);
+    // An outage is no sign-out.
+    server.kill();
+    let navigation = with("GET", "/x", &[("sec-fetch-mode", "navigate"), ("accept", "text/html")]);
+    assert!(navigation.status >= 500, "{navigation:?}");
+}
+
+fn ask(address: &str, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let host = headers.iter().find(|(name, _)| *name == "host").map_or("localhost", |(_, host)| host);
+    let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\n");
+    for (name, value) in headers.iter().filter(|(name, _)| *name != "host") {
+        let _ = write!(head, "{name}: {value}\r\n");
+    }
+    if method == "POST" {
+        head.push_str("content-length: 0\r\n");
+    }
+    let mut connection = Connection::to(address);
+    connection.send(format!("{head}\r\n").as_bytes());
+    connection.receive(method)
+}
