@@ -23,6 +23,7 @@ mod puzzle;
 mod stand_in;
 mod tokens;
 mod wasm;
+mod worker;
 
 use libtest_mimic::Trial;
 
@@ -35,6 +36,7 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
         external::trials(),
         tokens::trials(),
         wasm::trials(),
+        worker::trials(),
         in_process::trials(),
         description::trials(),
         edge::trials(),

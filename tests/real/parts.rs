@@ -63,7 +63,7 @@ impl Part {
         static WORKERD: LazyLock<bool> = LazyLock::new(|| runs(Command::new(workerd()).arg("--version")));
         match self {
             Self::Wasm => {
-                let modules = ["countersign-checks.wasm", "countersign-filter.wasm"];
+                let modules = ["countersign-checks.wasm", "countersign-filter.wasm", "countersign-login.wasm"];
                 (!modules.iter().all(|name| wasm(name).is_file())).then_some("needs the WebAssembly modules of examples/edge")
             }
             Self::Workerd => (!*WORKERD).then_some("needs workerd from npm"),

@@ -29,6 +29,9 @@ use crate::{
 /// The most bytes that the module of checks may have.
 const MOST_BYTES: u64 = 150_000;
 
+/// Of the login in a Worker: 32 bytes of 1, as `given` has.
+const SECRET: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
+
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("wasm::the_module_of_checks_is_small", &[Part::Wasm], || {
@@ -56,7 +59,7 @@ pub(crate) fn trials() -> Vec<Trial> {
                     (example("countersign.mjs"), "countersign.mjs"),
                     (wasm("countersign-checks.wasm"), "countersign-checks.wasm"),
                 ],
-                |port| {
+                |_, port| {
                     format!(
                         r#"using Workerd = import "/workerd/workerd.capnp";
                         const config :Workerd.Config = (
@@ -81,7 +84,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// A file of the example.
-fn example(name: &str) -> PathBuf {
+pub(super) fn example(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "examples", "edge", "wasm", name].iter().collect()
 }
 
@@ -89,31 +92,41 @@ fn example(name: &str) -> PathBuf {
 pub(crate) struct Workerd {
     child: Child,
     pub(crate) address: String,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Workerd {
-    /// `config` makes the configuration, for a port.
-    pub(crate) fn start(files: &[(PathBuf, &str)], config: impl FnOnce(u16) -> String) -> Self {
+    /// `config` makes the configuration, for the folder and a port.
+    pub(crate) fn start(files: &[(PathBuf, &str)], config: impl FnOnce(&Path, u16) -> String) -> Self {
         let (folder, port) = (tempfile::tempdir().expect("a folder"), free_port());
         for (from, to) in files {
             fs::copy(from, folder.path().join(to)).expect("a copy");
         }
-        fs::write(folder.path().join("config.capnp"), config(port)).expect("a configuration");
+        fs::write(folder.path().join("config.capnp"), config(folder.path(), port)).expect("a configuration");
         Self::serve(folder, port)
     }
 
     /// With what is in the folder, by its `config.capnp`.
-    pub(crate) fn serve(folder: TempDir, port: u16) -> Self {
+    fn serve(folder: TempDir, port: u16) -> Self {
         let child = workerd(folder.path()).stdin(Stdio::null()).spawn().expect("workerd starts");
         let address = format!("127.0.0.1:{port}");
         wait_for(|| Connection::try_to(&address).ok());
-        Self { child, address, _folder: folder }
+        Self { child, address, folder }
+    }
+
+    /// Ends it as `kill -9` does, and starts it again.
+    pub(super) fn restart(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.child = workerd(self.folder.path()).stdin(Stdio::null()).spawn().expect("workerd starts");
+        wait_for(|| Connection::try_to(&self.address).ok());
     }
 }
 
 fn workerd(folder: &Path) -> Command {
     let mut command = Command::new(super::parts::workerd());
+    // What the example's configuration takes from its environment.
+    command.env("SECRET", SECRET);
     command.current_dir(folder).args(["serve", "config.capnp"]).arg(format!("--import-path={}", modules().display()));
     command
 }
