@@ -47,11 +47,17 @@ impl SessionCookies {
     /// until today's `lifetime` after the login.
     #[must_use]
     pub fn open(&self, value: &str, lifetime: u64, now: UnixTime) -> Option<Session> {
-        let is_of_our_length = (OVERHEAD..=MAX_VALUE).contains(&value.len());
-        let mut session = if is_of_our_length { self.0.open(value, Session::read)? } else { return None };
-        session.ends_at = session.ends_at.min(session.authenticated_at().plus(lifetime));
-        (now < session.ends_at).then_some(session)
+        if !may_be_one(value) {
+            return None;
+        }
+        self.0.open(value, Session::read)?.living(lifetime, now)
     }
+}
+
+/// Whether a value has the length of one of ours.
+#[must_use]
+pub const fn may_be_one(value: &str) -> bool {
+    OVERHEAD < value.len() && value.len() <= MAX_VALUE
 }
 
 #[cfg(test)]
@@ -96,6 +102,7 @@ mod tests {
             amr: Amr::OTP,
             began_at: UnixMillis::from_millis(NOW.as_seconds() * 1000 + 345),
             ends_at: NOW.plus(WEEK),
+            made_until: NOW.plus(WEEK),
         }
     }
 
@@ -121,6 +128,12 @@ mod tests {
         assert_eq!(open(60, 59), Some(NOW.plus(60)), "a shorter one shortens");
         assert_eq!(open(60, 60), None);
         assert!(cookies.open(&value, WEEK, NOW.minus(3_600)).is_some(), "a clock that was set back");
+        let made_until = |lifetime| cookies.open(&value, lifetime, NOW).unwrap().made_until;
+        assert_eq!(
+            (made_until(60), made_until(2 * WEEK)),
+            (NOW.plus(WEEK), NOW.plus(WEEK)),
+            "what it was made with is known still"
+        );
     }
 
     #[test]

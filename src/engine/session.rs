@@ -5,7 +5,6 @@ use core::fmt;
 
 use super::Engine;
 use crate::{
-    browser::device::MAX_COOKIES,
     directory::Directory,
     ended::{EndedSessions, SessionFacts},
     time::UnixTime,
@@ -36,7 +35,8 @@ pub enum NoSession {
 }
 
 impl<G, D: Directory, O, E: EndedSessions> Engine<G, D, O, E> {
-    /// The session of a request whose session cookies have these values, if its user may go on.
+    /// The session of a request whose session cookies have these values, if its user may go on. All values of the request have to be
+    /// given: of two sessions that live none counts, whatever stands between them.
     ///
     /// A sibling host can set cookies of the same name. What doesn't open, or has ended, is skipped; where two different
     /// sessions live, none counts: nobody can be moved into another's session.
@@ -55,7 +55,7 @@ impl<G, D: Directory, O, E: EndedSessions> Engine<G, D, O, E> {
     /// See [`NoSession`].
     pub async fn session_of_cookies(&self, cookies: &[&str], now: UnixTime) -> Result<Session, NoSession> {
         let mut found = None;
-        for (at, cookie) in cookies.iter().enumerate().take(MAX_COOKIES) {
+        for (at, cookie) in cookies.iter().enumerate() {
             let is_new = !cookies[..at].contains(cookie);
             let opened = is_new.then(|| self.keys.load().cookies.open(cookie, self.policy.session_lifetime, now)).flatten();
             let Some(session) = opened.filter(|session| self.may_go_on(session, now)) else { continue };

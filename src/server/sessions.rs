@@ -118,7 +118,7 @@ impl App {
     /// The living session of a request that may use cookies.
     pub(crate) async fn present(&self, headers: &HeaderMap, may_use_cookies: bool, now: UnixTime) -> Result<Present, NoSession> {
         let sessions = self.sessions.as_ref().filter(|_| may_use_cookies).ok_or(NoSession::None)?;
-        self.engine.session(sessions.cookies.read(headers).as_slice(), now).await
+        self.engine.session(&sessions.cookies.read(headers), now).await
     }
 
     /// Sets a fresh access token of a session, where such cookies are.

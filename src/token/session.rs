@@ -38,8 +38,11 @@ pub struct Session {
     pub amr: Amr,
     /// When the recipient was proved.
     pub began_at: UnixMillis,
-    /// The first second at which nothing of it is accepted any more. It never moves.
+    /// The first second at which nothing of it is accepted any more.
     pub ends_at: UnixTime,
+    /// The end that it was made with. Where lifetimes are shorter today it ends before that; where they are made longer again,
+    /// not. So that it was ended is remembered until then.
+    pub made_until: UnixTime,
 }
 
 impl SessionId {
@@ -99,6 +102,12 @@ impl Session {
         self.began_at.to_seconds()
     }
 
+    /// This session, at most so many seconds from the login, if it lives still.
+    pub(crate) fn living(mut self, lifetime: u64, now: UnixTime) -> Option<Self> {
+        self.ends_at = self.made_until.min(self.authenticated_at().plus(lifetime));
+        (now < self.ends_at).then_some(self)
+    }
+
     /// How many bytes [`Session::write`] appends, about.
     pub(crate) fn length(&self) -> usize {
         self.recipient.as_str().len() + self.subject.len() + self.epoch.len() + self.amr.as_str().len() + 72
@@ -113,22 +122,20 @@ impl Session {
             .text(self.amr.as_str())
             .text(&self.epoch)
             .number(self.began_at.as_millis())
-            .number(self.ends_at.as_seconds())
+            .number(self.made_until.as_seconds())
     }
 
     /// The inverse of [`Session::write`].
     pub(crate) fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let id = SessionId::from_bytes(fields.bytes()?)?;
         let channel = Channel::from_name(fields.text()?)?;
-        Some(Self {
-            id,
-            recipient: Recipient::from_canonical(channel, fields.text()?),
-            subject: fields.text()?.into(),
-            amr: Amr::from_text(fields.text()?)?,
-            epoch: fields.text()?.into(),
-            began_at: UnixMillis::from_millis(fields.number()?),
-            ends_at: UnixTime::from_seconds(fields.number()?),
-        })
+        let recipient = Recipient::from_canonical(channel, fields.text()?);
+        let subject = fields.text()?.into();
+        let amr = Amr::from_text(fields.text()?)?;
+        let epoch = fields.text()?.into();
+        let began_at = UnixMillis::from_millis(fields.number()?);
+        let made_until = UnixTime::from_seconds(fields.number()?);
+        Some(Self { id, recipient, subject, epoch, amr, began_at, ends_at: made_until, made_until })
     }
 }
 

@@ -123,6 +123,7 @@ impl Login<'_> {
     #[must_use]
     pub fn begin(&self, lifetime: u64, now: UnixTime) -> Session {
         let ends_at = now.plus(lifetime);
+        let ends_at = self.ends_by.map_or(ends_at, |by| ends_at.min(by));
         Session {
             id: self.session,
             recipient: self.recipient.clone(),
@@ -130,7 +131,8 @@ impl Login<'_> {
             epoch: (*self.user.epoch).into(),
             amr: self.amr.clone(),
             began_at: self.at.filter(|at| at.to_seconds() == now).unwrap_or(now.into()),
-            ends_at: self.ends_by.map_or(ends_at, |by| ends_at.min(by)),
+            ends_at,
+            made_until: ends_at,
         }
     }
 }
@@ -212,15 +214,14 @@ impl Sessions {
     }
 
     /// Believes a refresh token until its session ends: at the end that it was made with or, where sessions are shorter today, at
-    /// today's. So no token is good for longer than what ended its session is remembered.
+    /// today's.
     ///
     /// # Errors
     /// [`TokenInvalid`], whatever is wrong.
     pub fn open_refresh(&self, token: &str, now: UnixTime) -> Result<VerifiedRefresh, TokenInvalid> {
-        let mut refresh = self.refresh.open(token)?;
-        let session = &mut refresh.session;
-        session.ends_at = session.ends_at.min(session.authenticated_at().plus(self.refresh_lifetime));
-        if now < session.ends_at { Ok(refresh) } else { Err(TokenInvalid) }
+        let VerifiedRefresh { session, generation } = self.refresh.open(token)?;
+        let session = session.living(self.refresh_lifetime, now).ok_or(TokenInvalid)?;
+        Ok(VerifiedRefresh { session, generation })
     }
 
     /// When an access token ends that is made now.

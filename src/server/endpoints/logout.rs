@@ -62,7 +62,7 @@ impl App {
     /// Ends the living session of a request, if there is one; says how many nodes don't know it yet.
     async fn end_session(&self, sessions: &BrowserSessions, call: &Call<'_>, everywhere: bool) -> Result<u32, Problem> {
         let cookies = sessions.cookies.read(call.headers);
-        match self.engine.session_of_cookies(cookies.as_slice(), call.now).await {
+        match self.engine.session_of_cookies(&cookies, call.now).await {
             Ok(session) => self.end(&session, everywhere, call).await,
             Err(NoSession::None) => Ok(0),
             Err(NoSession::Unavailable(unavailable)) => Err(Problem::unavailable(unavailable)),
@@ -71,7 +71,7 @@ impl App {
 
     async fn end(&self, session: &Session, everywhere: bool, call: &Call<'_>) -> Result<u32, Problem> {
         let id = session.id.to_text();
-        let ending = Ending { session: SessionFacts::of(session, &id), ends_at: Some(session.ends_at), everywhere };
+        let ending = Ending { session: SessionFacts::of(session, &id), ends_at: Some(session.made_until), everywhere };
         let ended = self.engine.ended.end(&ending, call.at).await;
         ended.map(|ended| ended.pending).map_err(|error| Problem::unavailable(error.unavailable()))
     }
@@ -91,7 +91,7 @@ fn signed_out(sessions: &BrowserSessions, call: &Call<'_>, pending: u32) -> Answ
 
 /// A bad one is ignored: somebody wants to leave.
 fn return_to(sessions: &BrowserSessions, call: &Call<'_>) -> Option<ReturnTo> {
-    let text = call.fields.optional(RETURN_TO, &mut FieldErrors::default())?;
+    let text = call.fields.verbatim(RETURN_TO, &mut FieldErrors::default())?;
     sessions.destinations.judge(text).ok()
 }
 

@@ -35,7 +35,7 @@ impl App {
                 let id = session.id.to_text();
                 self.end_by_token(
                     call,
-                    Ending { session: SessionFacts::of(session, &id), ends_at: Some(session.ends_at), everywhere },
+                    Ending { session: SessionFacts::of(session, &id), ends_at: Some(session.made_until), everywhere },
                 )
                 .await?;
             }

@@ -70,7 +70,7 @@ impl App {
         if !call.may_set_cookies {
             return Err(Problem::cross_site());
         }
-        let judged = call.fields.optional(RETURN_TO, errors).map(|text| sessions.destinations.judge(text));
+        let judged = call.fields.verbatim(RETURN_TO, errors).map(|text| sessions.destinations.judge(text));
         let return_to = judged.transpose().unwrap_or_else(|NotAllowed| {
             errors.add(RETURN_TO, ELSEWHERE);
             None

@@ -132,6 +132,8 @@ async fn what_is_wrong_with_a_wish_counts_nothing() {
         (json!({ "return_to": "//app.example.com" }), "return_to"),
         (json!({ "return_to": "" }), "return_to"),
         (json!({ "return_to": 7 }), "return_to"),
+        (json!({ "return_to": "https://app.example.com/\t" }), "return_to"),
+        (json!({ "return_to": "\rhttps://app.example.com/" }), "return_to"),
     ] {
         let got = server.post("exchange/email/", &wrong(more.clone())).await;
         assert_eq!((got.refusal(), got.json()[field].is_array()), ((400, "invalid".into()), true), "{more}");
@@ -150,7 +152,7 @@ async fn what_is_wrong_with_a_wish_counts_nothing() {
 #[tokio::test]
 async fn a_form_says_true_or_false() {
     let server = start(&[]).await;
-    for (word, status, has_cookie) in [("true", 200, true), ("false", 200, false), ("", 200, false), ("yes", 400, false)] {
+    for (word, status, has_cookie) in [("true", 200, true), ("false", 200, false), ("", 400, false), ("yes", 400, false)] {
         let (envelope, code) = server.request(ANN).await;
         let body = format!("email=ann%40example.com&token={code}&challenge={envelope}&session={word}");
         let request = Request::post("/passwordless/exchange/email/").header(CONTENT_TYPE, "application/x-www-form-urlencoded");
@@ -221,6 +223,41 @@ async fn of_several_cookies_the_one_that_lives_counts_and_of_two_different_ones_
     );
     server.sign_out(&eves, &json!({}), &[]).await;
     assert_eq!(server.status_of(&[&anns, &eves]).await, 200, "an ended one doesn't live");
+}
+
+#[tokio::test]
+async fn a_sibling_host_that_tosses_many_cookies_moves_nobody_into_its_session() {
+    let server = start(&[]).await;
+    let (anns, eves) = (server.session(ANN).await, server.session("eve@example.com").await);
+    let junk: Vec<_> = (0..50).map(|number| format!("{number}{}", &eves[2..])).collect();
+    let tossed: Vec<_> = junk.iter().map(String::as_str).chain([&*eves]).collect();
+    assert_eq!(server.status_of(&[&tossed[..], &[&anns]].concat()).await, 401);
+    let junk_alone: Vec<_> = junk.iter().map(String::as_str).chain([&*anns]).collect();
+    assert_eq!(server.status_of(&junk_alone).await, 200, "what doesn't open is skipped");
+}
+
+#[tokio::test]
+async fn a_session_that_was_ended_while_sessions_were_short_stays_ended_when_they_are_long_again() {
+    let long = start(&[("session.lifetime", "604800"), ("tokens.refresh_lifetime", "604800")]).await;
+    let short = start(&[("session.lifetime", "60"), ("tokens.refresh_lifetime", "60")]).await;
+    let value = long.session(ANN).await;
+    let refresh = long.log_in(ANN, &json!({ "session": false }), &[]).await.json()["refresh"].clone();
+    let engine = &short.0.app.engine;
+    let now = UnixTime::from_seconds(NOW.get());
+    let session = engine.session_of_cookies(&[&value], now).await.unwrap();
+    assert_eq!((session.ends_at, session.made_until), (now.plus(60), now.plus(604_800)));
+    let opened = engine.keys.load().sessions.open_refresh(refresh.as_str().unwrap(), now).unwrap().session;
+    assert_eq!((opened.ends_at, opened.made_until), (now.plus(60), now.plus(604_800)));
+    short.sign_out(&value, &json!({}), &[]).await;
+    short.post("token/revoke/", &json!({ "token": refresh })).await;
+    pass(600_000);
+    for session in [session, opened] {
+        let id = session.id.to_text();
+        let facts = crate::ended::SessionFacts::of(&session, &id);
+        let later = UnixTime::from_seconds(NOW.get());
+        let has_ended = crate::ended::EndedSessions::has_ended(&engine.ended, &facts, later).await;
+        assert_eq!(has_ended, Ok(true), "it is remembered as long as the seal says");
+    }
 }
 
 #[tokio::test]

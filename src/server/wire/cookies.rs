@@ -38,7 +38,7 @@ pub(crate) struct Jar<'h> {
 
 /// The values of one name, each once, at most [`MAX_COOKIES`] of them.
 #[derive(Debug, Default)]
-pub(crate) struct Several<'h> {
+struct Several<'h> {
     values: [&'h str; MAX_COOKIES],
     length: usize,
 }
@@ -77,15 +77,10 @@ pub(super) fn append(headers: &mut HeaderMap, name: &str, value: &str, seconds: 
     headers.append(SET_COOKIE, cookie.expect("envelopes, guard ids, tokens and our other cookies are printable ASCII"));
 }
 
-/// The values that came by this name.
-pub(super) fn named<'h>(headers: &'h HeaderMap, name: &str) -> Several<'h> {
-    let mut several = Several::default();
-    for pair in headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';')) {
-        if let Some(value) = value_of(name, pair.trim_ascii()) {
-            several.push(value);
-        }
-    }
-    several
+/// The values that came by this name, each as often as it came.
+pub(super) fn named<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h str> {
+    let pairs = headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+    pairs.filter_map(move |pair| value_of(name, pair.trim_ascii()))
 }
 
 impl<'h> Jar<'h> {
@@ -133,7 +128,7 @@ impl<'h> Several<'h> {
         }
     }
 
-    pub(crate) fn as_slice(&self) -> &[&'h str] {
+    fn as_slice(&self) -> &[&'h str] {
         &self.values[..self.length]
     }
 }

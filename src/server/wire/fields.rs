@@ -83,12 +83,18 @@ impl<'b> Fields<'b> {
         }
     }
 
+    /// A text that may be left out, as it was sent.
+    pub(crate) fn verbatim(&self, name: &str, errors: &mut FieldErrors) -> Option<&str> {
+        self.optional(name, errors)?;
+        if let Some(Given::Text(text)) = self.get(name) { Some(text) } else { None }
+    }
+
     /// A switch, which is off where nothing is said: a JSON boolean, `true` or `false` in a form.
     pub(crate) fn switch(&self, name: &str, errors: &mut FieldErrors) -> bool {
         match self.get(name) {
             None => false,
             Some(Given::Boolean(switch)) => *switch,
-            Some(Given::Text(text)) if self.form && matches!(text.trim(), "true" | "false" | "") => text.trim() == "true",
+            Some(Given::Text(text)) if self.form && matches!(&**text, "true" | "false") => text == "true",
             Some(given) => {
                 errors.add(name, if *given == Given::Null { NULL } else { NOT_A_BOOLEAN });
                 false
@@ -181,7 +187,8 @@ mod tests {
         let mut errors = FieldErrors::default();
         assert_eq!(given.required_token("n", &mut errors), Some("7"));
         assert_eq!(given.required("ok", &mut errors), Some("x"));
-        assert_eq!(given.optional("absent", &mut errors), None);
+        assert_eq!(given.verbatim("ok", &mut errors), Some(" x "));
+        assert_eq!((given.optional("absent", &mut errors), given.verbatim("absent", &mut errors)), (None, None));
         assert!(errors.is_empty());
     }
 
@@ -211,7 +218,7 @@ mod tests {
             }
         }
         assert_eq!((switch(text("true"), true), switch(text("false"), true)), ((true, None), (false, None)));
-        assert_eq!(switch(text(""), true), (false, None), "an input that is there and empty");
+        assert_eq!(switch(text(""), true), (false, Some(NOT_A_BOOLEAN.into())), "neither, and nobody knows which was meant");
         assert_eq!(switch(text("true"), false), (false, Some(NOT_A_BOOLEAN.into())), "JSON has booleans");
     }
 

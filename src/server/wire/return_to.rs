@@ -86,6 +86,10 @@ impl Destination {
                 )),
             };
         }
+        let fault = || format!("{text:?} is no origin: write scheme, host and port, as https://app.example.com");
+        if !is_whole(text) || text.contains('\\') {
+            return Err(fault());
+        }
         let origin = Origin::parse(text)?;
         let host = Url::parse(text).ok().and_then(|url| url.host_str().map(Box::from)).unwrap_or_default();
         let is_fit = origin.scheme() == "https" || origin.scheme() == "http" && is_loopback(&host);
@@ -131,10 +135,7 @@ impl Destinations {
     pub fn judge(&self, text: &str) -> Result<ReturnTo, NotAllowed> {
         let is_printable = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'\\';
         let is_readable = text.len() <= MAX_LENGTH && text.bytes().all(is_printable) && text.trim_ascii() == text;
-        let authority = text.split_once("://").map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
-        // What has no authority here is none of an absolute address, whatever parsers mend.
-        let is_whole = authority.is_some_and(|authority| !authority.is_empty() && !authority.contains('@'));
-        if !is_readable || !is_whole {
+        if !is_readable || !is_whole(text) {
             return Err(NotAllowed);
         }
         let url = Url::parse(text).map_err(|_| NotAllowed)?;
@@ -188,6 +189,12 @@ impl<'q> Given<'q> {
         }
         found
     }
+}
+
+/// Whether an address is written with its authority, and no user in it. What parsers would mend isn't.
+fn is_whole(text: &str) -> bool {
+    let authority = text.split_once("://").map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    authority.is_some_and(|authority| !authority.is_empty() && !authority.contains('@'))
 }
 
 /// As forms encode, once.
@@ -365,6 +372,11 @@ mod tests {
         for (text, domain) in [
             ("", None),
             ("app.example.com", None),
+            ("https:app.example.com", None),
+            ("https:/app.example.com", None),
+            ("https:///app.example.com", None),
+            ("https://app.example.com\\", None),
+            ("https://@app.example.com", None),
             ("http://app.example.com", None),
             ("http://127.0.0.2", None),
             ("https://app.example.com/path", None),

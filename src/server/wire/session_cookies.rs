@@ -3,12 +3,16 @@
 use hyper::HeaderMap;
 
 use super::{
-    cookies::{Several, append, named},
+    cookies::{append, named},
     public_url::PublicUrl,
 };
+use crate::browser::session::may_be_one;
 
 /// The most bytes of the access cookie's name and value together: browsers keep no cookie of more than 4,096.
 const MOST_OF_ACCESS: usize = 3_800;
+
+/// The most values that are looked at: more than 16 KiB of a head hold, if each may be a session.
+const MOST_SESSIONS: usize = 256;
 
 /// When a browser sends the cookies with a request that another site caused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +52,20 @@ impl SessionCookies {
         }
     }
 
-    /// The values of the session cookies that came: none or one, or more where a sibling host has set some too.
-    pub(crate) fn read<'h>(&self, headers: &'h HeaderMap) -> Several<'h> {
-        named(headers, &self.session)
+    /// The values of the session cookies that came: none or one, or more where a sibling host has set some too. Whatever such a
+    /// host sends first, the browser's own is among them; where there are more than anybody can look at, none is.
+    pub(crate) fn read<'h>(&self, headers: &'h HeaderMap) -> Vec<&'h str> {
+        let mut values = Vec::new();
+        for value in named(headers, &self.session).filter(|value| may_be_one(value)) {
+            if values.contains(&value) {
+                continue;
+            }
+            if values.len() == MOST_SESSIONS {
+                return Vec::new();
+            }
+            values.push(value);
+        }
+        values
     }
 
     /// Sets the session.
@@ -140,17 +155,37 @@ mod tests {
         assert!(headers[SET_COOKIE].to_str().unwrap().starts_with("__Host-countersign_access=; Max-Age=0;"));
     }
 
+    fn read(cookies: &[String]) -> Vec<String> {
+        let ours = SessionCookies::new(&PublicUrl::parse("https://example.com").unwrap(), None, SameSite::Lax);
+        let mut headers = HeaderMap::new();
+        for cookie in cookies {
+            headers.append(COOKIE, HeaderValue::from_str(cookie).unwrap());
+        }
+        ours.read(&headers).into_iter().map(str::to_owned).collect()
+    }
+
+    /// As long as one of ours, and another for each number.
+    fn value(number: usize) -> String {
+        format!("{number:060}")
+    }
+
     #[test]
     fn only_the_cookie_of_the_right_name_is_read() {
-        let cookies = SessionCookies::new(&PublicUrl::parse("https://example.com").unwrap(), None, SameSite::Lax);
-        let mut headers = HeaderMap::new();
-        for cookie in [
-            "countersign_session=a; __Secure-countersign_session=b; __host-countersign_session=c",
-            "__Host-countersign_session=d; __Host-countersign_session=d; __Host-countersign_session=\"e\"",
-            "x__Host-countersign_session=f;__Host-countersign_session=g",
-        ] {
-            headers.append(COOKIE, HeaderValue::from_static(cookie));
-        }
-        assert_eq!(cookies.read(&headers).as_slice(), ["d", "g"]);
+        let [a, b, c, d, g] = [1, 2, 3, 4, 5].map(value);
+        let cookies = [
+            format!("countersign_session={a}; __Secure-countersign_session={b}; __host-countersign_session={c}"),
+            format!("__Host-countersign_session={d}; __Host-countersign_session={d}; __Host-countersign_session=\"{a}\""),
+            format!("x__Host-countersign_session={a};__Host-countersign_session={g};__Host-countersign_session=short"),
+        ];
+        assert_eq!(read(&cookies), [d, g]);
+    }
+
+    #[test]
+    fn whatever_comes_before_it_the_own_one_is_looked_at() {
+        let cookie = |number| format!("__Host-countersign_session={}", value(number));
+        let most: Vec<_> = (0..MOST_SESSIONS).map(cookie).collect();
+        assert_eq!(read(&most).last(), Some(&value(MOST_SESSIONS - 1)));
+        let too_many: Vec<_> = (0..=MOST_SESSIONS).map(cookie).collect();
+        assert!(read(&too_many).is_empty(), "none counts where some weren't looked at");
     }
 }
