@@ -10,6 +10,7 @@ use countersign::{
         agent::{Agent, Browser, System},
         device::{DeviceId, Devices},
         puzzle::{Proof, Puzzles},
+        session::SessionCookies,
     },
     challenge::{
         Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Links, UntrustedEnvelope, UntrustedLink, Use,
@@ -22,8 +23,9 @@ use countersign::{
     keyring::{EnvelopeFormat, Keyring},
     network::Client,
     recipient::{Channel, Recipient, phone::PhoneRules},
+    server::{Destination, Destinations, Given, PublicUrl},
     time::UnixTime,
-    token::{AccessAlgorithm, AccessKeys, Amr, Login, SessionId, Sessions, SessionsConfig, SharedKey, VerifiedRefresh},
+    token::{AccessAlgorithm, AccessKeys, Amr, Login, Session, SessionId, Sessions, SessionsConfig, SharedKey, VerifiedRefresh},
     verify::callbacks::telnyx::{self, PublicKey},
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -198,6 +200,47 @@ pub(crate) fn refresh(input: &[u8]) {
         if let Ok(VerifiedRefresh { session, .. }) = sessions.open_refresh(&text, NOW) {
             assert_eq!((session.recipient, &*session.subject, &*session.epoch), (recipient("ann"), "42", ""));
         }
+    }
+}
+
+/// A session cookie that is still believed is the genuine one's session.
+pub(crate) fn session(input: &[u8]) {
+    static GENUINE: LazyLock<(SessionCookies, Session, String)> = LazyLock::new(|| {
+        let (user, recipient) = (serde_json::from_str(r#"{"id":"42","is_active":true}"#).unwrap(), recipient("ann"));
+        let id = SessionId::new(&challenge().id, 2);
+        let session = Login::new(id, &user, &recipient, Amr::of_message(Channel::Email)).begin(604_800, NOW);
+        let cookies = SessionCookies::new(&KEYRING, ISSUER);
+        let genuine = cookies.seal(&session, &mut random()).unwrap();
+        (cookies, session, genuine)
+    });
+    let (cookies, expected, genuine) = &*GENUINE;
+    for text in texts(input, genuine) {
+        assert!(cookies.open(&text, 604_800, NOW).is_none_or(|session| session == *expected));
+    }
+}
+
+/// Whatever is led back to is of an allowed origin, however it is read again, and reads the same.
+pub(crate) fn return_to(input: &[u8]) {
+    static DESTINATIONS: LazyLock<Destinations> = LazyLock::new(|| {
+        let others = ["https://app.example.com", "https://*.example.com"];
+        let others = others.map(|text| Destination::parse(text, Some("example.com")).unwrap());
+        Destinations::new([&PublicUrl::parse("https://login.example.com").unwrap()], others.into())
+    });
+    for text in texts(input, "https://app.example.com:443/path?return_to=https://evil.example/#here") {
+        if let Given::Once(given) = Given::in_query(&format!("return_to={text}")) {
+            check(&DESTINATIONS, &given);
+        }
+        check(&DESTINATIONS, &text);
+    }
+
+    fn check(destinations: &Destinations, text: &str) {
+        let Ok(address) = destinations.judge(text) else { return };
+        let told = address.as_str();
+        let rest = told.strip_prefix(address.origin()).expect("an address begins with its origin");
+        let host = address.origin().strip_prefix("https://").expect("all of these are https");
+        assert!(host.ends_with(".example.com") && !host.starts_with('.') && !host.contains([':', '@', '%', '\\']), "{told}");
+        assert!(rest.starts_with('/') && told.bytes().all(|byte| byte.is_ascii_graphic()), "{told}");
+        assert_eq!(destinations.judge(told).as_ref(), Ok(&address));
     }
 }
 

@@ -91,6 +91,32 @@ fn a_challenge_is_redeemed_once_through_any_node() {
 }
 
 #[test]
+fn a_login_into_a_session_is_relayed_with_its_cookies_and_opens_at_every_node() {
+    let fleet = Fleet::start(&[("session.enabled", "true"), ("session.return_to", "http://localhost:3000")]);
+    let email = "ann@example.com";
+    let (envelope, code, _) = fleet.challenge(0, email, "192.0.2.1");
+    let exchange = |more: Value, headers: &[(&str, &str)]| {
+        let mut body = json!({"email": email, "token": code, "session": true});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let cookie = format!("countersign_challenge={envelope}");
+        fleet.nodes[1].post_with("exchange/email/", &[headers, &[("cookie", &*cookie)]].concat(), &body)
+    };
+    let elsewhere = exchange(json!({"return_to": "https://evil.example/"}), &[]);
+    assert_eq!((elsewhere.status, elsewhere.code().as_str()), (400, "invalid"));
+    let cross_site = exchange(json!({}), &[("sec-fetch-site", "cross-site")]);
+    assert_eq!((cross_site.status, cross_site.code().as_str()), (403, "cross_site"));
+    let signed_in =
+        exchange(json!({"return_to": "http://localhost:3000/x"}), &[("sec-fetch-site", "same-origin"), ("origin", ISSUER)]);
+    assert_eq!((signed_in.status, &signed_in.json()["return_to"]), (200, &json!("http://localhost:3000/x")), "{signed_in:?}");
+    assert!(signed_in.json().get("access").is_none() && signed_in.cookie("countersign_device").is_some());
+    let cookie = format!("countersign_session={}", signed_in.cookie("countersign_session").unwrap());
+    for node in &fleet.nodes {
+        let session = node.connect().request("GET", "/passwordless/session/", &[("cookie", &cookie)], b"");
+        assert_eq!((session.status, &session.json()), (200, &signed_in.json()["session"]));
+    }
+}
+
+#[test]
 fn nodes_on_ports_of_their_own_relay_by_a_table_of_their_urls() {
     let ports = [(); 3].map(|()| harness::free_port());
     let urls = ["a", "b", "c"].map(|name| format!("{name}=http://127.0.0.1:{}", ports[usize::from(name.as_bytes()[0] - b'a')]));

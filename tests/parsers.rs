@@ -66,6 +66,16 @@ proptest! {
     }
 
     #[test]
+    fn return_to(input in inputs("(https?://|//|javascript:)?([a-z]{0,5}[.@:\\\\%/?#]){0,3}(app\\.)?example\\.com[:/?#@a-z0-9.%-]{0,20}")) {
+        oracles::return_to(&input);
+    }
+
+    #[test]
+    fn session(input in inputs("AY[A-Za-z0-9_-]{100,300}")) {
+        oracles::session(&input);
+    }
+
+    #[test]
     fn user_agent(input in inputs("(Mozilla/5\\.0 )?\\((X11; Linux|iPhone|Windows)[;)] (Chrome|Firefox|Edg)/[0-9.]{0,8}")) {
         oracles::user_agent(&input);
     }

@@ -5,6 +5,7 @@ mod files;
 mod providers;
 mod same_answer;
 mod send_test;
+mod sessions;
 mod smtp;
 pub(crate) mod stand_in;
 mod templates;

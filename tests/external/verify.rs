@@ -34,6 +34,23 @@ fn assert_told_in_our_words(answer: &Answer, detail: &str) {
 }
 
 #[test]
+fn a_code_signs_into_a_session_too() {
+    for provider in Provider::each() {
+        let server = provider.server(&[("session.enabled", "true")]);
+        let envelope = envelope(&server, ANN);
+        let body = json!({"phone_number": ANN, "code": CODE, "challenge": envelope, "session": true, "return_to": "http://localhost:8000/"});
+        let cross_site = server.post_with("external/verify/", &[("origin", "https://evil.example")], &body);
+        assert_eq!((refusal(&cross_site), provider.checks()), ((403, "cross_site".into()), 0), "nobody was asked");
+        let answer = server.post("external/verify/", &body);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let session = answer.json()["session"].clone();
+        assert_eq!((&session["channel"], &session["amr"]), (&json!("mobile"), &json!(["otp", "sms"])));
+        assert_eq!((&session["recipient"], &answer.json()["return_to"]), (&json!("+1…43"), &json!("http://localhost:8000/")));
+        assert!(answer.cookie("countersign_session").is_some() && answer.json().get("access").is_none());
+    }
+}
+
+#[test]
 fn a_code_signs_in_once() {
     for provider in Provider::each() {
         let server = provider.server(&[]);
