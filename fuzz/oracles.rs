@@ -228,20 +228,20 @@ pub(crate) fn return_to(input: &[u8]) {
     });
     for text in texts(input, "https://app.example.com:443/path?return_to=https://evil.example/#here") {
         if let Given::Once(given) = Given::in_query(&format!("return_to={text}")) {
-            check(&DESTINATIONS, &given);
+            leads_to_ours(&DESTINATIONS, &given);
         }
-        check(&DESTINATIONS, &text);
+        leads_to_ours(&DESTINATIONS, &text);
     }
+}
 
-    fn check(destinations: &Destinations, text: &str) {
-        let Ok(address) = destinations.judge(text) else { return };
-        let told = address.as_str();
-        let rest = told.strip_prefix(address.origin()).expect("an address begins with its origin");
-        let host = address.origin().strip_prefix("https://").expect("all of these are https");
-        assert!(host.ends_with(".example.com") && !host.starts_with('.') && !host.contains([':', '@', '%', '\\']), "{told}");
-        assert!(rest.starts_with('/') && told.bytes().all(|byte| byte.is_ascii_graphic()), "{told}");
-        assert_eq!(destinations.judge(told).as_ref(), Ok(&address));
-    }
+fn leads_to_ours(destinations: &Destinations, text: &str) {
+    let Ok(address) = destinations.judge(text) else { return };
+    let told = address.as_str();
+    let rest = told.strip_prefix(address.origin()).expect("an address begins with its origin");
+    let host = address.origin().strip_prefix("https://").expect("all of these are https");
+    assert!(host.ends_with(".example.com") && !host.starts_with('.') && !host.contains([':', '@', '%', '\\']), "{told}");
+    assert!(rest.starts_with('/') && told.bytes().all(|byte| byte.is_ascii_graphic()), "{told}");
+    assert_eq!(destinations.judge(told).as_ref(), Ok(&address));
 }
 
 /// A cookie that is still believed names the genuine device, and any cookie can be replaced by a good one.

@@ -171,13 +171,14 @@ mod tests {
 
     #[test]
     fn only_the_cookie_of_the_right_name_is_read() {
-        let [a, b, c, d, g] = [1, 2, 3, 4, 5].map(value);
+        let [plain, secure, lower, first, second] = [1, 2, 3, 4, 5].map(value);
         let cookies = [
-            format!("countersign_session={a}; __Secure-countersign_session={b}; __host-countersign_session={c}"),
-            format!("__Host-countersign_session={d}; __Host-countersign_session={d}; __Host-countersign_session=\"{a}\""),
-            format!("x__Host-countersign_session={a};__Host-countersign_session={g};__Host-countersign_session=short"),
+            format!("countersign_session={plain}; __Secure-countersign_session={secure}; __host-countersign_session={lower}"),
+            format!("__Host-countersign_session={first}; __Host-countersign_session={first}"),
+            format!("__Host-countersign_session=\"{plain}\"; x__Host-countersign_session={plain}"),
+            format!("a=b;__Host-countersign_session={second};__Host-countersign_session=short"),
         ];
-        assert_eq!(read(&cookies), [d, g]);
+        assert_eq!(read(&cookies), [first, second]);
     }
 
     #[test]
