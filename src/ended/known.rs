@@ -54,7 +54,8 @@ impl Known {
     }
 
     /// Whether a session was ended.
-    pub(super) fn has_ended(&self, session: &SessionFacts<'_>) -> bool {
+    pub(super) fn has_ended(&self, session: &SessionFacts<'_>, now: UnixTime) -> bool {
+        self.set.see(seconds(now));
         self.set.has_ended(self.names.session(session.id), session.began)
             || self.set.has_ended(self.names.subject(session.subject), session.began)
     }

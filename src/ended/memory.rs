@@ -47,8 +47,8 @@ impl MemoryEnded {
 }
 
 impl EndedSessions for MemoryEnded {
-    async fn has_ended(&self, session: &SessionFacts<'_>, _: UnixTime) -> Result<bool, Unavailable> {
-        Ok(self.known.has_ended(session))
+    async fn has_ended(&self, session: &SessionFacts<'_>, now: UnixTime) -> Result<bool, Unavailable> {
+        Ok(self.known.has_ended(session, now))
     }
 
     async fn end(&self, ending: &Ending<'_>, now: UnixMillis) -> Result<Ended, NotEnded> {
@@ -136,12 +136,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_clock_that_jumps_ahead_and_comes_back_revives_nothing() {
+        let store = store();
+        let ends_at = Some(NOW.to_seconds().plus(100));
+        store.end(&Ending { session: session("one", "ann", 0), ends_at, everywhere: false }, NOW).await.unwrap();
+        for passed in 0..64 {
+            let ahead = NOW.to_seconds().plus(1_000_000 + passed);
+            let _ = store.room(ahead);
+            let id = format!("then {passed}");
+            let ending = Ending { session: session(&id, "ann", 0), ends_at: None, everywhere: false };
+            let _ = store.end(&ending, UnixMillis::end_of(ahead)).await;
+        }
+        assert!(has(&store, "one", "ann", 0).await);
+    }
+
+    #[tokio::test]
     async fn it_is_remembered_until_its_end_and_for_the_leeway() {
         let store = MemoryEnded::new(&Terms { leeway: 600, ..Terms::new("i", 1000) });
         let ends_at = Some(NOW.to_seconds().plus(10));
         store.end(&Ending { session: session("one", "ann", 0), ends_at, everywhere: false }, NOW).await.unwrap();
-        for _ in 0..64 {
-            assert_eq!(store.room(NOW.to_seconds().plus(609)).entries, 1);
+        for passed in 0..=609 {
+            assert_eq!(store.room(NOW.to_seconds().plus(passed)).entries, 1);
         }
         (0..64).for_each(|_| _ = store.room(NOW.to_seconds().plus(10 + 600 + 60)));
         assert_eq!(store.room(NOW.to_seconds().plus(10 + 600 + 60)).entries, 0);

@@ -232,7 +232,8 @@ proptest! {
                 // What all were told is known to all from then on.
                 for (id, until) in &confirmed {
                     for store in &nodes {
-                        assert!(*until <= now || has(store, &id.to_string()).await, "{id}");
+                        let has = store.has_ended(&session(&id.to_string()), now).await.unwrap();
+                        assert!(*until <= now || has, "{id}");
                     }
                 }
             }

@@ -5,6 +5,7 @@
 //! is a set that only grows and forgets by time, so nodes can merge what each of them heard in any order, any number of times.
 
 mod any;
+mod believed;
 mod digests;
 mod entry;
 pub mod journal;

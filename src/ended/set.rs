@@ -12,6 +12,7 @@ use std::sync::{
 
 use super::{
     Room,
+    believed::Believed,
     digests::{BUCKET_BITS, BUCKETS, Digested, Digests, Slot, bucket},
     entry::Entry,
     name::Name,
@@ -40,6 +41,8 @@ pub(super) struct Set {
     /// How full it was when that was told last.
     told: AtomicU8,
     digested: Digested,
+    /// By which entries are forgotten.
+    believed: Believed,
 }
 
 /// There is no room for one name more.
@@ -70,7 +73,13 @@ impl Set {
             swept_at: AtomicU32::new(0),
             told: AtomicU8::new(0),
             digested: Digested::default(),
+            believed: Believed::default(),
         }
+    }
+
+    /// Looks at the clock, so that a jump of it is known for one.
+    pub(super) fn see(&self, now: u32) {
+        self.believed.see(now);
     }
 
     /// Whether what is called so was ended, where it began then.
@@ -84,6 +93,7 @@ impl Set {
     /// # Errors
     /// [`Full`], and nothing is changed.
     pub(super) fn put(&self, new: Entry, now: u32) -> Result<bool, Full> {
+        let now = self.believed.at(now);
         if new.until.saturating_add(STAYS) <= now {
             return Ok(false);
         }
@@ -129,6 +139,7 @@ impl Set {
 
     /// Looks at the next shard, so that a set that nothing is added to empties too.
     pub(super) fn housekeeping(&self, now: u32) {
+        let now = self.believed.at(now);
         let at = self.hand.fetch_add(1, Relaxed) as usize % self.shards.len();
         self.sweep(at, now.saturating_sub(STAYS), usize::MAX);
     }
@@ -140,6 +151,11 @@ impl Set {
             all.extend(self.read(at).slots.iter().filter(|slot| slot[4] > now).map(|slot| entry(*slot)));
         }
         all
+    }
+
+    /// All entries that a file has to keep: what lives on, by the time that is believed.
+    pub(super) fn all_to_keep(&self, now: u32) -> Vec<Entry> {
+        self.all(self.believed.at(now))
     }
 
     /// How full it is.

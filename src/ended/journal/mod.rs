@@ -73,7 +73,7 @@ impl JournalEnded {
             let put = if entry.until > seconds(now) { known.set.put(entry, seconds(now)) } else { Ok(false) };
             put.map(drop).map_err(|Full| OpenError::TooMany)
         })?;
-        let journal = Journal::begin(path, random::bytes(random), found, || known.set.all(seconds(now)))?;
+        let journal = Journal::begin(path, random::bytes(random), found, || known.set.all_to_keep(seconds(now)))?;
         Ok(Self(Arc::new(Shared { known, journal })))
     }
 
@@ -85,7 +85,7 @@ impl JournalEnded {
     pub async fn is_ready(&self, now: UnixTime) -> bool {
         !self.0.journal.is_failing() || {
             let shared = Arc::clone(&self.0);
-            off_the_loop(move || shared.journal.recover(|| shared.known.set.all(seconds(now)))).await.is_ok()
+            off_the_loop(move || shared.journal.recover(|| shared.known.set.all_to_keep(seconds(now)))).await.is_ok()
         }
     }
 
@@ -109,7 +109,7 @@ impl JournalEnded {
                     put == Ok(true)
                 })
             };
-            journal.append(|| news().collect(), || known.set.all(now))?;
+            journal.append(|| news().collect(), || known.set.all_to_keep(now))?;
             Ok(kept)
         });
         match kept.await {
@@ -120,8 +120,8 @@ impl JournalEnded {
 }
 
 impl EndedSessions for JournalEnded {
-    async fn has_ended(&self, session: &SessionFacts<'_>, _: UnixTime) -> Result<bool, Unavailable> {
-        Ok(self.0.known.has_ended(session))
+    async fn has_ended(&self, session: &SessionFacts<'_>, now: UnixTime) -> Result<bool, Unavailable> {
+        Ok(self.0.known.has_ended(session, now))
     }
 
     async fn end(&self, ending: &Ending<'_>, now: UnixMillis) -> Result<Ended, NotEnded> {
