@@ -107,6 +107,15 @@ impl Worker {
         let cookie = cookie.split(';').next().expect("its value");
         assert_eq!(cookie, format!("countersign_challenge={}", envelope.as_str().expect("a challenge")));
 
+        // Whoever looks at the page that the link leads to spends nothing.
+        for _ in 0..3 {
+            let page = Connection::to(&self.workerd.address).request("GET", "/login", &[], b"");
+            assert_eq!(page.status, 200, "{page:?}");
+            assert!(page.header("content-security-policy").is_some_and(|policy| policy.starts_with("default-src 'none'")));
+            let script = Connection::to(&self.workerd.address).request("GET", "/login.js", &[], b"");
+            assert!(String::from_utf8_lossy(&script.body).contains("/passwordless/exchange/email/"), "{script:?}");
+        }
+
         let typed = format!(" {}-{} ", code[..7].to_lowercase(), &code[7..]);
         let body = json!({"email": "ann@example.com", "token": typed});
         let signed_in = self.post("exchange/email/", &[("Cookie", &format!("a=b; {cookie}"))], &body);

@@ -52,6 +52,8 @@ export default {
             const headers = { "content-type": "application/json", "cache-control": "max-age=300" };
             return new Response(login(env).call("countersign_document", "", [document]).answer, { headers });
         }
+        if (pathname === "/login" && request.method === "GET") return new Response(PAGE, { headers: PAGE_HEADERS });
+        if (pathname === "/login.js" && request.method === "GET") return new Response(SCRIPT, { headers: SCRIPT_HEADERS });
         const action = { [`${BASE}/request/email`]: ask, [`${BASE}/exchange/email`]: redeem }[pathname.replace(/\/$/, "")];
         if (!action) return problem(404, "not_found", "Not found.");
         if (request.method !== "POST") return problem(405, "method_not_allowed", "Method not allowed.", {}, { allow: "POST" });
@@ -128,6 +130,36 @@ async function redeem(body, request, env) {
     return Response.json(answer, { headers: { "cache-control": "no-store", "set-cookie": cleared } });
 }
 redeem.fields = ["email", "token"];
+
+// Where the link leads. Looking at it spends nothing: only the button redeems, with the cookie of the browser that asked.
+const PAGE = `<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Sign in</title>
+<h1>Sign in</h1>
+<p id="who" role="status"></p>
+<button id="go">Sign in</button>
+<script src="/login.js"></script>
+</html>
+`;
+const SCRIPT = `
+const given = new URLSearchParams(location.hash.slice(1));
+history.replaceState(null, "", location.pathname);
+const who = document.getElementById("who");
+who.textContent = given.get("email") ?? "";
+document.getElementById("go").onclick = async () => {
+    const body = JSON.stringify({ email: given.get("email"), token: given.get("token") });
+    const answer = await fetch("${BASE}/exchange/email/", { method: "POST", headers: { "content-type": "application/json" }, body });
+    const { detail } = await answer.json();
+    who.textContent = answer.ok ? "Signed in." : answer.status === 400 ? "This link is over, or another browser asked for it." : detail;
+};
+`;
+const PAGE_HEADERS = {
+    "content-type": "text/html; charset=utf-8",
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "referrer-policy": "no-referrer",
+};
+const SCRIPT_HEADERS = { "content-type": "text/javascript; charset=utf-8", "cache-control": "no-store" };
 
 const INVALID = { non_field_errors: ["Invalid credentials"] };
 
