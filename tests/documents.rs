@@ -11,8 +11,8 @@ fn root() -> &'static Path {
 }
 
 fn documents() -> Vec<PathBuf> {
-    let folder = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
-    folder.chain(["README.md", "SECURITY.md", "CHANGELOG.md"].map(|name| root().join(name))).collect()
+    let others = ["README.md", "SECURITY.md", "CHANGELOG.md"].map(|name| root().join(name));
+    files(&["docs"], ".md").into_iter().chain(others).collect()
 }
 
 /// Every file below these folders that ends like this.

@@ -63,6 +63,11 @@ pub(crate) fn trials() -> Vec<Trial> {
                 edge.gives_bodies_to_the_app();
             }
         }),
+        trial("edge::pages_do_what_they_say", &[Part::Proxies, Part::Nginx, Part::Haproxy], || {
+            for name in ["nginx", "caddy", "traefik", "envoy", "haproxy"] {
+                follow(name);
+            }
+        }),
         trial("edge::exported_keys_check_tokens", &[Part::Python], || {
             let key = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/rsa2048-pkcs1.pem");
             for (algorithm, file) in [("EdDSA", ""), ("ES256", ""), ("RS256", key)] {
@@ -124,6 +129,48 @@ enum LeadsTo<'a> {
     Grpc(&'a str),
     /// None.
     Nobody,
+}
+
+/// Does what a page of `docs/edge` says, line by line: each `curl` has the status that stands behind it.
+fn follow(name: &str) {
+    let page = fs::read_to_string(format!("{}/docs/edge/{name}.md", env!("CARGO_MANIFEST_DIR"))).expect("a page");
+    let blocks = page.split("```sh\n").skip(1).map(|block| block.split("```").next().expect("an end"));
+    let lines: Vec<&str> = blocks.flat_map(str::lines).collect();
+    let files: Vec<&str> =
+        lines.iter().flat_map(|line| line.split(' ')).filter_map(|word| word.strip_prefix("examples/edge/")).collect();
+    let at = lines.iter().position(|line| line.ends_with(" &")).expect("a line that starts the proxy");
+    // HAProxy knows no EdDSA; its page says so.
+    let settings: &[(&str, &str)] =
+        if name == "haproxy" { &[("tokens.algorithm", "ES256"), ("tokens.challenge_algorithm", "ES256")] } else { &[] };
+    let shell = |folder: &Path, line: &str| {
+        let own = harness::command(folder, settings);
+        let mut shell = Command::new("bash");
+        shell.current_dir(folder).env("HOME", folder).args(["-c", line]);
+        shell.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let (own_program, envoy) = (Path::new(env!("CARGO_BIN_EXE_countersign")), packaged("envoy"));
+        let programs = [own_program.parent(), Path::new(envoy.get_program()).parent()];
+        let path = std::env::var_os("PATH").expect("a path");
+        let all = programs.into_iter().flatten().map(Path::to_owned).chain(std::env::split_paths(&path));
+        shell.env("PATH", std::env::join_paths(all).expect("paths"));
+        shell
+    };
+    let edge = Edge::start_with(settings, &files, |folder| {
+        for line in lines[..at].iter().filter(|line| !line.starts_with("cp ")) {
+            output(&mut shell(folder, line));
+        }
+        shell(folder, &format!("exec {}", lines[at].trim_end_matches(" &")))
+    });
+    let authorization = edge.authorization();
+    let token = authorization.trim_start_matches("Bearer ");
+    for line in &lines[at + 1..] {
+        let (command, expected) = line.split_once('#').expect("what comes of it");
+        let command = command.replace("localhost:8080", &edge.address);
+        let printed = output(shell(edge.proxy.folder.path(), &command).env("token", token));
+        if let Some(status) = expected.trim().get(..3).filter(|status| status.parse::<u16>().is_ok()) {
+            assert!(printed.starts_with(&format!("HTTP/1.1 {status} ")), "{name}: {line}\n{printed}\n{}", edge.log());
+            assert!(status != "200" || printed.contains(r#""x-auth-subject":["ann@example.com"]"#), "{name}: {line}\n{printed}");
+        }
+    }
 }
 
 /// A proxy between clients, countersign and an app.
