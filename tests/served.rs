@@ -6,6 +6,7 @@ mod ceilings;
 mod chaos;
 mod cli;
 mod delivery;
+mod ended;
 mod events;
 #[cfg(feature = "mobile")]
 mod external;

@@ -1,6 +1,10 @@
 //! The store that the configuration chose.
 
-use super::{Ended, EndedSessions, Ending, JournalEnded, MemoryEnded, NotEnded, Room, SessionFacts, entry::Entry, known::Known};
+use alloc::boxed::Box;
+
+use super::{
+    Elsewhere, Ended, EndedSessions, Ending, JournalEnded, MemoryEnded, NotEnded, Room, SessionFacts, entry::Entry, known::Known,
+};
 use crate::{
     time::{UnixMillis, UnixTime},
     unavailable::Unavailable,
@@ -14,6 +18,8 @@ pub enum AnyEnded {
     Memory(MemoryEnded),
     /// In a file.
     Journal(JournalEnded),
+    /// Not in this process: in Redis, say.
+    Elsewhere(Box<dyn Elsewhere>),
 }
 
 impl AnyEnded {
@@ -23,13 +29,15 @@ impl AnyEnded {
         match self {
             Self::Memory(store) => Some(store.room(now)),
             Self::Journal(store) => Some(store.room(now)),
+            Self::Elsewhere(_) => None,
         }
     }
 
     /// Whether it can remember now.
     pub async fn is_ready(&self, now: UnixTime) -> bool {
         match self {
-            Self::Memory(_) => true,
+            // Of Redis the guard says so.
+            Self::Memory(_) | Self::Elsewhere(_) => true,
             Self::Journal(store) => store.is_ready(now).await,
         }
     }
@@ -37,11 +45,11 @@ impl AnyEnded {
 
 impl AnyEnded {
     /// What this process knows, where it is this process that remembers.
-    #[allow(clippy::unnecessary_wraps, reason = "other stores know nothing here")]
     pub(super) fn known(&self) -> Option<&Known> {
         match self {
             Self::Memory(store) => Some(store.known()),
             Self::Journal(store) => Some(store.known()),
+            Self::Elsewhere(_) => None,
         }
     }
 
@@ -50,6 +58,8 @@ impl AnyEnded {
         match self {
             Self::Memory(store) => store.keep(entries, now),
             Self::Journal(store) => store.keep(entries, now).await,
+            // It is the fleet's: nodes have nothing to tell each other.
+            Self::Elsewhere(_) => Ok(()),
         }
     }
 }
@@ -59,6 +69,7 @@ impl EndedSessions for AnyEnded {
         match self {
             Self::Memory(store) => store.has_ended(session, now).await,
             Self::Journal(store) => store.has_ended(session, now).await,
+            Self::Elsewhere(store) => store.has_ended(session, now).await,
         }
     }
 
@@ -66,6 +77,7 @@ impl EndedSessions for AnyEnded {
         match self {
             Self::Memory(store) => store.end(ending, now).await,
             Self::Journal(store) => store.end(ending, now).await,
+            Self::Elsewhere(store) => store.end(ending, now).await,
         }
     }
 }

@@ -15,7 +15,8 @@ mod merging;
 mod name;
 mod set;
 
-use core::fmt;
+use alloc::{boxed::Box, string::String};
+use core::{fmt, pin::Pin};
 
 pub use any::AnyEnded;
 pub use journal::JournalEnded;
@@ -75,6 +76,43 @@ impl EndedSessions for NeverEnded {
 
     async fn end(&self, _: &Ending<'_>, _: UnixMillis) -> Result<Ended, NotEnded> {
         Err(NotEnded::Full)
+    }
+}
+
+/// A store that isn't this process's: what [`AnyEnded`] asks and tells. Its promises are those of [`EndedSessions`].
+pub trait Elsewhere: fmt::Debug + Send + Sync {
+    /// Whether a session was ended.
+    fn has_ended<'a>(
+        &'a self,
+        session: &'a SessionFacts<'_>,
+        now: UnixTime,
+    ) -> Pin<Box<dyn Future<Output = Result<bool, Unavailable>> + 'a>>;
+
+    /// Ends a session.
+    fn end<'a>(&'a self, ending: &'a Ending<'_>, now: UnixMillis) -> Pin<Box<dyn Future<Output = Result<Ended, NotEnded>> + 'a>>;
+}
+
+/// The names of one issuer's sessions and subjects, as texts of hexadecimal digits: what a store elsewhere knows them by.
+#[derive(Clone, Debug)]
+pub struct NamedIn(name::Names);
+
+impl NamedIn {
+    /// Of this issuer.
+    #[must_use]
+    pub fn new(issuer: &str) -> Self {
+        Self(name::Names::new(issuer))
+    }
+
+    /// Of a session, by its `sid`.
+    #[must_use]
+    pub fn session(&self, id: &str) -> String {
+        self.0.session(id).to_hex()
+    }
+
+    /// Of a subject.
+    #[must_use]
+    pub fn subject(&self, subject: &str) -> String {
+        self.0.subject(subject).to_hex()
     }
 }
 

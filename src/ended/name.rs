@@ -55,6 +55,11 @@ impl Name {
         Self(bits & ((1 << Self::BITS) - 1))
     }
 
+    /// As 22 hexadecimal digits.
+    pub(super) fn to_hex(self) -> String {
+        format!("{:022x}", self.0)
+    }
+
     pub(super) const fn bits(self) -> u128 {
         self.0
     }
@@ -62,7 +67,7 @@ impl Name {
 
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:022x}", self.0)
+        f.write_str(&self.to_hex())
     }
 }
 

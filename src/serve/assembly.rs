@@ -128,14 +128,10 @@ pub(crate) async fn assemble(
         ..QueueSettings::new(composer(config), Arc::clone(&clock))
     };
     let queue = Queue::start(queue, background);
-    let engine = Engine::new(
-        rules.policy.clone(),
-        keys,
-        guard(config, &clock, random).await?,
-        directory(config, &clock, background)?,
-        queue.clone(),
-    );
-    let engine = engine.with_ended(FleetEnded::new(ended(config, &clock, random)?, merging, Arc::clone(&clock)));
+    let guard = guard(config, &clock, random).await?;
+    let ended = FleetEnded::new(ended(config, &guard, &clock, random)?, merging, Arc::clone(&clock));
+    let engine = Engine::new(rules.policy.clone(), keys, guard, directory(config, &clock, background)?, queue.clone());
+    let engine = engine.with_ended(ended);
     let external = external(config, engine.directory.knows_everybody(), &events, &clock, background);
     if rules.policy.allows(Channel::Mobile) {
         Phones::warm();
@@ -397,12 +393,18 @@ async fn guard(config: &Config, clock: &Clock, mut random: Random) -> Result<Any
 }
 
 /// Where ended sessions are remembered: where the guard remembers.
-fn ended(config: &Config, clock: &Clock, mut random: Random) -> Result<AnyEnded, StartError> {
+fn ended(config: &Config, guard: &AnyGuard, clock: &Clock, mut random: Random) -> Result<AnyEnded, StartError> {
     let sessions = &config.tokens.sessions;
     let of_cookies = config.session.browsers.as_ref().map_or(0, |_| config.session.lifetime);
     let mut terms = Terms::new(&sessions.issuer, sessions.refresh_lifetime.max(of_cookies));
     (terms.capacity, terms.leeway) = (config.session.ended_capacity, sessions.leeway);
     tell_who_forgets(&config.guard);
+    #[cfg(feature = "redis")]
+    if let AnyGuard::Redis(guard) = guard {
+        return Ok(AnyEnded::Elsewhere(Box::new(guard.ended(&terms, config.session.redis_copy_seconds))));
+    }
+    #[cfg(not(feature = "redis"))]
+    let _ = guard;
     let GuardKind::Journal { path } = &config.guard.kind else { return Ok(AnyEnded::Memory(MemoryEnded::new(&terms))) };
     let path = beside(path, "ended");
     let opened = JournalEnded::open(&path, &terms, clock(), &mut random);

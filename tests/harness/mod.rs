@@ -4,6 +4,7 @@
 pub mod api;
 pub mod fleet;
 pub mod messages;
+pub mod tokens;
 
 use std::{
     fmt::Write as _,

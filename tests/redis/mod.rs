@@ -5,6 +5,7 @@ mod chaos;
 mod clocks;
 mod cluster;
 mod cost;
+mod ended;
 mod oracle;
 mod outages;
 mod requests;
@@ -23,6 +24,7 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
         clocks::TESTS,
         cluster::TESTS,
         cost::TESTS,
+        ended::TESTS,
         oracle::TESTS,
         outages::TESTS,
         requests::TESTS,

@@ -14,7 +14,7 @@ use super::{
     server::{Server, free_port},
     world::race,
 };
-use crate::harness::{self, Answer, command, wait_for};
+use crate::harness::{self, Answer, command, tokens::Mint, wait_for};
 
 pub(crate) const TESTS: &[Test] = &[
     Test::new("without_redis_everything_is_503_and_afterwards_old_challenges_are_421", gone),
@@ -238,6 +238,11 @@ fn least_rights() {
     assert_eq!(exchange(&node, &challenge, &wrong(&code)).json()["attempts_left"], 4);
     for status in [200, 200, 400] {
         assert_eq!(exchange(&node, &challenge, &code).status, status);
+    }
+    let tokens = Mint::new("http://localhost:8000").begin("ann@example.com", 1);
+    for expected in [200, 401] {
+        assert_eq!(node.post("token/verify/", &json!({ "token": tokens.access })).status, expected);
+        assert_eq!(node.post("token/revoke/", &json!({ "token": tokens.access, "everywhere": true })).status, 200);
     }
     assert_eq!(node.get_admin("/readyz").status, 200);
     assert!(redis.ask::<Vec<redis::Value>>("ACL LOG").is_empty());

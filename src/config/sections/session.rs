@@ -59,7 +59,15 @@ pub(crate) static SCHEMA: SectionSchema = SectionSchema {
             1_000_000,
             LEAST_CAPACITY as u64,
             MOST_CAPACITY as u64,
-            "How many sessions that were ended before their time are remembered, 24 bytes each; full: ending one is 503.",
+            "How many sessions that were ended before their time are remembered, 24 bytes each; full: ending one is 503. Not for\n\
+             redis.",
+        ),
+        number(
+            "redis_copy_seconds",
+            0,
+            0,
+            3_600,
+            "With guard.kind = \"redis\": for how long a node may believe what Redis said of a session. 0: it asks each time.",
         ),
         one_of::<Isolated>(
             "isolated",
@@ -95,6 +103,8 @@ pub struct Session {
     pub recheck_seconds: u64,
     /// How many ended sessions are remembered.
     pub ended_capacity: u32,
+    /// For how long a node believes what Redis said of a session, in seconds.
+    pub redis_copy_seconds: u64,
     /// What a node does with sessions while it hears from no other.
     pub isolated: Isolated,
 }
@@ -117,6 +127,7 @@ pub(crate) fn read(section: &Section<'_>, server: Option<&Server>) -> Option<Ses
         lifetime: section.number("lifetime"),
         recheck_seconds: section.number("recheck_seconds"),
         ended_capacity: section.number("ended_capacity"),
+        redis_copy_seconds: section.number("redis_copy_seconds"),
         isolated: section.choice("isolated"),
     })
 }

@@ -10,7 +10,10 @@ mod record;
 use std::{
     fmt, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use rand_core::CryptoRng;
@@ -40,6 +43,8 @@ pub struct JournalEnded(Arc<Shared>);
 struct Shared {
     known: Known,
     journal: Journal,
+    /// The second at which writing all anew was tried last, where it was needed.
+    tried: AtomicU64,
 }
 
 /// Why the file can't be opened.
@@ -74,7 +79,7 @@ impl JournalEnded {
             put.map(drop).map_err(|Full| OpenError::TooMany)
         })?;
         let journal = Journal::begin(path, random::bytes(random), found, || known.set.all_to_keep(seconds(now)))?;
-        Ok(Self(Arc::new(Shared { known, journal })))
+        Ok(Self(Arc::new(Shared { known, journal, tried: AtomicU64::new(0) })))
     }
 
     pub(super) fn known(&self) -> &Known {
@@ -83,10 +88,11 @@ impl JournalEnded {
 
     /// Whether the file takes entries; where the last ones failed, all is written anew.
     pub async fn is_ready(&self, now: UnixTime) -> bool {
-        !self.0.journal.is_failing() || {
-            let shared = Arc::clone(&self.0);
-            off_the_loop(move || shared.journal.recover(|| shared.known.set.all_to_keep(seconds(now)))).await.is_ok()
-        }
+        !self.0.journal.is_failing()
+            || self.0.tried.swap(now.as_seconds(), Ordering::Relaxed) != now.as_seconds() && {
+                let shared = Arc::clone(&self.0);
+                off_the_loop(move || shared.journal.recover(|| shared.known.set.all_to_keep(seconds(now)))).await.is_ok()
+            }
     }
 
     /// How full it is. Forgets some of what has passed by `now`, so it is asked now and then.
@@ -99,7 +105,7 @@ impl JournalEnded {
     pub(super) async fn keep(&self, entries: Vec<Entry>, now: UnixTime) -> Result<(), NotEnded> {
         let (now, shared) = (seconds(now), Arc::clone(&self.0));
         let kept = off_the_loop(move || {
-            let Shared { known, journal } = &*shared;
+            let Shared { known, journal, .. } = &*shared;
             let mut kept = Ok(());
             // What isn't on disk yet, or can't be written, is refused all the same.
             let news = || {
@@ -121,7 +127,11 @@ impl JournalEnded {
 
 impl EndedSessions for JournalEnded {
     async fn has_ended(&self, session: &SessionFacts<'_>, now: UnixTime) -> Result<bool, Unavailable> {
-        Ok(self.0.known.has_ended(session, now))
+        // What couldn't be written is no word yet that anybody may rely on: whoever ends it again is told so again.
+        match self.0.known.has_ended(session, now) {
+            true if !self.is_ready(now).await => Err(FAILING),
+            has_ended => Ok(has_ended),
+        }
     }
 
     async fn end(&self, ending: &Ending<'_>, now: UnixMillis) -> Result<Ended, NotEnded> {

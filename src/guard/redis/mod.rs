@@ -10,6 +10,7 @@
 
 mod calls;
 mod connection;
+mod ended;
 mod memory;
 mod names;
 mod scripts;
@@ -34,6 +35,7 @@ use self::{
     scripts::{Call, Reply, SCRIPTS, Script},
 };
 pub use self::{
+    ended::RedisEnded,
     start::{RedisSettings, StartError},
     url::RedisUrl,
 };

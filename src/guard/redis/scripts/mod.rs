@@ -39,6 +39,10 @@ pub(super) struct Scripts {
     pub(super) give_back: Script,
     /// Counts a message as redeemed, in another slot of a cluster.
     pub(super) redeem: Script,
+    /// Whether a session was ended.
+    pub(super) ended_has: Script,
+    /// Ends one.
+    pub(super) ended_end: Script,
 }
 
 /// The scripts of every guard.
@@ -73,6 +77,8 @@ impl Scripts {
             amend: script!("memory", "windows", "standing", "comparisons", "tables", "breaker", "amend"),
             give_back: script!("memory", "windows", "standing", "give_back"),
             redeem: script!("memory", "tables", "breaker", "redeem"),
+            ended_has: script!("ended_has"),
+            ended_end: script!("ended_end"),
         }
     }
 }
@@ -157,8 +163,9 @@ mod tests {
 
     #[test]
     fn no_two_scripts_are_the_same() {
-        let Scripts { begin, admit, raise, withdraw, lower, peek, count, amend, give_back, redeem } = Scripts::new();
-        let all = [begin, admit, raise, withdraw, lower, peek, count, amend, give_back, redeem];
+        let Scripts { begin, admit, raise, withdraw, lower, peek, count, amend, give_back, redeem, ended_has, ended_end } =
+            Scripts::new();
+        let all = [begin, admit, raise, withdraw, lower, peek, count, amend, give_back, redeem, ended_has, ended_end];
         let hashes: std::collections::HashSet<_> = all.iter().map(|script| script.hash.clone()).collect();
         assert!(hashes.len() == all.len() && hashes.iter().all(|hash| hash.len() == 40));
     }

@@ -1,0 +1,314 @@
+//! Sessions that were ended before their time, through the real binary: one node with a journal, and fleets of three under restarts,
+//! `kill -9` and cut links.
+//!
+//! `COUNTERSIGN_CHAOS` says how many sessions are ended there: 300 unless it does.
+
+use std::{
+    path::Path,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use rand_chacha::{
+    ChaCha8Rng,
+    rand_core::{Rng as _, SeedableRng as _},
+};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::harness::{
+    Connection, Server,
+    fleet::{ISSUER, NODES, free_port, start_node_with},
+    tokens::Mint,
+    wait_for,
+};
+
+fn start(node: &str, port: u16, settings: &[(&str, &str)]) -> Server {
+    let nodes = NODES.join(",");
+    let base = [("guard.nodes", nodes.as_str()), ("email.transport", "discard")];
+    start_node_with(Server::start_quietly, node, port, &[&base, settings].concat())
+}
+
+fn wait_until_ready(node: &Server) {
+    wait_for(|| (node.get_admin("/readyz").status == 200).then_some(()));
+}
+
+fn fleet(port: u16, settings: &[(&str, &str)]) -> Vec<Server> {
+    let nodes: Vec<_> = NODES.iter().map(|node| start(node, port, settings)).collect();
+    nodes.iter().for_each(wait_until_ready);
+    nodes
+}
+
+/// What a node says of an access token.
+fn verified(node: &Server, access: &str) -> u16 {
+    node.post("token/verify/", &json!({ "token": access })).status
+}
+
+fn revoke(node: &Server, token: &str, everywhere: bool) {
+    let answer = node.post("token/revoke/", &json!({ "token": token, "everywhere": everywhere }));
+    assert_eq!((answer.status, answer.json()), (200, json!({})));
+}
+
+/// The value of a series in a node's metrics; 0 where there is none.
+fn metric(node: &Server, series: &str) -> u64 {
+    let page = String::from_utf8(node.get_admin("/metrics").body).unwrap();
+    let value = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok());
+    value.unwrap_or_default()
+}
+
+#[test]
+fn a_journal_keeps_ended_sessions_over_kill_9_and_a_memory_says_that_it_does_not() {
+    let (mint, folder) = (Mint::new(ISSUER), TempDir::new().unwrap());
+    let path = folder.path().join("guard");
+    let settings = [("server.public_url", ISSUER), ("guard.kind", "journal"), ("guard.path", path.to_str().unwrap())];
+    let mut node = Server::start(&settings);
+    let tokens = mint.begin("ann@example.com", 1);
+    assert_eq!(verified(&node, &tokens.access), 200);
+    revoke(&node, &tokens.refresh, false);
+    assert_eq!(verified(&node, &tokens.access), 401);
+    node.kill();
+    let node = Server::start(&settings);
+    assert_eq!(verified(&node, &tokens.access), 401);
+    assert_eq!(node.post("token/refresh/", &json!({ "refresh": tokens.refresh })).status, 401);
+    assert_eq!(verified(&node, &mint.begin("ann@example.com", 2).access), 200);
+    let memory = Server::start(&[]);
+    wait_for(|| memory.log().contains("forgets which sessions were ended").then_some(()));
+    assert!(!node.log().contains("forgets which sessions were ended"));
+}
+
+#[test]
+fn what_one_node_ends_every_node_refuses_before_the_answer_and_it_costs_two_relays() {
+    let mint = Mint::new(ISSUER);
+    let nodes = fleet(free_port(), &[]);
+    let tokens: Vec<_> = (0..20).map(|number| mint.begin(&format!("person{number}@example.com"), number)).collect();
+    let relays =
+        || nodes.iter().map(|node| metric(node, r#"countersign_http_requests_total{route="relay",status="2xx"}"#)).sum::<u64>();
+    let (before, began) = (relays(), Instant::now());
+    for (number, tokens) in tokens.iter().enumerate() {
+        assert_eq!(verified(&nodes[(number + 1) % 3], &tokens.access), 200);
+        revoke(&nodes[number % 3], if number % 2 == 0 { &tokens.refresh } else { &tokens.access }, false);
+        for node in &nodes {
+            assert_eq!(verified(node, &tokens.access), 401, "{number}");
+            assert_eq!(node.post("token/refresh/", &json!({ "refresh": tokens.refresh })).status, 401, "{number}");
+        }
+    }
+    // Each of three nodes compares with two others every 5 s, and asks a second question where something differs.
+    let comparisons = (began.elapsed().as_secs() / 5 + 1) * 6 * 3;
+    let relayed = relays() - before;
+    assert!(relayed <= 20 * 2 + comparisons, "{relayed}");
+}
+
+#[test]
+fn ending_everywhere_ends_what_began_before_at_every_node() {
+    let mint = Mint::new(ISSUER);
+    let nodes = fleet(free_port(), &[]);
+    let [one, two, other] =
+        [("ann@example.com", 1), ("ann@example.com", 2), ("bob@example.com", 3)].map(|(email, n)| mint.begin(email, n));
+    // What an access token says of its beginning is a second long.
+    thread::sleep(Duration::from_millis(1100));
+    revoke(&nodes[0], &one.refresh, true);
+    let later = mint.begin("ann@example.com", 4);
+    for node in &nodes {
+        assert_eq!([&one, &two, &other, &later].map(|tokens| verified(node, &tokens.access)), [401, 401, 200, 200]);
+    }
+}
+
+#[test]
+fn a_node_that_was_away_takes_what_it_missed_before_it_accepts_anything() {
+    let (mint, port) = (Mint::new(ISSUER), free_port());
+    let mut nodes = fleet(port, &[]);
+    let [before, meanwhile, living] = [1, 2, 3].map(|number| mint.begin("ann@example.com", number));
+    revoke(&nodes[0], &before.access, false);
+    nodes[2].kill();
+    revoke(&nodes[1], &meanwhile.access, false);
+    assert!(metric(&nodes[1], "countersign_ended_sessions_untold_total") >= 1);
+    nodes[2] = start(NODES[2], port, &[]);
+    // From its first answer on.
+    wait_for(|| {
+        for tokens in [&before, &meanwhile] {
+            let status = verified(&nodes[2], &tokens.access);
+            assert!(status == 401 || status == 503, "{status}");
+        }
+        (verified(&nodes[2], &living.access) == 200).then_some(())
+    });
+    wait_until_ready(&nodes[2]);
+    // The whole rest goes, and what it knew is still known.
+    nodes[0].kill();
+    nodes[1].kill();
+    assert_eq!([&before, &meanwhile].map(|tokens| verified(&nodes[2], &tokens.access)), [401, 401]);
+}
+
+#[test]
+fn a_node_that_hung_hears_of_it_when_it_is_back() {
+    let mint = Mint::new(ISSUER);
+    let nodes = fleet(free_port(), &[]);
+    let tokens = mint.begin("ann@example.com", 1);
+    nodes[2].signal("STOP");
+    let began = Instant::now();
+    revoke(&nodes[0], &tokens.refresh, false);
+    assert!(began.elapsed() < Duration::from_secs(10), "it waits 2 s, or little more on a machine that is busy");
+    assert_eq!(verified(&nodes[1], &tokens.access), 401);
+    nodes[2].signal("CONT");
+    wait_for(|| (verified(&nodes[2], &tokens.access) == 401).then_some(()));
+}
+
+#[test]
+fn a_node_that_hears_from_none_is_isolated_and_with_deny_it_accepts_nothing() {
+    let (mint, port) = (Mint::new(ISSUER), free_port());
+    let tokens = mint.begin("ann@example.com", 1);
+    let lonely = [("serve", 200), ("deny", 503)].map(|(isolated, expected)| {
+        let node = start(NODES[0], if isolated == "serve" { port } else { free_port() }, &[("session.isolated", isolated)]);
+        wait_until_ready(&node);
+        wait_for(|| (metric(&node, "countersign_fleet_isolated") == 1).then_some(()));
+        assert!(node.log().contains("hears from no other node"));
+        assert_eq!(verified(&node, &tokens.access), expected);
+        node
+    });
+    let _second = start(NODES[1], port, &[]);
+    wait_for(|| (metric(&lonely[0], "countersign_fleet_isolated") == 0).then_some(()));
+}
+
+/// A node that is killed, hangs, or is there.
+struct Places(Vec<Mutex<Option<Server>>>);
+
+impl Places {
+    /// Which life of a node this is, and how often it couldn't tell another in it; nobody waits for one that hangs with the lock.
+    fn untold(&self, at: usize) -> Option<(u32, String)> {
+        let (pid, admin) = self.0[at].lock().unwrap().as_ref().map(|node| (node.pid(), node.admin.clone()))?;
+        let mut connection = Connection::try_to(&admin).ok()?;
+        connection.try_send(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").ok()?;
+        let page = String::from_utf8(connection.try_receive("GET").ok()?.body).ok()?;
+        let series = page.lines().find(|line| line.starts_with("countersign_ended_sessions_untold_total "));
+        Some((pid, series.unwrap_or_default().to_owned()))
+    }
+
+    /// What a node answers, if it is there.
+    fn post(&self, at: usize, path: &str, body: &str) -> Option<(u16, String)> {
+        let address = self.0[at].lock().unwrap().as_ref()?.address.clone();
+        let mut connection = Connection::try_to(&address).ok()?;
+        let head = format!(
+            "POST /passwordless/{path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        connection.try_send(head.as_bytes()).ok()?;
+        let answer = connection.try_receive("POST").ok()?;
+        Some((answer.status, String::from_utf8(answer.body).ok()?))
+    }
+}
+
+fn survive(kind: &str, folder: &Path) {
+    let wanted: usize = std::env::var_os("COUNTERSIGN_CHAOS").map_or(300, |n| n.to_str().unwrap().parse().unwrap());
+    let (mint, port) = (Mint::new(ISSUER), free_port());
+    let start = |at: usize| {
+        let path = folder.join(NODES[at]);
+        let settings = [("guard.kind", kind), ("guard.path", path.to_str().unwrap()), ("session.recheck_seconds", "0")];
+        start(NODES[at], port, if kind == "journal" { &settings[..2] } else { &settings[..1] })
+    };
+    let places = Places((0..NODES.len()).map(|at| Mutex::new(Some(start(at)))).collect());
+    for place in &places.0 {
+        wait_until_ready(place.lock().unwrap().as_ref().unwrap());
+    }
+    // Those that every node was told of; and all that were answered.
+    let (confirmed, answered) = (Mutex::new(Vec::<String>::new()), Mutex::new(Vec::<String>::new()));
+    let (next, ended, refused, is_over) = (AtomicU64::new(0), AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let clients: Vec<_> = (0..6_u64)
+            .map(|seed| {
+                let (places, mint, confirmed, answered) = (&places, &mint, &confirmed, &answered);
+                let (next, ended, refused) = (&next, &ended, &refused);
+                scope.spawn(move || {
+                    let mut random = ChaCha8Rng::seed_from_u64(seed);
+                    while ended.load(Ordering::Relaxed) < wanted {
+                        let at = random.next_u32() as usize % NODES.len();
+                        let tokens = mint.begin("ann@example.com", next.fetch_add(1, Ordering::Relaxed));
+                        let before = places.untold(at);
+                        let revoked = places.post(at, "token/revoke/", &json!({ "token": tokens.refresh }).to_string());
+                        if let Some((200, _)) = revoked {
+                            ended.fetch_add(1, Ordering::Relaxed);
+                            // Nobody was left out meanwhile, by this node in this life of it.
+                            if before.is_some() && places.untold(at) == before {
+                                confirmed.lock().unwrap().push(tokens.access.clone());
+                            }
+                            answered.lock().unwrap().push(tokens.access);
+                        }
+                        // Some that were confirmed before, at any node, whatever happens to it at the moment.
+                        for _ in 0..4 {
+                            let known = confirmed.lock().unwrap();
+                            let Some(token) = known.get(random.next_u32() as usize % known.len().max(1)).cloned() else {
+                                continue;
+                            };
+                            drop(known);
+                            let at = random.next_u32() as usize % NODES.len();
+                            if let Some((status, body)) = places.post(at, "token/verify/", &json!({ "token": token }).to_string())
+                            {
+                                assert_ne!(status, 200, "an ended session is accepted by {}: {body}", NODES[at]);
+                                refused.fetch_add(usize::from(status == 401), Ordering::Relaxed);
+                            }
+                        }
+                    }
+                })
+            })
+            .collect();
+        let (places, is_over, start) = (&places, &is_over, &start);
+        let chaos = scope.spawn(move || {
+            let mut random = ChaCha8Rng::seed_from_u64(99);
+            let mut turns = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                let at = random.next_u32() as usize % NODES.len();
+                if random.next_u32().is_multiple_of(3) {
+                    // A link that is cut: the node hears nothing and says nothing.
+                    let signal = |name| places.0[at].lock().unwrap().as_ref().unwrap().signal(name);
+                    signal("STOP");
+                    thread::sleep(Duration::from_millis(300 + u64::from(random.next_u32() % 2500)));
+                    signal("CONT");
+                } else {
+                    // One at a time: of a fleet that is gone as a whole nobody is left who knows.
+                    if let Some(mut node) = places.0[at].lock().unwrap().take() {
+                        node.kill();
+                    }
+                    thread::sleep(Duration::from_millis(u64::from(random.next_u32() % 500)));
+                    *places.0[at].lock().unwrap() = Some(start(at));
+                    wait_for(|| {
+                        let is_ready = places.0[at].lock().unwrap().as_ref().unwrap().get_admin("/readyz").status == 200;
+                        is_ready.then_some(())
+                    });
+                }
+                turns += 1;
+            }
+            turns
+        });
+        let failed = clients.into_iter().map(thread::ScopedJoinHandle::join).fold(None, |failed, joined| failed.or(joined.err()));
+        is_over.store(true, Ordering::Relaxed);
+        let turns = chaos.join().unwrap();
+        if let Some(failed) = failed {
+            std::panic::resume_unwind(failed);
+        }
+        let (confirmed, refused) = (confirmed.lock().unwrap().len(), refused.load(Ordering::Relaxed));
+        println!(
+            "{kind}: {turns} times a node was killed or cut off; {confirmed} of {wanted} confirmed at all nodes, refused {refused} times"
+        );
+        assert!(turns > 0 && confirmed > 0 && refused > 0);
+    });
+    // In the end every node knows of every one, whoever ended it.
+    for place in &places.0 {
+        let node = place.lock().unwrap();
+        for access in answered.lock().unwrap().iter() {
+            wait_for(|| (verified(node.as_ref().unwrap(), access) == 401).then_some(()));
+        }
+    }
+}
+
+#[test]
+fn in_chaos_no_session_that_all_were_told_of_is_ever_accepted_again() {
+    survive("memory", Path::new(""));
+}
+
+#[test]
+fn in_chaos_journals_forget_no_ended_session_either() {
+    let folder = TempDir::new().unwrap();
+    survive("journal", folder.path());
+}
