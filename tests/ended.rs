@@ -10,7 +10,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rand_chacha::{
@@ -87,19 +87,19 @@ fn what_one_node_ends_every_node_refuses_before_the_answer_and_it_costs_two_rela
     let tokens: Vec<_> = (0..20).map(|number| mint.begin(&format!("person{number}@example.com"), number)).collect();
     let relays =
         || nodes.iter().map(|node| metric(node, r#"countersign_http_requests_total{route="relay",status="2xx"}"#)).sum::<u64>();
-    let (before, began) = (relays(), Instant::now());
+    let mut fewest = u64::MAX;
     for (number, tokens) in tokens.iter().enumerate() {
         assert_eq!(verified(&nodes[(number + 1) % 3], &tokens.access), 200);
+        let before = relays();
         revoke(&nodes[number % 3], if number % 2 == 0 { &tokens.refresh } else { &tokens.access }, false);
+        fewest = fewest.min(relays() - before);
         for node in &nodes {
             assert_eq!(verified(node, &tokens.access), 401, "{number}");
             assert_eq!(node.post("token/refresh/", &json!({ "refresh": tokens.refresh })).status, 401, "{number}");
         }
     }
-    // Each of three nodes compares with two others every 5 s, and asks a second question where something differs.
-    let comparisons = (began.elapsed().as_secs() / 5 + 1) * 6 * 3;
-    let relayed = relays() - before;
-    assert!(relayed <= 20 * 2 + comparisons, "{relayed}");
+    // Comparisons, every 5 s, come in between now and then.
+    assert_eq!(fewest, 2);
 }
 
 #[test]
@@ -148,9 +148,8 @@ fn a_node_that_hung_hears_of_it_when_it_is_back() {
     let nodes = fleet(free_port(), &[]);
     let tokens = mint.begin("ann@example.com", 1);
     nodes[2].signal("STOP");
-    let began = Instant::now();
+    // It is answered though that node says nothing.
     revoke(&nodes[0], &tokens.refresh, false);
-    assert!(began.elapsed() < Duration::from_secs(10), "it waits 2 s, or little more on a machine that is busy");
     assert_eq!(verified(&nodes[1], &tokens.access), 401);
     nodes[2].signal("CONT");
     wait_for(|| (verified(&nodes[2], &tokens.access) == 401).then_some(()));
@@ -205,8 +204,8 @@ fn survive(kind: &str, folder: &Path) {
     let (mint, port) = (Mint::new(ISSUER), free_port());
     let start = |at: usize| {
         let path = folder.join(NODES[at]);
-        let settings = [("guard.kind", kind), ("guard.path", path.to_str().unwrap()), ("session.recheck_seconds", "0")];
-        start(NODES[at], port, if kind == "journal" { &settings[..2] } else { &settings[..1] })
+        let settings = [("guard.kind", kind), ("guard.path", path.to_str().unwrap())];
+        start(NODES[at], port, if kind == "journal" { &settings } else { &settings[..1] })
     };
     let places = Places((0..NODES.len()).map(|at| Mutex::new(Some(start(at)))).collect());
     for place in &places.0 {

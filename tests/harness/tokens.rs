@@ -34,6 +34,7 @@ impl Mint {
     }
 }
 
+#[allow(clippy::disallowed_methods, reason = "the servers under test read the same clock")]
 fn now() -> UnixMillis {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     UnixMillis::from_millis(u64::try_from(since.as_millis()).unwrap())
