@@ -453,8 +453,11 @@ fn a_node_that_by_its_own_list_is_no_home_refuses_and_both_say_so() {
             assert!(body.starts_with("ready\n") && body.contains("guard.nodes") && body.contains(named), "{theirs}: {body}");
             let metrics = String::from_utf8(server.get_admin("/metrics").body).unwrap();
             assert!(metrics.contains(&format!("countersign_fleet_nodes_differ{{node=\"{named}\"}} 1")), "{theirs}: {metrics}");
-            let said =
-                wait_for(|| Some(server.log().matches("than the bound on guesses allows for").count()).filter(|said| *said > 0));
+            let said = wait_for(|| {
+                let log = server.log();
+                let lines = log.lines().filter(|line| line.contains("than the bound on guesses allows for"));
+                Some(lines.filter(|line| line.contains(named)).count()).filter(|said| *said > 0)
+            });
             assert_eq!(said, 1, "{theirs}: {}", server.log());
         }
         // Who refused says why.
