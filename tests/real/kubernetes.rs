@@ -7,7 +7,7 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 
 use super::parts::{Part, folder, output, python, trial};
-use crate::harness::{self, Server, command};
+use crate::harness::{self, Server, command, wait_for};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![trial("kubernetes::manifests", &[Part::Python], manifests)]
@@ -92,6 +92,8 @@ fn is_a_fleet(config: &Value, nodes: &Value) {
         let mut health = node(&names[0], &bound);
         health.args(words(&container[name]["exec"]["command"])).output().expect("it starts").status.code()
     };
+    // A node that starts asks the others first what they know, for 5 s at most. It lives meanwhile.
+    wait_for(|| (probe("readinessProbe") == Some(0)).then_some(()));
     let probes = ["startupProbe", "livenessProbe", "readinessProbe"];
     assert_eq!(probes.map(probe), [Some(0); 3], "{}", server.log());
     drop(server);

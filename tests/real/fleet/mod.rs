@@ -37,15 +37,14 @@ fn relays(balancer: Balancer) {
     for with_affinity in [false, true] {
         fleet.put_behind(balancer, with_affinity);
         everybody_logs_in(&fleet);
-        let before = fleet.relayed();
-        let pending = Pending::ask(&fleet, 12);
-        let asked = fleet.relayed();
-        assert!(asked > before, "homes are all over the fleet");
+        let (pending, mut direct) = (Pending::ask(&fleet, 12), 0);
+        assert!(pending.iter().any(|other| other.owner != pending[0].owner), "homes are all over the fleet");
         for pending in &pending {
-            assert_eq!(pending.redeem(&fleet).status, 200);
+            let before = fleet.exchanges_at(&pending.owner);
+            assert_eq!(pending.redeem(&fleet).status, 200, "{}", fleet.log());
+            direct += usize::from(fleet.exchanges_at(&pending.owner) > before);
         }
-        let relayed = fleet.relayed() - asked;
-        assert_eq!(relayed == 0, with_affinity, "{relayed} of 12 exchanges were relayed\n{}", fleet.log());
+        assert_eq!(direct == pending.len(), with_affinity, "{direct} came to the node of their challenge\n{}", fleet.log());
     }
     is_drained(&mut fleet, balancer);
     is_killed(&mut fleet);

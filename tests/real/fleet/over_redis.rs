@@ -50,6 +50,9 @@ fn cluster() {
     let mut create = Command::new("redis-cli");
     create.args(["--cluster", "create"]).args(named.map(|port| format!("127.0.0.1:{}", files.port(port)))).arg("--cluster-yes");
     output(&mut create);
+    for port in named {
+        wait_for(|| ask(files.port(port), &["cluster", "info"]).contains("cluster_state:ok").then_some(()));
+    }
     let mut fleet = Fleet::start_with(files, "redis-cluster.toml", &[]);
     fleet.put_behind(Balancer::Haproxy, false);
     everybody_logs_in(&fleet);

@@ -127,6 +127,7 @@ impl Fleet {
         files.copy(config);
         let mut fleet = Self { files, config, nodes: BTreeMap::new(), names: names.to_vec(), balancer: None };
         (0..3).for_each(|at| fleet.start_at(at));
+        fleet.nodes.values().for_each(wait_until_ready);
         fleet
     }
 
@@ -151,6 +152,7 @@ impl Fleet {
 
     pub(super) fn start_node(&mut self, name: &str) {
         self.start_at(self.at(name));
+        wait_until_ready(&self.nodes[&self.at(name)]);
     }
 
     fn at(&self, name: &str) -> usize {
@@ -227,9 +229,9 @@ impl Fleet {
         self.nodes.values()
     }
 
-    /// How many batches the nodes have relayed to each other.
-    pub(super) fn relayed(&self) -> u64 {
-        self.nodes.values().map(|server| metric(server, "route=\"relay\"")).sum()
+    /// How many exchanges came to this node from the balancer.
+    pub(super) fn exchanges_at(&self, name: &str) -> u64 {
+        metric(&self.nodes[&self.at(name)], "route=\"exchange\"")
     }
 
     /// What the balancer and the nodes say.
@@ -238,6 +240,11 @@ impl Fleet {
         let nodes: Vec<String> = self.nodes.values().map(Server::log).collect();
         format!("{balancer}\n{}", nodes.join("\n"))
     }
+}
+
+/// A node that starts asks the others first what they know.
+fn wait_until_ready(node: &Server) {
+    wait_for(|| (node.get_admin("/readyz").status == 200).then_some(()));
 }
 
 /// Answers that a node has given, of the routes whose labels contain this.
