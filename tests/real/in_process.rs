@@ -1,4 +1,5 @@
-//! Edges that check by themselves, and fetch the keys from countersign: the filter of `examples/edge/envoy-filter` in Envoy.
+//! Edges that check by themselves, and fetch the keys from countersign: the filter of `examples/edge/envoy-filter` in Envoy, and the
+//! proxy of `examples/edge/pingora`. Both have the same routes, and go through the same attacks.
 
 use std::{fs, path::Path, process::Command};
 
@@ -7,7 +8,7 @@ use libtest_mimic::Trial;
 
 use super::{
     edge::{Edge, is_told_by_us},
-    parts::{Part, packaged, trial, wasm},
+    parts::{Part, packaged, pingora, trial, wasm},
     wasm::altered,
 };
 use crate::harness::{Answer, Server, wait_for};
@@ -35,6 +36,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         trials.push(trial(&format!("in_process::envoy_filter_{name}"), &[Part::Wasm, Part::Proxies], move || {
             withstands(settings, &["envoy-wasm.yaml"], envoy);
         }));
+        trials.push(trial(&format!("in_process::pingora_{name}"), &[Part::Pingora], move || {
+            withstands(settings, &[], proxy);
+        }));
     }
     trials
 }
@@ -44,6 +48,12 @@ fn envoy(folder: &Path, _: &[String]) -> Command {
     let mut envoy = packaged("envoy");
     envoy.args(["-c", "envoy-wasm.yaml", "--disable-hot-restart", "--concurrency", "1"]);
     envoy
+}
+
+fn proxy(_: &Path, addresses: &[String]) -> Command {
+    let mut proxy = Command::new(pingora());
+    proxy.args(addresses).arg("http://localhost:8000");
+    proxy
 }
 
 /// Keys that come late, that rotate and that can't be had; and everything that isn't good.

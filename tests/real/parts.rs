@@ -34,6 +34,8 @@ pub(crate) enum Part {
     Haproxy,
     /// The WebAssembly modules that examples/edge builds: in the folder `COUNTERSIGN_TEST_WASM`.
     Wasm,
+    /// The proxy of examples/edge/pingora: the file `COUNTERSIGN_TEST_PINGORA`.
+    Pingora,
     /// workerd, which tests/real/package.json brings.
     Workerd,
     /// Caddy, Traefik and Envoy, which tests/real/requirements.txt brings: beside its Python.
@@ -66,6 +68,7 @@ impl Part {
                 let modules = ["countersign-checks.wasm", "countersign-filter.wasm", "countersign-login.wasm"];
                 (!modules.iter().all(|name| wasm(name).is_file())).then_some("needs the WebAssembly modules of examples/edge")
             }
+            Self::Pingora => (!pingora().is_file()).then_some("needs the proxy of examples/edge/pingora"),
             Self::Workerd => (!*WORKERD).then_some("needs workerd from npm"),
             Self::Haproxy => (!*HAPROXY).then_some("needs haproxy"),
             Self::Nginx => (!*NGINX).then_some("needs nginx"),
@@ -117,6 +120,11 @@ pub(crate) fn packaged(name: &str) -> Command {
 /// A WebAssembly module that was built.
 pub(crate) fn wasm(name: &str) -> PathBuf {
     std::env::var_os("COUNTERSIGN_TEST_WASM").map_or_else(PathBuf::new, |folder| PathBuf::from(folder).join(name))
+}
+
+/// The program that examples/edge/pingora builds.
+pub(crate) fn pingora() -> PathBuf {
+    std::env::var_os("COUNTERSIGN_TEST_PINGORA").map_or_else(PathBuf::new, PathBuf::from)
 }
 
 /// The program workerd.
