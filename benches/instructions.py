@@ -23,6 +23,7 @@ SETTINGS = {
     "PASSWORDLESS__SHORT_TOKEN_CHARS": "1",
     "PASSWORDLESS__TOKEN_REQUEST_THROTTLE_SECONDS": "0",
     "PASSWORDLESS__MAX_MESSAGES_PER_HOUR": "0",
+    "SESSION__ENABLED": "true",
     "GUARD__MAX_TAKEOVER_PROBABILITY": "1",
 }
 SIGNATURE = re.compile(r"ed25519|curve25519|edwards25519|n25519|sha512", re.I)
@@ -74,10 +75,24 @@ def main():
         ask(tokens[0])
         asked = count(server.pid, out, lambda: [ask(token) for token in tokens])
         again = count(server.pid, out, lambda: [ask(tokens[-1]) for _ in tokens])
+        connection.request("POST", "/passwordless/exchange/email/", json.dumps(dict(begin(), session=True)), {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        answer.read()
+        cookie = next(value.split(";")[0] for name, value in answer.getheaders() if value.startswith("countersign_session="))
+
+        def visit():
+            headers = {"Cookie": cookie, "X-Original-Method": "GET", "X-Original-URL": "http://localhost:8000/"}
+            connection.request("GET", "/authz/nginx/session", headers=headers)
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == 200, answer.status
+
+        visit()
+        visits = count(server.pid, out, lambda: [visit() for _ in tokens])
         server.terminate()
         server.wait()
     for name, (total, signature, sha, rows) in (
-        ("request", request), ("exchange", exchange), ("authz by a token", asked), ("authz by the same token again", again),
+        ("request", request), ("exchange", exchange), ("authz by a token", asked), ("authz by the same token again", again), ("authz by a session", visits),
     ):
         print(f"{name}: {total - signature - sha:,} instructions, beside {signature:,} of signatures and {sha:,} of SHA-256")
         if "--functions" in sys.argv:

@@ -34,6 +34,15 @@ impl Connection {
             "POST {path} HTTP/1.1\r\nhost: localhost\r\nuser-agent: bench\r\naccept: */*\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
+        self.answer_to(&request)
+    }
+
+    /// GETs with lines of a head that each end in CR and LF, and asserts success.
+    pub(crate) fn get(&mut self, path: &str, head: &str) -> Answer {
+        self.answer_to(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nuser-agent: bench\r\naccept: */*\r\n{head}\r\n"))
+    }
+
+    fn answer_to(&mut self, request: &str) -> Answer {
         self.stream.write_all(request.as_bytes()).expect("the server reads");
         self.buffer.clear();
         let mut part = [0; 8192];

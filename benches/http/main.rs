@@ -1,6 +1,6 @@
 //! What a request costs the server's processor over HTTP, against a bare hyper server of the same shape; ratios within one run.
 //!
-//! `cargo bench --bench http [-- rounds]` starts the real binary, alone and as a fleet of two, and bare servers: as many
+//! `cargo bench --bench http [-- rounds]` starts the real binary, alone, as a fleet of two and asked by a proxy, and bare servers: as many
 //! current-thread runtimes, fed by one accepting thread, that read the same body and answer the same number of bytes,
 //! head included. A fixed number of keep-alive connections on loopback asks all of them in turns, in short rounds. What
 //! counts is the processor time of the server's process, user and system, as the scheduler reports it; a ratio is made
@@ -17,6 +17,7 @@
 
 mod bare;
 mod client;
+mod edge;
 mod process;
 mod sealing;
 
@@ -30,6 +31,7 @@ use countersign::keyring::{EnvelopeFormat, Keyring, SigningKey};
 use serde_json::{Value, json};
 
 use client::Answer;
+use edge::{Edge, Questions};
 use process::Process;
 
 const CONNECTIONS: usize = 16;
@@ -80,6 +82,8 @@ fn compare(rounds: usize) {
     assert_eq!(bare_request.connect().ask(REQUEST, &request_body(0)).bytes, request.bytes);
     assert_eq!(bare_exchange.connect().ask(EXCHANGE, "{}").bytes, exchange.bytes);
 
+    let edge = Edge::start(folder.path(), &people);
+
     // The guard takes its memory from the system when it first needs it: what is measured is a process that has worked for a
     // while.
     for process in [&server, &owner] {
@@ -108,8 +112,9 @@ fn compare(rounds: usize) {
             Relay { b_exchange, at_owner, relayed: relayed + owner.spent_since(before) }
         };
         let (among_many, alone) = (relay(Pace::AtOnce), relay(Pace::InTurns));
+        let edge = edge.measure();
         if round > 0 || rounds == 1 {
-            figures.0.push(Round { signature, sealing, b_request, b_signing, request, exchange, among_many, alone });
+            figures.0.push(Round { signature, sealing, b_request, b_signing, request, exchange, among_many, alone, edge });
         }
     }
     figures.print();
@@ -135,6 +140,7 @@ struct Round {
     exchange: f64,
     among_many: Relay,
     alone: Relay,
+    edge: Questions,
 }
 
 /// What exchanges cost at their owner and through a stranger, over the same number of connections.
@@ -177,6 +183,20 @@ impl Figures {
         };
         relay("relayed exchange, beyond its owner's", |round| round.among_many);
         relay("the same, one request at a time", |round| round.alone);
+        println!("{:<44} {:>9} µs", "V, one check of a signature", self.show(|round| round.edge.verification));
+        println!("{:<44} {:>9} µs", "B of a proxy's question", self.show(|round| round.edge.b_token));
+        let checked = |round: &Round| (round.edge.checked - round.edge.verification) / round.edge.b_token;
+        self.line("a proxy asks with a token", |round| round.edge.checked, checked, 1.3, "V");
+        self.line(
+            "with the same again",
+            |round| round.edge.remembered,
+            |round| round.edge.remembered / round.edge.b_token,
+            1.3,
+            "0",
+        );
+        // 4 µs where S is 6.3 µs.
+        let session = |round: &Round| (round.edge.session - 4.0 / 6.3 * round.signature) / round.edge.b_session;
+        self.line("with a session's cookie", |round| round.edge.session, session, 1.3, "0.63 S");
     }
 
     fn line(&self, name: &str, time: impl Fn(&Round) -> f64, ratio: impl Fn(&Round) -> f64, limit: f64, plus: &str) {
