@@ -308,7 +308,7 @@ fn who_is_signed_in_is_told_so_and_can_go_on_or_leave() {
         assert!(html.contains(part), "{part}\n{html}");
     }
     let nowhere = login_of(&pages, "en", &Visit { account: Some("a…@example.com"), return_to: None });
-    assert!(nowhere.contains("id=\"go-on\" hidden") && !nowhere.contains("data-return-to"), "{nowhere}");
+    assert!(nowhere.contains("id=\"go-on\" href=\"/\">") && !nowhere.contains("data-return-to"), "{nowhere}");
     let stranger = login_of(&pages, "en", &Visit { account: None, return_to: Some(&return_to) });
     assert!(stranger.contains("<section id=\"ask\">") && stranger.contains("<section id=\"signed-in\" hidden>"), "{stranger}");
     assert!(stranger.contains(&format!("data-return-to=\"{escaped}\"")), "{stranger}");

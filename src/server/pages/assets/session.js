@@ -48,10 +48,8 @@ export function offerToLeave(left) {
 
 function welcome({ recipient = '', returnTo }) {
   element('who').textContent = recipient;
-  const goOn = element('go-on');
-  goOn.hidden = !returnTo;
   if (!returnTo) return;
-  goOn.href = returnTo;
+  element('go-on').href = returnTo;
   element('who').textContent = text('on_the_way', { host: named(returnTo) });
 }
 
