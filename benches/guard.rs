@@ -1,5 +1,5 @@
 //! What a guard adds to a redemption: looking before, counting after, of challenges that were never seen, while old ones
-//! leave at the same rate. As ratios within one run: M = one cloned HMAC-SHA-256 of 128 bytes.
+//! leave at the same rate. And what it costs to see that a session wasn't ended. As ratios within one run: M = one cloned HMAC-SHA-256 of 128 bytes.
 //!
 //! `cargo bench --bench guard` prints criterion's figures, then the ratios, each from the fastest of many rounds by turns;
 //! then how two threads share one guard.
@@ -19,13 +19,14 @@ use std::{
 use countersign::{
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, Use, VerifiedChallenge},
     crypto::{MacKey, Secret},
+    ended::{EndedSessions, Ending, MemoryEnded, SessionFacts, Terms},
     guard::{
         AnyGuard, Attempt, Bucket, By, Counted, Guard, Limits, Looked, MemoryGuard, Verdict,
         journal::{self, JournalGuard, Opening},
     },
     keyring::{EnvelopeFormat, Keyring},
     recipient::{Channel, Recipient},
-    time::UnixTime,
+    time::{UnixMillis, UnixTime},
 };
 use criterion::Criterion;
 use rand_chacha::{
@@ -179,6 +180,30 @@ fn subject(name: String, limit: f64, mut desk: Desk) -> Subject {
     Subject { name, limit: Some(limit), run: Box::new(move || desk.round()) }
 }
 
+/// Looking for sessions that live, among so many that were ended.
+fn ended(name: String, entries: u32) -> Subject {
+    let ended = MemoryEnded::new(&Terms::new("https://login.example.com", 604_800));
+    let began = UnixMillis::from_millis(START * 1000);
+    let id = |number: u32| format!("{number:022}");
+    for number in 0..entries {
+        let session = SessionFacts { id: &id(number), subject: "ann@example.com", began };
+        let ending = Ending { session, ends_at: Some(UnixTime::from_seconds(START + 604_800)), everywhere: false };
+        now(ended.end(&ending, began)).expect("there is room for a million");
+    }
+    let mut living = u32::MAX;
+    let run = move || {
+        let sessions: Vec<_> = (0..BATCH).map(|back| (id(living - back), format!("user{}@example.com", living - back))).collect();
+        living -= BATCH;
+        let start = Instant::now();
+        for (id, subject) in &sessions {
+            let session = SessionFacts { id, subject, began };
+            assert_eq!(now(ended.has_ended(black_box(&session), UnixTime::from_seconds(START))), Ok(false));
+        }
+        start.elapsed()
+    };
+    Subject { name, limit: Some(2.0), run: Box::new(run) }
+}
+
 /// `is_real`: with as many entries as the promise says; else a few, to see that it runs.
 fn subjects(folder: &Path, is_real: bool) -> Vec<Subject> {
     let few = |entries: u32| if is_real { entries } else { entries.min(2_000) };
@@ -189,6 +214,9 @@ fn subjects(folder: &Path, is_real: bool) -> Vec<Subject> {
     subjects.push(subject("memory, 1000 entries, wrong".into(), 2.0, Desk::memory(1_000, false)));
     for entries in JOURNAL_ENTRIES {
         subjects.push(subject(format!("journal, {entries} entries"), 15.0, Desk::journal(folder, few(entries))));
+    }
+    for entries in MEMORY_ENTRIES {
+        subjects.push(ended(format!("ended sessions, {entries}"), few(entries)));
     }
     subjects
 }
