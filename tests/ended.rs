@@ -75,7 +75,7 @@ fn a_journal_keeps_ended_sessions_over_kill_9_and_a_memory_says_that_it_does_not
     assert_eq!(verified(&node, &tokens.access), 401);
     assert_eq!(node.post("token/refresh/", &json!({ "refresh": tokens.refresh })).status, 401);
     assert_eq!(verified(&node, &mint.begin("ann@example.com", 2).access), 200);
-    let memory = Server::start(&[]);
+    let memory = Server::start(&[("session.enabled", "true")]);
     wait_for(|| memory.log().contains("forgets which sessions were ended").then_some(()));
     assert!(!node.log().contains("forgets which sessions were ended"));
 }

@@ -78,14 +78,17 @@ impl Process {
     }
 }
 
-/// One check of a signature, in microseconds.
+/// One check of a signature, in microseconds: the fastest of some batches, since what else runs makes one slower only.
 fn verification_time() -> f64 {
-    const TIMES: u32 = 500;
+    const TIMES: u32 = 50;
     let key = signing_key();
     let signature = key.sign(&MESSAGE);
-    let start = Instant::now();
-    for _ in 0..TIMES {
-        assert!(key.public().verify(black_box(&MESSAGE), black_box(signature.as_ref())));
-    }
-    start.elapsed().as_secs_f64() * 1e6 / f64::from(TIMES)
+    let batch = || {
+        let start = Instant::now();
+        for _ in 0..TIMES {
+            assert!(key.public().verify(black_box(&MESSAGE), black_box(signature.as_ref())));
+        }
+        start.elapsed().as_secs_f64() * 1e6 / f64::from(TIMES)
+    };
+    (0..10).map(|_| batch()).fold(f64::INFINITY, f64::min)
 }

@@ -4,7 +4,7 @@ use std::{io, path::Path, sync::Arc, time::Duration};
 
 use tokio::runtime::Handle;
 
-use super::error::StartError;
+use super::{error::StartError, logging::say};
 use crate::{
     captcha::Captcha,
     challenge::{CodeFormat, GuardId, NodeName},
@@ -398,7 +398,7 @@ fn ended(config: &Config, guard: &AnyGuard, clock: &Clock, mut random: Random) -
     let of_cookies = config.session.browsers.as_ref().map_or(0, |_| config.session.lifetime);
     let mut terms = Terms::new(&sessions.issuer, sessions.refresh_lifetime.max(of_cookies));
     (terms.capacity, terms.leeway) = (config.session.ended_capacity, sessions.leeway);
-    tell_who_forgets(&config.guard);
+    tell_who_forgets(config);
     #[cfg(feature = "redis")]
     if let AnyGuard::Redis(guard) = guard {
         return Ok(AnyEnded::Elsewhere(Box::new(guard.ended(&terms, config.session.redis_copy_seconds))));
@@ -415,7 +415,8 @@ fn ended(config: &Config, guard: &AnyGuard, clock: &Clock, mut random: Random) -
 }
 
 /// Says at the start where it is forgotten, or not known, that a session was ended.
-fn tell_who_forgets(guard: &guard::Guard) {
+fn tell_who_forgets(config: &Config) {
+    let guard = &config.guard;
     let forgets = match guard.kind {
         GuardKind::Memory | GuardKind::SharedNothing { .. } => true,
         GuardKind::Journal { .. } => false,
@@ -430,12 +431,14 @@ fn tell_who_forgets(guard: &guard::Guard) {
              (docs/ended.md)"
         );
     }
-    if forgets {
+    // With a random root secret a restart ends every session: whoever only tries the program has been told.
+    let matters = config.session.browsers.is_some() || !config.keyring_is_random;
+    if forgets && matters {
         let whose = if is_shared { "of all nodes at a time" } else { "of this process" };
-        tracing::info!(
-            "a restart {whose} forgets which sessions were ended, and they go on until they end by themselves: guard.kind = \"journal\" \
-             keeps it (docs/ended.md)"
-        );
+        say(&format!(
+            "countersign: a restart {whose} forgets which sessions were ended, and they go on until they end by themselves: \
+             guard.kind = \"journal\" keeps it (docs/ended.md)"
+        ));
     }
 }
 
