@@ -3,8 +3,12 @@
 import schemathesis
 
 CREDENTIALS = {"invalid_credentials", "challenge_expired", "challenge_spent", "attempts_exhausted"}
-# What a schema can't say about a field: which numbers there are, and that the envelope may come in three ways.
-FIELDS = {"phone_number": "Enter a valid phone number.", "challenge": "This field is required."}
+# What a schema can't say about a field: which numbers there are, that the envelope may come in three ways, and where a login may lead.
+FIELDS = {
+    "phone_number": "Enter a valid phone number.",
+    "challenge": "This field is required.",
+    "return_to": "This address is not allowed.",
+}
 
 
 @schemathesis.check

@@ -52,9 +52,11 @@ print(key.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, s.NoEncryption())
 /// The example of docs/app.md in this language, run with what it is given an access token and an envelope.
 fn documented_example(language: &str, run: impl Fn(&str, &str) -> String) {
     let page = include_str!("../../docs/app.md");
-    let example = page.split(&format!("```{language}\nimport")).nth(1).and_then(|rest| rest.split("```").next());
+    let fence = format!("```{language}\n");
+    let mut blocks = page.split(&fence).skip(1).filter_map(|rest| rest.split("```").next());
+    let example = blocks.find(|block| block.contains("access_token") || block.contains("accessToken"));
     let server = Server::start_public(&[]);
-    let example = format!("import{}", example.expect("an example").replace("http://localhost:8000", &server.url()));
+    let example = example.expect("an example that reads an access token").replace("http://localhost:8000", &server.url());
     let tokens = log_in(&server);
     assert_eq!(run(&example, tokens["access"].as_str().expect("a token")).trim(), "ann@example.com");
     let envelope = server.post("request/email/", &json!({ "email": "bob@example.com" })).json()["challenge"].clone();
