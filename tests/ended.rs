@@ -1,7 +1,7 @@
 //! Sessions that were ended before their time, through the real binary: one node with a journal, and fleets of three under restarts,
 //! `kill -9` and cut links.
 //!
-//! `COUNTERSIGN_CHAOS` says how many sessions are ended there: 300 unless it does.
+//! `COUNTERSIGN_ENDED_CHAOS` says how many sessions are ended there: 300 unless it does.
 
 use std::{
     path::Path,
@@ -200,7 +200,7 @@ impl Places {
 }
 
 fn survive(kind: &str, folder: &Path) {
-    let wanted: usize = std::env::var_os("COUNTERSIGN_CHAOS").map_or(300, |n| n.to_str().unwrap().parse().unwrap());
+    let wanted: usize = std::env::var_os("COUNTERSIGN_ENDED_CHAOS").map_or(300, |n| n.to_str().unwrap().parse().unwrap());
     let (mint, port) = (Mint::new(ISSUER), free_port());
     let start = |at: usize| {
         let path = folder.join(NODES[at]);
