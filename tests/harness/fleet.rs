@@ -1,8 +1,6 @@
 //! Nodes of one fleet, each on a loopback address of its own.
 
-use std::net::TcpListener;
-
-use super::{Server, wait_for};
+use super::Server;
 
 /// Loopback addresses are the nodes' names, so that `{node}` leads to them.
 pub const NODES: [&str; 3] = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
@@ -11,10 +9,7 @@ pub const ISSUER: &str = "http://localhost:8000";
 
 /// A port that is free on every node's address.
 pub fn free_port() -> u16 {
-    wait_for(|| {
-        let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
-        NODES.iter().all(|node| TcpListener::bind((*node, port)).is_ok()).then_some(port)
-    })
+    super::free_port_at(&NODES)
 }
 
 /// A node on `port` of its address, which believes whoever is here about clients' addresses.

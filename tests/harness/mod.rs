@@ -3,10 +3,12 @@
 
 pub mod api;
 pub mod fleet;
+pub mod link;
 pub mod messages;
 pub mod tokens;
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     fs,
     io::{self, BufRead, BufReader, Read, Write},
@@ -379,11 +381,30 @@ pub fn code_in(message: &str) -> String {
 
 /// A port that nobody has, below those that the system chooses from, so that it doesn't give it away meanwhile.
 pub fn free_port() -> u16 {
+    free_port_at(&["127.0.0.1"])
+}
+
+/// One that is free on each of these addresses.
+pub fn free_port_at(hosts: &[&str]) -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = std::process::id() % 1000 * 10;
     let candidates = std::iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed));
-    let ports = candidates.map(|n| 20_000 + u16::try_from((start + u32::from(n)) % 12_000).expect("below 12,000"));
-    ports.take(12_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
+    let mut ports =
+        candidates.map(|n| 20_000 + u16::try_from((start + u32::from(n)) % 12_000).expect("below 12,000")).take(12_000);
+    ports.find(|port| hosts.iter().all(|host| TcpListener::bind((*host, *port)).is_ok())).expect("a free port")
+}
+
+/// A text with other ports in the place of those that it names. Whole numbers only: 3000 isn't in 23000.
+pub fn with_ports(text: &str, ports: &BTreeMap<u16, u16>) -> String {
+    let parts = text.split_inclusive(|c: char| !c.is_ascii_digit());
+    let parts = parts.map(|part| {
+        let digits = part.trim_end_matches(|c: char| !c.is_ascii_digit());
+        match digits.parse().ok().and_then(|named| ports.get(&named)) {
+            Some(port) => format!("{port}{}", &part[digits.len()..]),
+            None => part.to_owned(),
+        }
+    });
+    parts.collect()
 }
 
 /// Waits until there is something.

@@ -16,7 +16,7 @@ use super::{
     pages::run,
     parts::{Part, axum_example, folder, node, python, trial},
 };
-use crate::harness::{Server, free_port, wait_for};
+use crate::harness::{Server, free_port, wait_for, with_ports};
 
 /// For HS256: an app that has it could make tokens.
 const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -77,10 +77,10 @@ fn django_behind_nginx() {
         python
     };
     let _app = App::start(app, |_| listens(django("behind_nginx.py")), &server.url());
-    let ports = [("8080", edge), ("8000", countersign), ("3000", app)];
+    let ports = [(8080, edge), (8000, countersign), (3000, app)].into();
     let nginx = |folder: &Path| {
         let text = fs::read_to_string(example("django/nginx.conf")).expect("an example");
-        let text = ports.iter().fold(text, |text, (from, to)| text.replace(from, &to.to_string()));
+        let text = with_ports(&text, &ports);
         let config = folder.join("nginx.conf");
         fs::write(&config, text).expect("its copy");
         let mut nginx = Command::new("nginx");

@@ -1,6 +1,7 @@
 //! The configurations of `examples/edge`, each in its proxy and attacked: nothing in them is changed but the three ports.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _, copy},
     net::{Shutdown, TcpListener, TcpStream},
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::parts::{Part, output, packaged, python, trial};
-use crate::harness::{self, Answer, Connection, Server, free_port, wait_for};
+use crate::harness::{self, Answer, Connection, Server, free_port, wait_for, with_ports};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -240,7 +241,7 @@ impl Edge {
         });
         let (app, port) = (App::start(), free_port());
         let addresses = [port, asked.port, app.port].map(|port| format!("127.0.0.1:{port}"));
-        let ports = [("8080", port), ("8000", asked.port), ("8002", asked.port), ("3000", app.port)];
+        let ports = [(8080, port), (8000, asked.port), (8002, asked.port), (3000, app.port)].into();
         let proxy = Proxy::start(files, &ports, |folder| command(folder, &addresses));
         let of_others = settings.iter().filter(|(key, _)| *key != "authz.grpc_listen");
         let settings = of_others.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
@@ -469,17 +470,13 @@ pub(super) struct Proxy {
 
 impl Proxy {
     /// With these ports in the place of those that stand in the files.
-    pub(super) fn start(files: &[&str], ports: &[(&str, u16)], command: impl FnOnce(&Path) -> Command) -> Self {
+    pub(super) fn start(files: &[&str], ports: &BTreeMap<u16, u16>, command: impl FnOnce(&Path) -> Command) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let examples: PathBuf = [env!("CARGO_MANIFEST_DIR"), "examples", "edge"].iter().collect();
         for file in files {
             let text = fs::read_to_string(examples.join(file)).expect("an example");
             // The issuer's name stays what it is.
-            let text = text.replace("localhost:8000", "ISSUER");
-            let text = ports
-                .iter()
-                .fold(text, |text, (from, to)| text.replace(from, &to.to_string()))
-                .replace("ISSUER", "localhost:8000");
+            let text = with_ports(&text.replace("localhost:8000", "ISSUER"), ports).replace("ISSUER", "localhost:8000");
             fs::write(folder.path().join(file), text).expect("its copy");
         }
         let log = fs::File::create(folder.path().join("log")).expect("a log");

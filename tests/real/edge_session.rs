@@ -61,7 +61,7 @@ fn the_whole_round(files: &[&str], command: impl FnOnce(&Path) -> Command) {
     ]);
     let app = App::start();
     let countersign = server.address.rsplit(':').next().unwrap().parse().unwrap();
-    let proxy = Proxy::start(files, &[("8080", port), ("8000", countersign), ("3000", app.port)], command);
+    let proxy = Proxy::start(files, &[(8080, port), (8000, countersign), (3000, app.port)].into(), command);
     let address = format!("127.0.0.1:{port}");
     wait_for(|| TcpStream::connect(&address).ok());
     wait_for(|| (ask(&address, "GET", "/", &[]).status == 401).then_some(()));

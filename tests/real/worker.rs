@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     given::{challenge, keyring},
-    harness::{Answer, Connection, api::Api},
+    harness::{Answer, Connection, api::Api, with_ports},
 };
 
 /// The example's.
@@ -63,11 +63,8 @@ impl Worker {
         let workerd = Workerd::start(&files, |folder, port| {
             fs::create_dir(folder.join("spent")).expect("a folder");
             let config = fs::read_to_string(example("worker.capnp")).expect("the example");
-            config
-                .replace("localhost:8080", "the address")
-                .replace("8080", &port.to_string())
-                .replace("the address", "localhost:8080")
-                .replace("127.0.0.1:3000", mail.url.trim_start_matches("http://"))
+            with_ports(&config.replace(ISSUER, "ISSUER"), &[(8080, port), (3000, mail.port())].into())
+                .replace("ISSUER", ISSUER)
                 .replace("\"15\"", &format!("\"{code_length}\""))
         });
         Self { workerd, mail }

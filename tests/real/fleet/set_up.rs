@@ -71,14 +71,7 @@ impl Files {
     pub(super) fn copy(&self, file: &str) {
         let examples: PathBuf = [env!("CARGO_MANIFEST_DIR"), "examples", "fleet"].iter().collect();
         let text = fs::read_to_string(examples.join(file)).expect("an example");
-        let mut copy = String::new();
-        for part in text.split_inclusive(|c: char| !c.is_ascii_digit()) {
-            let digits = part.trim_end_matches(|c: char| !c.is_ascii_digit());
-            match digits.parse().ok().and_then(|named| self.ports.get(&named)) {
-                Some(port) => copy.extend([&port.to_string(), &part[digits.len()..]]),
-                None => copy += part,
-            }
-        }
+        let copy = harness::with_ports(&text, &self.ports);
         fs::write(self.folder().join(file), copy).expect("its copy");
     }
 
