@@ -48,4 +48,4 @@ pub use envelope::{EnvelopeInvalid, EnvelopeVerifier, VerifiedEnvelope};
 pub use identity::{IDENTITY_HEADERS, Identity, claims_identity};
 pub use jwks::read_jwks;
 pub use paserk::{PaserkKeys, read_paserk};
-pub use presented::Presented;
+pub use presented::{Bearer, Presented};

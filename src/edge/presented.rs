@@ -17,6 +17,46 @@ pub struct Presented<'h> {
     pub challenges: Vec<&'h str>,
 }
 
+/// What stands in the headers `Authorization` (RFC 6750 §2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bearer<'h> {
+    /// No token: none of these headers, or another scheme.
+    Nothing,
+    /// One token.
+    Token(&'h str),
+    /// More than one header, or no token behind `Bearer`: nobody knows what the app reads.
+    Unclear,
+}
+
+impl<'h> Bearer<'h> {
+    /// Of the values of all headers `Authorization`.
+    #[must_use]
+    pub fn read(values: impl IntoIterator<Item = &'h [u8]>) -> Self {
+        let mut values = values.into_iter();
+        let value = match (values.next(), values.next()) {
+            (None, _) => return Self::Nothing,
+            (Some(value), None) => value,
+            (Some(_), Some(_)) => return Self::Unclear,
+        };
+        match value.split_at_checked(6) {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer") => {
+                let token = str::from_utf8(token).ok().and_then(|token| token.strip_prefix(' '));
+                token.map_or(Self::Unclear, |token| Self::Token(token.trim_matches(' ')))
+            }
+            _ => Self::Nothing,
+        }
+    }
+
+    /// The token, if there is one.
+    #[must_use]
+    pub const fn token(self) -> Option<&'h str> {
+        match self {
+            Self::Token(token) => Some(token),
+            Self::Nothing | Self::Unclear => None,
+        }
+    }
+}
+
 impl<'h> Presented<'h> {
     /// Of a request's headers, in their order; names in any case.
     #[must_use]
@@ -32,7 +72,7 @@ impl<'h> Presented<'h> {
             kind.push(value);
         }
         Self {
-            token: if let [one] = *authorizations { bearer(one) } else { None },
+            token: Bearer::read(authorizations).token(),
             challenges: match *challenges {
                 [] | [b""] => in_cookies(&cookies),
                 [one] => str::from_utf8(one).into_iter().collect(),
@@ -40,11 +80,6 @@ impl<'h> Presented<'h> {
             },
         }
     }
-}
-
-fn bearer(value: &[u8]) -> Option<&str> {
-    let (scheme, token) = str::from_utf8(value).ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches(' '))
 }
 
 /// At most [`MAX_COOKIES`], since any host of the site can set them. Pair by pair, as bytes: whatever other cookies hold takes none of ours along.

@@ -1,6 +1,6 @@
 //! Sessions as browsers have them: their cookies, where pages may lead back to, and what a request from elsewhere may do.
 
-use hyper::{HeaderMap, Method, header::HeaderName, http::request::Parts};
+use hyper::{HeaderMap, Method, http::request::Parts};
 
 pub use super::wire::session_cookies::SameSite;
 use super::{
@@ -8,6 +8,7 @@ use super::{
     call::{Answer, json_answer},
     routes::{Endpoint, Route},
     wire::{
+        fetch_metadata::{SEC_FETCH_DEST, SEC_FETCH_MODE, says},
         json::Object,
         origin::Origin,
         public_url::PublicUrl,
@@ -23,8 +24,6 @@ use crate::{
     user::User,
 };
 
-const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
-const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 /// Lines a minute about access tokens that no browser would keep.
 const LINES: u32 = 1;
 
@@ -160,9 +159,7 @@ pub(crate) fn told(session: &Session) -> Answer {
 
 /// Whether a browser goes to this place, as after a click on a link, and shows what comes.
 fn is_navigation(head: &Parts) -> bool {
-    let is = |name: &HeaderName, wanted: &str| {
-        let mut values = head.headers.get_all(name).iter();
-        values.next().is_some_and(|value| value == wanted) && values.next().is_none()
-    };
-    matches!(head.method, Method::GET | Method::HEAD) && is(&SEC_FETCH_MODE, "navigate") && is(&SEC_FETCH_DEST, "document")
+    matches!(head.method, Method::GET | Method::HEAD)
+        && says(&head.headers, &SEC_FETCH_MODE, "navigate")
+        && says(&head.headers, &SEC_FETCH_DEST, "document")
 }

@@ -12,7 +12,7 @@ mod verdicts;
 
 use hyper::{
     HeaderMap,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName, ORIGIN, UPGRADE},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue, ORIGIN, UPGRADE},
     http::request::Parts,
 };
 
@@ -33,9 +33,15 @@ pub use rules::{Rule, Rules};
 use super::{
     app::App,
     call::{Answer, COUNTERSIGN_CHALLENGE, redirect},
-    wire::{cookies::Jar, origin::Origin, problem::Problem},
+    wire::{
+        cookies::Jar,
+        fetch_metadata::{SEC_FETCH_MODE, SEC_FETCH_SITE},
+        origin::Origin,
+        problem::Problem,
+    },
 };
 use crate::{
+    edge::Bearer,
     time::UnixTime,
     token::{Amr, TokenInvalid},
 };
@@ -46,8 +52,8 @@ pub(crate) static READ: [HeaderName; 10] = [
     COOKIE,
     COUNTERSIGN_CHALLENGE,
     ORIGIN,
-    site::SEC_FETCH_SITE,
-    site::SEC_FETCH_MODE,
+    SEC_FETCH_SITE,
+    SEC_FETCH_MODE,
     ACCEPT,
     UPGRADE,
     site::SEC_WEBSOCKET_KEY,
@@ -137,7 +143,7 @@ impl App {
         let path = if self.authz.rules.are_any() { Some(dialect.path(head, endpoint)?) } else { None };
         let question = Question { dialect, head, path, now: (self.clock)() };
         match kind {
-            Kind::Token => Ok(self.by_token(&question, presented(&head.headers).token()).await?),
+            Kind::Token => Ok(self.by_token(&question, bearer(&head.headers).token()).await?),
             Kind::Challenge => Ok(self.by_challenge(&question)?),
             Kind::Session => match self.by_session(&question).await {
                 Err(problem) if problem.is_sign_in_needed() => {
@@ -178,8 +184,8 @@ impl App {
         let Question { dialect, head, now, .. } = *question;
         let Authz { headers, forwarded, issuer, .. } = &self.authz;
         let sessions = self.sessions.as_ref().ok_or_else(Problem::not_found)?;
-        match presented(&head.headers) {
-            Presented::Nothing => {}
+        match bearer(&head.headers) {
+            Bearer::Nothing => {}
             bearer => return self.by_token(question, bearer.token()).await,
         }
         let present = self.engine.session(sessions.cookies.read(&head.headers).as_slice(), now).await;
@@ -225,41 +231,9 @@ struct Question<'q> {
 /// What whoever sets up nginx has to know.
 const NO_METHOD: &str = "X-Original-Method is missing: without it nobody knows what the request could change.";
 
-/// What stands in `Authorization`.
-#[derive(Clone, Copy, Debug)]
-enum Presented<'h> {
-    /// No token.
-    Nothing,
-    /// One token (RFC 6750 §2.1).
-    Token(&'h str),
-    /// More than one thing: nobody knows which of them the app reads.
-    Unclear,
-}
-
-impl<'h> Presented<'h> {
-    fn token(self) -> Option<&'h str> {
-        match self {
-            Self::Token(token) => Some(token),
-            Self::Nothing | Self::Unclear => None,
-        }
-    }
-}
-
-/// The token of the one `Authorization: Bearer …`.
-fn presented(headers: &HeaderMap) -> Presented<'_> {
-    let mut given = headers.get_all(AUTHORIZATION).iter();
-    let value = match (given.next(), given.next()) {
-        (None, _) => return Presented::Nothing,
-        (Some(value), None) => value,
-        (Some(_), Some(_)) => return Presented::Unclear,
-    };
-    let Some(begin) = value.as_bytes().get(..6).filter(|scheme| scheme.eq_ignore_ascii_case(b"bearer")) else {
-        return Presented::Nothing;
-    };
-    match value.to_str().map(|text| text[begin.len()..].strip_prefix(' ')) {
-        Ok(Some(token)) => Presented::Token(token.trim_matches(' ')),
-        _ => Presented::Unclear,
-    }
+/// What a request has in `Authorization`.
+fn bearer(headers: &HeaderMap) -> Bearer<'_> {
+    Bearer::read(headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes))
 }
 
 /// The challenge in the header, which wins over cookies; nobody's where there are two of it, since nobody knows which one the

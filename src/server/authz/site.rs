@@ -3,13 +3,14 @@
 
 use hyper::{
     HeaderMap, Method,
-    header::{ACCEPT, HeaderName, HeaderValue, ORIGIN, UPGRADE},
+    header::{HeaderName, HeaderValue, ORIGIN, UPGRADE},
 };
 
-use crate::server::wire::origin::Origin;
+use crate::server::wire::{
+    fetch_metadata::{SEC_FETCH_MODE, SEC_FETCH_SITE, accepts_html, says},
+    origin::Origin,
+};
 
-pub(super) const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-pub(super) const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 pub(super) const SEC_WEBSOCKET_KEY: HeaderName = HeaderName::from_static("sec-websocket-key");
 
 /// Where a request went, as its proxy tells.
@@ -61,17 +62,8 @@ pub(super) fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
     if !matches!(*method, Method::GET | Method::HEAD) {
         return false;
     }
-    let mut modes = headers.get_all(SEC_FETCH_MODE).iter();
-    match (modes.next(), modes.next()) {
-        (Some(mode), None) => mode == "navigate",
-        (Some(_), Some(_)) => false,
-        (None, _) if headers.keys().any(|name| name.as_str().starts_with("sec-fetch-")) => false,
-        (None, _) => {
-            let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-            let mut types = accepted.flat_map(|value| value.split(',')).filter_map(|range| range.split(';').next());
-            types.any(|essence| essence.trim().eq_ignore_ascii_case("text/html"))
-        }
-    }
+    let says_nothing = !headers.keys().any(|name| name.as_str().starts_with("sec-fetch-"));
+    says(headers, &SEC_FETCH_MODE, "navigate") || says_nothing && accepts_html(headers)
 }
 
 /// Whether it is known that a page made the request which may, or no page at all: one of `site`, or of an origin that

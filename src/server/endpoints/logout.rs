@@ -1,9 +1,6 @@
 //! `logout/`: ends the session of the browser that asks. A GET ends nothing: it shows a page with one button.
 
-use hyper::{
-    HeaderMap, Method,
-    header::{ACCEPT, HeaderName},
-};
+use hyper::{HeaderMap, Method};
 
 use crate::{
     ended::{EndedSessions as _, Ending, SessionFacts},
@@ -14,6 +11,7 @@ use crate::{
         pages::Visit,
         sessions::BrowserSessions,
         wire::{
+            fetch_metadata::{SEC_FETCH_MODE, accepts_html, says},
             fields::FieldErrors,
             json::Object,
             problem::Problem,
@@ -97,9 +95,5 @@ fn return_to(sessions: &BrowserSessions, call: &Call<'_>) -> Option<ReturnTo> {
 
 /// Whether a page's form was sent, so that a browser shows what comes.
 fn is_form_post(headers: &HeaderMap) -> bool {
-    const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
-    let accepts = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let mut types = accepts.flat_map(|value| value.split(',')).map(|range| range.split(';').next().unwrap_or_default().trim());
-    headers.get(SEC_FETCH_MODE).is_some_and(|mode| mode == "navigate")
-        || types.any(|essence| essence.eq_ignore_ascii_case("text/html"))
+    says(headers, &SEC_FETCH_MODE, "navigate") || accepts_html(headers)
 }

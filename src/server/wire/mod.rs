@@ -7,6 +7,7 @@ pub(crate) mod cookies;
 pub(crate) mod cors;
 pub(crate) mod envelope;
 pub(crate) mod etag;
+pub(crate) mod fetch_metadata;
 pub(crate) mod fields;
 pub(crate) mod json;
 pub(crate) mod origin;

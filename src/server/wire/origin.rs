@@ -2,15 +2,10 @@
 
 use std::net::Ipv6Addr;
 
-use hyper::{
-    HeaderMap,
-    header::{self, HeaderName},
-};
+use hyper::{HeaderMap, header};
 use reqwest::Url;
 
-use super::public_url::PublicUrl;
-
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+use super::{fetch_metadata::SEC_FETCH_SITE, public_url::PublicUrl};
 
 /// Scheme, host and port. On loopback `localhost`, `127.0.0.1` and `[::1]` are one host.
 #[derive(Clone, Debug, PartialEq, Eq)]
