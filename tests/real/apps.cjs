@@ -3,10 +3,8 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
-const os = require('node:os');
-const path = require('node:path');
-const { chromium } = require('playwright-core');
 
+const { inChromium } = require('./chromium.cjs');
 const { openMailbox, codeIn } = require('./mailbox.cjs');
 
 const given = JSON.parse(fs.readFileSync(0, 'utf8'));
@@ -82,25 +80,6 @@ const scenarios = {
   },
 };
 
-async function main() {
-  const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'countersign-browser-'));
-  const browser = await chromium.launch({
-    executablePath: given.chromium,
-    env: { ...process.env, HOME: profile },
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync', '--disable-features=LocalNetworkAccessChecks'],
-  });
-  try {
-    const context = await browser.newContext();
-    context.setDefaultTimeout(20_000);
-    await scenarios[process.argv[2]]({ browser, context, page: await context.newPage() });
-  } finally {
-    await browser.close();
-    fs.rmSync(profile, { recursive: true, force: true });
-  }
-}
-
-main().then(() => process.exit(0), (error) => {
-  console.error(error);
-  process.exit(1);
+inChromium(given.chromium, async ({ browser, context }) => {
+  await scenarios[process.argv[2]]({ browser, context, page: await context.newPage() });
 });

@@ -3,10 +3,9 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
-const { chromium } = require('playwright-core');
 
+const { inChromium } = require('./chromium.cjs');
 const { openMailbox, codeIn, linkIn } = require('./mailbox.cjs');
 
 const given = JSON.parse(fs.readFileSync(0, 'utf8'));
@@ -548,29 +547,6 @@ const scenarios = {
 
 // ── Running one ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-async function main() {
-  const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'countersign-browser-'));
-  const browser = await chromium.launch({
-    executablePath: given.chromium,
-    env: { ...process.env, HOME: profile },
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync',
-      // Pages that a test answers for have no address, so that Chromium would ask whether they may reach this machine.
-      '--disable-features=LocalNetworkAccessChecks'],
-  });
-  try {
-    const context = await browser.newContext();
-    context.setDefaultTimeout(20_000);
-    await scenarios[process.argv[2]]({ browser, context });
-  } finally {
-    await browser.close();
-    fs.rmSync(profile, { recursive: true, force: true });
-  }
-}
-
 // So that what a service worker fetches is routed, too.
 process.env.PW_EXPERIMENTAL_SERVICE_WORKER_NETWORK_EVENTS = '1';
-main().then(() => process.exit(0), (error) => {
-  console.error(error);
-  process.exit(1);
-});
+inChromium(given.chromium, ({ browser, context }) => scenarios[process.argv[2]]({ browser, context }));

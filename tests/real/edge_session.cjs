@@ -3,10 +3,8 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
-const os = require('node:os');
-const path = require('node:path');
-const { chromium } = require('playwright-core');
 
+const { inChromium } = require('./chromium.cjs');
 const { openMailbox, codeIn } = require('./mailbox.cjs');
 
 const { url, mail: folder, chromium: executablePath } = JSON.parse(fs.readFileSync(0, 'utf8'));
@@ -63,30 +61,11 @@ async function round(context, page) {
   assert.equal(new URL(page.url()).pathname, '/passwordless/login');
 }
 
-async function main() {
-  const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'countersign-edge-'));
-  const browser = await chromium.launch({
-    executablePath,
-    env: { ...process.env, HOME: profile },
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync'],
-  });
-  try {
-    const context = await browser.newContext();
-    context.setDefaultTimeout(20_000);
-    const page = await context.newPage();
-    await round(context, page);
-    await context.clearCookies();
-    await page.goto(`${url}/`);
-    await logIn(page);
-    console.log((await context.cookies()).find(({ name }) => name === 'countersign_session').value);
-  } finally {
-    await browser.close();
-    fs.rmSync(profile, { recursive: true, force: true });
-  }
-}
-
-main().then(() => process.exit(0), (error) => {
-  console.error(error);
-  process.exit(1);
+inChromium(executablePath, async ({ context }) => {
+  const page = await context.newPage();
+  await round(context, page);
+  await context.clearCookies();
+  await page.goto(`${url}/`);
+  await logIn(page);
+  console.log((await context.cookies()).find(({ name }) => name === 'countersign_session').value);
 });
