@@ -63,8 +63,8 @@ impl Worker {
         let workerd = Workerd::start(&files, |folder, port| {
             fs::create_dir(folder.join("spent")).expect("a folder");
             let config = fs::read_to_string(example("worker.capnp")).expect("the example");
-            with_ports(&config.replace(ISSUER, "ISSUER"), &[(8080, port), (3000, mail.port())].into())
-                .replace("ISSUER", ISSUER)
+            with_ports(&config.replace(ISSUER, "the issuer"), &[(8080, port), (3000, mail.port())].into())
+                .replace("the issuer", ISSUER)
                 .replace("\"15\"", &format!("\"{code_length}\""))
         });
         Self { workerd, mail }
