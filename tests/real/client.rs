@@ -10,7 +10,7 @@ use super::{
     pages::run,
     parts::{Part, folder, node, output, trial},
 };
-use crate::harness::Server;
+use crate::harness::{Server, free_port};
 
 /// In client_node.mjs.
 const IN_NODE: [&str; 20] = [
@@ -57,13 +57,20 @@ const IN_CHROMIUM: [&str; 16] = [
 ];
 
 /// There too, with sessions.
-const SESSIONS: [&str; 3] = [
-    "a_session_in_a_cookie_is_one_for_all_tabs_and_apps_of_a_site",
+const SESSIONS: [&str; 2] =
+    ["a_session_in_a_cookie_is_one_for_all_tabs_and_apps_of_a_site", "a_sign_out_everywhere_ends_the_tokens_of_other_browsers"];
+
+/// In client_readme.cjs: the very examples of clients/js/README.md, compiled as an app's own tools would.
+const EXAMPLES: [&str; 6] = [
     "the_plain_page_of_the_readme_works",
-    "a_sign_out_everywhere_ends_the_tokens_of_other_browsers",
+    "the_react_app_of_the_readme_works",
+    "the_vue_app_of_the_readme_works",
+    "the_svelte_app_of_the_readme_works",
+    "the_pages_for_next_js_of_the_readme_work",
+    "the_service_worker_of_the_readme_works",
 ];
 
-/// There too, past the ceiling of messages.
+/// In client_browser.cjs, past the ceiling of messages.
 const PUZZLES: [&str; 3] = [
     "puzzles_are_solved_in_a_worker_that_the_pages_policy_allows",
     "puzzles_are_solved_in_slices_where_no_worker_can_be_had",
@@ -99,15 +106,32 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.extend(IN_CHROMIUM.map(|scenario| in_chromium(scenario, &[APP])));
     trials.extend(SESSIONS.map(|scenario| in_chromium(scenario, &WITH_SESSIONS)));
     trials.extend(PUZZLES.map(|scenario| in_chromium(scenario, &LOW_CEILING)));
-    trials.push(trial("client::what_is_served_is_what_the_sources_make", &[Part::Compilers], is_what_the_sources_make));
-    trials.push(trial("client::the_examples_of_its_readme_are_javascript", &[Part::Compilers], || {
-        run(
-            node().arg(folder().join("client_node.mjs")).arg("the_examples_of_its_readme_are_javascript"),
-            &json!({ "module": module() }),
-        );
+    trials.extend(EXAMPLES.map(|scenario| {
+        let parts = [Part::Node, Part::Compilers, Part::Chromium];
+        trial(&format!("client::{scenario}"), &parts, move || plays_an_example(scenario))
     }));
+    trials.push(trial("client::what_is_served_is_what_the_sources_make", &[Part::Compilers], is_what_the_sources_make));
     trials.push(trial("client::its_types_are_right", &[Part::Compilers], types_are_right));
     trials
+}
+
+fn plays_an_example(scenario: &str) {
+    let app = format!("http://localhost:{}", free_port());
+    let settings = [("session.enabled", "true"), ("session.return_to", &*app), ("server.cors_origins", &*app)];
+    let server = Server::start_public(&settings);
+    let built = TempDir::new().expect("a folder");
+    // Compiled examples find the packages of the tests, and the client as npm would bring it.
+    let modules = built.path().join("node_modules");
+    symlink(node().get_current_dir().expect("it has one").join("node_modules"), &modules).expect("a link");
+    let given = json!({
+        "url": server.url(),
+        "app": app,
+        "mail": server.folder().join("mail"),
+        "chromium": "/usr/bin/chromium",
+        "client": package(),
+        "folder": built.path(),
+    });
+    run(node().arg(folder().join("client_readme.cjs")).arg(scenario), &given);
 }
 
 fn is_what_the_sources_make() {

@@ -3,7 +3,6 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
-const path = require('node:path');
 
 const { inChromium } = require('./chromium.cjs');
 const { openMailbox, codeIn, linkIn } = require('./mailbox.cjs');
@@ -422,24 +421,6 @@ const scenarios = {
     await hears(back, null);
     assert.deepEqual(await seen(page), ['ann@example.com', 'bob@example.com', null]);
     assert.ok((await context.cookies()).every(({ name }) => !/session|access/.test(name)));
-  },
-
-  async the_plain_page_of_the_readme_works({ context }) {
-    const readme = fs.readFileSync(path.join(path.dirname(given.module), 'README.md'), 'utf8');
-    const [, html] = /^```html\n([^]*?)^```/m.exec(readme);
-    await context.route(`${url}/plain`, (route) => route.fulfill({ contentType: 'text/html', body: `<!doctype html>${html}` }));
-    const page = await context.newPage();
-    await page.goto(`${url}/plain`);
-    const next = page.getByRole('button', { name: 'Next' });
-    await page.locator('[name=email]').fill('ann@example.com');
-    await next.click();
-    await page.locator('[name=code]').fill('000000');
-    await next.click();
-    await page.getByRole('alert').filter({ hasText: 'Invalid credentials' }).waitFor();
-    await page.locator('[name=code]').fill(codeIn(await mail('ann@example.com')));
-    await Promise.all([page.waitForEvent('load'), next.click()]);
-    await client(page, { session: 'cookie' });
-    assert.equal((await ask(page, 'session')).sub, 'ann@example.com');
   },
 
   async a_sign_out_everywhere_ends_the_tokens_of_other_browsers({ browser, context }) {

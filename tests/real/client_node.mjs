@@ -7,8 +7,6 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 
@@ -102,15 +100,6 @@ const scenarios = {
     const compressed = gzipSync(readFileSync(given.module), { level: 9 }).length;
     assert.ok(compressed <= 5120, `${compressed} bytes`);
     console.log(compressed);
-  },
-
-  async the_examples_of_its_readme_are_javascript() {
-    const { transformSync } = createRequire(`${process.cwd()}/`)('esbuild');
-    const readme = readFileSync(join(dirname(given.module), 'README.md'), 'utf8');
-    const blocks = [...readme.matchAll(/^```(jsx?)\n([^]*?)^```/gm)];
-    assert.ok(blocks.length >= 7, String(blocks.length));
-    for (const [, loader, code] of blocks) transformSync(code, { loader, format: 'esm' });
-    for (const name of ['A plain page', 'React', 'Vue', 'Svelte', 'Next.js', 'A service worker']) assert.ok(readme.includes(`\n## ${name}\n`), name);
   },
 
   async speaks_as_the_contract_says() {

@@ -19,7 +19,8 @@ pub(crate) enum Part {
     Python,
     /// Node.js with the packages of tests/real/package.json: in `COUNTERSIGN_TEST_NODE_MODULES`, else tests/real/node_modules.
     Node,
-    /// What makes and judges the JavaScript client: esbuild and TypeScript, beside the packages of Node.js.
+    /// What makes and judges the JavaScript client, and the frameworks of its examples, beside the packages of Node.js: esbuild,
+    /// TypeScript, React, Vue, Svelte.
     Compilers,
     /// Chromium, on the path.
     Chromium,
@@ -51,7 +52,7 @@ impl Part {
             runs(node().args(["-e", &all.map(|name| format!("require('{name}');")).concat()]))
         });
         static COMPILERS: LazyLock<bool> = LazyLock::new(|| {
-            let all = ["esbuild", "typescript"];
+            let all = ["esbuild", "typescript", "react", "react-dom", "svelte", "vue"];
             runs(node().args(["-e", &all.map(|name| format!("require.resolve('{name}/package.json');")).concat()]))
         });
         static CHROMIUM: LazyLock<bool> = LazyLock::new(|| runs(Command::new("chromium").arg("--version")));
