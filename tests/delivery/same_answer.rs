@@ -74,8 +74,9 @@ fn seen(answer: &Answer) -> String {
         let value = match name.as_str() {
             "date" => "…".to_owned(),
             "set-cookie" if value.starts_with("countersign_challenge=") => {
-                format!("{} {}", value.len(), value.split_once(';').unwrap().1)
+                format!("{} {}", value.len(), without_age(value.split_once(';').unwrap().1))
             }
+            "set-cookie" => without_age(value),
             _ => value.clone(),
         };
         text.extend([name, ": ", &value, "\n"]);
@@ -87,9 +88,22 @@ fn seen(answer: &Answer) -> String {
     text + &body.to_string() + &format!("\n{}", answer.body.len())
 }
 
+/// What is left of ten minutes: between two requests a second may begin.
+fn is_left(seconds: Option<u64>) -> bool {
+    seconds.is_some_and(|seconds| (590..=600).contains(&seconds))
+}
+
+/// A cookie lives as long as its challenge.
+fn without_age(cookie: &str) -> String {
+    let age = cookie.split("; ").find_map(|attribute| attribute.trim_start().strip_prefix("Max-Age="));
+    let age = age.filter(|age| is_left(age.parse().ok()));
+    age.map_or_else(|| cookie.to_owned(), |age| cookie.replace(&format!("Max-Age={age}"), "Max-Age=…"))
+}
+
 fn mask(value: &mut Value) {
     match value {
         Value::String(text) if text.len() > 40 && !text.contains(' ') => *value = json!(text.len()),
+        Value::Number(seconds) if is_left(seconds.as_u64()) => *value = json!("…"),
         Value::Object(members) => members.values_mut().for_each(mask),
         _ => {}
     }

@@ -373,7 +373,7 @@ fn promoted() {
     let challenges = cluster.on_each(&guard, now);
     let (recipient, spent) = &challenges[0];
     until("the replica is in step", || {
-        replica.info("replication", "master_link_status") == "up"
+        replica.says("replication", "master_link_status", "up")
             && replica.ask::<usize>("DBSIZE") == cluster.masters[0].ask::<usize>("DBSIZE")
     });
     assert_eq!(right(&guard, spent, now), Ok(Counted::Accepted { use_number: 1 }));

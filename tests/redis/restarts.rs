@@ -100,8 +100,7 @@ fn failover() {
     let now = now(&one);
     let in_step = |replica: &Server, master: &Server| {
         until("the replica is in step", || {
-            replica.info("replication", "master_link_status") == "up"
-                && replica.ask::<u64>("DBSIZE") == master.ask::<u64>("DBSIZE")
+            replica.says("replication", "master_link_status", "up") && replica.ask::<u64>("DBSIZE") == master.ask::<u64>("DBSIZE")
         });
     };
     let follow = |replica: &Server, master: &Server| {

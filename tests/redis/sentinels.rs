@@ -120,7 +120,7 @@ fn demoted() {
         assert!(logs_in(&guard, &format!("cy{number}"), at));
         if number == 0 {
             let other = watched.servers.iter().find(|server| server.port() != watched.master()).expect("one of them");
-            until("the old one is its replica", || other.info("replication", "master_link_status") == "up");
+            until("the old one is its replica", || other.says("replication", "master_link_status", "up"));
         }
     }
 }
@@ -133,7 +133,7 @@ fn unheard() {
     let pending = begin(&guard, &email("ann"), now);
     watched.fail_over();
     let old = watched.servers.iter().find(|server| server.port() != watched.master()).expect("one of them");
-    until("the old one is a replica", || old.info("replication", "role") == "slave");
+    until("the old one is a replica", || old.says("replication", "role", "slave"));
     run(guard.ready()).unwrap();
     assert_eq!(right(&guard, &pending, now), Err(AttemptRefused::Misdirected));
     assert!(logs_in(&guard, "cy", &watched.servers[0]));

@@ -80,6 +80,14 @@ impl Server {
         value.unwrap_or_else(|| panic!("{section} has no {field}")).trim().to_owned()
     }
 
+    /// Whether it says so just now; one that becomes a replica drops its connections.
+    pub(crate) fn says(&self, section: &str, field: &str, value: &str) -> bool {
+        let info: Result<String, _> = Client::open(self.url())
+            .and_then(|client| client.get_connection())
+            .and_then(|mut connection| redis::cmd("INFO").arg(section).query(&mut connection));
+        info.is_ok_and(|info| info.lines().any(|line| line.strip_prefix(field) == Some(&format!(":{value}"))))
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(&mut self) {
         self.process.kill().expect("it runs");
