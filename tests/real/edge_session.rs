@@ -18,7 +18,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     let needs = |proxy| [&browser[..], &[proxy]].concat();
     vec![
         trial("edge_session::nginx", &needs(Part::Nginx), || {
-            the_whole_round(&["nginx-session.conf"], |folder| {
+            // nginx shows whatever it doesn't know as 500.
+            the_whole_round(&["nginx-session.conf"], 500, |folder| {
                 let mut nginx = Command::new("nginx");
                 nginx.args(["-e", "stderr", "-g"]).arg(format!("daemon off; pid {};", folder.join("pid").display()));
                 nginx.arg("-c").arg(folder.join("nginx-session.conf"));
@@ -26,42 +27,51 @@ pub(crate) fn trials() -> Vec<Trial> {
             });
         }),
         trial("edge_session::caddy", &needs(Part::Proxies), || {
-            the_whole_round(&["session.Caddyfile"], |folder| {
+            the_whole_round(&["session.Caddyfile"], 502, |folder| {
                 let mut caddy = packaged("caddy");
                 caddy.args(["run", "--adapter", "caddyfile", "--config", "session.Caddyfile"]).env("HOME", folder);
                 caddy
             });
         }),
         trial("edge_session::traefik", &needs(Part::Proxies), || {
-            the_whole_round(&["traefik-session.yml", "traefik-session-routes.yml"], |_| {
+            the_whole_round(&["traefik-session.yml", "traefik-session-routes.yml"], 500, |_| {
                 let mut traefik = packaged("traefik");
                 traefik.arg("--configFile=traefik-session.yml");
                 traefik
             });
         }),
         trial("edge_session::envoy", &needs(Part::Proxies), || {
-            the_whole_round(&["envoy-session.yaml"], |_| {
-                let mut envoy = packaged("envoy");
-                envoy.args(["-c", "envoy-session.yaml", "--disable-hot-restart", "--concurrency", "1"]);
-                envoy
-            });
+            the_whole_round(&["envoy-session.yaml"], 503, |_| envoy("envoy-session.yaml"));
+        }),
+        trial("edge_session::envoy_by_grpc", &needs(Part::Proxies), || {
+            the_whole_round(&["envoy-session-grpc.yaml"], 503, |_| envoy("envoy-session-grpc.yaml"));
         }),
     ]
 }
 
-fn the_whole_round(files: &[&str], command: impl FnOnce(&Path) -> Command) {
+fn envoy(file: &str) -> Command {
+    let mut envoy = packaged("envoy");
+    envoy.args(["-c", file, "--disable-hot-restart", "--concurrency", "1"]);
+    envoy
+}
+
+/// `outage` is what the proxy answers where countersign can't be asked.
+fn the_whole_round(files: &[&str], outage: u16, command: impl FnOnce(&Path) -> Command) {
     let port = free_port();
+    let grpc = free_port();
+    let grpc_listen = format!("127.0.0.1:{grpc}");
     let (url, listen) = (format!("http://localhost:{port}"), format!("127.0.0.1:{}", free_port()));
     let mut server = Server::start(&[
         ("server.listen", &listen),
         ("server.public_url", &url),
         ("server.trusted_proxies", "127.0.0.1"),
         ("session.enabled", "true"),
+        ("authz.grpc_listen", &grpc_listen),
         ("passwordless.token_request_throttle_seconds", "0"),
     ]);
     let app = App::start();
     let countersign = server.address.rsplit(':').next().unwrap().parse().unwrap();
-    let proxy = Proxy::start(files, &[(8080, port), (8000, countersign), (3000, app.port)].into(), command);
+    let proxy = Proxy::start(files, &[(8080, port), (8000, countersign), (8002, grpc), (3000, app.port)].into(), command);
     let address = format!("127.0.0.1:{port}");
     wait_for(|| TcpStream::connect(&address).ok());
     wait_for(|| (ask(&address, "GET", "/", &[]).status == 401).then_some(()));
@@ -80,6 +90,21 @@ fn the_whole_round(files: &[&str], command: impl FnOnce(&Path) -> Command) {
     assert_eq!((passed.status, &seen["headers"]["x-auth-subject"]), (200, &json!(["ann@example.com"])), "{}", proxy.log());
     assert!(!seen.to_string().contains("root"), "{seen}");
     assert_eq!(seen["headers"]["x-auth-channel"], json!(["email"]));
+    let session = with("GET", "/passwordless/session/", &[]).json();
+    assert!(session["sid"].is_string() && seen["headers"]["x-auth-session"] == json!([session["sid"]]), "{session} {seen}");
+
+    // Without it, what a browser shows is led to the login page and from there back; anything else is 401.
+    for shown in [("sec-fetch-mode", "navigate"), ("accept", "text/html")] {
+        let led = ask(&address, "GET", "/x?a=b", &[shown, own[1]]);
+        let to = led.header("location").unwrap_or_default();
+        assert_eq!((led.status, to.split_once('?').map(|(page, _)| page)), (303, Some(&*format!("{url}/passwordless/login"))));
+        assert_eq!(led.cookies().len(), 0, "{led:?}");
+    }
+    for told in [("sec-fetch-mode", "cors"), ("accept", "application/json")] {
+        let told = ask(&address, "GET", "/x?a=b", &[told, own[1]]);
+        assert_eq!((told.status, told.header("location")), (401, None), "{told:?}");
+    }
+    assert_eq!(ask(&address, "POST", "/x", &[("sec-fetch-mode", "navigate"), own[1]]).status, 401);
 
     // What pages of other sites have a browser send.
     let evil = [("origin", "https://evil.example")];
@@ -135,7 +160,7 @@ fn the_whole_round(files: &[&str], command: impl FnOnce(&Path) -> Command) {
     // An outage is no sign-out.
     server.kill();
     let navigation = with("GET", "/x", &[("sec-fetch-mode", "navigate"), ("accept", "text/html")]);
-    assert!(navigation.status >= 500, "{navigation:?}");
+    assert_eq!(navigation.status, outage, "{navigation:?}\n{}", proxy.log());
 }
 
 fn ask(address: &str, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {

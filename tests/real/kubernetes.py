@@ -1,11 +1,16 @@
 """Judges the manifests of examples/kubernetes, and prints their documents as JSON.
 
-What Kubernetes itself defines is held against its own schemas, strictly. Resources that others define are held against the fields
-of their API references: gateway.envoyproxy.io/v1.10/api/extension_types and gateway-api.sigs.k8s.io/reference/spec.
+What Kubernetes itself defines is held against its own schemas, strictly. Resources that others define are held against the names,
+types and words of their definitions, as far as they are used here. They were read from these releases:
+
+- envoyproxy/gateway v1.9.0: charts/gateway-crds-helm/templates/generated/gateway.envoyproxy.io_{securitypolicies,clienttrafficpolicies}.yaml
+- kubernetes-sigs/gateway-api v1.6.1: config/crd/standard/gateway.networking.k8s.io_httproutes.yaml
+- kubernetes/ingress-nginx controller-v1.15.1: internal/ingress/annotations/authreq/main.go, internal/ingress/annotations/parser/validators.go
 """
 
 import json
 import pathlib
+import re
 import sys
 
 import kubernetes_validate
@@ -23,13 +28,22 @@ OTHERS = {
         "targetRefs": TARGET,
         "extAuth": {
             "failOpen": bool,
+            "statusOnError": int,
+            "timeout": re.compile(r"([0-9]{1,5}(h|m|s|ms)){1,4}"),
             "headersToExtAuth": [str],
+            "contextExtensions": [{"name": str, "type": {"Value"}, "value": str}],
             "http": {"backendRefs": BACKEND, "path": str, "headersToBackend": [str]},
+            "grpc": {"backendRefs": BACKEND},
         },
     },
     "ClientTrafficPolicy": {
         "targetRefs": TARGET,
-        "headers": {"withUnderscoresAction": {"Allow", "RejectRequest", "DropHeader"}},
+        "headers": {
+            "withUnderscoresAction": {"Allow", "RejectRequest", "DropHeader"},
+            "earlyRequestHeaders": {
+                "removeOnMatch": [{"type": {"Exact", "Prefix", "Suffix", "RegularExpression"}, "value": str}],
+            },
+        },
         "path": {
             "disableMergeSlashes": bool,
             "escapedSlashesAction": {"KeepUnchanged", "RejectRequest", "UnescapeAndForward", "UnescapeAndRedirect"},
@@ -37,6 +51,11 @@ OTHERS = {
     },
 }
 GROUPS = {"HTTPRoute": "gateway.networking.k8s.io/v1"}
+ANNOTATIONS = {
+    "auth-url": re.compile(r"[-._~a-zA-Z0-9/:,?&=$ ]*"),
+    "auth-method": {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"},
+    "auth-response-headers": re.compile(r"[A-Za-z0-9_, -]*"),
+}
 
 
 def fits(value, shape, where):
@@ -52,6 +71,8 @@ def fits(value, shape, where):
                 fits(inner, shape[0], where)
         case set():
             assert value in shape, f"{where}: {value!r} is none of {shape}"
+        case re.Pattern():
+            assert shape.fullmatch(value), f"{where}: {value!r} isn't of the form {shape.pattern}"
         case _:
             assert type(value) is shape, f"{where}: {value!r}"
 
@@ -64,11 +85,29 @@ for path in sorted(pathlib.Path(sys.argv[1]).glob("*.yaml")):
             assert document["apiVersion"] == GROUPS.get(kind, "gateway.envoyproxy.io/v1alpha1"), f"{path}: {kind}"
             assert set(document) == {"apiVersion", "kind", "metadata", "spec"}, f"{path}: {kind}"
             fits(document["spec"], OTHERS[kind], f"{path.name}: {kind}")
+            if kind == "SecurityPolicy":
+                # "only one of grpc or http can be specified"
+                assert ("http" in document["spec"]["extAuth"]) != ("grpc" in document["spec"]["extAuth"]), path
         else:
             kubernetes_validate.validate(document, "1.37", strict=True)
+        if kind == "Ingress":
+            for name, value in document["metadata"].get("annotations", {}).items():
+                group, name = name.split("/")
+                assert group == "nginx.ingress.kubernetes.io", f"{path.name}: {group}"
+                fits(value, ANNOTATIONS[name], f"{path.name}: {name}")
         documents.append({"file": path.name, **document})
 
-# A mistake is found.
+# Mistakes are found.
+for kind, spec in {
+    "SecurityPolicy": {"extAuth": {"failOpen": False, "status": 503}},
+    "ClientTrafficPolicy": {"headers": {"withUnderscoresAction": "Drop"}},
+}.items():
+    try:
+        fits(spec, OTHERS[kind], kind)
+    except AssertionError:
+        pass
+    else:
+        raise AssertionError(f"a wrong {kind} passes")
 statefulset = next(document for document in documents if document["kind"] == "StatefulSet")
 wrong = {key: value for key, value in statefulset.items() if key != "file"}
 wrong["spec"] = {**wrong["spec"], "replica": 3}

@@ -21,9 +21,43 @@ fn manifests() {
         let find = |kind: &str| documents.iter().find(|document| document["kind"] == kind && document["file"] == file);
         is_a_fleet(find("ConfigMap").expect("a configuration"), find("StatefulSet").expect("nodes"));
     }
+    is_a_fleet_with_sessions(&documents);
     let budget = documents.iter().find(|document| document["kind"] == "PodDisruptionBudget").expect("a budget");
     let nodes = documents.iter().find(|document| document["kind"] == "StatefulSet").expect("nodes");
     assert_eq!(budget["spec"]["selector"], nodes["spec"]["selector"]);
+}
+
+/// What envoy-gateway-session.yaml adds to the configuration makes a right one, which listens where its Service leads.
+fn is_a_fleet_with_sessions(documents: &[Value]) {
+    let find = |file: &str, kind: &str| documents.iter().find(|document| document["kind"] == kind && document["file"] == file);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/kubernetes/envoy-gateway-session.yaml");
+    let text = fs::read_to_string(path).expect("an example");
+    let added = text.lines().skip_while(|line| *line != "#   [session]").take_while(|line| *line != "# Then");
+    let added: String = added.map(|line| format!("{}\n", line.trim_start_matches('#').trim_start())).collect();
+    let config = find("countersign.yaml", "ConfigMap").expect("a configuration");
+    let config = format!("{}\n{added}", config["data"]["countersign.toml"].as_str().expect("a file"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("countersign.toml");
+    fs::write(&path, config).expect("a file");
+    let mut check = command(folder.path(), &[("guard.node", "countersign-0"), ("email.url", "smtps://mail.example.com")]);
+    for unset in ["SERVER__LISTEN", "SERVER__ADMIN_LISTEN", "EMAIL__TRANSPORT", "SMS__TRANSPORT"] {
+        check.env_remove(format!("COUNTERSIGN_{unset}"));
+    }
+    let checked = check.env("COUNTERSIGN_CONFIG", &path).arg("check").output().expect("it starts");
+    let said = String::from_utf8_lossy(&checked.stderr);
+    // What the example's NetworkPolicy is for.
+    let warned = said.lines().all(|line| line.contains("authz.grpc_listen: can be reached from other machines"));
+    assert!(checked.status.success() && warned, "{said}");
+    let effective = String::from_utf8_lossy(&checked.stdout);
+    let service = find("envoy-gateway-session.yaml", "Service").expect("a service");
+    let port = &service["spec"]["ports"][0]["targetPort"];
+    assert!(effective.contains(&format!("grpc_listen = \"0.0.0.0:{port}\"")), "{effective}");
+    let nodes = find("countersign.yaml", "StatefulSet").expect("nodes");
+    assert_eq!(service["spec"]["selector"], nodes["spec"]["selector"]["matchLabels"]);
+    let policy = &find("envoy-gateway-session.yaml", "SecurityPolicy").expect("a policy")["spec"]["extAuth"];
+    assert_eq!(policy["contextExtensions"][0]["value"], "session");
+    let backend = &policy["grpc"]["backendRefs"][0];
+    assert_eq!((&backend["name"], &backend["port"]), (&service["metadata"]["name"], &service["spec"]["ports"][0]["port"]));
 }
 
 /// The configuration is right for each pod, goes with what the manifest says, and the probes work.

@@ -123,7 +123,8 @@ impl Workerd {
     }
 }
 
-fn workerd(folder: &Path) -> Command {
+/// With the `config.capnp` of a folder.
+pub(super) fn workerd(folder: &Path) -> Command {
     let mut command = Command::new(super::parts::workerd());
     // What the example's configuration takes from its environment.
     command.env("SECRET", SECRET);

@@ -1,6 +1,6 @@
 //! The whole login of `examples/edge/wasm/worker.mjs`, in workerd: what it gives, and what nobody gets from it.
 
-use std::{fs, thread};
+use std::{fs, path::PathBuf, process::Command, thread};
 
 use countersign::{
     challenge::{Alphabet, Challenge, CodeFormat, GuardId},
@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 
 use super::{
     parts::{Part, trial, wasm},
-    wasm::{Workerd, altered, example},
+    wasm::{Workerd, altered, example, workerd},
 };
 use crate::{
     given::{challenge, keyring},
-    harness::{Answer, Connection, api::Api, with_ports},
+    harness::{Answer, Connection, api::Api, free_port, with_ports},
 };
 
 /// The example's.
@@ -28,22 +28,71 @@ pub(crate) fn trials() -> Vec<Trial> {
     let all = [Part::Wasm, Part::Workerd];
     vec![
         trial("worker::a_whole_login_and_its_attackers", &all, || {
-            let mut worker = Worker::start("15");
+            let mut worker = Worker::start();
             worker.logs_in();
             worker.withstands_forgeries();
             worker.is_bound_to_a_client();
             worker.refuses_what_is_no_request();
             worker.redeems_once();
         }),
-        trial("worker::short_codes_are_refused", &all, || {
-            for length in ["14", "6", "0", "129", "1000", "x"] {
-                let worker = Worker::start(length);
-                let answer = worker.post("request/email/", &[], &json!({"email": "ann@example.com"}));
-                assert_eq!(answer.status, 500, "{length}: {answer:?}");
-                assert!(worker.mail.calls().is_empty(), "a message of a login that doesn't start");
+        trial("worker::a_wrong_configuration_does_not_start_and_is_named", &all, || {
+            for length in ["14", "6", "0", "129", "1000", "x", "", "1e2", "15.0"] {
+                let was = format!("CODE_LENGTH is \"{length}\": write 15 to 128");
+                does_not_start(|config| config.replace("\"15\"", &format!("\"{length}\"")), &was);
+            }
+            // A name of the example's, in the place of which another one stands.
+            for name in ["SECRET", "ISSUER", "MAIL", "SPENT"] {
+                let binding = format!("(name = \"{name}\"");
+                let says = if name == "ISSUER" { "ISSUER is undefined: write" } else { &format!("{name} is missing") };
+                does_not_start(|config| config.replace(&binding, "(name = \"OTHER\""), says);
+            }
+            for secret in ["", "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQ", "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE/"] {
+                let given = format!("(name = \"SECRET\", text = \"{secret}\")");
+                let said = does_not_start(
+                    |config| config.replace("(name = \"SECRET\", fromEnvironment = \"SECRET\")", &given),
+                    "SECRET is missing or too short",
+                );
+                assert!(!said.contains("AQEBAQ"), "a secret in the log: {said}");
             }
         }),
     ]
+}
+
+/// workerd ends with a line that says this, before anybody can ask anything.
+fn does_not_start(wrong: impl Fn(String) -> String, says: &str) -> String {
+    let (folder, config) = (tempfile::tempdir().expect("a folder"), example_config(free_port(), 9));
+    for (from, to) in files() {
+        fs::copy(from, folder.path().join(to)).expect("a copy");
+    }
+    fs::create_dir(folder.path().join("spent")).expect("a folder");
+    let changed = wrong(config.clone());
+    assert_ne!(changed, config, "{says}");
+    fs::write(folder.path().join("config.capnp"), changed).expect("a configuration");
+    // One that starts all the same is ended.
+    let (serve, mut bounded) = (workerd(folder.path()), Command::new("timeout"));
+    bounded.arg("30").arg(serve.get_program()).args(serve.get_args()).current_dir(folder.path());
+    bounded.envs(serve.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let ended = bounded.output().expect("workerd starts");
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    let is_named = said.lines().next().is_some_and(|line| line.contains(says));
+    assert!(ended.status.code() != Some(124) && !ended.status.success() && is_named, "{says}: {said}");
+    said
+}
+
+/// What the example is made of.
+fn files() -> [(PathBuf, &'static str); 3] {
+    [
+        (example("worker.mjs"), "worker.mjs"),
+        (example("countersign.mjs"), "countersign.mjs"),
+        (wasm("countersign-login.wasm"), "countersign-login.wasm"),
+    ]
+}
+
+/// Its configuration, at this port and with a mail endpoint at that one.
+fn example_config(port: u16, mail: u16) -> String {
+    let config = fs::read_to_string(example("worker.capnp")).expect("the example");
+    let config = with_ports(&config.replace(ISSUER, "the issuer"), &[(8080, port), (3000, mail)].into());
+    config.replace("the issuer", ISSUER)
 }
 
 /// The example, with a mail endpoint.
@@ -53,19 +102,11 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(code_length: &str) -> Self {
+    fn start() -> Self {
         let mail = Api::start(|_| ("200 OK", "", "{}"));
-        let files = [
-            (example("worker.mjs"), "worker.mjs"),
-            (example("countersign.mjs"), "countersign.mjs"),
-            (wasm("countersign-login.wasm"), "countersign-login.wasm"),
-        ];
-        let workerd = Workerd::start(&files, |folder, port| {
+        let workerd = Workerd::start(&files(), |folder, port| {
             fs::create_dir(folder.join("spent")).expect("a folder");
-            let config = fs::read_to_string(example("worker.capnp")).expect("the example");
-            with_ports(&config.replace(ISSUER, "the issuer"), &[(8080, port), (3000, mail.port())].into())
-                .replace("the issuer", ISSUER)
-                .replace("\"15\"", &format!("\"{code_length}\""))
+            example_config(port, mail.port())
         });
         Self { workerd, mail }
     }

@@ -4,8 +4,10 @@
 // Durable Object named by the challenge: without its binding SPENT nothing is redeemed.
 //
 // Bindings: SECRET (base64url, 32 bytes or more: `countersign secret`), ISSUER (this Worker's own address), MAIL (what takes a message
-// as JSON: { to, subject, text }), SPENT (namespace of the class Spent), optional CODE_LENGTH.
+// as JSON: { to, subject, text }), SPENT (namespace of the class Spent), optional CODE_LENGTH. With a wrong one the Worker doesn't
+// start, and says which one and why.
 
+import { env } from "cloudflare:workers";
 import module from "countersign-login.wasm";
 import { Instance, Refused, seconds } from "./countersign.mjs";
 
@@ -29,15 +31,23 @@ export class Spent {
     }
 }
 
-let edge;
+const edge = login(env);
 
-/** The module, made once in an isolate. A configuration that it refuses makes every answer 500. */
-function login(env) {
-    edge ??= new Instance(module, (instance) => {
-        const { ISSUER: issuer, SECRET, CODE_LENGTH = "15" } = env;
-        instance.call("countersign_configure", JSON.stringify({ issuer, secrets: [SECRET], code_length: Number(CODE_LENGTH) }));
-    });
-    return edge;
+/** The module, made once in an isolate. What it throws stops workerd, and a deployment, before the first request. */
+function login({ ISSUER, SECRET, MAIL, SPENT, CODE_LENGTH = "15" }) {
+    if (!/^[1-9]\d*$/.test(CODE_LENGTH) || CODE_LENGTH < 15 || CODE_LENGTH > 128) {
+        const why = "shorter codes have fewer than 64 bits, and nobody counts guesses here";
+        throw new Error(`CODE_LENGTH is ${JSON.stringify(CODE_LENGTH)}: write 15 to 128, since ${why}.`);
+    }
+    if (!/^https?:\/\/[^/?#]+$/.test(ISSUER)) {
+        throw new Error(`ISSUER is ${JSON.stringify(ISSUER)}: write this Worker's own address, such as "https://login.example.com".`);
+    }
+    // Never what was there.
+    if (!/^[\w-]{43,}$/.test(SECRET)) throw new Error("SECRET is missing or too short: `countersign secret` makes one.");
+    if (typeof MAIL?.fetch !== "function") throw new Error("MAIL is missing: bind it to the service that takes messages.");
+    if (typeof SPENT?.idFromName !== "function") throw new Error("SPENT is missing: bind it to the namespace of the class Spent.");
+    const configuration = JSON.stringify({ issuer: ISSUER, secrets: [SECRET], code_length: Number(CODE_LENGTH) });
+    return new Instance(module, (instance) => instance.call("countersign_configure", configuration));
 }
 
 const BASE = "/passwordless";
@@ -50,7 +60,7 @@ export default {
         const document = DOCUMENTS.indexOf(/^\/\.well-known\/([a-z-]+)\.json$/.exec(pathname)?.[1]);
         if (document >= 0 && request.method === "GET") {
             const headers = { "content-type": "application/json", "cache-control": "max-age=300" };
-            return new Response(login(env).call("countersign_document", "", [document]).answer, { headers });
+            return new Response(edge.call("countersign_document", "", [document]).answer, { headers });
         }
         if (pathname === "/login" && request.method === "GET") return new Response(PAGE, { headers: PAGE_HEADERS });
         if (pathname === "/login.js" && request.method === "GET") return new Response(SCRIPT, { headers: SCRIPT_HEADERS });
@@ -84,7 +94,7 @@ async function ask(body, request, env, context) {
     let begun;
     try {
         const text = JSON.stringify({ email: body.email, code_challenge, random: random() });
-        begun = JSON.parse(login(env).call("countersign_begin", text, [], [BigInt(seconds())]).answer);
+        begun = JSON.parse(edge.call("countersign_begin", text, [], [BigInt(seconds())]).answer);
     } catch (error) {
         return refused(error);
     }
@@ -115,7 +125,7 @@ async function redeem(body, request, env) {
     let completed;
     try {
         const text = JSON.stringify({ email, token, challenge, code_verifier, random: random() });
-        completed = JSON.parse(login(env).call("countersign_complete", text, [], [BigInt(seconds())]).answer);
+        completed = JSON.parse(edge.call("countersign_complete", text, [], [BigInt(seconds())]).answer);
     } catch (error) {
         return refused(error);
     }
@@ -124,7 +134,7 @@ async function redeem(body, request, env) {
     const spent = env.SPENT.get(env.SPENT.idFromName(id));
     const noted = await spent.fetch(`http://spent/?until=${expires_at}`).catch(() => ({ status: 503 }));
     if (noted.status === 409) return problem(400, "challenge_spent", "Invalid credentials", INVALID);
-    if (noted.status !== 200) return problem(503, "unavailable", "Not available at the moment. Try again later.", {}, { "retry-after": "1" });
+    if (noted.status !== 200) return unavailable();
     const cleared = `countersign_challenge=; Max-Age=0; Path=${BASE}; HttpOnly; SameSite=Lax; Secure`;
     const answer = { access, refresh, token_type: "Bearer", expires_in };
     return Response.json(answer, { headers: { "cache-control": "no-store", "set-cookie": cleared } });
@@ -170,10 +180,13 @@ function refused(error) {
     if (code === "invalid") return problem(400, "invalid_credentials", "Invalid credentials", INVALID);
     if (code === "expired") return problem(400, "challenge_expired", "Invalid credentials", INVALID);
     if (code === "input" || code === "too_long") return problem(400, "invalid", "Invalid data.");
+    if (code === "trap") return unavailable();
     throw error;
 }
 
-const TITLES = { 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 413: "Content Too Large" };
+const unavailable = () => problem(503, "unavailable", "Not available at the moment. Try again later.", {}, { "retry-after": "1" });
+
+const TITLES = { 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 413: "Content Too Large", 503: "Service Unavailable" };
 
 function problem(status, code, detail, members = {}, headers = {}) {
     const title = TITLES[status] ?? "Error";
