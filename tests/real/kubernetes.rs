@@ -33,7 +33,7 @@ fn is_a_fleet_with_sessions(documents: &[Value]) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/kubernetes/envoy-gateway-session.yaml");
     let text = fs::read_to_string(path).expect("an example");
     let added = text.lines().skip_while(|line| *line != "#   [session]").take_while(|line| *line != "# Then");
-    let added: String = added.map(|line| format!("{}\n", line.trim_start_matches('#').trim_start())).collect();
+    let added = added.map(|line| line.trim_start_matches('#').trim_start()).collect::<Vec<_>>().join("\n");
     let config = find("countersign.yaml", "ConfigMap").expect("a configuration");
     let config = format!("{}\n{added}", config["data"]["countersign.toml"].as_str().expect("a file"));
     let folder = tempfile::tempdir().expect("a folder");
