@@ -212,6 +212,37 @@ fn faults_are_no_abort_where_nobody_reads_them() {
 }
 
 #[test]
+fn sighup_reads_the_brand_again_and_a_bad_file_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let picture = |inside: &str| format!("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 9 9\">{inside}</svg>");
+    fs::write(folder.path().join("site.css"), "main { color: red }").unwrap();
+    fs::write(folder.path().join("logo.svg"), picture("<circle r=\"1\"/>")).unwrap();
+    fs::write(folder.path().join("countersign.toml"), "[pages]\nname = \"Before\"\n").unwrap();
+    let server = Server::start_in(folder, &[("pages.stylesheet", "site.css"), ("pages.logo", "logo.svg")]);
+    let write = |name: &str, text: &str| fs::write(server.folder().join(name), text).unwrap();
+    let text = |path: &str| String::from_utf8(server.get(path).body).unwrap();
+    let served = |name: &str| text(&format!("/passwordless/assets/{name}"));
+    assert_eq!((served("site.css").as_str(), text("/").contains("Before")), ("main { color: red }", true));
+
+    write("site.css", "main { color: blue }");
+    write("logo.svg", &picture("<circle r=\"2\"/>"));
+    write("countersign.toml", "[pages]\nname = \"After\"\naccent = \"#5b21b6\"\n");
+    server.signal("HUP");
+    harness::wait_for(|| (served("site.css") == "main { color: blue }").then_some(()));
+    assert!(served("logo.svg").contains("r=\"2\"") && served("accent.css").contains("#5b21b6"));
+    let page = text("/");
+    assert!(page.contains("After") && page.contains("accent.css") && !page.contains("Before"), "{page}");
+    assert!(!server.log().contains("read at the start only"), "{}", server.log());
+
+    write("site.css", "main { color: green }");
+    write("logo.svg", &picture("<script>alert(1)</script>"));
+    server.signal("HUP");
+    harness::wait_for(|| server.log().contains("everything stays as it is").then_some(()));
+    assert!(server.log().contains("logo.svg"), "the fault names the file: {}", server.log());
+    assert!(served("site.css").contains("blue") && served("logo.svg").contains("r=\"2\""));
+}
+
+#[test]
 fn sighup_reads_templates_and_users_again_and_never_ends_the_process() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
@@ -232,7 +263,7 @@ fn sighup_reads_templates_and_users_again_and_never_ends_the_process() {
         r#"[{"id":"1","email":"ann@example.com","is_active":true},{"id":"2","email":"bob@example.com","is_active":true}]"#;
     fs::write(server.folder().join("users.json"), users).unwrap();
     server.signal("HUP");
-    said("SIGHUP: templates and the directory's file are read again");
+    said("SIGHUP: templates, the directory's file and how the pages look are read again");
     server.challenge("bob@example.com");
     assert!(server.wait_for_mail("bob@example.com", 0).contains("second"));
 

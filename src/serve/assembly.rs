@@ -2,6 +2,7 @@
 
 use std::{io, path::Path, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 
 use super::{error::StartError, logging::say};
@@ -68,7 +69,7 @@ use crate::{
         },
         fleet::{self as relay, Fleet, FleetEnded, Merging, Peers},
         http::{connection::Protocol, multiplexed::Multiplexed, progress::Patience},
-        pages::{Pages, PagesConfig},
+        pages::{Pages, PagesConfig, brand::Brand},
         random::Random,
         sessions::BrowserSessions,
         wire::{client::Proxies, cookies::Cookies, origin::Sites},
@@ -152,7 +153,7 @@ pub(crate) async fn assemble(
         cookies: Cookies::new(&server.cookie_path, server.public_url.wants_secure_cookies()),
         sessions: sessions(config),
         documents: documents(config, external.as_ref()),
-        pages: server.pages.then(|| pages(config)),
+        pages: server.pages.then(|| ArcSwap::from_pointee(pages(config, &config.pages))),
         authz: authz(config),
         metrics: Metrics::new(&rules.policy.channels),
         fleet,
@@ -183,11 +184,12 @@ fn sessions(config: &Config) -> Option<BrowserSessions> {
     Some(BrowserSessions::new(settings, &server.public_url, server.page_url.as_ref(), &server.base_path))
 }
 
-fn pages(config: &Config) -> Pages {
+/// The pages of a configuration, as a brand has them look.
+pub(super) fn pages(config: &Config, brand: &Brand) -> Pages {
     let rules = &config.passwordless;
     Pages::new(&PagesConfig {
         base_path: &config.server.base_path,
-        brand: &config.pages,
+        brand,
         default_locale: &rules.default_locale,
         channels: &rules.policy.channels,
         email_field_name: &rules.email_field,

@@ -39,6 +39,7 @@ use crate::{
     server::{
         Listen,
         admin::{Admin, metrics::Metrics},
+        app::App,
         http::{
             connection::Protocol,
             listen::Listener,
@@ -162,7 +163,7 @@ async fn serve(load: Load<'_>) -> Result<(), StartError> {
                     Asked::End => break,
                     Asked::Reload => {
                         events.reopen();
-                        reload(&config, load(), &queue, &service.app.engine.directory);
+                        reload(&config, load(), &queue, &service.app);
                     }
                 }
             }
@@ -204,7 +205,7 @@ async fn deliver(queue: &Queue, events: &Events, at_most: Duration) -> usize {
 }
 
 /// Takes over what can be taken over from a configuration that was read again, and says what can't.
-fn reload(running: &Config, again: Option<Result<Config, Faults>>, queue: &Queue, directory: &AnyDirectory) {
+fn reload(running: &Config, again: Option<Result<Config, Faults>>, queue: &Queue, app: &App) {
     let again = match again {
         Some(Ok(again)) => again,
         Some(Err(faults)) => {
@@ -219,14 +220,17 @@ fn reload(running: &Config, again: Option<Result<Config, Faults>>, queue: &Queue
         }
     };
     queue.use_templates(Arc::clone(&again.email.templates));
-    if let AnyDirectory::File(file) = directory {
+    if let AnyDirectory::File(file) = &app.engine.directory {
         file.read_again();
     }
-    tracing::info!("SIGHUP: templates and the directory's file are read again");
+    if let Some(pages) = app.pages.as_ref().filter(|_| again.server.pages) {
+        pages.store(Arc::new(assembly::pages(running, &again.pages)));
+    }
+    tracing::info!("SIGHUP: templates, the directory's file and how the pages look are read again");
     let mut changed = again.differences(running);
     // A random root secret is another one each time.
     let is_random = running.keyring_is_random && again.keyring_is_random;
-    changed.retain(|key| key != "email.templates" && !(is_random && key == "keyring.secrets"));
+    changed.retain(|key| key != "email.templates" && !key.starts_with("pages.") && !(is_random && key == "keyring.secrets"));
     if !changed.is_empty() {
         tracing::warn!(keys = changed.join(", "), "SIGHUP: these keys are read at the start only; restart to change them");
     }

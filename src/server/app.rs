@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use hyper::{HeaderMap, StatusCode, body::Bytes, header::ACCEPT_LANGUAGE, http::request::Parts};
 
 use super::{
@@ -50,7 +51,8 @@ pub(crate) struct App {
     pub(crate) cookies: Cookies,
     pub(crate) sessions: Option<BrowserSessions>,
     pub(crate) documents: Documents,
-    pub(crate) pages: Option<Pages>,
+    /// Replaced while requests run: SIGHUP reads the brand again.
+    pub(crate) pages: Option<ArcSwap<Pages>>,
     pub(crate) authz: Authz,
     pub(crate) metrics: Metrics,
     pub(crate) fleet: Option<Arc<Fleet>>,
@@ -215,7 +217,7 @@ impl App {
     fn page(&self, head: &Parts, visit: &Visit<'_>) -> Result<Answer, Problem> {
         let wanted = || languages(&head.headers);
         let pages = self.pages.as_ref().ok_or_else(Problem::not_found)?;
-        pages.answer(head.uri.path(), &head.headers, wanted, visit).ok_or_else(Problem::not_found)
+        pages.load().answer(head.uri.path(), &head.headers, wanted, visit).ok_or_else(Problem::not_found)
     }
 
     /// The name of the field that holds a recipient of this channel.

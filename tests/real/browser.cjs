@@ -1375,6 +1375,43 @@ const scenarios = {
     await signedIn(page).waitFor();
   },
 
+  /** Else everybody would be sent from the login to the app and back. */
+  async where_cookies_are_forbidden_the_page_says_so_and_sends_nothing({ page, context }) {
+    await ask(page, 'ann@example.com');
+    const link = linkIn(await mail('ann@example.com'));
+    const settings = await context.newCDPSession(page);
+    await settings.send('Emulation.setDocumentCookieDisabled', { disabled: true });
+    const posts = [];
+    page.on('request', (request) => request.method() === 'POST' && !request.url().endsWith('/status/') && posts.push(request.url()));
+    await page.goto(url);
+    await emailField(page).fill('bob@example.com');
+    await page.keyboard.press('Enter');
+    await says(page, /^This browser keeps no cookies of this site/);
+    assert.equal(await page.evaluate(() => document.activeElement.name), 'email');
+    await page.goto(link);
+    await signIn(page).click();
+    await says(page, /^This browser keeps no cookies of this site/);
+    assert.deepEqual(posts, []);
+    // As soon as they are allowed, the same link is good.
+    await settings.send('Emulation.setDocumentCookieDisabled', { disabled: false });
+    await page.reload();
+    await signIn(page).click();
+    await signedIn(page).waitFor();
+  },
+
+  /** From the browser's cache of whole pages, which heard nothing meanwhile. */
+  async a_page_that_comes_back_asks_whether_its_session_lives({ page, context }) {
+    await ask(page, 'ann@example.com');
+    await enter(page, codeIn(await mail('ann@example.com')));
+    await signedIn(page).waitFor();
+    const comesBack = () => page.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
+    await Promise.all([page.waitForResponse('**/session/'), comesBack()]);
+    assert.ok(await signedIn(page).isVisible());
+    await context.clearCookies();
+    await comesBack();
+    await emailField(page).waitFor();
+  },
+
   // ── For everyone ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** WCAG 2.2, level AA, as far as a program can judge, at each step, and that nothing has to be scrolled sideways. */

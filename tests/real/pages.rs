@@ -40,7 +40,7 @@ const LOGO: Settings = &[
 const AT_ANOTHER_BASE: Settings = &[("server.base_path", "/auth/x")];
 
 /// What a person does in browser.cjs, and the configuration that it takes.
-const SCENARIOS: [(&str, Settings); 70] = [
+const SCENARIOS: [(&str, Settings); 72] = [
     ("logs_in", NONE),
     ("shows_claims_of_paseto", &[("tokens.format", "paseto"), ("tokens.algorithm", "v4.public")]),
     ("says_that_a_local_paseto_is_opaque", &[("tokens.format", "paseto"), ("tokens.algorithm", "v4.local")]),
@@ -109,6 +109,8 @@ const SCENARIOS: [(&str, Settings); 70] = [
     ("the_page_that_signs_out_ends_nothing_before_its_button_is_pressed", SESSIONS),
     ("a_link_leads_back_too", SESSIONS),
     ("a_session_of_somebody_else_signs_in_no_tab", SESSIONS),
+    ("where_cookies_are_forbidden_the_page_says_so_and_sends_nothing", SESSIONS),
+    ("a_page_that_comes_back_asks_whether_its_session_lives", SESSIONS),
     ("is_accessible", BOTH),
     ("moves_only_for_those_who_like_it", NONE),
 ];

@@ -11,7 +11,7 @@ use crate::{
 
 pub(crate) static SCHEMA: SectionSchema = SectionSchema {
     name: "pages",
-    about: "How the login page looks and what it says besides. Files are read at the start: restart after you changed one.",
+    about: "How the login page looks and what it says besides. SIGHUP reads all of it again, its files too.",
     keys: &[
         text("name", "", "What the pages call the site. Default: passwordless.site_name."),
         text(

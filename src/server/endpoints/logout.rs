@@ -54,7 +54,7 @@ impl App {
         let account = present.ok().map(|present| present.session.recipient.masked());
         let return_to = self.led_back_to(call.arrived.head);
         let visit = Visit { account: account.as_deref(), return_to: return_to.as_ref() };
-        Ok(pages.logout(&languages(call.headers), &visit))
+        Ok(pages.load().logout(&languages(call.headers), &visit))
     }
 
     /// Ends the living session of a request, if there is one; says how many nodes don't know it yet.

@@ -95,8 +95,8 @@ fn no_field_lets_a_browser_rewrite_what_is_typed() {
 
 #[test]
 fn pages_lead_nowhere_but_below_the_base_path() {
-    for base_path in ["/passwordless", "/auth/login"] {
-        let pages = Pages::new(&PagesConfig { base_path, ..config() });
+    for (base_path, has_sessions) in [("/passwordless", false), ("/auth/login", false), ("/auth/login", true)] {
+        let pages = Pages::new(&PagesConfig { base_path, has_sessions, ..config() });
         for page in ["/", &format!("{base_path}/link")] {
             let html = body(&pages, page);
             let places = html.split(['"', '\'']).filter(|value| value.starts_with('/'));
@@ -308,7 +308,7 @@ fn who_is_signed_in_is_told_so_and_can_go_on_or_leave() {
         assert!(html.contains(part), "{part}\n{html}");
     }
     let nowhere = login_of(&pages, "en", &Visit { account: Some("a…@example.com"), return_to: None });
-    assert!(nowhere.contains("id=\"go-on\" href=\"/\">") && !nowhere.contains("data-return-to"), "{nowhere}");
+    assert!(nowhere.contains("id=\"go-on\">Continue</a>") && !nowhere.contains("data-return-to"), "{nowhere}");
     let stranger = login_of(&pages, "en", &Visit { account: None, return_to: Some(&return_to) });
     assert!(stranger.contains("<section id=\"ask\">") && stranger.contains("<section id=\"signed-in\" hidden>"), "{stranger}");
     assert!(stranger.contains(&format!("data-return-to=\"{escaped}\"")), "{stranger}");

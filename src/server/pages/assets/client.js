@@ -7,6 +7,9 @@ const { base, sessions } = document.documentElement.dataset;
 /** Whether a login is kept by a cookie, which no script sees. Else there are tokens, in memory alone: the page shows them. */
 export const keepsSessions = sessions !== undefined;
 
+/** Whether a login can be kept: not where this browser forbids the cookie. */
+export const canKeep = !keepsSessions || navigator.cookieEnabled;
+
 export const auth = createClient({ url: `${base}/`, session: keepsSessions ? 'cookie' : 'token', storage: null });
 
 /** What a call comes to: `{ value }`, or `{ error }` where the engine refused it or can't be reached. */
@@ -21,6 +24,7 @@ export async function outcome(call) {
 
 /** What a login comes to. An address that isn't led back to any more is no reason to refuse anybody. */
 export async function signIn(exchange, returnTo) {
+  if (!canKeep) return { error: { code: 'needs_cookies' } };
   const first = await outcome(exchange({ returnTo }));
   return returnTo && refuses(first, 'return_to') ? outcome(exchange({})) : first;
 }

@@ -21,6 +21,7 @@ export function explain({ error: { code, fields, attemptsLeft, retryAfter } }, t
     case 'method_disabled':
     case 'delivery_failed':
     case 'unreachable':
+    case 'needs_cookies':
       return text(code);
     case 'request_timeout':
       return text('too_slow');

@@ -1,7 +1,7 @@
 // The login page: an address, a code, signed in.
 
 import { askedFor, forgetAsked, isSame, pausedUntil, remember, tabIsAt, tabWasAt } from './asked.js';
-import { auth, isOver, isWrong, keepsSessions, outcome, refuses, signIn } from './client.js';
+import { auth, canKeep, isOver, isWrong, keepsSessions, outcome, refuses, signIn } from './client.js';
 import { takeCodes } from './code-field.js';
 import { explain, explainRecipient } from './explain.js';
 import { restoreTyped } from './language.js';
@@ -71,6 +71,8 @@ function typedIn({ dataset: { channel }, name: field, value: recipient }) {
 
 /** Sends the open challenge's code again: another challenge would make the code of the first message worthless. */
 async function getCode(recipient, field) {
+  // A code that can't be used isn't asked for.
+  if (!canKeep) return complain(text('needs_cookies'), field);
   const known = askedFor(recipient);
   const pause = pausedUntil(recipient);
   if (pause && known) {
@@ -285,6 +287,18 @@ function tick() {
 }
 setInterval(tick, 1000);
 
+/** Whether who was signed in still is. From then on the client hears when another tab signs out. */
+async function checkSession() {
+  if (!done) return;
+  const { value } = await outcome(auth.session());
+  if (value === null && done) showAsk();
+}
+
+// A page that a browser had put aside has heard of nothing.
+window.addEventListener('pageshow', ({ persisted }) => {
+  if (persisted && keepsSessions) checkSession();
+});
+
 /** Whole seconds from now, at least 0. */
 function secondsTo(time = 0) {
   return Math.max(0, Math.ceil(time - Date.now() / 1000));
@@ -303,8 +317,7 @@ if (returnTo) {
 const [navigation] = performance.getEntriesByType('navigation');
 const before = tabWasAt();
 done = !element('signed-in').hidden;
-// So that the client hears it when another tab signs out.
-if (done) outcome(auth.session()).then(({ value }) => value === null && showAsk());
+checkSession();
 if (before && (document.wasDiscarded || navigation?.type !== 'navigate')) showEnter(before);
 restoreTyped();
 watch(look);

@@ -7,6 +7,9 @@ import { complain, show, work } from './view.js';
 
 const element = (id) => document.getElementById(id);
 const section = element('signed-in');
+const goOn = element('go-on');
+// Who is led nowhere goes to the site's first page, which may be another program's.
+if (goOn && !goOn.hasAttribute('href')) goOn.href = '/';
 
 /** Shows the heading "Signed in", and goes where the login leads (`returnTo`), if anywhere. */
 export async function showSignedIn(session) {
@@ -49,7 +52,7 @@ export function offerToLeave(left) {
 function welcome({ recipient = '', returnTo }) {
   element('who').textContent = recipient;
   if (!returnTo) return;
-  element('go-on').href = returnTo;
+  goOn.href = returnTo;
   element('who').textContent = text('on_the_way', { host: named(returnTo) });
 }
 

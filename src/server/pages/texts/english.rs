@@ -86,6 +86,7 @@ pub(super) const TEXTS: Texts = Texts {
         throttled: "Too soon for another code. Try again {time}.",
         delivery_failed: "The message could not be sent. Try again in a moment.",
         unavailable: "The service can’t answer just now. Try again {time}.",
+        needs_cookies: "This browser keeps no cookies of this site, so nobody can stay signed in. Allow them, and load this page again.",
         unreachable: "The server can’t be reached. Check your connection and try again.",
         too_slow: "The connection is too slow. Try again.",
         not_understood: "The server did not understand the request. Load this page again.",

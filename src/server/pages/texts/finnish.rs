@@ -92,6 +92,7 @@ pub(super) const TEXTS: Texts = Texts {
         throttled: "Uutta koodia ei voi vielä pyytää. Yritä uudelleen {time}.",
         delivery_failed: "Viestiä ei voitu lähettää. Yritä hetken kuluttua uudelleen.",
         unavailable: "Palvelu ei voi juuri nyt vastata. Yritä uudelleen {time}.",
+        needs_cookies: "Tämä selain ei tallenna tämän sivuston evästeitä, joten kirjautuminen ei säily. Salli ne ja lataa tämä sivu uudelleen.",
         unreachable: "Palvelimeen ei saada yhteyttä. Tarkista verkkoyhteytesi ja yritä uudelleen.",
         too_slow: "Yhteys on liian hidas. Yritä uudelleen.",
         not_understood: "Palvelin ei ymmärtänyt pyyntöä. Lataa sivu uudelleen.",

@@ -92,6 +92,7 @@ pub(super) const TEXTS: Texts = Texts {
         throttled: "C’est trop tôt pour un autre code. Réessayez {time}.",
         delivery_failed: "Le message n’a pas pu être envoyé. Réessayez dans un instant.",
         unavailable: "Le service ne peut pas répondre pour le moment. Réessayez {time}.",
+        needs_cookies: "Ce navigateur ne conserve aucun cookie de ce site : personne ne peut y rester connecté. Autorisez-les et rechargez cette page.",
         unreachable: "Le serveur est injoignable. Vérifiez votre connexion et réessayez.",
         too_slow: "La connexion est trop lente. Réessayez.",
         not_understood: "Le serveur n’a pas compris la demande. Rechargez cette page.",

@@ -92,6 +92,7 @@ pub(super) const TEXTS: Texts = Texts {
         throttled: "Zu früh für einen weiteren Code. Versuchen Sie es {time} noch einmal.",
         delivery_failed: "Die Nachricht konnte nicht gesendet werden. Versuchen Sie es gleich noch einmal.",
         unavailable: "Der Dienst kann gerade nicht antworten. Versuchen Sie es {time} noch einmal.",
+        needs_cookies: "Dieser Browser speichert keine Cookies dieser Website, deshalb bleibt niemand angemeldet. Erlauben Sie sie und laden Sie diese Seite neu.",
         unreachable: "Der Server ist nicht erreichbar. Prüfen Sie Ihre Verbindung und versuchen Sie es noch einmal.",
         too_slow: "Die Verbindung ist zu langsam. Versuchen Sie es noch einmal.",
         not_understood: "Der Server hat die Anfrage nicht verstanden. Laden Sie die Seite neu.",

@@ -92,6 +92,7 @@ pub(super) const TEXTS: Texts = Texts {
         throttled: "È troppo presto per un altro codice. Riprova {time}.",
         delivery_failed: "Non è stato possibile inviare il messaggio. Riprova tra un momento.",
         unavailable: "Il servizio non può rispondere adesso. Riprova {time}.",
+        needs_cookies: "Questo browser non conserva i cookie di questo sito, quindi nessuno può restare connesso. Consentili e ricarica questa pagina.",
         unreachable: "Il server non è raggiungibile. Controlla la connessione e riprova.",
         too_slow: "La connessione è troppo lenta. Riprova.",
         not_understood: "Il server non ha capito la richiesta. Ricarica questa pagina.",

@@ -133,6 +133,7 @@ pub(super) struct ScriptTexts {
     pub throttled: &'static str,
     pub delivery_failed: &'static str,
     pub unavailable: &'static str,
+    pub needs_cookies: &'static str,
     pub unreachable: &'static str,
     pub too_slow: &'static str,
     pub not_understood: &'static str,

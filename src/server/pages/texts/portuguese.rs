@@ -92,6 +92,7 @@ pub(super) const TEXTS: Texts = Texts {
         throttled: "É cedo para outro código. Tente novamente {time}.",
         delivery_failed: "Não foi possível enviar a mensagem. Tente novamente daqui a pouco.",
         unavailable: "O serviço não pode responder agora. Tente novamente {time}.",
+        needs_cookies: "Este navegador não guarda cookies deste site, por isso ninguém pode manter a sessão. Permita-os e carregue esta página novamente.",
         unreachable: "Não é possível contactar o servidor. Verifique a sua conexão e tente novamente.",
         too_slow: "A conexão está muito lenta. Tente novamente.",
         not_understood: "O servidor não entendeu o pedido. Recarregue esta página.",

@@ -92,6 +92,7 @@ pub(super) const TEXTS: Texts = Texts {
         throttled: "Es pronto para otro código. Vuelve a intentarlo {time}.",
         delivery_failed: "No se ha podido enviar el mensaje. Vuelve a intentarlo dentro de un momento.",
         unavailable: "El servicio no puede responder ahora mismo. Vuelve a intentarlo {time}.",
+        needs_cookies: "Este navegador no guarda cookies de este sitio, así que nadie puede mantener la sesión. Permítelas y vuelve a cargar esta página.",
         unreachable: "No se puede conectar con el servidor. Comprueba tu conexión y vuelve a intentarlo.",
         too_slow: "La conexión es demasiado lenta. Vuelve a intentarlo.",
         not_understood: "El servidor no ha entendido la solicitud. Vuelve a cargar esta página.",
