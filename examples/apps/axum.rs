@@ -1,7 +1,7 @@
 //! An app in axum whose account page is for whoever is signed in. It checks the access cookie by itself, with countersign's public
 //! keys and its library: no request waits for another. A sign-out elsewhere counts when the cookie ends, after five minutes.
 //!
-//!     cargo run --example app_axum
+//!     cargo run --example app_axum          and open http://localhost:3000; countersign has to be there already
 //!
 //!     [session]
 //!     enabled = true

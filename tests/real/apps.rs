@@ -1,6 +1,7 @@
 //! The example apps, each with the whole round in Chromium: protected page, login, back, logout, refused.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     net::TcpStream,
     os::unix::fs::symlink,
@@ -22,19 +23,18 @@ use crate::harness::{Server, free_port, wait_for, with_ports};
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let by_session = |name: &str, parts: &[Part], scenarios: &'static [&'static str], app: fn(&Path) -> Command| {
+    type Scenarios = &'static [&'static str];
+    let by_session = |name: &str, file: &'static str, parts: &[Part], scenarios: Scenarios, app: fn(&Path) -> Command| {
         let parts = [&[Part::Node, Part::Chromium], parts].concat();
         trial(&format!("apps::{name}"), &parts, move || {
             let port = free_port();
-            let origin = format!("http://localhost:{port}");
-            let settings = [("session.enabled", "true"), ("session.access_cookie", "true"), ("session.return_to", &*origin)];
-            let server = Server::start_public(&settings);
+            let server = Server::start_public_in(settings_of(file, &[(3000, port)].into()), &[]);
             let _app = App::start(port, app, &server.url());
-            play(scenarios, &server, &origin);
+            play(scenarios, &server, &format!("http://localhost:{port}"));
         })
     };
     vec![
-        by_session("express", &[], &["round_by_session", "posts_from_elsewhere_are_refused"], |folder| {
+        by_session("express", "express/app.mjs", &[], &["round_by_session", "posts_from_elsewhere_are_refused"], |folder| {
             let mut node = node();
             // Modules are looked for beside the importing one.
             symlink(node.get_current_dir().expect("it has one").join("node_modules"), folder.join("node_modules"))
@@ -43,19 +43,18 @@ pub(crate) fn trials() -> Vec<Trial> {
             node.arg(folder.join("app.mjs"));
             node
         }),
-        by_session("fastapi", &[Part::Python], &["round_by_session"], |_| {
+        by_session("fastapi", "fastapi/app.py", &[Part::Python], &["round_by_session"], |_| {
             let mut python = python();
             python.arg(example("fastapi/app.py"));
             python
         }),
-        by_session("axum", &[Part::AxumExample], &["round_by_session"], |_| Command::new(axum_example())),
+        by_session("axum", "axum.rs", &[Part::AxumExample], &["round_by_session"], |_| Command::new(axum_example())),
         trial("apps::django_with_bearer_tokens", &[Part::Node, Part::Chromium, Part::Python], || {
             let port = free_port();
-            let origin = format!("http://localhost:{port}");
-            let settings = [("tokens.algorithm", "HS256"), ("tokens.hs256_secret", KEY), ("server.cors_origins", &*origin)];
-            let server = Server::start_public(&settings);
+            let settings = settings_of("django/bearer.py", &[(3000, port)].into());
+            let server = Server::start_public_in(settings, &[("tokens.hs256_secret", KEY)]);
             let _app = App::start(port, |_| django("bearer.py"), &server.url());
-            play(&["round_by_bearer"], &server, &origin);
+            play(&["round_by_bearer"], &server, &format!("http://localhost:{port}"));
         }),
         trial("apps::django_behind_nginx", &[Part::Node, Part::Chromium, Part::Python, Part::Nginx], django_behind_nginx),
     ]
@@ -64,20 +63,14 @@ pub(crate) fn trials() -> Vec<Trial> {
 fn django_behind_nginx() {
     let [edge, countersign, app] = [free_port(), free_port(), free_port()];
     let origin = format!("http://localhost:{edge}");
+    let ports = [(8080, edge), (8000, countersign), (3000, app)].into();
     let listen = format!("127.0.0.1:{countersign}");
-    let settings = [
-        ("server.listen", &*listen),
-        ("server.public_url", &*origin),
-        ("server.trusted_proxies", "127.0.0.1"),
-        ("session.enabled", "true"),
-    ];
-    let server = Server::start(&settings);
+    let server = Server::start_in(settings_of("django/behind_nginx.py", &ports), &[("server.listen", &*listen)]);
     let listens = |mut python: Command| {
         python.env("LISTEN", format!("127.0.0.1:{app}"));
         python
     };
     let _app = App::start(app, |_| listens(django("behind_nginx.py")), &server.url());
-    let ports = [(8080, edge), (8000, countersign), (3000, app)].into();
     let nginx = |folder: &Path| {
         let text = fs::read_to_string(example("django/nginx.conf")).expect("an example");
         let text = with_ports(&text, &ports);
@@ -103,6 +96,18 @@ fn django(script: &str) -> Command {
 
 fn example(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "examples", "apps", name].iter().collect()
+}
+
+/// A folder with the settings that stand at the head of an example, for other ports.
+fn settings_of(name: &str, ports: &BTreeMap<u16, u16>) -> TempDir {
+    let text = fs::read_to_string(example(name)).expect("an example");
+    let lines = text.lines().map(|line| line.trim_start_matches(['/', '!', ' ']));
+    let settings =
+        lines.skip_while(|line| !line.starts_with('[')).take_while(|line| !line.is_empty() && !line.starts_with("\"\"\""));
+    let settings = settings.collect::<Vec<_>>().join("\n");
+    let folder = TempDir::new().expect("a folder");
+    fs::write(folder.path().join("countersign.toml"), with_ports(&settings, ports)).expect("its settings");
+    folder
 }
 
 fn play(scenarios: &[&str], server: &Server, app: &str) {

@@ -588,6 +588,42 @@ const scenarios = {
     assert.deepEqual([...paths].filter((path) => !path.startsWith(`${base}/`)), []);
   },
 
+  async without_a_connection_it_says_so_and_the_next_try_goes_on({ page, context }) {
+    await page.goto(url);
+    await context.setOffline(true);
+    await emailField(page).fill('ann@example.com');
+    await page.keyboard.press('Enter');
+    await says(page, /can’t be reached. Check your connection/);
+    assert.deepEqual(await page.evaluate(() => [document.activeElement.name, document.activeElement.value]), ['email', 'ann@example.com']);
+    await context.setOffline(false);
+    await page.keyboard.press('Enter');
+    await codeField(page).waitFor();
+    const code = codeIn(await mail('ann@example.com'));
+    await context.setOffline(true);
+    await codeField(page).fill(code);
+    await says(page, /can’t be reached. Check your connection/);
+    assert.equal(await codeField(page).inputValue(), code);
+    await context.setOffline(false);
+    await page.keyboard.press('Enter');
+    await signedIn(page).waitFor();
+  },
+
+  async whoever_clicks_twice_asks_once({ page }) {
+    const posts = [];
+    page.on('request', (request) => request.method() === 'POST' && posts.push(request.url().split('/passwordless/')[1]));
+    await page.goto(url);
+    await emailField(page).fill('ann@example.com');
+    await page.getByRole('button', { name: 'Send code' }).dblclick();
+    await codeField(page).waitFor();
+    await enter(page, another(codeIn(await mail('ann@example.com'))));
+    await says(page, /4 attempts left/);
+    await signIn(page).dblclick();
+    await codeField(page).fill('12345');
+    await signIn(page).dblclick();
+    await says(page, /has 6 digits/);
+    assert.deepEqual(posts.filter((path) => path !== 'status/'), ['request/email/', 'exchange/email/']);
+  },
+
   async survives_a_reload({ page }) {
     await ask(page, 'ann@example.com');
     await page.reload();

@@ -40,7 +40,7 @@ const LOGO: Settings = &[
 const AT_ANOTHER_BASE: Settings = &[("server.base_path", "/auth/x")];
 
 /// What a person does in browser.cjs, and the configuration that it takes.
-const SCENARIOS: [(&str, Settings); 72] = [
+const SCENARIOS: [(&str, Settings); 74] = [
     ("logs_in", NONE),
     ("shows_claims_of_paseto", &[("tokens.format", "paseto"), ("tokens.algorithm", "v4.public")]),
     ("says_that_a_local_paseto_is_opaque", &[("tokens.format", "paseto"), ("tokens.algorithm", "v4.local")]),
@@ -70,6 +70,8 @@ const SCENARIOS: [(&str, Settings); 72] = [
     ("stays_below_the_base_path", AT_ANOTHER_BASE),
     ("solves_the_puzzle_where_somebody_else_asked_a_moment_ago", NONE),
     ("survives_a_reload", NONE),
+    ("without_a_connection_it_says_so_and_the_next_try_goes_on", NONE),
+    ("whoever_clicks_twice_asks_once", NONE),
     ("resends", UNHURRIED),
     ("lets_nothing_from_elsewhere_run", NONE),
     ("loads_without_complaint", NONE),

@@ -1,11 +1,11 @@
 """An app in Django whose API takes countersign's access tokens, by djangorestframework-simplejwt; its page signs in with the
 JavaScript client. The token's claims have the names that simplejwt reads, so that nothing is written for it.
 
-    pip install djangorestframework-simplejwt && KEY=… python bearer.py
+    pip install djangorestframework-simplejwt && KEY=… python bearer.py          and open http://localhost:3000
 
     [tokens]
     algorithm = "HS256"
-    hs256_secret = "…"                          # KEY, 32 bytes or more: whoever has it can make tokens
+    hs256_secret = "…"                          # the same KEY: openssl rand -hex 32. Whoever has it can make tokens
     [server]
     cors_origins = ["http://localhost:3000"]
 """

@@ -2,7 +2,8 @@
 A sign-out counts at once, and so does nginx's answer to whoever isn't signed in: the app sees nobody else, and no request of
 another site's.
 
-    pip install django && KEY=… python behind_nginx.py
+    pip install django && KEY=$(openssl rand -hex 32) python behind_nginx.py
+    nginx -c $PWD/nginx.conf -g 'daemon off;'          and open http://localhost:8080
 
     [server]
     public_url = "http://localhost:8080"        # nginx
@@ -69,7 +70,7 @@ def note(request):
     return HttpResponseRedirect("/account")
 
 
-urlpatterns = [path("account", account), path("note", note)]
+urlpatterns = [path("", account), path("account", account), path("note", note)]
 
 if __name__ == "__main__":
     execute_from_command_line(["", "runserver", "--noreload", os.environ.get("LISTEN", "127.0.0.1:3000")])

@@ -1,7 +1,7 @@
 // An app in Express whose account page is for whoever is signed in. It asks countersign who that is, by the visitor's cookie: a
 // sign-out counts at once.
 //
-//     npm install express && node app.mjs
+//     npm install express && node app.mjs          and open http://localhost:3000
 //
 //     [session]
 //     enabled = true

@@ -1,7 +1,7 @@
 """An app in FastAPI whose account page is for whoever is signed in. It checks the access cookie by itself, with countersign's
 public keys: no request waits for another. A sign-out elsewhere counts when the cookie ends, after five minutes.
 
-    pip install fastapi uvicorn 'PyJWT[crypto]' && python app.py
+    pip install fastapi uvicorn 'PyJWT[crypto]' && python app.py          and open http://localhost:3000
 
     [session]
     enabled = true

@@ -128,6 +128,17 @@ fn everything_that_a_page_or_script_names_is_served() {
     }
 }
 
+/// The JavaScript client is how they ask; there is no second way beside it.
+#[test]
+fn the_pages_ask_by_the_client_alone() {
+    for (name, _, script) in assets::BUILT_IN.iter().filter(|(_, kind, _)| *kind == assets::SCRIPT) {
+        for other in ["fetch(", "XMLHttpRequest", "sendBeacon", "WebSocket", "EventSource", "import("] {
+            assert!(!script.contains(other), "{name}: {other}");
+        }
+        assert_eq!(script.contains("countersign.js"), *name == "client.js", "{name}");
+    }
+}
+
 #[test]
 fn nothing_is_inline_and_nothing_comes_from_elsewhere() {
     let pages = Pages::new(&config());
