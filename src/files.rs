@@ -2,18 +2,26 @@
 //! another file written in their place, by a link, would have it destroyed.
 
 use std::{
+    fmt,
     fs::{self, File, Metadata, OpenOptions, TryLockError},
     io,
     path::{Path, PathBuf},
 };
 
-/// Why a file can't be had.
+/// Why a file can't be had, or not be believed.
 #[derive(Debug)]
-pub(crate) enum Unopened {
+pub enum FileError {
     /// Another process has it.
     InUse,
-    /// What stands there is no regular file but a link, say.
+    /// What stands there is no regular file but a link, say; none is followed.
     NotAFile(PathBuf),
+    /// The file is damaged before its end.
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// At which byte, counted from 0.
+        offset: u64,
+    },
     /// The system refuses something.
     Io(io::Error),
 }
@@ -54,11 +62,11 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
 /// Opens and locks the file at `path`; `None` where there is none.
 ///
 /// # Errors
-/// [`Unopened::NotAFile`] for a link and for whatever else is no regular file; [`Unopened::InUse`].
-pub(crate) fn open(path: &Path) -> Result<Option<File>, Unopened> {
+/// [`FileError::NotAFile`] for a link and for whatever else is no regular file; [`FileError::InUse`].
+pub(crate) fn open(path: &Path) -> Result<Option<File>, FileError> {
     for _ in 0..TRIES {
         match look(path)? {
-            Some(found) if !found.is_file() => return Err(Unopened::NotAFile(path.into())),
+            Some(found) if !found.is_file() => return Err(FileError::NotAFile(path.into())),
             Some(_) => {}
             None => return Ok(None),
         }
@@ -74,7 +82,7 @@ pub(crate) fn open(path: &Path) -> Result<Option<File>, Unopened> {
             return Ok(Some(file));
         }
     }
-    Err(Unopened::InUse)
+    Err(FileError::InUse)
 }
 
 /// Takes away what stands there, if anything does; of a link, the link.
@@ -158,7 +166,24 @@ const fn take_back(_: &File) -> io::Result<()> {
     Ok(())
 }
 
-impl From<io::Error> for Unopened {
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InUse => f.write_str("another process has it"),
+            Self::NotAFile(path) => write!(
+                f,
+                "{} is no regular file, and links are not followed: name the file itself, or remove what stands there",
+                path.display()
+            ),
+            Self::Damaged { path, offset } => write!(f, "{} is damaged at byte {offset}", path.display()),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for FileError {}
+
+impl From<io::Error> for FileError {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::WouldBlock { Self::InUse } else { Self::Io(error) }
     }

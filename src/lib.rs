@@ -95,7 +95,7 @@ pub mod engine;
 #[cfg(feature = "server")]
 pub mod events;
 #[cfg(feature = "std")]
-mod files;
+pub mod files;
 pub mod fleet;
 #[cfg(feature = "std")]
 pub mod guard;

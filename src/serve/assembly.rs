@@ -41,7 +41,7 @@ use crate::{
         file::FileDirectory,
         http::{FieldNames, HttpDirectory},
     },
-    ended::{self, AnyEnded, JournalEnded, MemoryEnded, Terms},
+    ended::{AnyEnded, JournalEnded, MemoryEnded, Terms, journal::NotOpened},
     engine::Engine,
     events::{
         Events, Sink, SubjectHasher,
@@ -411,8 +411,8 @@ fn ended(config: &Config, guard: &AnyGuard, clock: &Clock, mut random: Random) -
     let path = beside(path, "ended");
     let opened = JournalEnded::open(&path, &terms, clock(), &mut random);
     opened.map(AnyEnded::Journal).map_err(|error| match error {
-        ended::journal::OpenError::TooMany => StartError::at("session.ended_capacity", error),
-        error => StartError::unavailable(format!("guard.path: {}", path.display()))(io::Error::other(error)),
+        NotOpened::TooMany => StartError::at("session.ended_capacity", error),
+        NotOpened::File(_) => StartError::unavailable(format!("guard.path: {}", path.display()))(io::Error::other(error)),
     })
 }
 
@@ -450,9 +450,7 @@ fn open_journal(config: &Config, path: &Path, now: UnixTime, random: &mut Random
     JournalGuard::open(&opening, now, random).map_err(|error| match error {
         OpenError::OtherNode(_) => StartError::at("guard.node", error),
         OpenError::TooMany => StartError::at("guard.capacity", error),
-        OpenError::InUse | OpenError::Damaged { .. } | OpenError::NotAFile(_) | OpenError::Io(_) => {
-            StartError::unavailable(format!("guard.path: {}", path.display()))(io::Error::other(error))
-        }
+        OpenError::File(_) => StartError::unavailable(format!("guard.path: {}", path.display()))(io::Error::other(error)),
     })
 }
 

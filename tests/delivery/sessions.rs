@@ -1,18 +1,14 @@
 //! Sessions whose users a directory knows: how often it is asked, and what its outages cost.
 
-use std::{
-    sync::{
-        Arc, Barrier,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use serde_json::json;
 
 use super::stand_in::{DirectoryServer, response};
-use crate::harness::{Server, code_in};
+use crate::harness::{Server, code_in, head, wait_for};
 
 const ANN: &str = "ann@example.com";
 const OK: &str = "200 OK";
@@ -42,9 +38,11 @@ fn status(server: &Server, cookie: &str) -> u16 {
 
 #[test]
 fn within_the_time_of_a_recheck_the_directory_is_not_asked_and_parallel_requests_ask_once() {
-    let directory = DirectoryServer::start(|_| {
-        // Long enough for all of them to arrive.
-        thread::sleep(Duration::from_millis(200));
+    // How many requests have to have been sent before the directory answers.
+    let (awaited, sent) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (until, so_far) = (Arc::clone(&awaited), Arc::clone(&sent));
+    let directory = DirectoryServer::start(move |_| {
+        wait_for(|| (so_far.load(Ordering::SeqCst) >= until.load(Ordering::SeqCst)).then_some(()));
         response(OK, &ann())
     });
     let server = start(&directory, "300");
@@ -55,15 +53,15 @@ fn within_the_time_of_a_recheck_the_directory_is_not_asked_and_parallel_requests
 
     // A node of the same secret, that has asked nothing yet.
     let another = start(&directory, "300");
-    let together = Barrier::new(8);
-    thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                together.wait();
-                assert_eq!(status(&another, &cookie), 200);
-            });
-        }
-    });
+    awaited.store(8, Ordering::SeqCst);
+    let mut connections: Vec<_> = (0..8).map(|_| another.connect()).collect();
+    for connection in &mut connections {
+        connection.send(&head("GET", "/passwordless/session/", &[("cookie", &cookie)], 0));
+        sent.fetch_add(1, Ordering::SeqCst);
+    }
+    for mut connection in connections {
+        assert_eq!(connection.receive("GET").status, 200);
+    }
     assert_eq!(directory.questions().len(), asked + 1);
 }
 

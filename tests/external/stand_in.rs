@@ -4,7 +4,10 @@ use std::{
     collections::HashMap,
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
 };
 
@@ -52,6 +55,8 @@ struct State {
     script: Mutex<Option<Script>>,
     /// The numbers that wait for their code.
     started: Mutex<HashMap<String, u32>>,
+    /// Calls that were left without an answer, and that the caller gave up.
+    hung_up: AtomicUsize,
 }
 
 impl Call {
@@ -78,7 +83,14 @@ impl Provider {
     pub(crate) fn start(kind: Kind) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let state = Arc::new(State { kind, calls: Mutex::default(), script: Mutex::default(), started: Mutex::default() });
+        let state = State {
+            kind,
+            calls: Mutex::default(),
+            script: Mutex::default(),
+            started: Mutex::default(),
+            hung_up: AtomicUsize::default(),
+        };
+        let state = Arc::new(state);
         let shared = Arc::clone(&state);
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -105,6 +117,11 @@ impl Provider {
     /// Answers as the provider does again.
     pub(crate) fn behave(&self) {
         *self.state.script.lock().unwrap() = None;
+    }
+
+    /// How many of the calls that it left without an answer were given up.
+    pub(crate) fn hung_up(&self) -> usize {
+        self.state.hung_up.load(Ordering::SeqCst)
     }
 
     pub(crate) fn calls(&self) -> Vec<Call> {
@@ -295,7 +312,10 @@ fn serve(stream: &TcpStream, state: &State) -> Option<()> {
         let scripted = state.script.lock().unwrap().as_ref().map(|script| script(&call));
         let reply = scripted.unwrap_or_else(|| state.answer(&call));
         if reply.is_empty() {
-            thread::sleep(PATIENCE);
+            // Ends when whoever called hangs up, or after `PATIENCE`.
+            if reader.read(&mut [0]).is_ok_and(|read| read == 0) {
+                state.hung_up.fetch_add(1, Ordering::SeqCst);
+            }
             return None;
         }
         { stream }.write_all(&reply).ok()?;

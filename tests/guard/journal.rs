@@ -9,6 +9,7 @@ use std::{
 
 use countersign::{
     challenge::{GuardId, NodeName, Strength, Use, VerifiedChallenge},
+    files::FileError,
     guard::{
         AttemptRefused, By, Counted, Guard, Limits, Verdict,
         journal::{JournalGuard, OpenError, Opening},
@@ -154,7 +155,7 @@ fn a_flipped_bit_is_damage_except_in_the_last_record() {
             Ok(guard) if at >= last => {
                 assert!(is_spent(&guard, &challenges[1]) && !is_spent(&guard, &challenges[2]), "{at}");
             }
-            Err(OpenError::Damaged { .. }) if at < last => {}
+            Err(OpenError::File(FileError::Damaged { .. })) if at < last => {}
             other => panic!("byte {at}: {other:?}"),
         }
     }
@@ -171,7 +172,7 @@ fn two_processes_never_have_it_not_even_between_two_segments() {
         let second = scope.spawn(|| {
             let mut tries = 0;
             while tries < 50 || !is_done.load(std::sync::atomic::Ordering::Relaxed) {
-                assert!(matches!(journal.try_open(START), Err(OpenError::InUse)));
+                assert!(matches!(journal.try_open(START), Err(OpenError::File(FileError::InUse))));
                 tries += 1;
             }
         });
@@ -237,7 +238,7 @@ fn segments_go_when_their_challenges_have_ended_and_the_budgets_stay() {
     let files = journal.files();
     let middle = files.iter().filter(|file| **file != journal.path()).nth(2).unwrap();
     fs::remove_file(middle).unwrap();
-    assert!(matches!(journal.open_when_free(START + 2_400), Err(OpenError::Damaged { .. })));
+    assert!(matches!(journal.open_when_free(START + 2_400), Err(OpenError::File(FileError::Damaged { .. }))));
 }
 
 #[test]
@@ -314,7 +315,7 @@ impl Planted {
 fn a_link_in_the_place_of_the_journal_is_refused_and_its_target_left_alone() {
     let journal = TestJournal::new();
     let planted = Planted::at(&journal.path());
-    assert!(matches!(journal.open_when_free(START), Err(OpenError::NotAFile(path)) if path == journal.path()));
+    assert!(matches!(journal.open_when_free(START), Err(OpenError::File(FileError::NotAFile(path))) if path == journal.path()));
     assert!(planted.is_untouched());
     // One that leads to a whole journal, or to nothing, is a link too.
     let other = TestJournal::new();
@@ -323,12 +324,12 @@ fn a_link_in_the_place_of_the_journal_is_refused_and_its_target_left_alone() {
         fs::remove_file(journal.path()).unwrap();
         std::os::unix::fs::symlink(&target, journal.path()).unwrap();
         let before = fs::read(&target).ok();
-        assert!(matches!(journal.open_when_free(START), Err(OpenError::NotAFile(_))));
+        assert!(matches!(journal.open_when_free(START), Err(OpenError::File(FileError::NotAFile(_)))));
         assert_eq!(fs::read(&target).ok(), before);
     }
     fs::remove_file(journal.path()).unwrap();
     fs::create_dir(journal.path()).unwrap();
-    assert!(matches!(journal.open_when_free(START), Err(OpenError::NotAFile(_))), "a folder");
+    assert!(matches!(journal.open_when_free(START), Err(OpenError::File(FileError::NotAFile(_)))), "a folder");
 }
 
 #[cfg(unix)]
@@ -367,7 +368,7 @@ fn a_link_in_the_place_of_an_earlier_segment_is_refused_or_taken_away() {
     let earlier = journal.files().into_iter().find(|file| *file != journal.path()).unwrap();
     fs::remove_file(&earlier).unwrap();
     let planted = Planted::at(&earlier);
-    assert!(matches!(journal.open_when_free(START), Err(OpenError::NotAFile(path)) if path == earlier));
+    assert!(matches!(journal.open_when_free(START), Err(OpenError::File(FileError::NotAFile(path))) if path == earlier));
     assert!(planted.is_untouched() && for_others(&planted.target) != 0);
     // Without a journal it is left over from one, and goes.
     fs::remove_file(journal.path()).unwrap();
@@ -494,7 +495,7 @@ fn after_a_crash_of_the_machine_damage_is_no_fault_and_what_is_left_counts() {
     // A block that was never written: zeros.
     bytes[HEADER + 5 * RECORD..HEADER + 6 * RECORD].fill(0);
     fs::write(journal.path(), bytes).unwrap();
-    assert!(matches!(journal.open_when_free(START), Err(OpenError::Damaged { .. })), "in the same boot");
+    assert!(matches!(journal.open_when_free(START), Err(OpenError::File(FileError::Damaged { .. }))), "in the same boot");
     journal.boot = Some([2; 16]);
     let guard = journal.open(START);
     assert_eq!(now(guard.admit(&request(&mail("ann"), START))).unwrap().strength, Strength::Medium, "11 of 12 are left");

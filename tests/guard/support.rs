@@ -8,6 +8,7 @@ use std::{
 
 use countersign::{
     challenge::{Alphabet, Challenge, ChallengeId, Challenges, CodeFormat, GuardId, NodeName, Use, VerifiedChallenge},
+    files::FileError,
     guard::{
         Attempt, AttemptRefused, By, Counted, Guard, Limits, MemoryGuard, Request, Verdict,
         journal::{JournalGuard, OpenError, Opening},
@@ -176,11 +177,11 @@ impl TestJournal {
     pub(crate) fn open_when_free(&self, seconds: u64) -> Result<JournalGuard, OpenError> {
         for _ in 0..1_000 {
             match self.try_open(seconds) {
-                Err(OpenError::InUse) => std::thread::sleep(std::time::Duration::from_millis(5)),
+                Err(OpenError::File(FileError::InUse)) => std::thread::sleep(std::time::Duration::from_millis(5)),
                 opened => return opened,
             }
         }
-        Err(OpenError::InUse)
+        Err(OpenError::File(FileError::InUse))
     }
 
     pub(crate) fn open(&self, seconds: u64) -> JournalGuard {

@@ -12,10 +12,13 @@ use std::{
 };
 
 use super::{
-    OpenError,
+    NotOpened,
     record::{HEADER, RECORD, Record, Seal},
 };
-use crate::{ended::entry::Entry, files};
+use crate::{
+    ended::entry::Entry,
+    files::{self, FileError},
+};
 
 /// Records beyond twice the living ones after which the file is written anew.
 const SLACK: u64 = 1 << 16;
@@ -56,9 +59,9 @@ pub(super) struct Found {
 
 impl Found {
     /// Reads the file, if there is one, and hands each entry to `visit`.
-    pub(super) fn read(path: &Path, mut visit: impl FnMut(Entry) -> Result<(), OpenError>) -> Result<Option<Self>, OpenError> {
+    pub(super) fn read(path: &Path, mut visit: impl FnMut(Entry) -> Result<(), NotOpened>) -> Result<Option<Self>, NotOpened> {
         let Some(file) = files::open(path)? else { return Ok(None) };
-        let damaged = |offset| OpenError::Damaged { path: path.into(), offset };
+        let damaged = |offset| NotOpened::from(FileError::Damaged { path: path.into(), offset });
         let size = file.metadata()?.len();
         let mut reader = BufReader::with_capacity(1 << 16, &file);
         reader.rewind()?;
@@ -100,7 +103,7 @@ impl Journal {
         key: [u8; 16],
         found: Option<Found>,
         living: impl FnOnce() -> Vec<Entry>,
-    ) -> Result<Self, OpenError> {
+    ) -> Result<Self, NotOpened> {
         let living = living();
         let active = match found {
             Some(Found { file, whole: Some((seal, written)) }) if u64::from(written) < most(living.len()) => {
@@ -111,7 +114,7 @@ impl Journal {
             found => {
                 // What was found stays locked until the new one has taken its place.
                 if found.is_none() && files::look(path)?.is_some() {
-                    return Err(OpenError::InUse);
+                    return Err(FileError::InUse.into());
                 }
                 Active::write(path, Seal::new(key), 0, &living)?
             }

@@ -9,7 +9,7 @@ mod record;
 
 use std::{
     fmt, io,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     crypto::random,
-    files::Unopened,
+    files::FileError,
     time::{UnixMillis, UnixTime},
     unavailable::Unavailable,
 };
@@ -47,36 +47,25 @@ struct Shared {
     tried: AtomicU64,
 }
 
-/// Why the file can't be opened.
+/// Why the file of ended sessions isn't used.
 #[derive(Debug)]
-pub enum OpenError {
-    /// Another process has it.
-    InUse,
+pub enum NotOpened {
+    /// Something is wrong with the file; what a crash of the machine did to its end is not.
+    File(FileError),
     /// It remembers more than there is room for.
     TooMany,
-    /// The file is damaged before its end.
-    Damaged {
-        /// Which file.
-        path: PathBuf,
-        /// At which byte.
-        offset: u64,
-    },
-    /// What stands there is no regular file but a link, say; none is followed.
-    NotAFile(PathBuf),
-    /// The system refuses something.
-    Io(io::Error),
 }
 
 impl JournalEnded {
     /// Opens the file, or makes a new one where there is none, and waits until that is on disk.
     ///
     /// # Errors
-    /// See [`OpenError`].
-    pub fn open(path: &Path, terms: &Terms, now: UnixTime, random: &mut impl CryptoRng) -> Result<Self, OpenError> {
+    /// See [`NotOpened`].
+    pub fn open(path: &Path, terms: &Terms, now: UnixTime, random: &mut impl CryptoRng) -> Result<Self, NotOpened> {
         let known = Known::new(terms);
         let found = Found::read(path, |entry| {
             let put = if entry.until > seconds(now) { known.set.put(entry, seconds(now)) } else { Ok(false) };
-            put.map(drop).map_err(|Full| OpenError::TooMany)
+            put.map(drop).map_err(|Full| NotOpened::TooMany)
         })?;
         let journal = Journal::begin(path, random::bytes(random), found, || known.set.all_to_keep(seconds(now)))?;
         Ok(Self(Arc::new(Shared { known, journal, tried: AtomicU64::new(0) })))
@@ -149,42 +138,25 @@ async fn off_the_loop<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + 
     work()
 }
 
-impl fmt::Display for OpenError {
+impl fmt::Display for NotOpened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InUse => f.write_str("another process has it"),
+            Self::File(error @ FileError::Damaged { .. }) => write!(
+                f,
+                "{error}; if you remove it, sessions that were ended go on until they end by themselves, unless keyring.secrets are \
+                 changed, too, which ends all"
+            ),
+            Self::File(error) => error.fmt(f),
             Self::TooMany => f.write_str("it remembers more ended sessions than session.ended_capacity allows"),
-            Self::Damaged { path, offset } => write!(
-                f,
-                "{} is damaged at byte {offset}; if you remove it, sessions that were ended go on until they end by themselves, unless \
-                 keyring.secrets are changed, too, which ends all",
-                path.display()
-            ),
-            Self::NotAFile(path) => write!(
-                f,
-                "{} is no regular file, and links are not followed: name the file itself, or remove what stands there",
-                path.display()
-            ),
-            Self::Io(error) => error.fmt(f),
         }
     }
 }
 
-impl std::error::Error for OpenError {}
+impl std::error::Error for NotOpened {}
 
-impl From<Unopened> for OpenError {
-    fn from(error: Unopened) -> Self {
-        match error {
-            Unopened::InUse => Self::InUse,
-            Unopened::NotAFile(path) => Self::NotAFile(path),
-            Unopened::Io(error) => Self::Io(error),
-        }
-    }
-}
-
-impl From<io::Error> for OpenError {
-    fn from(error: io::Error) -> Self {
-        Unopened::from(error).into()
+impl<E: Into<FileError>> From<E> for NotOpened {
+    fn from(error: E) -> Self {
+        Self::File(error.into())
     }
 }
 

@@ -1,6 +1,9 @@
 //! What a crash, a cut, a flip, a full disk and a second process do to the file.
 
-use std::fs::{self, OpenOptions};
+use std::{
+    fs::{self, OpenOptions},
+    path::PathBuf,
+};
 
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 use tempfile::TempDir;
@@ -23,7 +26,7 @@ impl Folder {
         self.0.path().join("guard.ended")
     }
 
-    fn try_open(&self, capacity: u32, now: UnixTime) -> Result<JournalEnded, OpenError> {
+    fn try_open(&self, capacity: u32, now: UnixTime) -> Result<JournalEnded, NotOpened> {
         let terms = Terms { capacity, ..Terms::new("i", 1000) };
         JournalEnded::open(&self.path(), &terms, now, &mut ChaCha8Rng::seed_from_u64(1))
     }
@@ -82,7 +85,7 @@ async fn all_is_remembered_by_the_next_process_whatever_ended_the_one_before() {
 async fn a_second_process_is_refused() {
     let folder = Folder::new();
     let store = folder.open();
-    assert!(matches!(folder.try_open(64, NOW.to_seconds()), Err(OpenError::InUse)));
+    assert!(matches!(folder.try_open(64, NOW.to_seconds()), Err(NotOpened::File(FileError::InUse))));
     drop(store);
     folder.open();
 }
@@ -126,7 +129,7 @@ async fn damage_before_what_was_on_the_disk_is_no_start_and_behind_it_nothing_is
         if at < place(4) {
             let expected = if at < HEADER as u64 { 0 } else { place((at - HEADER as u64) / RECORD as u64) };
             match folder.try_open(64, NOW.to_seconds()) {
-                Err(OpenError::Damaged { offset, .. }) => assert_eq!(offset, expected),
+                Err(NotOpened::File(FileError::Damaged { offset, .. })) => assert_eq!(offset, expected),
                 other => panic!("{other:?}"),
             }
         } else {
@@ -181,7 +184,7 @@ async fn what_has_passed_is_gone_and_more_than_there_is_room_for_is_no_start() {
         end(&store, &id.to_string()).await.unwrap();
     }
     drop(store);
-    assert!(matches!(folder.try_open(64, NOW.to_seconds()), Err(OpenError::TooMany)));
+    assert!(matches!(folder.try_open(64, NOW.to_seconds()), Err(NotOpened::TooMany)));
     let later = folder.try_open(64, NOW.to_seconds().plus(1002)).unwrap();
     assert_eq!(later.room(NOW.to_seconds()).entries, 0);
 }
@@ -210,7 +213,7 @@ async fn many_at_once_wait_for_the_disk_together_and_all_are_there() {
 async fn a_link_in_its_place_is_refused_and_a_new_file_is_its_owners() {
     let folder = Folder::new();
     std::os::unix::fs::symlink(folder.0.path().join("other"), folder.path()).unwrap();
-    assert!(matches!(folder.try_open(64, NOW.to_seconds()), Err(OpenError::NotAFile(_))));
+    assert!(matches!(folder.try_open(64, NOW.to_seconds()), Err(NotOpened::File(FileError::NotAFile(_)))));
     fs::remove_file(folder.path()).unwrap();
     let _store = folder.open();
     let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(folder.path()).unwrap().permissions());

@@ -13,7 +13,7 @@ use super::{
     writer::{Earlier, Kept},
 };
 use crate::{
-    files,
+    files::{self, FileError},
     guard::counting::{
         change::{Change, Log},
         ledger::{Ledger, SKETCHES, sketch_of},
@@ -92,7 +92,7 @@ pub(super) fn load(path: &Path, file: File, header: &Header, boot: BootId) -> Re
         damage = damage.or(Some((path.to_owned(), 0)));
     }
     if let Some((path, offset)) = damage {
-        return Err(OpenError::Damaged { path, offset });
+        return Err(FileError::Damaged { path, offset }.into());
     }
     changes.forgotten = oldest.earlier_end;
     let mut active = Segment::resume(file, header.clone(), &scanned)?;

@@ -14,7 +14,7 @@ use std::{
     fmt,
     fs::{self, File},
     io,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use rand_core::CryptoRng;
@@ -34,7 +34,7 @@ use super::{
 use crate::{
     challenge::{GuardId, NodeName},
     crypto::random,
-    files::{self, Unopened},
+    files::{self, FileError},
     time::UnixTime,
 };
 
@@ -67,23 +67,12 @@ pub struct Opening<'a> {
 /// Why a journal can't be opened.
 #[derive(Debug)]
 pub enum OpenError {
-    /// Another process has it.
-    InUse,
-    /// It belongs to a node of another name.
+    /// Something is wrong with one of its files; damaged counts from before its last entry on, and where segments are missing.
+    File(FileError),
+    /// It belongs to the node of this other name.
     OtherNode(String),
     /// It remembers more living challenges than the guard's capacity allows.
     TooMany,
-    /// A file is damaged before its last entry, or segments are missing.
-    Damaged {
-        /// Which file.
-        path: PathBuf,
-        /// At which byte.
-        offset: u64,
-    },
-    /// What stands there is no regular file but a link, say; none is followed.
-    NotAFile(PathBuf),
-    /// The system refuses something.
-    Io(io::Error),
 }
 
 /// The name of this run of the kernel, where it has one (Linux).
@@ -207,7 +196,7 @@ fn prepare(opening: &Opening<'_>, header: Header, held: Option<&File>, entries: 
     segment.append(entries)?;
     segment.sync()?;
     if held.is_none() && files::look(opening.path)?.is_some() {
-        return Err(OpenError::InUse);
+        return Err(FileError::InUse.into());
     }
     fs::rename(&next, opening.path)?;
     files::sync_folder(opening.path)?;
@@ -242,7 +231,7 @@ fn read_known(path: &Path, file: &File) -> Result<Option<Header>, OpenError> {
     }
     let is_short = file.metadata()?.len() < entry::HEADER as u64;
     let is_first = earlier_segments(path)?.is_empty();
-    if is_short && is_first { Ok(None) } else { Err(OpenError::Damaged { path: path.into(), offset: 0 }) }
+    if is_short && is_first { Ok(None) } else { Err(FileError::Damaged { path: path.into(), offset: 0 }.into()) }
 }
 
 impl Guard for JournalGuard {
@@ -281,36 +270,18 @@ impl fmt::Debug for JournalGuard {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InUse => f.write_str("another process has it"),
+            Self::File(error @ FileError::Damaged { .. }) => write!(f, "{error}; only a new guard helps: remove the journal"),
+            Self::File(error) => error.fmt(f),
             Self::OtherNode(node) => write!(f, "it belongs to the node {node}"),
             Self::TooMany => f.write_str("it remembers more challenges than guard.capacity allows"),
-            Self::Damaged { path, offset } => {
-                write!(f, "{} is damaged at byte {offset}; only a new guard helps: remove the journal", path.display())
-            }
-            Self::NotAFile(path) => write!(
-                f,
-                "{} is no regular file, and links are not followed: name the file itself, or remove what stands there",
-                path.display()
-            ),
-            Self::Io(error) => error.fmt(f),
         }
     }
 }
 
 impl std::error::Error for OpenError {}
 
-impl From<io::Error> for OpenError {
-    fn from(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::WouldBlock { Self::InUse } else { Self::Io(error) }
-    }
-}
-
-impl From<Unopened> for OpenError {
-    fn from(error: Unopened) -> Self {
-        match error {
-            Unopened::InUse => Self::InUse,
-            Unopened::NotAFile(path) => Self::NotAFile(path),
-            Unopened::Io(error) => Self::Io(error),
-        }
+impl<E: Into<FileError>> From<E> for OpenError {
+    fn from(error: E) -> Self {
+        Self::File(error.into())
     }
 }
