@@ -6,9 +6,11 @@
 //! fixed capacity.
 //!
 //! The crate is also a program, `countersign`, which serves all of this over HTTP; `serve::run` is the same for a Rust program
-//! that wants that server inside. A service that has an HTTP server of its own starts at [`engine::Engine`]: four functions over
-//! three ports, a [`Guard`](guard::Guard), a [`Directory`](directory::Directory) and an [`Outbox`](delivery::Outbox). The engine
-//! does no IO and reads no clock; time and randomness are arguments.
+//! that wants that server inside. A service that has an HTTP server of its own starts at [`engine::Engine`]: `begin`, `resend`,
+//! `complete` and `refresh` over three ports, a [`Guard`](guard::Guard), a [`Directory`](directory::Directory) and an
+//! [`Outbox`](delivery::Outbox). The engine does no IO and reads no clock; time and randomness are arguments.
+//!
+//! This is a whole login. `cargo run --example embedded` serves one over two routes, to try by curl (`examples/embedded.rs`).
 //!
 //! ```
 //! use std::sync::Mutex;
@@ -68,7 +70,7 @@
 //!
 //! Without any, the inside compiles without std: [`crypto`], [`keyring`], [`recipient`], [`challenge`], [`token`],
 //! and [`edge`], for whoever has public keys only. `std` brings
-//! the engine; `server`, `mobile`, `smtp` and `redis` are the default. What each brings and costs is in
+//! the engine; `server`, `mobile`, `smtp`, `redis` and `aws` are the default. What each brings and costs is in
 //! `docs/dependencies.md`.
 #![forbid(unsafe_code)]
 #![cfg_attr(not(feature = "std"), no_std)]

@@ -1,18 +1,12 @@
 //! Envoy's `Check`: the request that it is about becomes a question, the verdict one of Envoy's messages.
-//!
-//! Of the messages no more is here than is used; a decoder passes over the rest. Numbers of fields are those of
-//! `envoy/service/auth/v3/{external_auth,attribute_context}.proto`, `envoy/config/core/v3/base.proto`,
-//! `envoy/type/v3/http_status.proto` (<https://github.com/envoyproxy/envoy/tree/main/api/envoy>) and `google/rpc/status.proto`.
 
-use http_body_util::BodyExt as _;
-use hyper::{
-    HeaderMap, Method, Request, StatusCode, Uri,
-    header::{HOST, HeaderName, HeaderValue},
-    http::{request::Parts, uri::PathAndQuery},
+use super::{
+    Status,
+    messages::{
+        AppendAction, AttributeContext, CheckRequest, CheckResponse, DeniedHttpResponse, Header, HeaderOption, HttpRequest,
+        HttpStatus, OkHttpResponse, RpcStatus, Verdict,
+    },
 };
-use prost::{Enumeration, Message, Oneof};
-
-use super::Status;
 use crate::server::{
     app::App,
     authz::{Denied, Dialect, Kind, READ},
@@ -20,129 +14,18 @@ use crate::server::{
     routes,
     wire::problem::Problem,
 };
+use http_body_util::BodyExt as _;
+use hyper::{
+    HeaderMap, Method, Request, StatusCode, Uri,
+    header::{HOST, HeaderName, HeaderValue},
+    http::{request::Parts, uri::PathAndQuery},
+};
 
 /// Where a route says what it asks for.
 const CONTEXT: &str = "countersign";
 /// `google.rpc.Code`: whatever isn't 0 denies.
 const PERMISSION_DENIED: i32 = 7;
 const UNAUTHENTICATED: i32 = 16;
-
-/// What Envoy asks.
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct CheckRequest {
-    #[prost(message, optional, tag = "1")]
-    attributes: Option<AttributeContext>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct AttributeContext {
-    #[prost(message, optional, tag = "4")]
-    request: Option<AttributedRequest>,
-    /// A map, as the wire has it.
-    #[prost(message, repeated, tag = "10")]
-    context_extensions: Vec<Header>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct AttributedRequest {
-    #[prost(message, optional, tag = "2")]
-    http: Option<HttpRequest>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct HttpRequest {
-    #[prost(string, tag = "2")]
-    method: String,
-    /// A map, as the wire has it: one value for each name, several of a client's behind each other.
-    #[prost(message, repeated, tag = "3")]
-    headers: Vec<Header>,
-    #[prost(string, tag = "4")]
-    path: String,
-    #[prost(string, tag = "5")]
-    host: String,
-    /// In the place of `headers`, with `encode_raw_headers`.
-    #[prost(message, optional, tag = "13")]
-    header_map: Option<RawHeaders>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct RawHeaders {
-    #[prost(message, repeated, tag = "1")]
-    headers: Vec<Header>,
-}
-
-/// A header in either direction, and an entry of a map: on the wire that is the same.
-#[derive(Clone, PartialEq, Message)]
-struct Header {
-    #[prost(string, tag = "1")]
-    key: String,
-    #[prost(string, tag = "2")]
-    value: String,
-    /// In the place of `value`.
-    #[prost(bytes = "vec", tag = "3")]
-    raw_value: Vec<u8>,
-}
-
-/// What Envoy is answered.
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct CheckResponse {
-    #[prost(message, optional, tag = "1")]
-    status: Option<RpcStatus>,
-    #[prost(oneof = "Verdict", tags = "2, 3")]
-    http_response: Option<Verdict>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct RpcStatus {
-    #[prost(int32, tag = "1")]
-    code: i32,
-}
-
-#[derive(Clone, PartialEq, Oneof)]
-enum Verdict {
-    #[prost(message, tag = "2")]
-    Denied(DeniedHttpResponse),
-    #[prost(message, tag = "3")]
-    Ok(OkHttpResponse),
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct DeniedHttpResponse {
-    #[prost(message, optional, tag = "1")]
-    status: Option<HttpStatus>,
-    #[prost(message, repeated, tag = "2")]
-    headers: Vec<HeaderOption>,
-    #[prost(string, tag = "3")]
-    body: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct HttpStatus {
-    #[prost(int32, tag = "1")]
-    code: i32,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct OkHttpResponse {
-    #[prost(message, repeated, tag = "2")]
-    headers: Vec<HeaderOption>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct HeaderOption {
-    #[prost(message, optional, tag = "1")]
-    header: Option<Header>,
-    #[prost(enumeration = "AppendAction", tag = "3")]
-    append_action: i32,
-}
-
-/// What becomes of a header that is there already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enumeration)]
-#[repr(i32)]
-enum AppendAction {
-    AppendIfExistsOrAdd = 0,
-    OverwriteIfExistsOrAdd = 2,
-}
 
 /// What is asked, as Envoy would ask it over HTTP.
 #[derive(Debug)]
@@ -272,8 +155,10 @@ impl HeaderOption {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use prost::Message as _;
 
     use super::*;
+    use crate::server::grpc::messages::{AttributedRequest, RawHeaders};
 
     // Made by betterproto2 from Envoy's own files (PyPI: envoy-data-plane 2.2.0).
     const REQUEST: &str = "0af0010a210a110a0f12093139322e302e322e311892c202220c7370696666653a2f2f612f621205120361707022ad0112aa010a01371204\

@@ -2,6 +2,7 @@
 //! method that there is, is what Envoy asks of each request.
 
 mod check;
+mod messages;
 
 use std::{
     convert::Infallible,
@@ -19,7 +20,7 @@ use hyper::{
 use prost::Message;
 use tokio::time::timeout;
 
-use self::check::{CheckRequest, CheckResponse};
+use self::messages::{CheckRequest, CheckResponse};
 use super::app::App;
 
 /// Envoy's authorization service, and its method.
