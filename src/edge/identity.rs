@@ -1,7 +1,7 @@
 //! Who passed, in headers: what a proxy sets in the request that it lets through.
 
 use alloc::string::String;
-use core::fmt::Write as _;
+use core::{array, fmt::Write as _, ops::Range};
 
 use super::{VerifiedAccess, VerifiedEnvelope};
 use crate::token::Session;
@@ -25,44 +25,36 @@ pub const IDENTITY_HEADERS: [&str; NUMBER] = [
 
 /// Values for all of [`IDENTITY_HEADERS`]. Each is printable ASCII: other characters are percent-encoded UTF-8.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Identity([String; NUMBER]);
+pub struct Identity {
+    /// All values, one behind the other.
+    text: String,
+    /// Where each of them ends.
+    ends: [usize; NUMBER],
+}
 
 impl Identity {
     /// Of an access token.
     #[must_use]
     pub fn of_token(token: &VerifiedAccess) -> Self {
-        let mut identity = Self::default();
-        identity.0[0] = encoded(token.subject());
-        identity.0[1] = encoded(token.issuer());
-        identity.0[2] = number(token.expires_at().as_seconds());
-        identity.0[3] = encoded(token.amr().as_str());
-        identity.0[7] = encoded(token.session_id());
-        identity.0[8] = token.channel().as_str().into();
-        identity
+        let expires = number(token.expires_at().as_seconds());
+        let (methods, channel) = (token.amr().as_str(), token.channel().as_str());
+        Self::new([token.subject(), token.issuer(), &expires, methods, "", "", "", token.session_id(), channel])
     }
 
     /// Of a session that a cookie carries, for which this issuer makes tokens.
     #[must_use]
     pub fn of_session(session: &Session, issuer: &str) -> Self {
-        let mut identity = Self::default();
-        identity.0[0] = encoded(&session.subject);
-        identity.0[1] = encoded(issuer);
-        identity.0[2] = number(session.ends_at.as_seconds());
-        identity.0[3] = encoded(session.amr.as_str());
-        identity.0[7] = session.id.to_text();
-        identity.0[8] = session.recipient.channel().as_str().into();
-        identity
+        let (expires, id) = (number(session.ends_at.as_seconds()), session.id.to_text());
+        let (methods, channel) = (session.amr.as_str(), session.recipient.channel().as_str());
+        Self::new([&session.subject, issuer, &expires, methods, "", "", "", &id, channel])
     }
 
     /// Of a challenge: which one, never whose.
     #[must_use]
     pub fn of_challenge(envelope: &VerifiedEnvelope) -> Self {
-        let mut identity = Self::default();
         let challenge = envelope.challenge();
-        identity.0[4] = encoded(&challenge.id.to_text());
-        identity.0[5] = encoded(challenge.guard.as_str());
-        identity.0[6] = number(challenge.expires_at.as_seconds());
-        identity
+        let (id, expires) = (challenge.id.to_text(), number(challenge.expires_at.as_seconds()));
+        Self::new(["", "", "", "", &id, challenge.guard.as_str(), &expires, "", ""])
     }
 
     /// Of whoever comes where nothing is asked for: all empty.
@@ -71,16 +63,31 @@ impl Identity {
         Self::default()
     }
 
-    /// The values, in the order of [`IDENTITY_HEADERS`].
-    #[must_use]
-    pub fn into_values(self) -> [String; IDENTITY_HEADERS.len()] {
-        self.0
+    /// Of the texts that the headers tell.
+    fn new(texts: [&str; NUMBER]) -> Self {
+        let mut text = String::with_capacity(texts.iter().map(|text| text.len()).sum());
+        let ends = texts.map(|told| {
+            push_encoded(told, &mut text);
+            text.len()
+        });
+        Self { text, ends }
     }
 
     /// Each of [`IDENTITY_HEADERS`] with its value.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        IDENTITY_HEADERS.into_iter().zip(self.0.iter().map(String::as_str))
+        IDENTITY_HEADERS.into_iter().zip(ranges(self.ends).map(|range| &self.text[range]))
     }
+
+    /// All values, one behind the other, and where each of them stands, in the order of [`IDENTITY_HEADERS`].
+    #[cfg(feature = "server")]
+    pub(crate) fn into_text(self) -> (String, [Range<usize>; NUMBER]) {
+        (self.text, ranges(self.ends))
+    }
+}
+
+/// What lies between these ends.
+fn ranges(ends: [usize; NUMBER]) -> [Range<usize>; NUMBER] {
+    array::from_fn(|at| if at == 0 { 0..ends[0] } else { ends[at - 1]..ends[at] })
 }
 
 /// Whether an app could take a header of this name for one that countersign vouches for: `X-Auth-…` and `X-Challenge-…` in any
@@ -96,10 +103,22 @@ pub fn claims_identity(name: &str) -> bool {
 
 /// A text as the value of a header: as it is where it is printable ASCII; every other character as percent-encoded UTF-8. So that no two texts look
 /// alike, a space at either end is encoded too, and a `%` before two hexadecimal digits.
+#[cfg(any(test, feature = "server"))]
 pub(crate) fn encoded(text: &str) -> String {
+    let mut value = String::with_capacity(text.len());
+    push_encoded(text, &mut value);
+    value
+}
+
+/// Appends it.
+fn push_encoded(text: &str, value: &mut String) {
+    // Nearly all are as they are told.
+    if text.bytes().all(|byte| matches!(byte, b'!'..=b'~') && byte != b'%') {
+        value.push_str(text);
+        return;
+    }
     let (first, last) = (0, text.len().saturating_sub(1));
     let is_escape = |at: usize| text.as_bytes().get(at + 1..at + 3).is_some_and(|next| next.iter().all(u8::is_ascii_hexdigit));
-    let mut value = String::with_capacity(text.len());
     for (at, byte) in text.bytes().enumerate() {
         match byte {
             b' ' if at == first || at == last => value.push_str("%20"),
@@ -108,7 +127,6 @@ pub(crate) fn encoded(text: &str) -> String {
             other => write!(value, "%{other:02X}").expect("a String takes everything"),
         }
     }
-    value
 }
 
 fn number(number: u64) -> String {

@@ -44,7 +44,7 @@ pub(crate) struct Headers {
 }
 
 /// Who passed: values for all headers of a server.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Identity {
     always: [HeaderValue; NUMBER],
     /// In the order of the claims' headers; none: all of them empty.
@@ -80,7 +80,11 @@ impl Identity {
     }
 
     fn new(identity: edge::Identity) -> Self {
-        Self { always: identity.into_values().map(value), claims: Box::default(), token: EMPTY.clone() }
+        let (text, ranges) = identity.into_text();
+        // One piece of memory for all of them.
+        let text = Bytes::from(text);
+        let value = |range| HeaderValue::from_maybe_shared(text.slice(range)).expect("printable ASCII is a header's value");
+        Self { always: ranges.map(value), claims: Box::default(), token: EMPTY.clone() }
     }
 
     fn with_token(self, headers: &Headers, token: impl FnOnce() -> HeaderValue) -> Self {

@@ -10,6 +10,8 @@ mod rules;
 mod site;
 mod verdicts;
 
+use std::sync::Arc;
+
 use hyper::{
     HeaderMap,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue, ORIGIN, UPGRADE},
@@ -136,7 +138,7 @@ impl App {
     }
 
     /// Who may pass with what a proxy asks in this dialect.
-    pub(crate) async fn judge(&self, dialect: Dialect, kind: Kind, head: &Parts) -> Result<Identity, Denied> {
+    pub(crate) async fn judge(&self, dialect: Dialect, kind: Kind, head: &Parts) -> Result<Arc<Identity>, Denied> {
         dialect.judge(head)?;
         let endpoint = kind.asked_by_envoy_at();
         // Where every path is open, none has to be understood.
@@ -155,18 +157,18 @@ impl App {
     }
 
     /// With the access token of a request.
-    async fn by_token(&self, question: &Question<'_>, token: Option<&str>) -> Result<Identity, Problem> {
+    async fn by_token(&self, question: &Question<'_>, token: Option<&str>) -> Result<Arc<Identity>, Problem> {
         let Authz { verdicts, headers, .. } = &self.authz;
         let token = token.ok_or_else(Problem::token_not_valid)?;
         let token = verdicts.check(token, &self.engine.keys.load(), headers, question.now);
         let token = token.map_err(|TokenInvalid| Problem::token_not_valid())?;
         self.require_living(&token.session(), question.now).await?;
         self.allow(question, Some((&token.audiences, &token.amr)))?;
-        Ok(token.identity.clone())
+        Ok(Arc::clone(&token.identity))
     }
 
     /// With the challenge of a request.
-    fn by_challenge(&self, question: &Question<'_>) -> Result<Identity, Problem> {
+    fn by_challenge(&self, question: &Question<'_>) -> Result<Arc<Identity>, Problem> {
         let (headers, keys) = (&question.head.headers, self.engine.keys.load());
         let believe = |envelope: &str| keys.envelopes.verify(envelope, question.now).ok();
         let envelope = match challenge_header(headers) {
@@ -176,11 +178,11 @@ impl App {
         };
         let envelope = envelope.ok_or_else(Problem::challenge_not_valid)?;
         self.allow(question, None)?;
-        Ok(Identity::of_challenge(&envelope))
+        Ok(Identity::of_challenge(&envelope).into())
     }
 
     /// With the access token of a request, else with the session in its cookie, for what a page of the site may do.
-    async fn by_session(&self, question: &Question<'_>) -> Result<Identity, Problem> {
+    async fn by_session(&self, question: &Question<'_>) -> Result<Arc<Identity>, Problem> {
         let Question { dialect, head, now, .. } = *question;
         let Authz { headers, forwarded, issuer, .. } = &self.authz;
         let sessions = self.sessions.as_ref().ok_or_else(Problem::not_found)?;
@@ -202,7 +204,7 @@ impl App {
         let audiences = if present.session.amr.is_reviewers() { &issuer.of_reviewers } else { &issuer.audiences };
         self.allow(question, Some((audiences, &present.session.amr)))?;
         let token = || forwarded.token(&present, &self.engine.keys.load(), now, &self.random);
-        Ok(Identity::of_session(&present, &issuer.name, headers, now, token))
+        Ok(Identity::of_session(&present, &issuer.name, headers, now, token).into())
     }
 
     /// Whether a rule lets these audiences and methods pass.

@@ -23,7 +23,7 @@ const LONGEST: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Accepted {
     /// Who it belongs to.
-    pub(crate) identity: Identity,
+    pub(crate) identity: Arc<Identity>,
     /// `aud`.
     pub(crate) audiences: Vec<String>,
     /// `amr`.
@@ -101,7 +101,7 @@ impl Accepted {
     fn new(text: &str, token: &VerifiedAccess, headers: &Headers, now: UnixTime) -> Self {
         let SessionFacts { id, subject, began } = token.into();
         Self {
-            identity: Identity::of_token(text, token, headers, now),
+            identity: Identity::of_token(text, token, headers, now).into(),
             audiences: token.audiences().to_vec(),
             amr: token.amr().clone(),
             session: id.into(),
