@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, hint::black_box, net::SocketAddr, rc::Rc, thread};
 
-use countersign::keyring::SigningKey;
+use countersign::keyring::{Signature, SigningKey};
 use http_body_util::{BodyExt, Full};
 use hyper::{
     Request, Response,
@@ -24,22 +24,48 @@ use super::{MESSAGE, signing_key};
 /// `HTTP/1.1 200 OK`, content type, length (of four digits) and date.
 const HEAD_BYTES: usize = 17 + 32 + 22 + 37 + 2;
 
-/// Serves until it is killed; each answer has so many bytes, head included. One that signs does so once for each.
-pub(crate) fn serve(bytes: usize, signs: bool) -> ! {
+/// What a server does for each answer, beside answering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    Nothing,
+    /// One signature.
+    Signing,
+    /// One check of a signature.
+    Verifying,
+}
+
+impl Work {
+    /// As an argument of this program.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Nothing => "bare",
+            Self::Signing => "signing",
+            Self::Verifying => "verifying",
+        }
+    }
+
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        [Self::Nothing, Self::Signing, Self::Verifying].into_iter().find(|work| work.name() == name)
+    }
+}
+
+/// Serves until it is killed; each answer has so many bytes, head included.
+pub(crate) fn serve(bytes: usize, work: Work) -> ! {
     let answer = Bytes::from(vec![b'x'; bytes - HEAD_BYTES]);
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let workers: Vec<_> = (0..workers)
         .map(|_| {
             let (sockets, mut arriving) = mpsc::unbounded_channel::<std::net::TcpStream>();
             let answer = answer.clone();
-            let key = signs.then(signing_key);
+            let key = signing_key();
             thread::spawn(move || {
                 let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
                 LocalSet::new().block_on(&runtime, async move {
-                    let key = Rc::new(key);
+                    let signature = key.sign(&MESSAGE);
+                    let kit = Rc::new(Kit { work, key, signature });
                     while let Some(socket) = arriving.recv().await {
                         let socket = TcpStream::from_std(socket).expect("a socket");
-                        spawn_local(connection(socket, answer.clone(), Rc::clone(&key)));
+                        spawn_local(connection(socket, answer.clone(), Rc::clone(&kit)));
                     }
                 });
             });
@@ -59,13 +85,22 @@ pub(crate) fn serve(bytes: usize, signs: bool) -> ! {
     unreachable!("the loop above has no end")
 }
 
-async fn connection(stream: TcpStream, answer: Bytes, key: Rc<Option<SigningKey>>) {
+/// What it works with.
+struct Kit {
+    work: Work,
+    key: SigningKey,
+    signature: Signature,
+}
+
+async fn connection(stream: TcpStream, answer: Bytes, kit: Rc<Kit>) {
     let service = service_fn(|request: Request<Incoming>| {
-        let (answer, key) = (answer.clone(), Rc::clone(&key));
+        let (answer, kit) = (answer.clone(), Rc::clone(&kit));
         async move {
             let _ = request.into_body().collect().await;
-            if let Some(key) = &*key {
-                black_box(key.sign(black_box(&MESSAGE)));
+            match kit.work {
+                Work::Nothing => {}
+                Work::Signing => drop(black_box(kit.key.sign(black_box(&MESSAGE)))),
+                Work::Verifying => assert!(kit.key.public().verify(black_box(&MESSAGE), black_box(kit.signature.as_ref()))),
             }
             let mut response = Response::new(Full::new(answer));
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

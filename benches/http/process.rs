@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use super::{CONNECTIONS, Pace, REQUESTS, client::Connection};
+use super::{CONNECTIONS, Pace, REQUESTS, bare::Work, client::Connection};
 
 /// Loopback addresses are the nodes' names, so that `{node}` leads to them.
 const NODES: [&str; 2] = ["127.0.0.2", "127.0.0.3"];
@@ -60,10 +60,10 @@ impl Process {
         })
     }
 
-    /// A bare server that answers with so many bytes; one that signs does so once for each request.
-    pub(crate) fn bare(bytes: usize, signs: bool) -> Self {
+    /// A bare server that answers with so many bytes, and does this for each request.
+    pub(crate) fn bare(bytes: usize, work: Work) -> Self {
         let mut command = Command::new(env::current_exe().expect("this program has a path"));
-        command.arg(if signs { "signing" } else { "bare" }).arg(bytes.to_string());
+        command.arg(work.name()).arg(bytes.to_string());
         Self::start(command)
     }
 
