@@ -56,8 +56,8 @@ impl Known {
     /// Whether a session was ended.
     pub(super) fn has_ended(&self, session: &SessionFacts<'_>, now: UnixTime) -> bool {
         self.set.see(seconds(now));
-        self.set.has_ended(self.names.session(session.id), session.began)
-            || self.set.has_ended(self.names.subject(session.subject), session.began)
+        let names = self.names.both(session.id, session.subject);
+        names.iter().any(|name| self.set.has_ended(*name, session.began))
     }
 
     /// What an ending adds: with `everywhere` the subject, and the session. In this order, so that where there is room for one only, a

@@ -39,8 +39,22 @@ impl Names {
         Self::of(&self.subject, subject)
     }
 
+    /// Of a session and of its subject: step by step, since a processor works at both while each of them alone would have it wait
+    /// for its own result.
+    pub(super) fn both(&self, id: &str, subject: &str) -> [Name; 2] {
+        [(&self.session, id), (&self.subject, subject)].map(|(absorbed, text)| Self::absorb(absorbed, text)).map(Self::cut)
+    }
+
     fn of(absorbed: &Sha256, text: &str) -> Name {
-        let hash = Canonical::resume(absorbed.clone()).text(text).finish().finalize();
+        Self::cut(Self::absorb(absorbed, text))
+    }
+
+    fn absorb(absorbed: &Sha256, text: &str) -> Sha256 {
+        Canonical::resume(absorbed.clone()).text(text).finish()
+    }
+
+    fn cut(hash: Sha256) -> Name {
+        let hash = hash.finalize();
         let (first, _) = hash.split_first_chunk().expect("SHA-256 has 32 bytes");
         Name(u128::from_be_bytes(*first) >> (u128::BITS - Name::BITS))
     }
@@ -89,6 +103,9 @@ mod tests {
             assert!(names[..at].iter().all(|before| before != name), "{at}");
         }
         assert_eq!(one.session("x"), Names::new("https://a").session("x"));
+        for (id, subject) in [("", ""), ("x", "y"), ("a longer one than fits a block of the hash beside its issuer", "x")] {
+            assert_eq!(one.both(id, subject), [one.session(id), one.subject(subject)]);
+        }
     }
 
     #[test]
