@@ -48,6 +48,8 @@ pub(crate) fn trials() -> Vec<Trial> {
             edge.lets_people_through_as_themselves();
             edge.refuses_everybody_else(is_told_by_us);
             edge.gives_bodies_to_the_app();
+            edge.has_its_headers_arrive_whatever_connection_lists();
+            edge.gives_nobody_a_tunnel();
         }),
         trial("edge::envoy_by_public_keys", &[Part::Proxies], || {
             for challenge_algorithm in ["EdDSA", "ES256"] {
@@ -62,6 +64,8 @@ pub(crate) fn trials() -> Vec<Trial> {
                 edge.lets_people_through_as_themselves();
                 edge.refuses_everybody_else(is_told_by_envoy);
                 edge.gives_bodies_to_the_app();
+                edge.has_its_headers_arrive_whatever_connection_lists();
+                edge.gives_nobody_a_tunnel();
             }
         }),
         trial("edge::pages_do_what_they_say", &[Part::Proxies, Part::Nginx, Part::Haproxy], || {
@@ -295,6 +299,8 @@ impl Edge {
         self.refuses_everybody_else(is_told_by_us);
         self.refuses_what_a_rule_forbids();
         self.gives_bodies_to_the_app();
+        self.has_its_headers_arrive_whatever_connection_lists();
+        self.gives_nobody_a_tunnel();
         self.keeps_its_connections();
         self.lets_nobody_in_where_nobody_answers();
     }
@@ -413,6 +419,45 @@ impl Edge {
         assert_eq!((posted.status, &posted.json()["body"]), (200, &json!(300_000)), "{posted:?}");
         let denied = Connection::to(&self.address).request("POST", "/open", &[], b"short");
         assert_eq!(denied.status, 401);
+    }
+
+    /// A proxy takes away what `Connection` lists (RFC 9110, 7.6.1), and so does the next one: before ours are set, or never.
+    pub(super) fn has_its_headers_arrive_whatever_connection_lists(&self) {
+        let good = self.authorization();
+        for listed in [
+            "X-Auth-Subject",
+            "keep-alive, x-auth-subject, X-Auth-Methods, X-Auth-Session",
+            "close, X-Auth-Expires, X-Auth-Subject",
+        ] {
+            let answer = self.get("/open", &[("Authorization", &good), ("Connection", listed)]);
+            // HAProxy refuses it.
+            if answer.status == 400 {
+                continue;
+            }
+            let seen = answer.json();
+            assert_eq!(seen["headers"]["x-auth-subject"], json!(["ann@example.com"]), "{listed}: {seen}");
+            assert!(!seen["headers"]["connection"].to_string().to_lowercase().contains("x-auth"), "{listed}: {seen}");
+        }
+    }
+
+    /// Through which whoever has a token would say anything to the app, which would believe it came from the proxy.
+    pub(super) fn gives_nobody_a_tunnel(&self) {
+        let good = self.authorization();
+        let h2c = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n";
+        for (first, more) in [
+            ("GET /open", h2c),
+            ("GET /open", &h2c.replace("h2c", "H2C")),
+            ("GET /open", "Connection: Upgrade\r\nUpgrade: h2c\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"),
+            ("CONNECT app.example:80", ""),
+        ] {
+            let mut client = Connection::to(&self.address);
+            client.send(format!("{first} HTTP/1.1\r\nHost: app.example\r\nAuthorization: {good}\r\n{more}\r\n").as_bytes());
+            let Ok(answer) = client.try_receive("GET") else { continue };
+            assert_ne!(answer.status, 101, "{first} {more}: {answer:?}");
+            client.send(b"GET /open HTTP/1.1\r\nHost: app.example\r\nX-Auth-Subject: root\r\n\r\n");
+            let after = client.try_receive("GET");
+            assert!(!after.as_ref().is_ok_and(|after| after.status == 200), "{first} {more}: {answer:?} {after:?}");
+        }
     }
 
     /// For those who are let through and for those who aren't.
@@ -615,6 +660,13 @@ impl App {
                 values.as_array_mut()?.push(value.trim().into());
             }
             stream.read_exact(&mut vec![0; length]).ok()?;
+            // It takes every tunnel that it can get: what comes behind is a request, too.
+            let upgrade = headers["upgrade"][0].as_str().filter(|to| to.eq_ignore_ascii_case("h2c"));
+            if let Some(to) = upgrade {
+                let switched = format!("HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: {to}\r\n\r\n");
+                stream.get_mut().write_all(switched.as_bytes()).ok()?;
+                continue;
+            }
             *seen.lock().unwrap() += 1;
             let body = json!({"line": line.trim_end(), "headers": headers, "body": length}).to_string();
             let answer =

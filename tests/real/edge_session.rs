@@ -149,6 +149,14 @@ fn the_whole_round(files: &[&str], outage: u16, command: impl FnOnce(&Path) -> C
     ] {
         assert_eq!(passed.status, 200, "{passed:?}\n{}", proxy.log());
     }
+    // What Connection lists is taken away by proxies: never ours.
+    let listed = with("GET", "/x", &[("connection", "keep-alive, x-auth-subject, x-auth-session")]).json();
+    assert_eq!(listed["headers"]["x-auth-subject"], json!(["ann@example.com"]), "{listed}");
+    let mut client = Connection::to(&address);
+    let upgrade = "connection: Upgrade\r\nupgrade: h2c\r\nsec-fetch-site: same-origin";
+    client.send(format!("GET /x HTTP/1.1\r\nhost: {}\r\ncookie: {cookie}\r\n{upgrade}\r\n\r\n", own[1].1).as_bytes());
+    assert_eq!(client.receive("GET").status, 200, "a tunnel to the app would be past the edge");
+
     // A sibling's cookie beside ours, and one of nobody's.
     let beside = format!("countersign_session=x; {cookie}");
     assert_eq!(ask(&address, "GET", "/x", &[("cookie", &beside), own[1]]).status, 200);
