@@ -1,7 +1,7 @@
 //! Stand-ins for an SMTP server and a directory: as little of each protocol as the product speaks.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
@@ -11,7 +11,7 @@ use std::{
 use countersign::{outbound::signing::WebhookSecret, serve::clock};
 use serde_json::{Value, json};
 
-use crate::harness::{PATIENCE, wait_for};
+use crate::harness::{PATIENCE, api::Call, wait_for};
 
 /// The secret of every signed call here.
 pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -160,34 +160,17 @@ fn serve(stream: &TcpStream, answer: &dyn Fn(&Value) -> Vec<u8>, questions: &Mut
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     let mut reader = BufReader::new(stream);
     loop {
-        let mut head = Vec::new();
-        loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line).ok()? == 0 {
-                return None;
-            }
-            if line == "\r\n" {
-                break;
-            }
-            head.push(line.trim_end().to_owned());
-        }
-        let header = |name: &str| {
-            let of =
-                |line: &String| line.split_once(": ").filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.to_owned());
-            head.iter().find_map(of).unwrap_or_default()
-        };
-        let mut body = vec![0; header("content-length").parse().ok()?];
-        reader.read_exact(&mut body).ok()?;
-        assert!(head[0].starts_with("POST /users?x=1 "), "{head:?}");
-        assert_eq!(header("content-type"), "application/json");
+        let call = Call::read(&mut reader)?;
+        assert!(call.line.starts_with("POST /users?x=1 "), "{call:?}");
+        assert_eq!(call.header("content-type"), "application/json");
         let signed = WebhookSecret::parse(SECRET).unwrap().verify(
-            &header("webhook-id"),
-            &header("webhook-timestamp"),
-            &header("webhook-signature"),
-            &body,
+            call.header("webhook-id"),
+            call.header("webhook-timestamp"),
+            call.header("webhook-signature"),
+            &call.body,
             clock::now(),
         );
-        let question: Value = serde_json::from_slice(&body).unwrap();
+        let question = call.json();
         questions.lock().unwrap().push(question.clone());
         let reply = if signed.is_ok() { answer(&question) } else { response("401 Unauthorized", "{}") };
         { stream }.write_all(&reply).ok()?;

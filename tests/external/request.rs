@@ -30,9 +30,9 @@ fn each_provider_is_asked_in_its_own_format() {
             }
             Kind::Twilio => {
                 assert_eq!(start.line, "POST /v2/Services/VA4567/Verifications HTTP/1.1");
-                assert_eq!(start.body, "To=%2B12025550143&Channel=sms");
+                assert_eq!(start.text(), "To=%2B12025550143&Channel=sms");
                 assert_eq!(check.line, "POST /v2/Services/VA4567/VerificationCheck HTTP/1.1");
-                assert_eq!(check.body, "To=%2B12025550143&Code=123456");
+                assert_eq!(check.text(), "To=%2B12025550143&Code=123456");
                 for call in [start, check] {
                     assert_eq!(call.header("authorization"), "Basic QUMwMTIzOnRvazplbg==");
                     assert_eq!(call.header("content-type"), "application/x-www-form-urlencoded");
@@ -86,7 +86,7 @@ fn methods_are_those_of_the_provider_and_sms_is_the_default() {
             let call = &provider.calls()[at];
             let said = match provider.kind() {
                 Kind::Telnyx => call.path().ends_with(&format!("/{method}")),
-                Kind::Twilio => call.body.ends_with(&format!("Channel={method}")),
+                Kind::Twilio => call.text().ends_with(&format!("Channel={method}")),
                 Kind::Http => call.json()["method"] == method,
             };
             assert!(said, "{call:?}");

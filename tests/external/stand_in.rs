@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
@@ -12,9 +12,9 @@ use std::{
 };
 
 use countersign::{outbound::signing::WebhookSecret, serve::clock};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::harness::{PATIENCE, Server};
+use crate::harness::{PATIENCE, Server, api::Call};
 
 /// What `http` calls are signed with.
 pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -27,15 +27,6 @@ pub(crate) enum Kind {
     Telnyx,
     Twilio,
     Http,
-}
-
-/// A call as it arrived.
-#[derive(Clone, Debug)]
-pub(crate) struct Call {
-    /// With the method: `POST /path HTTP/1.1`.
-    pub(crate) line: String,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: String,
 }
 
 /// What is answered: a whole HTTP response, and nothing at all where it is empty.
@@ -57,26 +48,6 @@ struct State {
     started: Mutex<HashMap<String, u32>>,
     /// Calls that were left without an answer, and that the caller gave up.
     hung_up: AtomicUsize,
-}
-
-impl Call {
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
-    }
-
-    pub(crate) fn path(&self) -> &str {
-        self.line.split(' ').nth(1).unwrap()
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap()
-    }
-
-    fn form(&self, name: &str) -> Option<String> {
-        let decode = |text: &str| text.replace("%2B", "+");
-        let pairs = self.body.split('&').filter_map(|pair| pair.split_once('='));
-        pairs.into_iter().find(|(known, _)| *known == name).map(|(_, value)| decode(value))
-    }
 }
 
 impl Provider {
@@ -238,14 +209,14 @@ impl State {
         if call.header("authorization") != "Basic QUMwMTIzOnRvazplbg==" {
             return response("401 Unauthorized", r#"{"code":20003,"message":"upstream words"}"#);
         }
-        let number = call.form("To").unwrap();
+        let number = call.field("To").unwrap();
         match call.path().strip_prefix("/v2/Services/VA4567/") {
             Some("Verifications") => {
-                assert!(["sms", "call", "whatsapp"].contains(&&*call.form("Channel").unwrap()));
+                assert!(["sms", "call", "whatsapp"].contains(&&*call.field("Channel").unwrap()));
                 self.begin(&number);
                 response("201 Created", r#"{"status":"pending"}"#)
             }
-            Some("VerificationCheck") => match self.check(&number, &call.form("Code").unwrap()) {
+            Some("VerificationCheck") => match self.check(&number, &call.field("Code").unwrap()) {
                 None => response("404 Not Found", r#"{"code":20404,"message":"upstream words"}"#),
                 Some(true) => response("200 OK", r#"{"status":"approved","valid":true}"#),
                 Some(false) => response("200 OK", r#"{"status":"pending","valid":false}"#),
@@ -259,7 +230,7 @@ impl State {
             call.header("webhook-id"),
             call.header("webhook-timestamp"),
             call.header("webhook-signature"),
-            call.body.as_bytes(),
+            &call.body,
             clock::now(),
         );
         if signed.is_err() || call.path() != "/verify?x=1" {
@@ -291,23 +262,7 @@ fn serve(stream: &TcpStream, state: &State) -> Option<()> {
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     let mut reader = BufReader::new(stream);
     loop {
-        let mut lines = Vec::new();
-        loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line).ok()? == 0 {
-                return None;
-            }
-            if line == "\r\n" {
-                break;
-            }
-            lines.push(line.trim_end().to_owned());
-        }
-        let split = |line: &String| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let headers: Vec<_> = lines.iter().skip(1).filter_map(split).collect();
-        let mut call = Call { line: lines[0].clone(), headers, body: String::new() };
-        let mut body = vec![0; call.header("content-length").parse().ok()?];
-        reader.read_exact(&mut body).ok()?;
-        call.body = String::from_utf8(body).ok()?;
+        let call = Call::read(&mut reader)?;
         state.calls.lock().unwrap().push(call.clone());
         let scripted = state.script.lock().unwrap().as_ref().map(|script| script(&call));
         let reply = scripted.unwrap_or_else(|| state.answer(&call));

@@ -309,7 +309,7 @@ fn what_was_typed_is_read_as_digits_and_the_rest_is_the_providers() {
     {
         let envelope = envelope(&server, ANN);
         assert_eq!(verify(&server, ANN, typed, &envelope).status, 200, "{typed:?}");
-        assert!(provider.calls().last().unwrap().body.ends_with("Code=123456"), "{typed:?}");
+        assert!(provider.calls().last().unwrap().text().ends_with("Code=123456"), "{typed:?}");
     }
     let envelope = envelope(&server, ANN);
     let as_integer = json!({"phone_number": ANN, "code": 123_456, "challenge": envelope});
@@ -329,8 +329,8 @@ fn what_nothing_is_left_of_is_wrong_and_counted_and_asks_nobody() {
         let _ = verify(&server, ANN, typed, &envelope);
     }
     for call in provider.calls().iter().filter(|call| call.path().ends_with("Check")) {
-        assert_eq!(call.body.matches('&').count(), 1, "{call:?}");
-        assert!(call.body.starts_with("To=%2B12025550143&Code="), "{call:?}");
+        assert_eq!(call.text().matches('&').count(), 1, "{call:?}");
+        assert!(call.text().starts_with("To=%2B12025550143&Code="), "{call:?}");
     }
 }
 

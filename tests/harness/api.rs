@@ -1,7 +1,7 @@
 //! A stand-in for a provider's HTTP API: it keeps what it was sent, and answers by a script.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
@@ -60,30 +60,8 @@ impl Api {
 }
 
 impl Call {
-    pub fn header(&self, name: &str) -> &str {
-        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.map_or("", |(_, value)| value)
-    }
-
-    /// All headers, in their order.
-    pub fn headers(&self) -> &[(String, String)] {
-        &self.headers
-    }
-
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
-    }
-
-    /// The fields of a form, in their order.
-    pub fn form(&self) -> Vec<(String, String)> {
-        form_urlencoded::parse(&self.body).into_owned().collect()
-    }
-}
-
-fn serve(stream: &TcpStream, script: Script, calls: &Mutex<Vec<Call>>) -> Option<()> {
-    stream.set_read_timeout(Some(PATIENCE)).ok()?;
-    let mut reader = BufReader::new(stream);
-    loop {
+    /// The next call of a connection; `None` where it ends, or sends something else.
+    pub fn read(reader: &mut impl BufRead) -> Option<Self> {
         let mut head = Vec::new();
         loop {
             let mut line = String::new();
@@ -95,10 +73,54 @@ fn serve(stream: &TcpStream, script: Script, calls: &Mutex<Vec<Call>>) -> Option
             }
             head.push(line.trim_end().to_owned());
         }
-        let headers = head[1..].iter().filter_map(|line| line.split_once(": ")).map(|(n, v)| (n.to_owned(), v.to_owned()));
-        let mut call = Call { line: head[0].clone(), headers: headers.collect(), body: Vec::new() };
+        let headers = head.iter().skip(1).filter_map(|line| line.split_once(": ")).map(|(n, v)| (n.to_owned(), v.to_owned()));
+        let mut call = Self { line: head.first()?.clone(), headers: headers.collect(), body: Vec::new() };
         call.body = vec![0; call.header("content-length").parse().ok()?];
         reader.read_exact(&mut call.body).ok()?;
+        Some(call)
+    }
+
+    /// The value of a header; empty where there is none.
+    pub fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map_or("", |(_, value)| value)
+    }
+
+    /// All headers, in their order.
+    pub fn headers(&self) -> &[(String, String)] {
+        &self.headers
+    }
+
+    /// What is called, with its query.
+    pub fn path(&self) -> &str {
+        self.line.split(' ').nth(1).unwrap_or_default()
+    }
+
+    /// The body, which is a text.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap_or_else(|_| panic!("no text: {self:?}"))
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    /// The fields of a form, in their order.
+    pub fn form(&self) -> Vec<(String, String)> {
+        form_urlencoded::parse(&self.body).into_owned().collect()
+    }
+
+    /// The first field of a form with this name.
+    pub fn field(&self, name: &str) -> Option<String> {
+        self.form().into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+}
+
+fn serve(stream: &TcpStream, script: Script, calls: &Mutex<Vec<Call>>) -> Option<()> {
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    let mut reader = BufReader::new(stream);
+    loop {
+        let call = Call::read(&mut reader)?;
         let number = {
             let mut calls = calls.lock().unwrap();
             calls.push(call);
