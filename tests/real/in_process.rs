@@ -69,6 +69,8 @@ fn withstands(settings: Settings, files: &[&str], command: fn(&Path, &[String]) 
     }
     sets_all_headers_where_nothing_is_needed(&edge);
     edge.gives_bodies_to_the_app();
+    edge.has_its_headers_arrive_whatever_connection_lists();
+    edge.gives_nobody_a_tunnel();
     takes_new_keys_over(&mut edge, &settings);
     keeps_keys_where_none_can_be_had(&edge, &settings);
 }
