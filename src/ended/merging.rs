@@ -9,7 +9,8 @@
 //!          | 4 ‖ digests (8 for each bucket) | 5 ‖ how many of the buckets (2) ‖ their entries
 //!
 //! Numbers are big-endian. The messages are sealed as all that nodes relay is, which makes them authentic; each has a greatest length.
-//! Both sides count what lives on after the same second, which is a little in the past: both hold that still, though their clocks differ.
+//! Both sides count what lives on after the same second, the beginning of a step of time, which is a little in the past: both hold that
+//! still, though their clocks differ.
 
 use core::hash::Hasher as _;
 use std::collections::VecDeque;
@@ -18,7 +19,7 @@ use siphasher::sip::SipHasher13;
 
 use super::{
     AnyEnded, Ending,
-    digests::{BUCKETS, Digests},
+    digests::{BUCKETS, Digests, STEP},
     entry::{Entry, seconds},
     known::Known,
 };
@@ -33,8 +34,6 @@ const ENTRIES_AT_ONCE: usize = 1000;
 const BUCKETS_AT_ONCE: usize = 64;
 /// Entries from which on an answer is long enough; whole buckets go, so there may be more.
 const ENOUGH_ENTRIES: usize = 12_000;
-/// Seconds that questions count together, so that digests needn't be made anew for each.
-const STEP: u32 = 16;
 
 const KEEP: u8 = 1;
 const COMPARE: u8 = 2;

@@ -14,6 +14,7 @@ mod memory;
 mod merging;
 mod name;
 mod set;
+mod shard;
 
 use alloc::{boxed::Box, string::String};
 use core::{fmt, pin::Pin};

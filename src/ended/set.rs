@@ -1,21 +1,19 @@
 //! The set of what was ended: a table of 20 bytes a slot, in shards, that only ever grows by joining and forgets by time.
 //!
-//! A shard holds the names whose first bits are its own. In it, names stand as near as they can to the place that their bits give
-//! them, the one that has come farthest first (Robin Hood hashing), so that looking for a name that isn't there ends soon however full
-//! the table is. Removing moves those behind back. Entries leave when nothing of theirs can be alive any more: each new one looks at a
-//! few slots, and a full set looks at all of them.
+//! Entries leave when nothing of theirs can be alive any more: each new one looks at a few slots, and a full set looks at all of them.
 
 use std::sync::{
-    PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
     atomic::{AtomicU8, AtomicU32, Ordering::Relaxed},
 };
 
 use super::{
     Room,
     believed::Believed,
-    digests::{BUCKET_BITS, BUCKETS, Digested, Digests, Slot, bucket},
+    digests::{Counted, Digests, Running, STEP},
     entry::Entry,
     name::Name,
+    shard::{Places, Shard},
 };
 use crate::time::UnixMillis;
 
@@ -31,6 +29,7 @@ const HOUSEKEEPING: usize = 32;
 /// Entries, each name once.
 #[derive(Debug)]
 pub(super) struct Set {
+    places: Places,
     shards: Box<[RwLock<Shard>]>,
     capacity: u32,
     taken: AtomicU32,
@@ -40,7 +39,8 @@ pub(super) struct Set {
     swept_at: AtomicU32,
     /// How full it was when that was told last.
     told: AtomicU8,
-    digested: Digested,
+    /// What it is compared by; nothing before the first comparison.
+    running: OnceLock<Running>,
     /// By which entries are forgotten.
     believed: Believed,
 }
@@ -49,30 +49,20 @@ pub(super) struct Set {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Full;
 
-/// A slot in which nothing stands.
-const EMPTY: Slot = [0; 5];
-
-#[derive(Debug, Default)]
-struct Shard {
-    /// None before the first is needed.
-    slots: Box<[Slot]>,
-    live: usize,
-    /// Where the next sweep begins.
-    sweep: usize,
-}
-
 impl Set {
     /// An empty set with room for so many names.
     pub(super) fn new(capacity: u32) -> Self {
+        let places = Places::random();
         let shards = 1 << (capacity / LEAST_ENTRIES_PER_SHARD).clamp(1, MOST_SHARDS).ilog2();
         Self {
-            shards: (0..shards).map(|_| RwLock::default()).collect(),
+            places,
+            shards: (0..shards).map(|_| RwLock::new(Shard::new(places))).collect(),
             capacity,
             taken: AtomicU32::new(0),
             hand: AtomicU32::new(0),
             swept_at: AtomicU32::new(0),
             told: AtomicU8::new(0),
-            digested: Digested::default(),
+            running: OnceLock::new(),
             believed: Believed::default(),
         }
     }
@@ -84,8 +74,7 @@ impl Set {
 
     /// Whether what is called so was ended, where it began then.
     pub(super) fn has_ended(&self, name: Name, began: UnixMillis) -> bool {
-        let shard = self.read(self.shard_of(name));
-        shard.find(name).is_some_and(|at| entry(shard.slots[at]).has_ended(began))
+        self.read(self.shard_of(name)).get(name).is_some_and(|entry| entry.has_ended(began))
     }
 
     /// Joins an entry with what is known of its name. Whether that is news; what has ended by itself long ago is none.
@@ -112,28 +101,19 @@ impl Set {
 
     fn try_put(&self, new: Entry, now: u32) -> Result<bool, Full> {
         let mut shard = self.write(self.shard_of(new.name));
-        if let Some(at) = shard.find(new.name) {
-            let joined = slot(entry(shard.slots[at]).joined(new));
-            let is_news = joined != shard.slots[at];
-            if is_news {
-                shard.slots[at] = joined;
-                self.digested.change();
-            }
+        // Once a shard is counted, there is something to count with, and that stays.
+        let running = self.running.get();
+        if let Some(is_news) = shard.join(new, running) {
             return Ok(is_news);
         }
-        let removed = shard.sweep(now.saturating_sub(STAYS), HOUSEKEEPING);
+        let removed = shard.sweep(now.saturating_sub(STAYS), HOUSEKEEPING, running);
         self.taken.fetch_sub(removed, Relaxed);
         let more = |taken| if taken < self.capacity { Some(taken + 1) } else { None };
         self.taken.fetch_update(Relaxed, Relaxed, more).map_err(|_| Full)?;
-        if shard.slots.is_empty() {
-            shard.slots = vec![EMPTY; self.slots_per_shard()].into();
-        }
-        if shard.live + 1 >= shard.slots.len() {
+        if !shard.insert(new, self.slots_per_shard(), running) {
             self.taken.fetch_sub(1, Relaxed);
             return Err(Full);
         }
-        shard.insert(slot(new));
-        self.digested.change();
         Ok(true)
     }
 
@@ -148,7 +128,7 @@ impl Set {
     pub(super) fn all(&self, now: u32) -> Vec<Entry> {
         let mut all = Vec::with_capacity(self.taken.load(Relaxed) as usize);
         for at in 0..self.shards.len() {
-            all.extend(self.read(at).slots.iter().filter(|slot| slot[4] > now).map(|slot| entry(*slot)));
+            all.extend(self.read(at).entries().filter(|entry| entry.until > now));
         }
         all
     }
@@ -163,28 +143,29 @@ impl Set {
         Room { entries: self.taken.load(Relaxed), capacity: self.capacity }
     }
 
-    /// A number for each bucket, of the entries that live on after `after`.
-    pub(super) fn digests(&self, after: u32) -> Digests {
-        self.digested.of(after, |each| {
-            for at in 0..self.shards.len() {
-                self.read(at).slots.iter().filter(|slot| slot[4] > after).for_each(|slot| each(slot, entry(*slot).name));
+    /// A number for each bucket, of the entries that live on after the beginning of the [`STEP`] of this second.
+    pub(super) fn digests(&self, second: u32) -> Digests {
+        let (step, running) = (second / STEP, self.running.get_or_init(Running::new));
+        let _turn = running.turn();
+        for at in 0..self.shards.len() {
+            let is_for_it = self.read(at).counted().is_for(step);
+            if !is_for_it {
+                self.write(at).count(Counted::best_for(step, at), running);
             }
-        })
+        }
+        running.after(step)
     }
 
     /// Adds the entries of a bucket that live on after `after`.
     pub(super) fn push_bucket(&self, number: usize, after: u32, to: &mut Vec<Entry>) {
-        let shard = self.read(number * self.shards.len() / BUCKETS);
-        let of_bucket = |slot: &&Slot| slot[4] > after && bucket(entry(**slot).name) == number;
-        to.extend(shard.slots.iter().filter(of_bucket).map(|slot| entry(*slot)));
+        for at in 0..self.shards.len() {
+            to.extend(self.read(at).of_bucket(number).filter(|entry| entry.until > after));
+        }
     }
 
     fn sweep(&self, at: usize, now: u32, steps: usize) {
-        let removed = self.write(at).sweep(now, steps);
-        if removed > 0 {
-            self.taken.fetch_sub(removed, Relaxed);
-            self.digested.change();
-        }
+        let removed = self.write(at).sweep(now, steps, self.running.get());
+        self.taken.fetch_sub(removed, Relaxed);
     }
 
     /// Says in the log when it has become half full, three quarters, and full.
@@ -219,7 +200,7 @@ impl Set {
     }
 
     fn shard_of(&self, name: Name) -> usize {
-        bucket(name) * self.shards.len() / BUCKETS
+        self.places.of(name).shard(self.shards.len())
     }
 
     fn read(&self, at: usize) -> RwLockReadGuard<'_, Shard> {
@@ -234,105 +215,8 @@ impl Set {
     /// Bytes of the whole table at capacity.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        self.shards.len() * (self.slots_per_shard() * size_of::<Slot>() + size_of::<RwLock<Shard>>())
+        self.shards.len() * (self.slots_per_shard() * size_of::<super::digests::Slot>() + size_of::<RwLock<Shard>>()) + Running::BYTES
     }
-}
-
-impl Shard {
-    fn find(&self, name: Name) -> Option<usize> {
-        if self.slots.is_empty() {
-            return None;
-        }
-        let (mut at, mut distance) = (home(name, self.slots.len()), 0);
-        loop {
-            let found = self.slots[at];
-            if found == EMPTY {
-                return None;
-            }
-            let found = entry(found).name;
-            if found == name {
-                return Some(at);
-            }
-            // It would have taken this place.
-            if self.distance(found, at) < distance {
-                return None;
-            }
-            (at, distance) = (self.next(at), distance + 1);
-        }
-    }
-
-    /// Adds a name that isn't there. A slot is free.
-    fn insert(&mut self, mut carried: Slot) {
-        let (mut at, mut distance) = (home(entry(carried).name, self.slots.len()), 0);
-        while self.slots[at] != EMPTY {
-            let others = self.distance(entry(self.slots[at]).name, at);
-            if others < distance {
-                core::mem::swap(&mut carried, &mut self.slots[at]);
-                distance = others;
-            }
-            (at, distance) = (self.next(at), distance + 1);
-        }
-        self.slots[at] = carried;
-        self.live += 1;
-    }
-
-    /// Looks at the next slots and removes what had ended by `now`. Returns how many.
-    fn sweep(&mut self, now: u32, steps: usize) -> u32 {
-        let (mut removed, mut seen) = (0, 0);
-        while seen < steps.min(self.slots.len()) && self.live > 0 {
-            let at = self.sweep;
-            if self.slots[at] != EMPTY && self.slots[at][4] <= now {
-                // The one behind it may have moved here.
-                self.remove(at);
-                removed += 1;
-            } else {
-                (self.sweep, seen) = (self.next(at), seen + 1);
-            }
-        }
-        removed
-    }
-
-    fn remove(&mut self, mut hole: usize) {
-        loop {
-            let next = self.next(hole);
-            if self.slots[next] == EMPTY || self.distance(entry(self.slots[next]).name, next) == 0 {
-                break;
-            }
-            self.slots[hole] = self.slots[next];
-            hole = next;
-        }
-        self.slots[hole] = EMPTY;
-        self.live -= 1;
-    }
-
-    /// How far a name that stands there is from its home.
-    fn distance(&self, name: Name, at: usize) -> usize {
-        let (home, size) = (home(name, self.slots.len()), self.slots.len());
-        if at >= home { at - home } else { at + size - home }
-    }
-
-    const fn next(&self, at: usize) -> usize {
-        if at + 1 == self.slots.len() { 0 } else { at + 1 }
-    }
-}
-
-/// Maps the 32 bits behind the first evenly to the slots.
-#[allow(clippy::cast_possible_truncation, reason = "the result is below `size`")]
-const fn home(name: Name, size: usize) -> usize {
-    let bits = (name.bits() >> (Name::BITS - BUCKET_BITS - 32)) as u32;
-    ((bits as u64 * size as u64) >> 32) as usize
-}
-
-fn slot(entry: Entry) -> Slot {
-    let bytes = entry.to_bytes();
-    core::array::from_fn(|at| u32::from_be_bytes(bytes[at * 4..at * 4 + 4].try_into().expect("four bytes")))
-}
-
-/// What stands in a slot that isn't empty.
-fn entry(slot: Slot) -> Entry {
-    let mut bytes = [0; Entry::BYTES];
-    bytes.chunks_exact_mut(4).zip(slot).for_each(|(to, number)| to.copy_from_slice(&number.to_be_bytes()));
-    Entry::from_bytes(&bytes).expect("an entry always has an end")
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ended::entry::WHENEVER;
+use crate::ended::{
+    digests::{BUCKETS, bucket},
+    entry::WHENEVER,
+};
 
 const NOW: u32 = 1_800_000_000;
 
@@ -39,19 +42,25 @@ fn a_million_take_less_than_24_mib_and_a_full_set_finds_all_it_has() {
     assert!((0..100_000).all(|number| has(&set, number)));
     assert!((100_000..200_000).all(|number| !has(&set, number)));
     // Looking for what isn't there ends soon, though five of six slots are taken.
-    let steps = |number| {
-        let shard = set.read(set.shard_of(name(number)));
-        let mut at = home(name(number), shard.slots.len());
-        (0..100_000)
-            .take_while(|steps| {
-                let goes_on = shard.slots[at] != EMPTY && shard.distance(entry(shard.slots[at]).name, at) >= *steps;
-                at = shard.next(at);
-                goes_on
-            })
-            .count()
-    };
+    let steps = |number| set.read(set.shard_of(name(number))).steps(name(number));
     let mean = (100_000..110_000).map(steps).sum::<usize>() / 10_000;
     assert!(mean < 6, "{mean}");
+}
+
+/// Whoever chooses addresses can have the first bits of their names be what they like.
+#[test]
+fn names_that_were_chosen_fill_no_part_before_the_others() {
+    let set = Set::new(9000);
+    assert_eq!(set.shards.len(), 2);
+    let chosen = |number| Entry { name: Name::from_bits(name(number).bits() >> 20), ..session(number, NOW + 100) };
+    for number in 0..7000 {
+        assert_eq!(set.put(chosen(number), NOW), Ok(true), "{number}");
+    }
+    assert!((0..2).all(|at| (3000..4000).contains(&set.read(at).entries().count())));
+    assert!((0..7000).all(|number| set.has_ended(chosen(number).name, UnixMillis::from_millis(0))));
+    let mut listed = Vec::new();
+    set.push_bucket(0, NOW, &mut listed);
+    assert_eq!(listed.len(), 7000);
 }
 
 #[test]
@@ -105,15 +114,45 @@ fn digests_are_the_same_whatever_the_order_the_capacity_and_the_time_of_sweeping
     let rounds = |set: &Set, now| (0..set.shards.len()).for_each(|_| set.housekeeping(now));
     assert_eq!(one.digests(NOW), other.digests(NOW));
     rounds(&one, NOW + 90);
-    assert_eq!(one.digests(NOW + 30), other.digests(NOW + 30), "what one has swept counts at neither");
+    assert_eq!(one.digests(NOW + 32), other.digests(NOW + 32), "what one has swept counts at neither");
     assert_ne!(one.digests(NOW), other.digests(NOW));
-    assert_eq!(all(&one, NOW + 30).len(), all(&other, NOW + 30).len());
+    assert_eq!(all(&one, NOW + 32).len(), all(&other, NOW + 32).len());
     other.put(session(3, NOW + 1000), NOW).unwrap();
-    let differ: Vec<_> = (0..BUCKETS).filter(|at| one.digests(NOW + 30)[*at] != other.digests(NOW + 30)[*at]).collect();
+    let differ: Vec<_> = (0..BUCKETS).filter(|at| one.digests(NOW + 32)[*at] != other.digests(NOW + 32)[*at]).collect();
     assert_eq!(differ, [bucket(name(3))]);
 }
 
 proptest! {
+    /// The sums that are kept up are those of a set that has what is there, whenever and however often it is asked, forwards and back.
+    #[test]
+    fn digests_are_those_of_what_is_there(
+        capacity in prop_oneof![Just(64_u32), Just(5000), Just(300_000)],
+        steps in proptest::collection::vec((0..60_u64, 0..2000_u32, 0..200_u32, 0..4_u8), 1..100),
+    ) {
+        let (set, mut now) = (Set::new(capacity), NOW);
+        for (number, lasts, passes, what) in steps {
+            match what {
+                0 => now += passes * 20,
+                1 => now -= passes / 4,
+                2 => now += passes,
+                _ => {}
+            }
+            set.put(session(number, now + lasts), now).unwrap();
+            if what == 3 {
+                (0..passes).for_each(|_| set.housekeeping(now));
+            }
+            let after = now / STEP * STEP;
+            let alike = Set::new(capacity);
+            set.all(after).into_iter().for_each(|entry| _ = alike.put(entry, after).unwrap());
+            prop_assert_eq!(set.digests(now), alike.digests(after));
+            let mut listed: Vec<_> = all(&set, after).into_iter().map(Entry::to_bytes).collect();
+            let mut held: Vec<_> = set.all(after).into_iter().map(Entry::to_bytes).collect();
+            listed.sort_unstable();
+            held.sort_unstable();
+            prop_assert_eq!(listed, held);
+        }
+    }
+
     #[test]
     fn it_holds_what_a_map_holds(
         capacity in prop_oneof![Just(64_u32), Just(300), Just(9000)],
