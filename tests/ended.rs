@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use countersign::{fleet::Homes, recipient::Recipient};
 use rand_chacha::{
     ChaCha8Rng,
     rand_core::{Rng as _, SeedableRng as _},
@@ -24,6 +25,7 @@ use crate::harness::{
     Connection, Server,
     fleet::{ISSUER, NODES, free_port, start_node_with},
     link::{Link, Way},
+    messages::Messages,
     tokens::Mint,
     wait_for,
 };
@@ -154,6 +156,98 @@ fn a_node_that_hung_hears_of_it_when_it_is_back() {
     wait_for(|| (verified(&nodes[2], &tokens.access) == 401).then_some(()));
 }
 
+/// `logout/` says how many couldn't be told; a token's owner is told nothing but that it is recorded (RFC 7009), whoever heard of it.
+#[test]
+fn a_logout_says_how_many_nodes_could_not_be_told_and_a_revocation_does_not() {
+    let mint = Mint::new(ISSUER);
+    let mut nodes = fleet(free_port(), &[("session.enabled", "true")]);
+    let sign_in = |node: &Server, email: &str| {
+        let answer = node.post("request/email/", &json!({ "email": email }));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let login = Messages::of(ISSUER).read(email, answer.json()["challenge"].as_str().unwrap());
+        let mut body = login.right(false);
+        body["session"] = json!(true);
+        let signed_in = node.post("exchange/email/", &body);
+        assert_eq!(signed_in.status, 200, "{signed_in:?}");
+        format!("countersign_session={}", signed_in.cookie("countersign_session").unwrap())
+    };
+    let log_out = |node: &Server, cookie: &str| {
+        let answer = node.post_with("logout/", &[("cookie", cookie)], &json!({}));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    };
+    let [ann, bob] = ["ann@example.com", "bob@example.com"].map(|email| sign_in(&nodes[0], email));
+    assert_eq!(log_out(&nodes[0], &ann), json!({}));
+    nodes[2].kill();
+    assert_eq!(log_out(&nodes[0], &bob), json!({ "pending": 1 }));
+    // Asserts that the answer is `{}`.
+    revoke(&nodes[0], &mint.begin("cid@example.com", 1).access, false);
+    assert_eq!(metric(&nodes[0], "countersign_ended_sessions_untold_total"), 2);
+    nodes[1].kill();
+    let cid = sign_in(&nodes[0], &somebody_made_at(NODES[0]));
+    assert_eq!(log_out(&nodes[0], &cid), json!({ "pending": 2 }));
+}
+
+/// Somebody whose challenges this node may make.
+fn somebody_made_at(node: &str) -> String {
+    let homes = Homes::new(ISSUER, NODES);
+    let may_make = |email: &String| homes.may_make(node, &Recipient::parse_email(email).unwrap());
+    (0..100).map(|n| format!("somebody{n}@example.com")).find(may_make).unwrap()
+}
+
+/// Nodes one, two and three in a chain: between the ends there is no way, in either direction.
+#[test]
+fn what_one_end_of_a_chain_ends_the_other_hears_of_by_the_node_between() {
+    let (mint, port) = (Mint::new(ISSUER), free_port());
+    let links = Links::new(port);
+    let mut nodes = linked_fleet(&links, port, &[]);
+    for way in [Way::Refused, Way::Silent] {
+        links.set_between(0, 2, way);
+        for (number, (from, to)) in [(0, 2), (2, 0)].into_iter().enumerate() {
+            let tokens = mint.begin("ann@example.com", 10 * way as u64 + number as u64);
+            assert_eq!(verified(&nodes[to], &tokens.access), 200);
+            revoke(&nodes[from], &tokens.access, false);
+            assert_eq!([from, 1].map(|at| verified(&nodes[at], &tokens.access)), [401, 401]);
+            wait_for(|| (verified(&nodes[to], &tokens.access) == 401).then_some(()));
+        }
+    }
+    // One hop at a time, from an end that is gone by then.
+    links.set_between(0, 2, Way::Refused);
+    links.set_between(1, 2, Way::Refused);
+    let tokens = mint.begin("ann@example.com", 50);
+    revoke(&nodes[0], &tokens.refresh, true);
+    assert_eq!([0, 1].map(|at| verified(&nodes[at], &tokens.access)), [401, 401]);
+    assert_eq!(verified(&nodes[2], &tokens.access), 200, "nobody could tell it");
+    nodes[0].kill();
+    links.set_between(1, 2, Way::Open);
+    wait_for(|| (verified(&nodes[2], &tokens.access) == 401).then_some(()));
+}
+
+#[test]
+fn with_deny_a_node_that_is_cut_off_accepts_nothing_until_it_knows_what_it_missed() {
+    let (mint, port) = (Mint::new(ISSUER), free_port());
+    let links = Links::new(port);
+    // Without a directory nothing is asked again, so the shortest patience counts.
+    let nodes = linked_fleet(&links, port, &[("session.isolated", "deny"), ("session.recheck_seconds", "0")]);
+    let [living, ended] = [1, 2].map(|number| mint.begin("ann@example.com", number));
+    assert_eq!([0, 1, 2].map(|at| verified(&nodes[at], &living.access)), [200; 3]);
+    for other in [0, 1] {
+        links.set_between(other, 2, Way::Silent);
+    }
+    wait_for(|| (metric(&nodes[2], "countersign_fleet_isolated") == 1).then_some(()));
+    revoke(&nodes[0], &ended.access, false);
+    assert_eq!([&living, &ended].map(|tokens| verified(&nodes[2], &tokens.access)), [503, 503]);
+    for node in &nodes[..2] {
+        assert_eq!([&living, &ended].map(|tokens| verified(node, &tokens.access)), [200, 401], "two hear each other");
+        assert_eq!(metric(node, "countersign_fleet_isolated"), 0);
+    }
+    for other in [0, 1] {
+        links.set_between(other, 2, Way::Open);
+    }
+    wait_for(|| (verified(&nodes[2], &living.access) == 200).then_some(()));
+    wait_for(|| (verified(&nodes[2], &ended.access) == 401).then_some(()));
+}
+
 #[test]
 fn a_node_that_hears_from_none_is_isolated_and_with_deny_it_accepts_nothing() {
     let (mint, port) = (Mint::new(ISSUER), free_port());
@@ -180,12 +274,39 @@ impl Links {
         Self(pairs.filter(|(from, to)| from != to).map(link).collect())
     }
 
+    /// Both ways between two nodes.
+    fn set_between(&self, one: usize, other: usize, way: Way) {
+        let ends = [(one, other), (other, one)];
+        self.0.iter().filter(|(from, to, _)| ends.contains(&(*from, *to))).for_each(|(.., link)| link.set(way));
+    }
+
+    /// Half of the time cuts the way between two nodes, for what one of them begins or for both, and returns which: each can still reach,
+    /// and be reached by, the third, who knows.
+    fn cut_some(&self, random: &mut ChaCha8Rng) -> (usize, usize) {
+        let (from, to, link) = &self.0[random.next_u32() as usize % self.0.len()];
+        let way = [Way::Open, Way::Open, Way::Refused, Way::Silent][random.next_u32() as usize % 4];
+        if random.next_u32().is_multiple_of(2) {
+            self.set_between(*from, *to, way);
+        } else {
+            link.set(way);
+        }
+        (*from, *to)
+    }
+
     /// `guard.peer_url` of a node.
     fn of(&self, node: usize, port: u16) -> String {
         let links = self.0.iter().filter(|(from, ..)| *from == node);
         let links = links.map(|(_, to, link)| format!("{}={}", NODES[*to], link.url)).collect::<Vec<_>>().join(",");
         format!("{links},{own}=http://{own}:{port}", own = NODES[node])
     }
+}
+
+/// A fleet whose nodes reach each other by these links.
+fn linked_fleet(links: &Links, port: u16, settings: &[(&str, &str)]) -> Vec<Server> {
+    let start = |at: usize| start(NODES[at], port, &[&[("guard.peer_url", &*links.of(at, port))], settings].concat());
+    let nodes: Vec<_> = (0..NODES.len()).map(start).collect();
+    nodes.iter().for_each(wait_until_ready);
+    nodes
 }
 
 /// A node that is killed, hangs, or is there.
@@ -276,10 +397,7 @@ fn survive(kind: &str, folder: &Path) {
             let mut random = ChaCha8Rng::seed_from_u64(99);
             while !is_over.load(Ordering::Relaxed) {
                 let at = random.next_u32() as usize % NODES.len();
-                // Half of the time one way between two nodes is cut, too, for what one of them begins: each can still reach, and be
-                // reached by, somebody who knows.
-                let (.., link) = &links.0[random.next_u32() as usize % links.0.len()];
-                link.set([Way::Open, Way::Open, Way::Refused, Way::Silent][random.next_u32() as usize % 4]);
+                let (from, to) = links.cut_some(&mut random);
                 if random.next_u32().is_multiple_of(4) {
                     thread::sleep(Duration::from_millis(300 + u64::from(random.next_u32() % 2500)));
                 } else if random.next_u32().is_multiple_of(3) {
@@ -300,7 +418,7 @@ fn survive(kind: &str, folder: &Path) {
                         is_ready.then_some(())
                     });
                 }
-                link.set(Way::Open);
+                links.set_between(from, to, Way::Open);
                 turns.fetch_add(1, Ordering::Relaxed);
                 // All of them see and hear for a moment.
                 thread::sleep(Duration::from_millis(100));

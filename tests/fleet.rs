@@ -414,6 +414,25 @@ fn somebody(who: impl Fn(&Recipient) -> bool) -> String {
     (0..10_000).map(|n| format!("person{n}@example.com")).find(is_right).unwrap()
 }
 
+/// Two fleets by their lists, and one by their secret: nodes ask only those of their list, until a person comes with a challenge.
+#[test]
+fn nodes_whose_lists_have_nothing_in_common_say_so_when_a_person_goes_from_one_to_the_other() {
+    let port = free_port();
+    let lists = [[NODES[0], "127.0.0.4"].join(","), [NODES[1], "127.0.0.5"].join(",")];
+    let start = |(node, list): (&str, &String)| start_node(node, port, &[("guard.nodes", list)]);
+    let fleet = Fleet { port, nodes: NODES[..2].iter().copied().zip(&lists).map(start).collect() };
+    let (envelope, code, maker) = fleet.challenge(1, "ann@example.com", "192.0.2.1");
+    assert_eq!(maker, NODES[1]);
+    assert_eq!(fleet.exchange(0, "ann@example.com", &envelope, &code).status, 200);
+    for (node, named) in [(0, NODES[1]), (1, NODES[0])] {
+        let server = &fleet.nodes[node];
+        wait_for(|| String::from_utf8(server.get_admin("/readyz").body).unwrap().contains(named).then_some(()));
+        let metrics = String::from_utf8(server.get_admin("/metrics").body).unwrap();
+        assert!(metrics.contains(&format!("countersign_fleet_nodes_differ{{node=\"{named}\"}} 1")), "{metrics}");
+        wait_for(|| server.log().contains("than the bound on guesses allows for").then_some(()));
+    }
+}
+
 #[test]
 fn a_node_that_by_its_own_list_is_no_home_refuses_and_both_say_so() {
     let [asking, other, asked] = NODES;

@@ -215,7 +215,8 @@ impl Set {
     /// Bytes of the whole table at capacity.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        self.shards.len() * (self.slots_per_shard() * size_of::<super::digests::Slot>() + size_of::<RwLock<Shard>>()) + Running::BYTES
+        self.shards.len() * (self.slots_per_shard() * size_of::<super::digests::Slot>() + size_of::<RwLock<Shard>>())
+            + Running::BYTES
     }
 }
 

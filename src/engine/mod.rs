@@ -23,6 +23,7 @@ mod sign_in;
 mod status;
 mod trial;
 mod way;
+mod weight;
 
 use alloc::string::String;
 

@@ -16,11 +16,14 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use super::weight::bytes_of_user;
 use crate::{time::UnixTime, token::SessionId, unavailable::Unavailable, user::User};
 
 const SHARDS: usize = 1024;
 /// The most sessions of a shard: of 16,384 in all.
 const MOST_OF_A_SHARD: usize = 16;
+/// The most bytes that the answers of a shard take: 64 MiB in all. A single one that is larger isn't kept.
+const MOST_BYTES_OF_A_SHARD: usize = 64 * 1024;
 /// Seconds for which the last answer serves without another question, where the directory just gave none.
 const PAUSE: u64 = 2;
 /// How much later than a request's own time an answer may be: requests overtake each other, and clocks are set back.
@@ -37,10 +40,17 @@ pub(super) struct Rechecks {
 
 struct Entry {
     id: SessionId,
-    last: Option<(Answer, UnixTime)>,
+    last: Option<Last>,
     /// The directory gave no answer, and isn't asked again before.
     asked_again_at: UnixTime,
     asking: Option<Arc<Question>>,
+}
+
+/// What was answered last.
+struct Last {
+    answer: Answer,
+    at: UnixTime,
+    bytes: usize,
 }
 
 /// A question under way, with those who wait for its answer.
@@ -116,8 +126,8 @@ impl Rechecks {
     /// Keeps what was just learnt of a session's user.
     pub(super) fn keep(&self, id: SessionId, answer: Answer, now: UnixTime) {
         let mut shard = self.shard(&id);
-        if let Some(entry) = entry(&mut shard, id) {
-            entry.last = Some((answer, now));
+        if entry(&mut shard, id).is_some() {
+            learn(&mut shard, id, answer, now);
         }
     }
 
@@ -158,15 +168,38 @@ fn entry(shard: &mut Vec<Entry>, id: SessionId) -> Option<&mut Entry> {
         return shard.last_mut();
     }
     let idle = shard.iter_mut().filter(|entry| entry.asking.is_none());
-    let oldest = idle.min_by_key(|entry| entry.last.as_ref().map(|(_, at)| *at))?;
+    let oldest = idle.min_by_key(|entry| entry.last.as_ref().map(|last| last.at))?;
     *oldest = new;
     Some(oldest)
+}
+
+/// Keeps an answer about a session that has an entry. The oldest ones of others are forgotten until there is room for it.
+fn learn(shard: &mut [Entry], id: SessionId, answer: Answer, now: UnixTime) {
+    let bytes = answer.as_ref().map_or(0, |user| bytes_of_user(user));
+    let mut room = MOST_BYTES_OF_A_SHARD;
+    if let Some(entry) = shard.iter_mut().find(|entry| entry.id == id) {
+        entry.last = None;
+        if bytes > room {
+            return;
+        }
+        entry.last = Some(Last { answer, at: now, bytes });
+        room -= bytes;
+    }
+    let mut others: Vec<_> = shard.iter_mut().filter(|entry| entry.id != id && entry.last.is_some()).collect();
+    others.sort_unstable_by_key(|entry| core::cmp::Reverse(entry.last.as_ref().map(|last| last.at)));
+    for other in others {
+        if let Some(left) = room.checked_sub(other.last.as_ref().map_or(0, |last| last.bytes)) {
+            room = left;
+        } else {
+            (room, other.last) = (0, None);
+        }
+    }
 }
 
 impl Entry {
     /// The last answer, if it is less than `seconds` old.
     fn known(&self, seconds: u64, now: UnixTime) -> Option<Answer> {
-        let (answer, at) = self.last.as_ref()?;
+        let Last { answer, at, .. } = self.last.as_ref()?;
         (*at <= now.plus(OVERTAKEN) && now.seconds_since(*at) < seconds).then(|| answer.clone())
     }
 }
@@ -178,8 +211,8 @@ impl Turn<'_> {
             let mut shard = self.rechecks.shard(&self.id);
             let entry = shard.iter_mut().find(|entry| self.is_of(entry));
             match (entry, answered) {
-                (Some(entry), Ok(answer)) => {
-                    entry.last = Some((answer.clone(), now));
+                (Some(_), Ok(answer)) => {
+                    learn(&mut shard, self.id, answer.clone(), now);
                     Ok(answer)
                 }
                 (Some(entry), Err(unavailable)) => {
@@ -433,6 +466,54 @@ mod tests {
         let asked = desk.asked.get();
         desk.now(60_000, 300, NOW.plus(60_000)).unwrap();
         assert_eq!(desk.asked.get(), asked, "the newest is there");
+    }
+
+    /// Who has these many bytes of claims.
+    fn big(bytes: usize) -> Arc<User> {
+        let mut user = User::clone(&user("ann"));
+        user.claims.insert("text".into(), "x".repeat(bytes).into());
+        Arc::new(user)
+    }
+
+    fn kept(desk: &Desk) -> usize {
+        let shards = desk.rechecks.shards.iter().map(|shard| {
+            let bytes = shard.lock().unwrap().iter().filter_map(|entry| Some(entry.last.as_ref()?.bytes)).sum::<usize>();
+            assert!(bytes <= MOST_BYTES_OF_A_SHARD, "{bytes}");
+            bytes
+        });
+        shards.sum()
+    }
+
+    #[test]
+    fn big_answers_take_no_more_memory_than_their_share_and_the_oldest_make_room() {
+        let desk = Desk::new();
+        desk.says(Some(Ok(Some(big(10_000)))));
+        for number in 1..=20_000 {
+            desk.now(number, 1_000_000, NOW.plus(u64::from(number))).unwrap();
+        }
+        assert!(kept(&desk) > SHARDS * MOST_BYTES_OF_A_SHARD / 2, "{}", kept(&desk));
+        let asked = desk.asked.get();
+        assert_eq!(desk.now(20_000, 1_000_000, NOW.plus(20_000)), Ok(Some(big(10_000))));
+        assert_eq!(desk.asked.get(), asked, "the newest is there");
+        desk.now(1, 1_000_000, NOW.plus(20_001)).unwrap();
+        assert_eq!(desk.asked.get(), asked + 1, "the oldest isn't");
+    }
+
+    #[test]
+    fn an_answer_that_is_larger_than_the_share_of_a_shard_is_given_and_not_kept() {
+        let desk = Desk::new();
+        desk.says(Some(Ok(Some(big(MOST_BYTES_OF_A_SHARD)))));
+        for asked in 1..=3 {
+            assert_eq!(desk.now(1, 300, NOW), Ok(Some(big(MOST_BYTES_OF_A_SHARD))));
+            assert_eq!(desk.asked.get(), asked);
+        }
+        desk.rechecks.keep(id(2), Some(big(MOST_BYTES_OF_A_SHARD)), NOW);
+        assert_eq!(kept(&desk), 0);
+        desk.says(Some(Ok(Some(user("ann")))));
+        desk.now(1, 300, NOW).unwrap();
+        desk.says(Some(Ok(Some(big(MOST_BYTES_OF_A_SHARD)))));
+        desk.now(1, 300, NOW.plus(300)).unwrap();
+        assert_eq!(kept(&desk), 0, "an older answer doesn't stand for it");
     }
 
     #[test]

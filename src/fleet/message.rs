@@ -25,6 +25,8 @@ pub enum Target {
     Guard(GuardId),
     /// A node, as a recipient's home.
     Home(Box<str>),
+    /// A recipient's home that said that it is about to end: nobody else can be reached.
+    LeavingHome(Box<str>),
 }
 
 /// A request to be relayed: what the deciding node needs of it, and no more.
@@ -66,6 +68,8 @@ pub enum Reply {
     Answer(RelayedAnswer),
     /// The request was for another life of the node, and nothing was done. This is the node's boot.
     Stale(Incarnation),
+    /// The node is about to end, and what it made would be lost with it: nothing was done.
+    Leaving,
 }
 
 impl RelayedRequest {
@@ -74,6 +78,7 @@ impl RelayedRequest {
         let (kind, target) = match &self.target {
             Target::Guard(guard) => (0, guard.as_str()),
             Target::Home(node) => (1, &**node),
+            Target::LeavingHome(node) => (2, &**node),
         };
         let fields = Canonical::resume(to).number(kind).text(target).text(&self.sender).bytes(self.homes.as_bytes());
         let fields = fields.bytes(boot.as_ref().map_or(&[], Incarnation::as_bytes)).number(now.as_seconds());
@@ -91,6 +96,7 @@ impl RelayedRequest {
         let target = match (fields.number()?, fields.text()?) {
             (0, guard) => Target::Guard(GuardId::new(guard)?),
             (1, node) => Target::Home(node.into()),
+            (2, node) => Target::LeavingHome(node.into()),
             _ => return None,
         };
         let (sender, homes) = (fields.text()?.into(), HomesId::from_bytes(fields.bytes()?)?);
@@ -123,7 +129,7 @@ impl Reply {
     pub(crate) fn body(&self) -> &[u8] {
         match self {
             Self::Answer(answer) => &answer.body,
-            Self::Stale(_) => &[],
+            Self::Stale(_) | Self::Leaving => &[],
         }
     }
 
@@ -135,6 +141,7 @@ impl Reply {
                 write_headers(fields.number(0).number(u64::from(*status)), headers).bytes(body).finish()
             }
             Self::Stale(boot) => fields.number(1).bytes(boot.as_bytes()).finish(),
+            Self::Leaving => fields.number(2).finish(),
         }
     }
 
@@ -148,6 +155,7 @@ impl Reply {
                 Self::Answer(RelayedAnswer { status, headers, body: fields.bytes()?.into() })
             }
             1 => Self::Stale(Incarnation::from_bytes(fields.bytes()?)?),
+            2 => Self::Leaving,
             _ => return None,
         };
         fields.end()?;
@@ -181,6 +189,7 @@ impl fmt::Debug for Reply {
         match self {
             Self::Answer(answer) => answer.fmt(f),
             Self::Stale(boot) => f.debug_tuple("Stale").field(boot).finish(),
+            Self::Leaving => f.write_str("Leaving"),
         }
     }
 }

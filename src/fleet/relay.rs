@@ -136,7 +136,7 @@ impl Relays {
         let skew = now.seconds_since(opened.sent_at).max(opened.sent_at.seconds_since(now));
         match &opened.request.target {
             Target::Guard(guard) if guard.node() != node => Err(RelayRefused::OtherNode),
-            Target::Home(home) if **home != *node => Err(RelayRefused::OtherNode),
+            Target::Home(home) | Target::LeavingHome(home) if **home != *node => Err(RelayRefused::OtherNode),
             _ if skew > MAX_SKEW => Err(RelayRefused::Untimely),
             _ => Ok(opened),
         }

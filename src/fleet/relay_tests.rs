@@ -93,7 +93,8 @@ fn late_and_early() {
 #[test]
 fn for_one_node() {
     let relays = relays(b"1");
-    for target in [Target::Guard(GuardId::new("node-1.epoch").unwrap()), Target::Home("node-1".into())] {
+    let [home, leaving] = [Target::Home("node-1".into()), Target::LeavingHome("node-1".into())];
+    for target in [Target::Guard(GuardId::new("node-1.epoch").unwrap()), home, leaving] {
         let (sealed, _) = relays.seal(&RelayedRequest { target, ..request() }, Some(BOOT), NOW, &mut random());
         assert!(open(&relays, &sealed, "node-1", NOW).is_ok());
         for other in ["node-2", "node", "node-1.epoch", ""] {
@@ -237,7 +238,7 @@ fn frozen() {
 proptest! {
     #[test]
     fn any_request_and_answer(
-        (home, node) in (any::<bool>(), "[a-zA-Z0-9-]{1,63}"),
+        (kind, node) in (0..3_u8, "[a-zA-Z0-9-]{1,63}"),
         (address, stands_for_many) in (any::<core::net::IpAddr>(), any::<bool>()),
         (method, path) in ("[A-Z]{3,7}", "/.{0,100}"),
         headers in proptest::collection::vec(("[a-z-]{1,20}", proptest::collection::vec(any::<u8>(), 0..50)), 0..8),
@@ -245,7 +246,11 @@ proptest! {
     ) {
         let relays = relays(b"1");
         let guard = GuardId::new(alloc::format!("{node}.e")).unwrap();
-        let target = if home { Target::Home(node.as_str().into()) } else { Target::Guard(guard) };
+        let target = match kind {
+            0 => Target::Guard(guard),
+            1 => Target::Home(node.as_str().into()),
+            _ => Target::LeavingHome(node.as_str().into()),
+        };
         let headers: Headers = headers.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         let body: Box<[u8]> = body.into();
         let client = Client { address, stands_for_many };
@@ -253,7 +258,9 @@ proptest! {
         let (sealed, asking) = relays.seal(&request, Some(BOOT), NOW, &mut random());
         prop_assert_eq!(open(&relays, &sealed, &node, NOW), Ok(request));
         let answer = Reply::Answer(RelayedAnswer { status, headers, body });
-        prop_assert_eq!(asking.open(&asking.seal(homes(), &answer, &mut random())), Ok((homes(), answer)));
+        for reply in [answer, Reply::Leaving] {
+            prop_assert_eq!(asking.open(&asking.seal(homes(), &reply, &mut random())), Ok((homes(), reply)));
+        }
     }
 
     #[test]

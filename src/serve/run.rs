@@ -169,6 +169,9 @@ async fn serve(load: Load<'_>) -> Result<(), StartError> {
             }
         }
         is_leaving.store(true, Ordering::Relaxed);
+        if let Some(fleet) = &service.app.fleet {
+            fleet.leave();
+        }
         let drain = config.server.drain;
         if !drain.is_zero() {
             tracing::info!(seconds = drain.as_secs(), "asked to end: /readyz says so, connections are still taken");

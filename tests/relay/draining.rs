@@ -17,6 +17,7 @@ use super::{
 use crate::harness::{
     Server,
     fleet::{self, ISSUER, NODES},
+    messages::Messages,
     wait_for,
 };
 
@@ -48,6 +49,65 @@ fn a_home_that_is_draining_is_stood_in_for() {
         assert_eq!(in_flight.join().unwrap().status, 503, "what was in flight was answered by the owner");
     });
     assert_eq!(owner.wait().0.code(), Some(0));
+}
+
+#[test]
+fn a_home_that_still_takes_connections_redeems_what_it_made_and_its_stand_in_makes_what_is_new() {
+    let ([mut stand_in, home], email) =
+        start_pair(&[("server.drain_seconds", "60"), ("passwordless.token_request_throttle_seconds", "0")]);
+    let request = |node: &Server| {
+        let answer = node.post("request/email/", &json!({ "email": email }));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let maker = answer.header("countersign-guard").unwrap().rsplit_once('.').unwrap().0.to_owned();
+        (maker, answer.json()["challenge"].as_str().unwrap().to_owned())
+    };
+    let redeem = |node: &Server, envelope: &str| {
+        let right = Messages::of(ISSUER).read(&email, envelope).right(false);
+        node.post("exchange/email/", &right).status
+    };
+    let (maker, before) = request(&stand_in);
+    assert_eq!(maker, OWNER);
+    home.signal("TERM");
+    wait_for(|| (home.get_admin("/readyz").status == 503).then_some(()));
+    // Whoever is asked: what is made now can be redeemed when the home has ended.
+    for node in [&stand_in, &home] {
+        let (maker, envelope) = request(node);
+        assert_eq!(maker, STRANGER);
+        assert_eq!(redeem(node, &envelope), 200);
+    }
+    assert_eq!(redeem(&stand_in, &before), 200, "it redeems what it made");
+    let (_, meanwhile) = request(&home);
+    // Where nobody else can be reached, a code that works for a while is better than none.
+    stand_in.kill();
+    wait_for(|| {
+        let answer = home.post("request/email/", &json!({ "email": email }));
+        let guard = answer.header("countersign-guard")?;
+        (answer.status == 200 && guard.starts_with(OWNER)).then_some(())
+    });
+    assert_eq!(redeem(&home, &meanwhile), 503, "its maker is gone");
+    home.signal("TERM");
+    assert_eq!(home.wait().0.code(), Some(0));
+}
+
+/// A third node, for which the home is about to end and the stand-in is gone.
+#[test]
+fn where_its_stand_in_is_away_a_home_that_is_about_to_end_is_asked_again() {
+    let port = fleet::free_port();
+    let [asked, home, stand_in] = NODES;
+    let nodes = NODES.join(",");
+    let settings = [("guard.nodes", nodes.as_str()), ("server.drain_seconds", "60")];
+    // The stand-in was never there.
+    let [asked, leaving] = [asked, home].map(|node| fleet::start_node(node, port, &settings));
+    let homes = Homes::new(ISSUER, NODES);
+    let is_theirs = |email: &String| homes.makers(&Recipient::parse_email(email).unwrap()) == [Some(home), Some(stand_in)];
+    let email = (0..1000).map(|n| format!("person{n}@example.com")).find(is_theirs).unwrap();
+    leaving.signal("TERM");
+    wait_for(|| (leaving.get_admin("/readyz").status == 503).then_some(()));
+    let answer = asked.post("request/email/", &json!({ "email": email }));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(answer.header("countersign-guard").unwrap().starts_with(home), "{answer:?}");
+    leaving.signal("TERM");
+    assert_eq!(leaving.wait().0.code(), Some(0));
 }
 
 #[test]

@@ -126,7 +126,7 @@ pub(super) fn boot_of(server: &Server, node: &str) -> Incarnation {
 pub(super) fn status(reply: &Result<Reply, u16>) -> u16 {
     match reply {
         Ok(Reply::Answer(answer)) => answer.status,
-        Ok(Reply::Stale(_)) => panic!("stale"),
+        Ok(Reply::Stale(_) | Reply::Leaving) => panic!("nothing was done"),
         Err(status) => *status,
     }
 }

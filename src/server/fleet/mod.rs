@@ -11,7 +11,10 @@ mod peers;
 mod unlike;
 mod waiting;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
 use http_body_util::Full;
 use hyper::{
@@ -66,6 +69,8 @@ pub(crate) struct Fleet {
     /// Of this process.
     boot: Incarnation,
     seen: Mutex<SeenRequests>,
+    /// Whether it is about to end.
+    is_leaving: AtomicBool,
     /// The nodes that have another list of nodes.
     unlike: Unlike,
     /// Warns of nodes that don't answer.
@@ -88,6 +93,7 @@ impl Fleet {
             homes,
             boot: Incarnation::from_random(random.bytes()),
             seen: Mutex::new(SeenRequests::new(SEEN)),
+            is_leaving: AtomicBool::new(false),
             unanswered: Seldom::new(UNANSWERED_LINES),
             misfits: Seldom::new(1),
             homeless: Seldom::new(1),
@@ -123,6 +129,16 @@ impl Fleet {
         self.unlike.notice()
     }
 
+    /// From now on what this node made is redeemed here, and new challenges are made by stand-ins: when it has ended, nobody can
+    /// redeem what it made.
+    pub(crate) fn leave(&self) {
+        self.is_leaving.store(true, Ordering::Relaxed);
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.is_leaving.load(Ordering::Relaxed)
+    }
+
     /// Whether this node, by its own list, may not make this recipient's challenges, whatever the node thinks that relayed the
     /// request here.
     fn is_no_home_of(&self, recipient: &Recipient) -> bool {
@@ -137,8 +153,9 @@ impl Fleet {
     }
 
     /// The answer of the recipient's home to a request for a code; `None` where that is this node. A home that can't be
-    /// reached is stood in for by one other node, no more, since each has a count of its own; one that was reached and is
-    /// silent isn't, since it may have sent the code.
+    /// reached, or that is about to end, is stood in for by one other node, no more, since each has a count of its own; one that was
+    /// reached and is silent isn't, since it may have sent the code. Where the stand-in can't be reached either, one that is
+    /// about to end makes it all the same.
     pub(crate) async fn at_home(&self, keys: &CurrentKeys, arrived: &Arrived<'_>, recipient: &Recipient) -> Option<Answer> {
         if !arrived.may_be_relayed() {
             return self.is_no_home_of(recipient).then(|| Problem::unavailable(AWAY).into_answer());
@@ -146,29 +163,30 @@ impl Fleet {
         let makers = self.homes.makers(recipient);
         // Without homes, challenges are made where the request arrives.
         makers[0]?;
+        let mut leaving = None;
         for home in makers.into_iter().flatten() {
             if *home == *self.name {
-                return None;
+                if !self.is_leaving() {
+                    return None;
+                }
+                leaving = leaving.or(Some(home));
+                continue;
             }
-            let asked = match self.peers.node(home) {
-                Ok(node) if node.is_away() => continue,
-                Ok(node) => Box::pin(self.relay(keys, arrived, Target::Home(home.into()), &node)).await,
-                Err(error) => Err(error),
-            };
-            match asked {
+            match self.ask_home(keys, arrived, Target::Home(home.into()), home).await {
                 Ok(answer) => return Some(answer),
-                Err(error) if error.away().is_some() => {
-                    if let Some(left_out) = self.is_due(&self.unanswered) {
-                        tracing::warn!(node = home, %error, left_out, "a recipient's home is away");
-                    }
-                }
-                Err(error) => {
-                    if let Some(left_out) = self.is_due(&self.unanswered) {
-                        tracing::warn!(node = home, %error, left_out, "a recipient's home doesn't answer");
-                    }
-                    return Some(Problem::unavailable(AWAY).into_answer());
+                Err(NoAnswer::Leaving) => leaving = leaving.or(Some(home)),
+                Err(error) if error.away().is_some() => {}
+                Err(_) => return Some(Problem::unavailable(AWAY).into_answer()),
+            }
+        }
+        match leaving {
+            Some(home) if *home == *self.name => return None,
+            Some(home) => {
+                if let Ok(answer) = self.ask_home(keys, arrived, Target::LeavingHome(home.into()), home).await {
+                    return Some(answer);
                 }
             }
+            None => {}
         }
         if let Some(left_out) = self.is_due(&self.homeless) {
             let [home, stand_in] = makers;
@@ -180,6 +198,23 @@ impl Fleet {
             );
         }
         Some(Problem::unavailable(AWAY).into_answer())
+    }
+
+    /// What one of a recipient's homes answers; one that was away a moment ago isn't asked.
+    async fn ask_home(&self, keys: &CurrentKeys, arrived: &Arrived<'_>, target: Target, home: &str) -> Result<Answer, NoAnswer> {
+        let asked = match self.peers.node(home) {
+            Ok(node) if node.is_away() => return Err(NoAnswer::Closing),
+            Ok(node) => Box::pin(self.relay(keys, arrived, target, &node)).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &asked
+            && !matches!(error, NoAnswer::Leaving)
+            && let Some(left_out) = self.is_due(&self.unanswered)
+        {
+            let what = if error.away().is_some() { "a recipient's home is away" } else { "a recipient's home doesn't answer" };
+            tracing::warn!(node = home, %error, left_out, "{what}");
+        }
+        asked
     }
 
     /// Whether to write a line of this kind, and how many were left out.
@@ -221,6 +256,7 @@ impl Fleet {
             self.unlike.note(node.name(), homes);
             match reply {
                 Reply::Answer(answer) => return unpack(answer).ok_or(NoAnswer::Refused(StatusCode::OK)),
+                Reply::Leaving => return Err(NoAnswer::Leaving),
                 Reply::Stale(_) if is_again => return Err(NoAnswer::Restarting),
                 Reply::Stale(current) => {
                     node.learn(current);

@@ -59,6 +59,8 @@ pub(crate) enum NoAnswer {
     TooLong,
     /// It started anew twice while it was asked, and did nothing.
     Restarting,
+    /// It is about to end, redeems what it made, and makes nothing new where another can.
+    Leaving,
 }
 
 /// What comes of a sealed request: the sealed reply.
@@ -141,7 +143,7 @@ impl NoAnswer {
         match self {
             Self::Away(error) if error.kind() == io::ErrorKind::ConnectionRefused => Some(REFUSED),
             Self::Away(_) | Self::Closing => Some(GONE),
-            Self::Silent | Self::Refused(_) | Self::TooLong | Self::Restarting => None,
+            Self::Silent | Self::Refused(_) | Self::TooLong | Self::Restarting | Self::Leaving => None,
         }
     }
 }
@@ -154,7 +156,7 @@ impl fmt::Display for NoAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Away(error) => write!(f, "it can't be reached: {error}"),
-            Self::Closing => f.write_str("it is about to end"),
+            Self::Closing | Self::Leaving => f.write_str("it is about to end"),
             Self::Silent => f.write_str("it doesn't answer in time, or not to the end"),
             Self::TooLong => f.write_str("its answer is too long"),
             Self::Restarting => f.write_str("it starts again and again"),
@@ -188,7 +190,13 @@ mod tests {
             advance(Duration::from_millis(1)).await;
             assert!(!node.is_away(), "{reason:?}");
         }
-        for reason in [NoAnswer::Silent, NoAnswer::Refused(StatusCode::FORBIDDEN), NoAnswer::TooLong, NoAnswer::Restarting] {
+        for reason in [
+            NoAnswer::Silent,
+            NoAnswer::Refused(StatusCode::FORBIDDEN),
+            NoAnswer::TooLong,
+            NoAnswer::Restarting,
+            NoAnswer::Leaving,
+        ] {
             node.note(&reason);
             assert!(!node.is_away(), "{reason:?}");
         }

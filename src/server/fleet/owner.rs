@@ -26,10 +26,10 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Fleet, PATIENCE, fill};
+use super::{ENDED_PATH, Fleet, PATIENCE, fill};
 use crate::{
     fleet::{
-        Exchange, RelayRefused, RelayedAnswer, RelayedRequest, Reply, UntrustedRequest,
+        Exchange, RelayRefused, RelayedAnswer, RelayedRequest, Reply, Target, UntrustedRequest,
         batch::{self, LONGEST_REPLY, push_answer, push_refusal},
     },
     keys::{CurrentKeys, Keys},
@@ -62,8 +62,8 @@ type Pending = Pin<Box<dyn Future<Output = Vec<u8>>>>;
 /// Why a request of a batch doesn't count.
 enum Uncounted {
     Refused(RelayRefused),
-    /// It is for another life of this node.
-    Stale(Exchange),
+    /// It isn't for this life of this node, or comes too late in it: what is replied instead.
+    Undone(Exchange, Reply),
 }
 
 /// A request of a batch that counts.
@@ -126,9 +126,9 @@ impl Fleet {
         for (position, sealed) in requests.iter().enumerate() {
             match self.open(&keys, &**owner, sealed, now) {
                 Ok(relayed) => counted.push((position, Box::pin(Arc::clone(&answerer).answer(relayed)))),
-                Err(Uncounted::Stale(exchange)) => {
+                Err(Uncounted::Undone(exchange, reply)) => {
                     owner.count(batch, StatusCode::OK);
-                    push_answer(&mut ready, position, &self.seal(&exchange, &Reply::Stale(self.boot)));
+                    push_answer(&mut ready, position, &self.seal(&exchange, &reply));
                 }
                 Err(Uncounted::Refused(reason)) => refused.push((position, reason)),
             }
@@ -149,13 +149,17 @@ impl Fleet {
 
     fn open(&self, keys: &Keys, owner: &impl Owner, sealed: &[u8], now: UnixTime) -> Result<Relayed, Uncounted> {
         let authentic = keys.relays.open(UntrustedRequest::new(sealed), &self.name, now)?;
-        let current = authentic.current(self.boot).map_err(Uncounted::Stale)?;
+        let stale = |exchange| Uncounted::Undone(exchange, Reply::Stale(self.boot));
+        let current = authentic.current(self.boot).map_err(stale)?;
         let verified = {
             // A poisoned lock guards a set of numbers that is whole between any two steps.
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             current.once(&mut seen, now)?
         };
         self.unlike.note(&verified.request.sender, verified.request.homes);
+        if self.is_leaving() && matches!(verified.request.target, Target::Home(_)) && *verified.request.path != *ENDED_PATH {
+            return Err(Uncounted::Undone(verified.exchange, Reply::Leaving));
+        }
         let (head, body, client) = repack(verified.request).ok_or(RelayRefused::Forged)?;
         let route = owner.admit(&head).ok_or(RelayRefused::Forged)?;
         Ok(Relayed { route, head, body, client, exchange: verified.exchange })
