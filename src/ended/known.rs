@@ -57,6 +57,10 @@ impl Known {
     pub(super) fn has_ended(&self, session: &SessionFacts<'_>, now: UnixTime) -> bool {
         self.set.see(seconds(now));
         let names = self.names.both(session.id, session.subject);
+        // Nearly always neither is there, so both are looked for, and the memory is waited for once.
+        for name in names {
+            self.set.expect(name);
+        }
         names.iter().any(|name| self.set.has_ended(*name, session.began))
     }
 

@@ -72,6 +72,11 @@ impl Set {
         self.believed.see(now);
     }
 
+    /// Asks the memory for where a name stands, or would stand, without waiting for it.
+    pub(super) fn expect(&self, name: Name) {
+        self.read(self.shard_of(name)).expect(name);
+    }
+
     /// Whether what is called so was ended, where it began then.
     pub(super) fn has_ended(&self, name: Name, began: UnixMillis) -> bool {
         self.read(self.shard_of(name)).get(name).is_some_and(|entry| entry.has_ended(began))
