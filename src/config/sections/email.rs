@@ -300,7 +300,12 @@ fn read_smtp(section: &Section<'_>, why: &str) -> Option<EmailTransport> {
             pem.and_then(|pem| judge(&pem).ok())
         }
     };
-    Some(EmailTransport::Smtp(smtp::Settings { hello: hello?, roots: roots?, ..smtp::Settings::new(server?) }))
+    Some(EmailTransport::Smtp(smtp::Settings {
+        section: section.name(),
+        hello: hello?,
+        roots: roots?,
+        ..smtp::Settings::new(server?)
+    }))
 }
 
 #[cfg(not(feature = "smtp"))]

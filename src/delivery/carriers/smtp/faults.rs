@@ -5,6 +5,7 @@ use std::{error::Error as StdError, io};
 use lettre::transport::smtp::Error;
 use rustls::CertificateError;
 
+use super::Place;
 use crate::delivery::SendError;
 
 /// "Service not available, closing transmission channel" (RFC 5321 §4.2.3): what a server says beyond its limits.
@@ -23,8 +24,8 @@ pub(super) enum Stage {
 
 /// What an error means once there is a connection. What is refused for good before the recipient was told is the server's; after
 /// that it depends on what the server says.
-pub(super) fn refused(error: &Error, stage: Stage, host: &str) -> SendError {
-    let reason = describe(error, host);
+pub(super) fn refused(error: &Error, stage: Stage, place: &Place) -> SendError {
+    let reason = describe(error, place);
     match error.status().map(u16::from) {
         Some(UNAVAILABLE) => SendError::busy(reason),
         Some(code) if error.is_permanent() => match stage {
@@ -44,12 +45,12 @@ pub(super) fn refused(error: &Error, stage: Stage, host: &str) -> SendError {
 }
 
 /// What an error means while there is no connection. A server that hangs up at once may have too many.
-pub(super) fn not_connected(error: &Error, host: &str) -> SendError {
+pub(super) fn not_connected(error: &Error, place: &Place) -> SendError {
     let hung_up = |error: &io::Error| matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe);
     match cause::<io::Error>(error) {
-        _ if error.is_response() => SendError::busy(describe(error, host)),
-        Some(cause) if hung_up(cause) => SendError::busy(describe(error, host)),
-        _ => refused(error, Stage::Opening, host),
+        _ if error.is_response() => SendError::busy(describe(error, place)),
+        Some(cause) if hung_up(cause) => SendError::busy(describe(error, place)),
+        _ => refused(error, Stage::Opening, place),
     }
 }
 
@@ -75,7 +76,7 @@ fn subject(words: &str) -> Option<u16> {
 }
 
 /// What went wrong, without the server's own words: they often name the recipient.
-fn describe(error: &Error, host: &str) -> String {
+fn describe(error: &Error, place: &Place) -> String {
     if let Some(code) = error.status() {
         return format!("the SMTP server answered {code}");
     }
@@ -83,16 +84,17 @@ fn describe(error: &Error, host: &str) -> String {
         return "the SMTP server broke off or answered nonsense".into();
     }
     if let Some(rustls::Error::InvalidCertificate(fault)) = cause::<rustls::Error>(error) {
-        return format!("the SMTP server's certificate {}", of_certificate(fault, host));
+        return format!("the SMTP server's certificate {}", of_certificate(fault, place));
     }
     error.to_string()
 }
 
 /// What is wrong with a certificate, and what would do.
-fn of_certificate(fault: &CertificateError, host: &str) -> String {
+fn of_certificate(fault: &CertificateError, place: &Place) -> String {
+    let Place { section, host, .. } = place;
     match fault {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            format!("is for another name than {host}: write its name in email.url, or give it that name")
+            format!("is for another name than {host}: write its name in {section}.url, or give it that name")
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "has expired".into(),
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
@@ -100,13 +102,14 @@ fn of_certificate(fault: &CertificateError, host: &str) -> String {
         }
         CertificateError::Revoked => "is revoked".into(),
         other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
-            "is a CA's own (CA:TRUE), which no server may show: give the server one that this CA has signed, and name the file of \
-             the CA's certificate in email.ca_file"
-                .into()
+            format!(
+                "is a CA's own (CA:TRUE), which no server may show: give the server one that this CA has signed, and name the file of \
+                 the CA's certificate in {section}.ca_file"
+            )
         }
         CertificateError::BadEncoding => "can't be read".into(),
         // Signed by somebody unknown, or by a namesake of somebody known.
-        _ => "isn't signed by anybody whom this system trusts: name the file of its CA's certificate in email.ca_file".into(),
+        _ => format!("isn't signed by anybody whom this system trusts: name the file of its CA's certificate in {section}.ca_file"),
     }
 }
 
@@ -127,6 +130,18 @@ fn cause<E: StdError + 'static>(error: &Error) -> Option<&E> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fault_names_the_section_that_the_server_is_from() {
+        let place = Place { section: "email_2", host: "mail.example.com".into(), port: 465 };
+        for (fault, says) in [
+            (CertificateError::NotValidForName, "another name than mail.example.com: write its name in email_2.url"),
+            (CertificateError::UnknownIssuer, "in email_2.ca_file"),
+        ] {
+            let said = of_certificate(&fault, &place);
+            assert!(said.contains(says), "{said}");
+        }
+    }
 
     #[test]
     fn a_refusal_is_the_recipient_s_or_the_server_s() {

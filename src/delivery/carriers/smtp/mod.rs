@@ -35,8 +35,7 @@ const IDLE: (usize, Duration) = (8, Duration::from_secs(60));
 
 /// Sends e-mail through one SMTP server.
 pub struct Smtp {
-    host: String,
-    port: u16,
+    place: Place,
     encryption: Encryption,
     credentials: Option<Credentials>,
     hello: Option<HelloName>,
@@ -44,6 +43,14 @@ pub struct Smtp {
     timeout: Duration,
     /// The latest used last.
     idle: Mutex<Vec<(AsyncSmtpConnection, Instant)>>,
+}
+
+/// Which server it is.
+struct Place {
+    /// The section of the configuration that names it.
+    section: &'static str,
+    host: String,
+    port: u16,
 }
 
 enum Encryption {
@@ -63,7 +70,7 @@ impl Smtp {
     /// # Errors
     /// What keeps the certificates from being used.
     pub fn new(settings: Settings, sender: Sender) -> Result<Self, String> {
-        let Settings { server: Server { host, port, tls, credentials }, hello, roots, timeout } = settings;
+        let Settings { section, server: Server { host, port, tls, credentials }, hello, roots, timeout } = settings;
         let parameters = || {
             let builder = TlsParameters::builder(host.clone());
             let builder = roots.0.iter().cloned().fold(builder, TlsParametersBuilder::add_root_certificate);
@@ -76,7 +83,7 @@ impl Smtp {
             Tls::Implicit => Encryption::Implicit(parameters()?),
         };
         let credentials = credentials.map(|(user, password)| Credentials::new(user, password.expose().into()));
-        Ok(Self { host, port, encryption, credentials, hello, sender, timeout, idle: Mutex::default() })
+        Ok(Self { place: Place { section, host, port }, encryption, credentials, hello, sender, timeout, idle: Mutex::default() })
     }
 
     async fn deliver(&self, outgoing: &Outgoing) -> Result<(), SendError> {
@@ -90,7 +97,7 @@ impl Smtp {
         if let Err((stage, error)) = told {
             // It may say goodbye for as long as there is time.
             let _ = timeout_at(end, connection.abort()).await;
-            return Err(refused(&error, stage, &self.host));
+            return Err(refused(&error, stage, &self.place));
         }
         let mut idle = self.idle();
         if idle.len() < IDLE.0 {
@@ -114,7 +121,7 @@ impl Smtp {
     }
 
     async fn connect(&self) -> Result<AsyncSmtpConnection, SendError> {
-        let address = (self.host.as_str(), self.port);
+        let address = (self.place.host.as_str(), self.place.port);
         let hello = match &self.hello {
             Some(name) => name.0.clone(),
             None => HelloName::on_the_way_to(address).await.map_or_else(ClientId::default, |name| name.0),
@@ -126,10 +133,10 @@ impl Smtp {
         // Each address has half of the time of a usual try, so that a dead one leaves the next some.
         let each = Some(Duration::from_secs(5));
         let connected = AsyncSmtpConnection::connect_tokio1(address, each, &hello, implicit, None).await;
-        let mut connection = connected.map_err(|error| not_connected(&error, &self.host))?;
+        let mut connection = connected.map_err(|error| not_connected(&error, &self.place))?;
         if let Encryption::Upgrade { tls, required } = &self.encryption {
             if connection.can_starttls() {
-                connection.starttls(tls.clone(), &hello).await.map_err(|error| refused(&error, Stage::Opening, &self.host))?;
+                connection.starttls(tls.clone(), &hello).await.map_err(|error| refused(&error, Stage::Opening, &self.place))?;
             } else if *required {
                 return Err(SendError::Refused("the SMTP server offers no STARTTLS, which ?tls=required insists on".into()));
             }
@@ -147,11 +154,11 @@ impl Smtp {
             match connection.auth(&[mechanism], credentials).await {
                 Ok(_) => return Ok(()),
                 Err(error) if error.is_permanent() => answered = error.status(),
-                Err(error) => return Err(refused(&error, Stage::Opening, &self.host)),
+                Err(error) => return Err(refused(&error, Stage::Opening, &self.place)),
             }
         }
         Err(SendError::Refused(match answered {
-            Some(code) => format!("the SMTP server refused the user or the password of email.url ({code})"),
+            Some(code) => format!("the SMTP server refused the user or the password of {}.url ({code})", self.place.section),
             None => "the SMTP server offers no way to log in that we know (PLAIN, LOGIN)".into(),
         }))
     }
@@ -195,6 +202,7 @@ impl Carrier for Smtp {
 
 impl fmt::Debug for Smtp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Smtp").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
+        let Place { section, host, port } = &self.place;
+        f.debug_struct("Smtp").field("section", section).field("host", host).field("port", port).finish_non_exhaustive()
     }
 }

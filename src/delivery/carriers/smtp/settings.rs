@@ -17,6 +17,8 @@ use crate::crypto::SecretText;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
+    /// The section of the configuration that it is from, whose keys a fault names: `email`, the default, `email_2` …
+    pub section: &'static str,
     /// Where it is.
     pub server: Server,
     /// What we call ourselves in EHLO; `None`, the default: the address that we connect from.
@@ -113,7 +115,7 @@ impl Settings {
     /// For this server, with 10 s for one try.
     #[must_use]
     pub fn new(server: Server) -> Self {
-        Self { server, hello: None, roots: Roots::default(), timeout: Duration::from_secs(10) }
+        Self { section: "email", server, hello: None, roots: Roots::default(), timeout: Duration::from_secs(10) }
     }
 }
 
