@@ -9,6 +9,7 @@ pub(crate) const TESTS: &[Test] = &[
     Test::new("what_one_node_ends_every_node_refuses_at_once_and_after_kill_9", at_every_node),
     Test::new("nobody_knows_whether_a_session_was_ended_while_redis_is_away", away),
     Test::new("that_redis_may_have_forgotten_ended_sessions_is_noticed", noticed),
+    Test::new("a_flush_of_any_master_of_a_cluster_is_noticed", noticed_at_each),
     Test::new("asking_whether_a_session_was_ended_is_one_round_trip_or_none_with_a_copy", one_round_trip),
     Test::new("where_redis_has_no_memory_left_ending_a_session_is_503", full),
     Test::new("a_cluster_remembers_ended_sessions", in_a_cluster),
@@ -69,16 +70,36 @@ fn away() {
     wait_for(|| (verified(&node, &tokens.access) == 200).then_some(()));
 }
 
+/// How often a node, which is asked something, said that Redis may have forgotten.
+fn times_forgotten(node: &harness::Server, access: &str) -> u64 {
+    verified(node, access);
+    let page = String::from_utf8(node.get_admin("/metrics").body).unwrap();
+    let series = "countersign_ended_sessions_forgotten_total ";
+    page.lines().find_map(|line| line.strip_prefix(series)?.parse::<u64>().ok()).unwrap_or_default()
+}
+
+fn noticed_at_each() {
+    let cluster = Cluster::start();
+    let node = node(&cluster.url(), &[]);
+    let tokens = Mint::new(ISSUER).begin("ann@example.com", 1);
+    let has_mark = |master: &Server| master.ask::<Vec<String>>("KEYS countersign:fleet:ended:*").len() == 1;
+    wait_for(|| {
+        verified(&node, &tokens.access);
+        cluster.masters.iter().all(has_mark).then_some(())
+    });
+    assert_eq!(times_forgotten(&node, &tokens.access), 0);
+    for (times, master) in (1..).zip(&cluster.masters) {
+        let _: String = master.ask("FLUSHALL");
+        wait_for(|| (times_forgotten(&node, &tokens.access) == times).then_some(()));
+    }
+    assert!(node.log().contains("may have forgotten which sessions were ended"));
+}
+
 fn noticed() {
     let mut redis = Server::plain();
     let node = node(&redis.url(), &[]);
     let tokens = Mint::new(ISSUER).begin("ann@example.com", 1);
-    let forgotten = || {
-        verified(&node, &tokens.access);
-        let page = String::from_utf8(node.get_admin("/metrics").body).unwrap();
-        let series = "countersign_ended_sessions_forgotten_total ";
-        page.lines().find_map(|line| line.strip_prefix(series)?.parse::<u64>().ok()).unwrap_or_default()
-    };
+    let forgotten = || times_forgotten(&node, &tokens.access);
     wait_for(|| {
         verified(&node, &tokens.access);
         (redis.ask::<i64>("EXISTS countersign:fleet:ended") == 1).then_some(())

@@ -1,8 +1,9 @@
 //! Connections to Redis: a single server, the master that sentinels name, or a cluster.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt,
+    ops::RangeInclusive,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
@@ -12,7 +13,7 @@ use redis::{
     aio::{ConnectionLike as _, ConnectionManager, ConnectionManagerConfig},
     cluster::{ClusterClient, ClusterConfig},
     cluster_async::ClusterConnection,
-    cluster_routing::{MultipleNodeRoutingInfo, ResponsePolicy, RoutingInfo},
+    cluster_routing::{MultipleNodeRoutingInfo, ResponsePolicy, RoutingInfo, SingleNodeRoutingInfo},
 };
 use tokio::{
     runtime::{self, Handle},
@@ -28,6 +29,9 @@ use super::{
 const PAUSE: Duration = Duration::from_millis(200);
 /// How often a cluster may send us elsewhere before we give up.
 const REDIRECTIONS: usize = 3;
+
+/// The slots of a cluster's masters, by the masters' ids.
+pub(super) type Masters = BTreeMap<String, Vec<RangeInclusive<u16>>>;
 
 /// The servers, and a connection to them for each runtime: a connection is driven by a task, which ends with its runtime.
 pub(super) struct Connections {
@@ -125,6 +129,16 @@ impl Connections {
         Ok(redis::from_redis_value(answer)?)
     }
 
+    /// The masters of a cluster, as one of its servers knows them; `None` where it is none.
+    pub(super) async fn masters(&self) -> RedisResult<Option<Masters>> {
+        let Connection::Cluster(mut cluster) = self.connection()? else { return Ok(None) };
+        let mut slots = redis::cmd("CLUSTER");
+        slots.arg("SLOTS");
+        let answer = cluster.route_command(slots, RoutingInfo::SingleNode(SingleNodeRoutingInfo::Random)).await?;
+        let masters = masters_of(answer.extract_error()?);
+        masters.map(Some).ok_or_else(|| (ErrorKind::UnexpectedReturnType, "it doesn't say which slots its masters have").into())
+    }
+
     /// A value of the configuration, of every master.
     pub(super) async fn config(&self, name: &str) -> RedisResult<Vec<String>> {
         let mut config = redis::cmd("CONFIG");
@@ -210,6 +224,20 @@ pub(super) fn settings(timeout: Duration) -> ConnectionManagerConfig {
 async fn info_of(client: &Client) -> RedisResult<String> {
     let mut server = client.get_multiplexed_async_connection().await?;
     redis::cmd("INFO").arg("cluster").query_async(&mut server).await
+}
+
+/// Reads the answer to `CLUSTER SLOTS`: first slot, last slot, the master (address, port, id), its replicas.
+fn masters_of(answer: Value) -> Option<Masters> {
+    let Value::Array(ranges) = answer else { return None };
+    let mut masters = Masters::new();
+    for range in ranges {
+        let Value::Array(parts) = range else { return None };
+        let [Value::Int(first), Value::Int(last), Value::Array(master), ..] = &parts[..] else { return None };
+        let Some(Value::BulkString(id)) = master.get(2) else { return None };
+        let slots = u16::try_from(*first).ok()?..=u16::try_from(*last).ok()?;
+        masters.entry(String::from_utf8_lossy(id).into_owned()).or_default().push(slots);
+    }
+    Some(masters)
 }
 
 fn late(_: Elapsed) -> RedisError {

@@ -5,7 +5,9 @@
 //! hashes and end by themselves. Redis may forget what it was told, by a restart, a failover or a flush; that is noticed, and said.
 
 use std::{
+    collections::BTreeMap,
     fmt,
+    ops::RangeInclusive,
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
@@ -13,7 +15,7 @@ use std::{
     },
 };
 
-use redis::RedisError;
+use redis::{RedisError, cluster_routing::Slot};
 use tokio::runtime::Handle;
 
 use super::{
@@ -34,6 +36,8 @@ const AGAIN: Unavailable = Unavailable::for_seconds(2);
 const OUTLIVES: u64 = 120;
 /// Seconds after which a node looks again whether Redis may have forgotten something.
 const LOOKING: u64 = 5;
+/// How many names are tried for a key that is to be at one master of a cluster.
+const TRIES: u32 = 100_000;
 /// How many answers are kept at most, where some are.
 const COPIES: usize = 4096;
 
@@ -51,14 +55,22 @@ pub struct RedisEnded {
 /// What tells one memory of Redis from another.
 #[derive(Debug)]
 struct Memory {
-    /// A key that is there for as long as nothing is forgotten.
+    /// A key that is there for as long as nothing is forgotten. In a cluster each master has one, whose name begins so.
     key: String,
     /// When it was looked at last.
     looked: AtomicU64,
     /// What a key that is made now begins with, different for each process.
     mark: String,
-    /// What it was then: the histories of the masters' data, and the key's value.
-    last: Mutex<Option<Vec<String>>>,
+    last: Mutex<Option<Found>>,
+}
+
+/// What was found where the memory is.
+#[derive(Debug, PartialEq, Eq)]
+struct Found {
+    /// The histories of the masters' data, as they call them.
+    histories: Vec<String>,
+    /// The values of the keys, by their names.
+    marks: BTreeMap<String, String>,
 }
 
 /// Answers that are kept for some seconds, each in the place that its name gives it.
@@ -165,24 +177,37 @@ impl RedisEnded {
 }
 
 impl Memory {
-    /// What this memory is called now. Where the key isn't there, it is made, with `offered` as its value.
-    async fn find(&self, connections: &Connections, durable: bool, offered: &str) -> Result<Vec<String>, RedisError> {
-        let mut found = Vec::new();
+    /// What is found now. Keys that aren't there are made, with `offered` as their value.
+    async fn find(&self, connections: &Connections, durable: bool, offered: &str) -> Result<Found, RedisError> {
+        let mut histories = Vec::new();
         if !durable {
             let history = |info: &String| field(info, "master_replid").unwrap_or_default().to_owned();
-            found.extend(connections.info("replication").await?.iter().map(history));
-            found.sort_unstable();
+            histories.extend(connections.info("replication").await?.iter().map(history));
+            histories.sort_unstable();
         }
-        let (mut offer, mut get) = (redis::cmd("SET"), redis::cmd("GET"));
-        connections.send(offer.arg(&self.key).arg(offered).arg("NX")).await?;
-        found.push(redis::from_redis_value(connections.send(get.arg(&self.key)).await?)?);
-        Ok(found)
+        let mut marks = BTreeMap::new();
+        for key in self.keys(connections).await? {
+            let (mut offer, mut get) = (redis::cmd("SET"), redis::cmd("GET"));
+            connections.send(offer.arg(&key).arg(offered).arg("NX")).await?;
+            let mark = redis::from_redis_value(connections.send(get.arg(&key)).await?)?;
+            marks.insert(key, mark);
+        }
+        Ok(Found { histories, marks })
+    }
+
+    /// A key for each master.
+    async fn keys(&self, connections: &Connections) -> Result<Vec<String>, RedisError> {
+        let masters = connections.masters().await?;
+        Ok(masters.map_or_else(
+            || vec![self.key.clone()],
+            |masters| masters.values().filter_map(|slots| key_in(&self.key, slots)).collect(),
+        ))
     }
 
     /// Says where it is another one than before.
-    fn compare(&self, found: Vec<String>) {
+    fn compare(&self, found: Found) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_another = last.as_ref().is_some_and(|last| *last != found);
+        let is_another = last.as_ref().is_some_and(|last| found.is_another_than(last));
         *last = Some(found);
         drop(last);
         #[cfg(feature = "server")]
@@ -195,6 +220,23 @@ impl Memory {
         }
         let _ = is_another;
     }
+}
+
+impl Found {
+    /// Whether something may have been forgotten since. A key that wasn't looked at before, since slots were moved, says nothing.
+    fn is_another_than(&self, last: &Self) -> bool {
+        let is_other = |(key, mark): (&String, &String)| last.marks.get(key).is_some_and(|before| before != mark);
+        self.histories != last.histories || self.marks.iter().any(is_other)
+    }
+}
+
+/// The name of a key that begins so and is in one of these slots; the same for the same slots.
+fn key_in(key: &str, slots: &[RangeInclusive<u16>]) -> Option<String> {
+    let is_there = |key: &String| {
+        let slot = Some(Slot::for_key(key));
+        slots.iter().cloned().flatten().any(|number| Slot::new(number) == slot)
+    };
+    (0..TRIES).map(|number| format!("{key}:{{{number}}}")).find(is_there)
 }
 
 impl Copies {
@@ -263,6 +305,26 @@ fn refused(error: &RedisError) -> NotEnded {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_master_has_a_key_and_only_one_that_was_there_before_tells_of_a_loss() {
+        let parts = [0..=5461, 5462..=10_923, 10_924..=16_383].map(|slots| vec![slots]);
+        let keys = parts.each_ref().map(|slots| key_in("countersign:fleet:ended", slots).unwrap());
+        assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2], "{keys:?}");
+        assert_eq!(key_in("countersign:fleet:ended", &parts[1]), Some(keys[1].clone()));
+        assert!(key_in("countersign:fleet:ended", &[16_383..=16_383]).is_some(), "a single slot is enough");
+        assert_eq!(key_in("countersign:fleet:ended", &[]), None, "a master without slots holds nothing");
+
+        let found = |marks: &[(&str, &str)]| Found {
+            histories: vec!["a".into(), "b".into()],
+            marks: marks.iter().map(|(key, mark)| ((*key).into(), (*mark).into())).collect(),
+        };
+        let before = found(&[("one", "1"), ("two", "1")]);
+        assert!(!found(&[("one", "1"), ("two", "1")]).is_another_than(&before));
+        assert!(found(&[("one", "1"), ("two", "2")]).is_another_than(&before), "the second was flushed");
+        assert!(!found(&[("one", "1"), ("three", "2")]).is_another_than(&before), "slots were moved");
+        assert!(Found { histories: vec!["a".into(), "c".into()], ..found(&[]) }.is_another_than(&before));
+    }
 
     #[test]
     fn a_copy_is_believed_for_so_many_seconds_and_for_its_session_only() {

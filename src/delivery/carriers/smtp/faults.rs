@@ -109,7 +109,9 @@ fn of_certificate(fault: &CertificateError, place: &Place) -> String {
         }
         CertificateError::BadEncoding => "can't be read".into(),
         // Signed by somebody unknown, or by a namesake of somebody known.
-        _ => format!("isn't signed by anybody whom this system trusts: name the file of its CA's certificate in {section}.ca_file"),
+        _ => {
+            format!("isn't signed by anybody whom this system trusts: name the file of its CA's certificate in {section}.ca_file")
+        }
     }
 }
 
